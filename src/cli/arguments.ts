@@ -1,0 +1,148 @@
+/**
+ * The command line as it was typed: which command, which flags, which files.
+ *
+ * commander splits the words, writes the help and guesses what a mistyped word was meant to be. It is not
+ * asked what a value means: flags stay text here, and config.ts reads them together with the other sources.
+ * So its own defaults, parsers and variables stay unused, and the table in knobs.ts remains the only one.
+ */
+import { Command as Commander, type Command as CommanderCommand, CommanderError, Option } from "commander";
+import { CONFIG_FILE } from "./config.ts";
+import { UsageError } from "./exit.ts";
+import { type Command, type KnobName, knobOf, knobsOn, shownFallback, variableOf } from "./knobs.ts";
+
+/** `client` asks whether to send or to receive; the others are what they say. */
+export type Verb = Command | "client";
+
+/** What was typed. `flags` has only what was really there. */
+export interface Typed {
+  readonly verb: Verb;
+  readonly flags: Readonly<Record<string, string | true>>;
+  /** Paths to send. */
+  readonly files: readonly string[];
+  /** Path from `--config`. */
+  readonly config: string | undefined;
+}
+
+/** Where the help goes, and how wide it may be. */
+export interface HelpOutput {
+  write(text: string): unknown;
+  readonly columns?: number | undefined;
+}
+
+const ABOUT: Record<Verb, string> = {
+  serve: "keep files on disk until they are collected",
+  send: "put files into a queue of a server",
+  receive: "collect the files that wait in a queue, oldest first",
+  client: "ask for host, port, and whether to send or to receive",
+};
+
+const EXAMPLES: Record<Verb, string> = {
+  serve: `  filespool serve                                      asks for port, host and buffer size on a terminal
+  filespool serve --yes                                asks nothing: localhost:5011, files in ./spool
+  filespool serve --port 0 --json                      a free port, named in the first line of NDJSON
+  filespool serve --max-file-size 2GiB --file-ttl 7d   bounded for unattended work`,
+  send: `  filespool send report.pdf                            into the queue "default"
+  filespool send --queue photos *.jpg                  many files, in this order
+  filespool send --retry 1h backup.tar                 keeps trying; run it again to continue after a crash`,
+  receive: `  filespool receive                                    everything that waits, then ends
+  filespool receive --queue photos --out ./inbox       another queue, another folder
+  filespool receive --count 1 --wait 5m                one file, and at most five minutes without one
+  filespool receive --follow --if-exists rename        for ever, keeping files of equal names apart`,
+  client: "  filespool client",
+};
+
+const OVERVIEW = `
+Examples:
+  filespool serve --yes                keeps what is sent to localhost:5011 in ./spool
+  filespool send report.pdf            puts a file into the queue "default"
+  filespool receive --out ./inbox      collects what waits there, now or days later
+  filespool                            asks what to do (on a terminal)
+
+Exit codes:
+  0 done   1 bug   2 wrong usage   3 cannot reach the server   4 refused for good
+  5 temporary, try later   6 integrity   7 local file problem   130 interrupted
+`;
+
+/** Said once, so that the list of options can stay short. */
+const SOURCES = `
+Every option can also be set by a variable (--buffer-size: ${variableOf("buffer-size")}) or by a key in
+${CONFIG_FILE} ("buffer-size": "1MiB"). A flag beats a variable, which beats the file.
+Sizes: 1000, 64KiB, 1MiB, 10GB. Durations: 500ms, 30s, 5m, 7d.
+`;
+
+/**
+ * Reads the words after the program's name.
+ * @returns null when the words asked for help or the version, which has been written to `output`
+ * @throws UsageError for anything that cannot be understood
+ */
+export function parseArguments(words: readonly string[], version: string, output: HelpOutput): Typed | null {
+  let typed: Typed | null = null;
+  const program = new Commander("filespool")
+    .description("Send a file now, collect it later.")
+    .version(version, "-V, --version")
+    .addHelpText("after", OVERVIEW);
+  // These are inherited by the commands, so they come before them.
+  program
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => output.write(text),
+      // The help that commander adds to an error would hide the sentence; the error itself arrives below.
+      writeErr: () => {},
+      getOutHelpWidth: () => output.columns ?? 80,
+    })
+    .configureHelp({ sortOptions: false });
+  for (const verb of ["serve", "send", "receive", "client"] as const) {
+    const command = addCommand(program, verb);
+    command.action((paths: string[] | object) => {
+      const files = verb === "send" ? (paths as string[]) : [];
+      typed = { verb, flags: flagsOf(command), files, config: command.opts().config as string | undefined };
+    });
+  }
+  try {
+    program.parse(words, { from: "user" });
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    if (error.exitCode === 0) return null;
+    // "error: unknown option '--prot'\n(Did you mean --port?)" becomes one sentence.
+    throw new UsageError(error.message.replace(/^error: /, "").replaceAll("\n", " "));
+  }
+  return typed;
+}
+
+/** The help of the whole program, for those who typed nothing where nobody can be asked. */
+export function overview(version: string, output: HelpOutput): void {
+  parseArguments(["--help"], version, output);
+}
+
+/** One command with the flags of its settings. */
+function addCommand(program: CommanderCommand, verb: Verb): CommanderCommand {
+  const command = program.command(verb, { hidden: verb === "client" });
+  command.description(`${ABOUT[verb][0]?.toUpperCase()}${ABOUT[verb].slice(1)}.`).summary(ABOUT[verb]);
+  if (verb === "send") command.argument("[file...]", "files to send; asked for on a terminal if there are none");
+  for (const name of settingsOf(verb)) {
+    const { argument, help } = knobOf(name);
+    const fallback = shownFallback(name);
+    const flags = argument === null ? `--${name}` : `--${name} <${argument}>`;
+    command.addOption(new Option(flags, fallback === null ? help : `${help} (default: ${fallback})`));
+  }
+  command.option("--config <file>", `config file (default: ${CONFIG_FILE}, if there is one)`);
+  return command.addHelpText("after", `${SOURCES}\nExamples:\n${EXAMPLES[verb]}\n`);
+}
+
+/** `client` takes what either of its two roles takes. */
+function settingsOf(verb: Verb): KnobName[] {
+  return verb === "client" ? [...new Set([...knobsOn("send"), ...knobsOn("receive")])] : knobsOn(verb);
+}
+
+/** The flags that were typed, by setting name. */
+function flagsOf(command: CommanderCommand): Record<string, string | true> {
+  const flags: Record<string, string | true> = {};
+  for (const option of command.options) {
+    const key = option.attributeName();
+    if (option.long === "--config" || command.getOptionValueSource(key) !== "cli") continue;
+    const value: unknown = command.getOptionValue(key);
+    // commander takes "--no-input" for the opposite of "--input" and stores false; here it is a switch like others.
+    flags[(option.long as string).slice(2)] = typeof value === "string" ? value : true;
+  }
+  return flags;
+}

@@ -1,0 +1,198 @@
+/**
+ * Which value a setting has, and where it came from.
+ *
+ *   flag  >  environment variable  >  config file  >  answer at a prompt  >  default
+ *
+ * The nearer a source is to the person and the moment, the more it counts: a flag is typed for this one run,
+ * a variable holds for a session or a container, a file for a project. Every value remembers its origin, for
+ * two reasons: an error can name the very place that has to be changed, and the prompts can tell what nobody
+ * has said yet from what somebody set to the value that happens to be the default.
+ *
+ * Never here: the settings themselves (knobs.ts), and how questions look (terminal.ts).
+ */
+import { readFile } from "node:fs/promises";
+import { resolve as resolvePath } from "node:path";
+import { UsageError } from "./exit.ts";
+import { type Command, KNOBS, type KnobName, knobOf, knobsOn, shapeOf, type Values, variableOf } from "./knobs.ts";
+
+/** Looked for in the working folder when `--config` is not given. */
+export const CONFIG_FILE = "filespool.config.json";
+
+/** Strongest first. The index is the rank, which decides between settings that exclude each other. */
+const ORIGINS = ["flag", "variable", "file", "answer", "default"] as const;
+export type OriginKind = (typeof ORIGINS)[number];
+
+/** Where a value came from; `label` is how an error message names the place, e.g. `--port`. */
+export interface Origin {
+  readonly kind: OriginKind;
+  readonly label: string;
+}
+
+/** The values of all settings with their origins. Settings of other commands have their defaults. */
+export interface Settings {
+  readonly values: Values;
+  readonly origins: Readonly<Record<KnobName, Origin>>;
+}
+
+/** A config file that was read: its path as a message should show it, and its keys. */
+export interface ConfigFile {
+  readonly path: string;
+  readonly values: Readonly<Record<string, unknown>>;
+}
+
+/** All that was said by anybody before the first question is asked. */
+export interface Sources {
+  /** By setting name; `true` for a switch. Only what was really typed, no defaults. */
+  readonly flags: Readonly<Record<string, string | true>>;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly file: ConfigFile | null;
+}
+
+/** Whether anybody has said what this setting should be. */
+export const isGiven = (settings: Settings, name: KnobName): boolean => settings.origins[name].kind !== "default";
+
+/** The same settings with one value replaced, for an answer at a prompt. */
+export function withAnswer<K extends KnobName>(settings: Settings, name: K, value: Values[K]): Settings {
+  return {
+    values: { ...settings.values, [name]: value },
+    origins: { ...settings.origins, [name]: { kind: "answer", label: "the answer" } },
+  };
+}
+
+/**
+ * Resolves every setting of one command.
+ * @throws UsageError for a value that is not accepted, and for settings that exclude each other
+ */
+export function resolve(command: Command, sources: Sources): Settings {
+  const values: Record<string, unknown> = {};
+  const origins: Record<string, Origin> = {};
+  for (const name of Object.keys(KNOBS) as KnobName[]) {
+    values[name] = knobOf(name).fallback;
+    origins[name] = { kind: "default", label: "the default" };
+  }
+  for (const name of knobsOn(command)) {
+    const said = firstSaid(name, sources);
+    if (said === null) continue;
+    values[name] = parseValue(command, name, said);
+    origins[name] = said.origin;
+  }
+  // The table has just given every name a value of its own type; the compiler cannot see that through a loop.
+  return withoutConflict({ values, origins } as unknown as Settings);
+}
+
+/** What one source says, as it was written. */
+interface Said {
+  readonly raw: unknown;
+  readonly origin: Origin;
+}
+
+/** The strongest source that has something to say, or null. */
+function firstSaid(name: KnobName, { flags, env, file }: Sources): Said | null {
+  if (flags[name] !== undefined) return { raw: flags[name], origin: { kind: "flag", label: `--${name}` } };
+  const variable = variableOf(name);
+  // An empty variable is how shells and container files write "not set".
+  if (env[variable]) return { raw: env[variable], origin: { kind: "variable", label: variable } };
+  if (file !== null && Object.hasOwn(file.values, name)) {
+    return { raw: file.values[name], origin: { kind: "file", label: `"${name}" in ${file.path}` } };
+  }
+  return null;
+}
+
+/**
+ * Reads one value.
+ * @throws UsageError that names the place where it came from, the value, and what is accepted
+ */
+function parseValue(command: Command, name: KnobName, { raw, origin }: Said): unknown {
+  const { parse, accepts } = shapeOf(name, command);
+  // JSON numbers and booleans mean what their text means. A list, an object or null means nothing here.
+  const text = ["string", "number", "boolean"].includes(typeof raw) ? String(raw) : null;
+  const value = text === null ? null : parse(text);
+  if (value !== null) return value;
+  throw new UsageError(`${origin.label} does not accept ${JSON.stringify(raw)}: it takes ${accepts}`);
+}
+
+/**
+ * `--follow` (never end) contradicts `--count` and `--wait` (end when ...). The stronger source wins, so that
+ * a flag can overrule a config file; of two equally strong ones neither can be meant, and that is an error.
+ */
+function withoutConflict(settings: Settings): Settings {
+  let { values, origins } = settings;
+  const rank = (name: KnobName) => ORIGINS.indexOf(origins[name].kind);
+  for (const name of ["count", "wait"] as const) {
+    if (!values.follow || values[name] === undefined) continue;
+    if (rank("follow") === rank(name)) {
+      throw new UsageError(
+        `${origins.follow.label} and ${origins[name].label} exclude each other: follow never ends; leave one of them out`,
+      );
+    }
+    values = rank("follow") < rank(name) ? { ...values, [name]: undefined } : { ...values, follow: false };
+  }
+  return { values, origins };
+}
+
+/**
+ * Reads the config file that was asked for, or the one in the working folder if there is one.
+ * @param asked path from `--config` or FILESPOOL_CONFIG
+ * @throws UsageError when it cannot be read, is not a JSON object, or has a key that nothing knows
+ */
+export async function loadConfig(asked: string | undefined, folder: string): Promise<ConfigFile | null> {
+  const path = asked ?? CONFIG_FILE;
+  let text: string;
+  try {
+    text = await readFile(resolvePath(folder, path), "utf8");
+  } catch (error) {
+    // Only the file that nobody asked for may be absent. One that is there and unreadable is a surprise
+    // in either case, and going on without it would mean to run with other settings than intended.
+    if (asked === undefined && (error as NodeJS.ErrnoException).code === "ENOENT") return null;
+    throw new UsageError(`the config file ${path} cannot be read: ${(error as Error).message}`);
+  }
+  let values: unknown;
+  try {
+    values = JSON.parse(text);
+  } catch (error) {
+    throw new UsageError(`the config file ${path} is not JSON: ${(error as Error).message}`);
+  }
+  if (typeof values !== "object" || values === null || Array.isArray(values)) {
+    throw new UsageError(`the config file ${path} must hold one JSON object, such as {"port": 5011}`);
+  }
+  for (const key of Object.keys(values)) {
+    if (Object.hasOwn(KNOBS, key)) continue;
+    const near = closest(key, Object.keys(KNOBS));
+    const hint =
+      near === null ? "its keys are named like the flags, without the dashes in front" : `did you mean "${near}"?`;
+    throw new UsageError(`the config file ${path} has the unknown key ${JSON.stringify(key)}: ${hint}`);
+  }
+  return { path, values: values as Record<string, unknown> };
+}
+
+/** The candidate that differs least from `word`, or null when none is close enough to be what was meant. */
+export function closest(word: string, candidates: readonly string[]): string | null {
+  // People who write JSON write camelCase: bufferSize is a spelling of buffer-size, not a mistake of distance 2.
+  const kebab = word
+    .replace(/([a-z])([A-Z])/g, "$1-$2")
+    .replaceAll("_", "-")
+    .toLowerCase();
+  let best: string | null = null;
+  // Two letters exchanged are two edits. A suggestion that shares no letter would only confuse.
+  let bestDistance = Math.min(kebab.length - 1, Math.max(2, Math.floor(kebab.length / 3))) + 1;
+  for (const candidate of candidates) {
+    const distance = editDistance(kebab, candidate);
+    if (distance < bestDistance) [best, bestDistance] = [candidate, distance];
+  }
+  return best;
+}
+
+/** Levenshtein distance: the fewest insertions, deletions and replacements that turn one word into the other. */
+function editDistance(from: string, to: string): number {
+  // One row of the usual table at a time: `row[j]` is the distance between the letters read so far and to[0, j).
+  let row = Array.from({ length: to.length + 1 }, (_, j) => j);
+  for (let i = 1; i <= from.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= to.length; j++) {
+      const replaced = (row[j - 1] as number) + (from[i - 1] === to[j - 1] ? 0 : 1);
+      next.push(Math.min(replaced, (row[j] as number) + 1, (next[j - 1] as number) + 1));
+    }
+    row = next;
+  }
+  return row[to.length] as number;
+}

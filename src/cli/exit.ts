@@ -1,0 +1,64 @@
+/**
+ * Exit codes: the shortest summary of a run, and the only one that a script can read without parsing.
+ *
+ * Every kind of failure of the protocol's error table has one code, so that a script can tell "try again
+ * later" (3, 5) from "do not bother" (4) and "look at this machine" (7) without reading a sentence. The
+ * numbers are a promise: they never change their meaning, and new kinds of failure get new numbers.
+ *
+ *   0 done     1 our bug         2 wrong usage       3 cannot reach the server    4 refused for good
+ *   5 later    6 integrity       7 local file        130 interrupted (128 + SIGINT, as shells do it)
+ */
+import { type ErrorKind, FilespoolError } from "../protocol/errors.ts";
+
+/** One code per kind of failure; `satisfies` makes a new kind without a code a compile error. */
+export const EXIT = {
+  done: 0,
+  bug: 1,
+  usage: 2,
+  unreachable: 3,
+  refused: 4,
+  temporary: 5,
+  integrity: 6,
+  local: 7,
+  interrupted: 130,
+} as const satisfies Record<ErrorKind | "done" | "usage" | "interrupted", number>;
+
+/**
+ * The command was asked for in a way that it cannot be carried out: the person at the keyboard changes the
+ * command, not the world. `message` names the flag, variable or key, the value, and what would be accepted.
+ */
+export class UsageError extends Error {
+  override readonly name = "UsageError";
+  readonly code = "usage";
+}
+
+/** The person left a question unanswered (Ctrl-C in a prompt). Nothing had been started yet. */
+export const cancelled = (): FilespoolError => new FilespoolError("interrupted", "cancelled");
+
+/**
+ * The exit code for whatever a run threw. Anything that is neither a broken rule nor a wrong command is a
+ * bug of ours: it must not hide behind a code that asks somebody else to change something.
+ */
+export function exitCodeOf(error: unknown): number {
+  if (error instanceof UsageError) return EXIT.usage;
+  if (!(error instanceof FilespoolError)) return EXIT.bug;
+  // "interrupted" is temporary in the protocol's table, because the peer may try again; here it is the
+  // answer to Ctrl-C, and scripts (and `make`, and shell loops) look for 130 to stop as well.
+  return error.code === "interrupted" ? EXIT.interrupted : EXIT[error.kind];
+}
+
+/** What an `error` event of `--json` says about a thrown value. */
+export interface ErrorFacts {
+  /** A code of the protocol's table, or "usage". */
+  readonly code: string;
+  readonly message: string;
+  readonly exitCode: number;
+}
+
+/** Facts about anything thrown, also about what is not an `Error` at all. */
+export function errorFacts(error: unknown): ErrorFacts {
+  const exitCode = exitCodeOf(error);
+  const message = error instanceof Error ? error.message : String(error);
+  if (error instanceof FilespoolError || error instanceof UsageError) return { code: error.code, message, exitCode };
+  return { code: "internal", message, exitCode };
+}

@@ -1,0 +1,224 @@
+/**
+ * Every setting of the command line, once.
+ *
+ * Flags, environment variables, config keys, prompts, help texts and error messages all derive from this
+ * table, so that none of them can know a setting that the others do not. A setting has one name: `buffer-size`
+ * is `--buffer-size` on a command line, `FILESPOOL_BUFFER_SIZE` in the environment and `"buffer-size"` in
+ * a config file. Which source wins is decided in config.ts; what the values do is decided in the commands.
+ *
+ * To add a setting: one row here, and its use in the command. Nothing else.
+ */
+import { LIMITS } from "../protocol/limits.ts";
+import { isQueueName } from "../protocol/messages.ts";
+import { SPOOL_LIMITS } from "../spool/spool.ts";
+import { count, duration, oneOf, orUnlimited, type Shape, size, text, toggle } from "./shapes.ts";
+
+export type Command = "serve" | "send" | "receive";
+
+/** One row of the table. */
+export interface Knob<T, D> extends Shape<T> {
+  /** What it is when nobody says anything; undefined stands for "not set". */
+  readonly fallback: D;
+  readonly on: readonly Command[];
+  /** One sentence for `--help`, without the default, which is added from `fallback`. */
+  readonly help: string;
+  /** The question on a terminal, for the commands that ask it. */
+  readonly ask?: Partial<Record<Command, string>>;
+  /** Said in the help in place of the default, where the default is not a value. */
+  readonly unset?: string;
+  /** Where a command takes less than the others do: what it takes. */
+  readonly only?: Partial<Record<Command, Shape<T>>>;
+}
+
+type Row<T, D> = Omit<Knob<T, D>, keyof Shape<T>>;
+
+/** A setting that always has a value. */
+const knob = <T>(shape: Shape<T>, row: Row<T, NoInfer<T>>): Knob<T, T> => ({ ...shape, ...row });
+
+/** A setting that may be left out; `unset` says what that means. */
+const optional = <T>(
+  shape: Shape<T>,
+  row: Omit<Row<T, undefined>, "fallback"> & { unset: string },
+): Knob<T, undefined> => ({
+  ...shape,
+  ...row,
+  fallback: undefined,
+});
+
+const ALL: readonly Command[] = ["serve", "send", "receive"];
+const CLIENTS: readonly Command[] = ["send", "receive"];
+
+const SECOND = 1_000;
+const DAY = 86_400 * SECOND;
+const YEARS = 3_650 * DAY;
+
+export const KNOBS = {
+  // Where. Asked for on a terminal, as the program did that this one descends from.
+  host: knob(
+    text("host", "a host name or an IP address", (host) => !/[\s/]/.test(host)),
+    {
+      fallback: "localhost",
+      on: ALL,
+      help: "address to listen on, or the server's address",
+      ask: { serve: "Host to listen on?", send: "Host of the server?", receive: "Host of the server?" },
+    },
+  ),
+  port: knob(count(0, 65_535), {
+    fallback: 5011,
+    on: ALL,
+    help: "TCP port; serve takes 0 for any free one",
+    only: { send: count(1, 65_535), receive: count(1, 65_535) },
+    ask: { serve: "Port to listen on?", send: "Port of the server?", receive: "Port of the server?" },
+  }),
+  insecure: knob(toggle, {
+    fallback: false,
+    on: ["serve"],
+    help: "listen where other machines can reach it, without encryption or passwords",
+  }),
+  queue: knob(text("name", "a queue name: letters, digits, space, dot, dash, underscore", isQueueName), {
+    fallback: "default",
+    on: CLIENTS,
+    help: "queue to put files in or take them from",
+  }),
+
+  // How. The defaults are measured: adr/0010 (buffer), adr/0007 (digest).
+  "buffer-size": knob(size(LIMITS.bufferBytesMin, LIMITS.bufferBytesMax), {
+    fallback: LIMITS.bufferBytesDefault,
+    on: ALL,
+    help: "bytes per data frame and per write to disk",
+    ask: { serve: "Buffer size?" },
+  }),
+  durability: knob(oneOf(["fsync", "none"], "kind"), {
+    fallback: "fsync",
+    on: ["serve", "receive"],
+    help: "fsync: survives a power cut before it is acknowledged; none: faster, may lose files",
+  }),
+  digest: knob(oneOf(["blake3", "sha256"], "kind"), {
+    fallback: "blake3",
+    on: ["send"],
+    help: "digest that proves the content arrived whole",
+  }),
+  retry: knob(duration(0, YEARS), {
+    fallback: 60 * SECOND,
+    on: CLIENTS,
+    help: "keep trying so long after a lost connection; if given, also while no server answers yet",
+  }),
+
+  // serve: the store and its limits.
+  spool: knob(text("folder", "the path of a folder"), {
+    fallback: "./spool",
+    on: ["serve"],
+    help: "folder that keeps the files until they are collected",
+  }),
+  "max-connections": knob(count(1, 65_535), {
+    fallback: 10_000,
+    on: ["serve"],
+    help: "connections at a time; further ones are asked to come back later",
+  }),
+  "max-file-size": knob(orUnlimited(size(1), "unlimited"), {
+    fallback: Infinity,
+    on: ["serve"],
+    help: "largest file that is taken",
+  }),
+  "max-spool-size": knob(orUnlimited(size(1), "unlimited"), {
+    fallback: SPOOL_LIMITS.spoolBytesMax,
+    on: ["serve"],
+    help: "bytes of all files in the spool, unfinished uploads included",
+  }),
+  "max-queue-files": knob(count(1, Number.MAX_SAFE_INTEGER), {
+    fallback: SPOOL_LIMITS.queueFilesMax,
+    on: ["serve"],
+    help: "files that may wait in one queue",
+  }),
+  "min-free-disk": knob(size(0), {
+    fallback: SPOOL_LIMITS.diskFreeBytesMin,
+    on: ["serve"],
+    help: "refuse new files when the disk would have less than this left",
+  }),
+  lease: knob(duration(SECOND, DAY), {
+    fallback: SPOOL_LIMITS.leaseMs,
+    on: ["serve"],
+    help: "a receiver that shows no progress for so long loses its file to the next one",
+  }),
+  "upload-ttl": knob(duration(SECOND, YEARS), {
+    fallback: SPOOL_LIMITS.uploadTtlMs,
+    on: ["serve"],
+    help: "keep an unfinished upload so long after its last progress",
+  }),
+  "file-ttl": knob(orUnlimited(duration(SECOND, YEARS), "never"), {
+    fallback: SPOOL_LIMITS.fileTtlMs,
+    on: ["serve"],
+    help: "delete files that nobody collected for so long",
+  }),
+  drain: knob(duration(0, DAY), {
+    fallback: 10 * SECOND,
+    on: ["serve"],
+    help: "on SIGTERM, wait so long for transfers that are under way",
+  }),
+
+  // send
+  again: knob(toggle, {
+    fallback: false,
+    on: ["send"],
+    help: "store a new copy even if this very file was stored before",
+  }),
+
+  // receive
+  out: knob(text("folder", "the path of a folder"), {
+    fallback: ".",
+    on: ["receive"],
+    help: "folder to put the files in",
+    ask: { receive: "Folder to put the files in?" },
+  }),
+  "if-exists": knob(oneOf(["refuse", "rename", "overwrite", "skip"], "policy"), {
+    fallback: "refuse",
+    on: ["receive"],
+    help: "what to do when a file of that name is already there: refuse, rename, overwrite or skip",
+  }),
+  count: optional(count(1, Number.MAX_SAFE_INTEGER), {
+    on: ["receive"],
+    help: "end after so many files, and wait for them",
+    unset: "take what is waiting",
+  }),
+  follow: knob(toggle, { fallback: false, on: ["receive"], help: "never end: take files as they arrive" }),
+  wait: optional(duration(0, YEARS), {
+    on: ["receive"],
+    help: "end when nothing has arrived for so long",
+    unset: "do not wait",
+  }),
+
+  // What is said, and whether anything is asked.
+  json: knob(toggle, { fallback: false, on: ALL, help: "one JSON object per line on stdout, for programs" }),
+  quiet: knob(toggle, { fallback: false, on: ALL, help: "print nothing but errors" }),
+  verbose: knob(toggle, { fallback: false, on: ALL, help: "print more, and stack traces of errors" }),
+  yes: knob(toggle, { fallback: false, on: ALL, help: "ask nothing: take the defaults" }),
+  "no-input": knob(toggle, { fallback: false, on: ALL, help: "ask nothing: the same as --yes" }),
+};
+
+export type KnobName = keyof typeof KNOBS;
+
+/** The resolved values: what each command is started with. */
+export type Values = {
+  readonly [K in KnobName]: (typeof KNOBS)[K] extends Knob<infer T, infer D> ? T | D : never;
+};
+
+/** A row seen through its interface alone, for code that treats all settings alike. */
+export const knobOf = (name: KnobName): Knob<unknown, unknown> => KNOBS[name] as unknown as Knob<unknown, unknown>;
+
+/** What one command takes for a setting. */
+export const shapeOf = (name: KnobName, command: Command): Shape<unknown> =>
+  knobOf(name).only?.[command] ?? knobOf(name);
+
+/** The settings of one command, in the order of the table. */
+export const knobsOn = (command: Command): KnobName[] =>
+  (Object.keys(KNOBS) as KnobName[]).filter((name) => knobOf(name).on.includes(command));
+
+/** The environment variable of a setting. */
+export const variableOf = (name: string): string => `FILESPOOL_${name.toUpperCase().replaceAll("-", "_")}`;
+
+/** The default as the help and the prompts show it; null where there is none to speak of (a switch). */
+export function shownFallback(name: KnobName): string | null {
+  const { fallback, show, argument, unset } = knobOf(name);
+  if (unset !== undefined) return unset;
+  return argument === null ? null : show(fallback);
+}

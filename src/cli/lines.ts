@@ -1,0 +1,120 @@
+/**
+ * What each event looks like to a person: one table for the two clients, one for the server.
+ *
+ * The tables are exhaustive by type, so that an event added to the library cannot stay silent here by
+ * accident; an event that has nothing to say to people says so with null. A line is data (a verb, a text, a
+ * tone), not yet a string with colours: report.ts decides about streams and colours, and tests can compare
+ * lines as they are. Everything that came from outside is escaped by the `line` template.
+ */
+import type { ServerEvent, TransferEvent } from "../net/events.ts";
+import { line } from "./printable.ts";
+import { humanDuration, humanSize } from "./sizes.ts";
+
+/** `good` is what was hoped for, `plain` what happens on the way, `warn` may mend itself, `bad` will not. */
+export type Tone = "good" | "plain" | "warn" | "bad";
+
+export interface Line {
+  readonly tone: Tone;
+  /** First column, always one word, so that a long run can be searched by eye. */
+  readonly verb: string;
+  readonly text: string;
+  /** Shown with `--verbose` only. */
+  readonly verbose?: true;
+}
+
+/** One function for each member of a union of events. */
+type Table<E extends { readonly event: string }> = {
+  readonly [Name in E["event"]]: (event: Extract<E, { readonly event: Name }>) => Line | null;
+};
+
+/** "a.txt, 12.0 KiB" */
+const file = (about: { name: string; size: number }) => line`${about.name}, ${humanSize(about.size)}`;
+
+/** host:port, with the brackets that an IPv6 address needs to be told apart from its port. */
+export const address = (host: string, port: number): string =>
+  host.includes(":") ? line`[${host}]:${port}` : line`${host}:${port}`;
+
+/** The file that an event is about, as far as it says: an offer may be refused before it has a name. */
+const subject = (event: { path?: string; name?: string }) => line`${event.path ?? event.name ?? "a file"}`;
+
+const TRANSFER: Table<TransferEvent> = {
+  connected: (e) => ({
+    tone: "plain",
+    verb: "connected",
+    text: line`to ${address(e.host, e.port)} (${e.server}, durability ${e.durability})`,
+    verbose: true,
+  }),
+  offered: (e) => ({ tone: "plain", verb: "offered", text: line`${file(e)} as ${e.transfer}`, verbose: true }),
+  resumed: (e) => ({
+    tone: "plain",
+    verb: "resumed",
+    text: line`${e.name} at ${humanSize(e.offset)} of ${humanSize(e.size)}`,
+  }),
+  // The progress line (progress.ts) shows these, where there is a terminal to rewrite it on.
+  progress: () => null,
+  stored: (e) => {
+    if (!e.repeated) return { tone: "good", verb: "stored", text: file(e) };
+    const since = e.collected ? " and collected since" : "";
+    return { tone: "plain", verb: "known", text: line`${file(e)}: stored before${since}; --again stores a new copy` };
+  },
+  delivered: (e) => ({ tone: "plain", verb: "delivered", text: line`${file(e)}, attempt ${e.attempt}`, verbose: true }),
+  landed: (e) =>
+    e.skipped
+      ? { tone: "plain", verb: "skipped", text: line`${e.name}: there is a file of that name already` }
+      : { tone: "good", verb: "landed", text: line`${e.path}, ${humanSize(e.size)}` },
+  acked: (e) => ({ tone: "plain", verb: "acked", text: line`${e.name}`, verbose: true }),
+  refused: (e) => ({ tone: "bad", verb: "failed", text: line`${subject(e)}: ${e.message}` }),
+  retrying: (e) => ({
+    tone: "warn",
+    verb: "retrying",
+    text: line`in ${humanDuration(e.delayMs)}, attempt ${e.attempt}: ${e.message}`,
+  }),
+};
+
+const SERVER: Table<ServerEvent> = {
+  listening: (e) => ({ tone: "good", verb: "listening", text: line`on ${address(e.host, e.port)}` }),
+  connected: (e) => ({
+    tone: "plain",
+    verb: e.role,
+    text: line`connected from ${e.peer}${e.queue === undefined ? "" : line`, takes from queue ${e.queue}`}`,
+  }),
+  disconnected: (e) =>
+    e.message === undefined
+      ? { tone: "plain", verb: e.role, text: line`${e.peer} is gone`, verbose: true }
+      : { tone: "warn", verb: e.role, text: line`${e.peer} is gone: ${e.message}` },
+  resumed: (e) => ({
+    tone: "plain",
+    verb: "resumed",
+    text: line`${e.name} at ${humanSize(e.offset)} of ${humanSize(e.size)}`,
+  }),
+  stored: (e) =>
+    e.repeated
+      ? { tone: "plain", verb: "known", text: line`${file(e)}, was stored before`, verbose: true }
+      : { tone: "good", verb: "stored", text: line`${file(e)}, in queue ${e.queue}, from ${e.peer}` },
+  delivered: (e) => ({ tone: "plain", verb: "delivered", text: line`${file(e)}, to ${e.peer}`, verbose: true }),
+  acked: (e) => ({ tone: "good", verb: "collected", text: line`${file(e)}, from queue ${e.queue}, by ${e.peer}` }),
+  refused: (e) => ({ tone: "warn", verb: "refused", text: line`${subject(e)} from ${e.peer}: ${e.message}` }),
+  returned: (e) => {
+    // A lease that ran out has no peer any more.
+    const by = e.peer === "" ? "" : line` by ${e.peer}`;
+    const where = e.dead ? "it failed too often and is a dead letter now" : "it is the first of its queue again";
+    return { tone: e.dead ? "bad" : "warn", verb: "returned", text: line`${e.name}${by}: ${e.reason}; ${where}` };
+  },
+  error: (e) => ({ tone: "bad", verb: "error", text: line`${e.message}` }),
+  draining: (e) => ({
+    tone: "plain",
+    verb: "draining",
+    text: line`no new work; waiting for ${e.connections} connection${e.connections === 1 ? "" : "s"}`,
+  }),
+};
+
+/** The line for an event of `send` or `receive`, or null when people need not see it. */
+export const transferLine = (event: TransferEvent): Line | null => pick(TRANSFER, event);
+
+/** The line for an event of `serve`. */
+export const serverLine = (event: ServerEvent): Line | null => pick(SERVER, event);
+
+/** The compiler cannot know that a row and its event belong together; the table's type does. */
+function pick<E extends { readonly event: string }>(table: Table<E>, event: E): Line | null {
+  return (table[event.event as E["event"]] as (event: E) => Line | null)(event);
+}

@@ -1,0 +1,48 @@
+#!/usr/bin/env node
+/**
+ * The program `filespool`: where the run meets the process.
+ *
+ * Signals become AbortSignals, the exit code becomes the process's, and a reader that goes away (`| head`)
+ * is no error. Everything else is in program.ts, which knows nothing of processes.
+ *
+ *   first SIGINT     ends the run in an orderly way, exit code 130
+ *   first SIGTERM    the same; a server finishes what is under way, and that is a success (0)
+ *   the second one   whichever it is: exit at once. Nothing is lost by it, only resumed later.
+ */
+import { EXIT } from "./exit.ts";
+import { run } from "./program.ts";
+
+const interrupt = new AbortController();
+const terminate = new AbortController();
+
+/** Handles one more signal. What a server does about SIGTERM, the clients do as for SIGINT: see program.ts. */
+function onSignal(signal: NodeJS.Signals): void {
+  if (interrupt.signal.aborted || terminate.signal.aborted) process.exit(EXIT.interrupted);
+  (signal === "SIGTERM" ? terminate : interrupt).abort();
+}
+process.on("SIGINT", onSignal);
+process.on("SIGTERM", onSignal);
+
+for (const stream of [process.stdout, process.stderr]) {
+  stream.on("error", (error: NodeJS.ErrnoException) => {
+    // Whoever read our output has gone. There is nobody left to complain to; end as after Ctrl-C.
+    if (error.code !== "EPIPE") throw error;
+    interrupt.abort();
+  });
+}
+
+const code = await run({
+  words: process.argv.slice(2),
+  env: process.env,
+  folder: process.cwd(),
+  stdin: process.stdin,
+  stdout: process.stdout,
+  stderr: process.stderr,
+  now: () => performance.now(),
+  interrupt: interrupt.signal,
+  terminate: terminate.signal,
+});
+
+// Pipes are written asynchronously: leave only when the last line is out, but do leave then, whatever
+// timer or handle is still open (a terminal that was read from keeps a process alive).
+process.stdout.write("", () => process.stderr.write("", () => process.exit(code)));

@@ -1,0 +1,74 @@
+/**
+ * The list behind the file picker: what can be chosen for what has been typed so far.
+ *
+ * What is typed is a path that is not finished: the part up to its last slash names a folder, the rest is
+ * looked for in the names there. With nothing typed it is the working folder. Files come first, with their
+ * sizes, then the folders, which end with a slash and open when they are chosen.
+ *
+ * The list is read when it is needed, in one go and synchronously, because the prompt library asks for it
+ * while it draws. Its length is bounded: a folder with 100,000 files must not freeze the terminal.
+ */
+import { readdirSync, type Stats, statSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { cells, printable, shorten } from "./printable.ts";
+import { humanSize } from "./sizes.ts";
+
+/** A file or folder that can be chosen. */
+export interface Entry {
+  /** The path, in the way it was being typed; folders end with a slash. */
+  readonly path: string;
+  /** Name and size, in columns. */
+  readonly label: string;
+}
+
+/** Entries shown at most; who has more types another letter. Each costs one `stat`. */
+const ENTRIES_MAX = 200;
+/** Width of the name column, so that a line fits 80 columns beside the frame of the prompt. */
+const NAME_CELLS = 48;
+
+/**
+ * What can be chosen for an unfinished path.
+ * @param typed what the person has typed so far
+ * @param folder what relative paths are relative to
+ * @returns an empty list when there is no such folder, or nothing in it matches
+ */
+export function entriesFor(typed: string, folder: string): Entry[] {
+  const slash = typed.lastIndexOf("/") + 1;
+  const [shownFolder, wanted] = [typed.slice(0, slash), typed.slice(slash).toLowerCase()];
+  let names: string[];
+  try {
+    names = readdirSync(resolve(folder, shownFolder));
+  } catch {
+    return [];
+  }
+  const matching = names
+    // Hidden files are for those who type the dot.
+    .filter((name) => name.toLowerCase().includes(wanted) && (wanted.startsWith(".") || !name.startsWith(".")))
+    .sort((a, b) => a.localeCompare(b, "en", { numeric: true }))
+    .slice(0, ENTRIES_MAX);
+  const files: Entry[] = [];
+  // The way up comes with the folders, so that the whole disk is within reach without typing.
+  const folders: Entry[] = wanted === "" ? [{ path: `${shownFolder}../`, label: "../" }] : [];
+  for (const name of matching) {
+    const found = look(join(resolve(folder, shownFolder), name));
+    if (found?.isDirectory()) folders.push({ path: `${shownFolder}${name}/`, label: `${printable(name)}/` });
+    // Sockets, devices and links that lead nowhere are not files that can be sent.
+    if (found?.isFile()) files.push({ path: `${shownFolder}${name}`, label: columns(name, found.size) });
+  }
+  return [...files, ...folders];
+}
+
+/** What is there; null for what cannot be looked at, such as a link to itself. */
+function look(path: string): Stats | null {
+  try {
+    return statSync(path);
+  } catch {
+    return null;
+  }
+}
+
+/** Name on the left, size on the right. */
+function columns(name: string, size: number): string {
+  const shown = shorten(printable(name), NAME_CELLS);
+  return `${shown}${" ".repeat(NAME_CELLS - cells(shown))}${humanSize(size).padStart(10)}`;
+}

@@ -1,0 +1,134 @@
+/**
+ * One run of the program, from words to exit code, in a world that is handed to it.
+ *
+ *   words -> arguments.ts -> config.ts -> prompts.ts -> serve.ts | send.ts | receive.ts -> exit code
+ *
+ * It touches nothing of the process by itself, so that tests can run it in theirs. What is heavy (the
+ * network, the database, the prompts) is imported when it is needed: `--help` and a typing mistake are
+ * answered without loading any of it.
+ */
+import { readFileSync } from "node:fs";
+import type { Readable, Writable } from "node:stream";
+import { overview, parseArguments, type Typed } from "./arguments.ts";
+import { loadConfig, resolve, type Settings, withAnswer } from "./config.ts";
+import { EXIT, UsageError } from "./exit.ts";
+import type { Command } from "./knobs.ts";
+import { line } from "./printable.ts";
+import { type Asker, allowHost, askCommand, askRole, askSettings, mayAsk, sameWithoutQuestions } from "./prompts.ts";
+import { Report } from "./report.ts";
+import { senderKey, stateFolder } from "./sender-key.ts";
+
+/** A stream that may be a terminal. */
+type End<S> = S & { readonly isTTY?: boolean | undefined; readonly columns?: number | undefined };
+
+/** All that a run sees of the outside. */
+export interface World {
+  /** The words after the program's name. */
+  readonly words: readonly string[];
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** The working folder. */
+  readonly folder: string;
+  readonly stdin: End<Readable>;
+  readonly stdout: End<Writable>;
+  readonly stderr: End<Writable>;
+  /** Milliseconds that never go backwards. */
+  readonly now: () => number;
+  /** Ends the run as soon as possible (SIGINT). */
+  readonly interrupt: AbortSignal;
+  /** Ends a server when what is under way has finished, and anything else as soon as possible (SIGTERM). */
+  readonly terminate: AbortSignal;
+}
+
+/** The version in package.json, which is two folders up both in the sources and in what is built from them. */
+export function version(): string {
+  const text = readFileSync(new URL("../../package.json", import.meta.url), "utf8");
+  return (JSON.parse(text) as { version: string }).version;
+}
+
+/** Runs one command. Never throws. @returns the exit code */
+export async function run(world: World): Promise<number> {
+  const { words, env, stdout, stderr, now } = world;
+  const reportOf = (switches: { json: boolean; quiet: boolean; verbose: boolean }) =>
+    new Report({ ...switches, stdout, stderr, env, now });
+  // Until the settings are known, an error is told in the way that the words alone ask for.
+  const has = (flag: string) => words.includes(flag);
+  let report = reportOf({ json: has("--json"), quiet: has("--quiet"), verbose: has("--verbose") });
+  try {
+    const typed = await whatToDo(world);
+    if (typed === null) return EXIT.done;
+    const { verb, flags, files, config } = typed;
+    const file = await loadConfig(config ?? (env.FILESPOOL_CONFIG || undefined), world.folder);
+    // Both roles of a client share the settings that are asked for before the role is known.
+    let command: Command = verb === "client" ? "send" : verb;
+    let settings = resolve(command, { flags, env, file });
+    report = reportOf(settings.values);
+    const asker = mayAsk(world, settings.values) ? await askerOf(world) : null;
+    if (verb === "client") {
+      if (asker === null) throw new UsageError("client asks questions, and there is no terminal; use send or receive");
+      const asked = await askSettings("send", settings, asker);
+      command = await askRole(asker);
+      settings = withAnswersOf(asked, resolve(command, { flags, env, file }));
+    }
+    return await runCommand(world, report, command, settings, files, asker);
+  } catch (error) {
+    return report.fail(error);
+  }
+}
+
+/** What was typed or, if nothing was typed, chosen. Null: help or version was asked for, and is printed. */
+async function whatToDo(world: World): Promise<Typed | null> {
+  const { words, env, folder, stdout, stderr } = world;
+  if (words.length > 0) return parseArguments(words, version(), stdout);
+  const file = await loadConfig(env.FILESPOOL_CONFIG || undefined, folder);
+  // Whether anything may be asked is the same for every command; serve stands for all.
+  if (!mayAsk(world, resolve("serve", { flags: {}, env, file }).values)) {
+    overview(version(), stderr);
+    throw new UsageError("no command given, and nobody to ask for one; use serve, send or receive");
+  }
+  return { verb: await askCommand(await askerOf(world)), flags: {}, files: [], config: undefined };
+}
+
+/** Carries over what was answered before the role was known. */
+const withAnswersOf = (asked: Settings, to: Settings): Settings => {
+  let settings = to;
+  for (const name of ["host", "port"] as const) {
+    if (asked.origins[name].kind === "answer") settings = withAnswer(settings, name, asked.values[name]);
+  }
+  return settings;
+};
+
+/** Asks for what is missing, then runs the command itself. */
+async function runCommand(
+  world: World,
+  report: Report,
+  command: Command,
+  given: Settings,
+  files: readonly string[],
+  asker: Asker | null,
+): Promise<number> {
+  let settings = asker === null ? given : await askSettings(command, given, asker);
+  if (command === "serve") settings = await allowHost(settings, asker);
+  let paths = files;
+  if (command === "send" && files.length === 0) {
+    if (asker === null) throw new UsageError("send needs at least one file: filespool send FILE...");
+    paths = [await asker.file("Which file?")];
+  }
+  if (settings !== given || paths !== files) {
+    report.say(line`The same without questions: ${sameWithoutQuestions(command, settings, paths)}`);
+  }
+  const { now, interrupt: signal, terminate } = world;
+  if (command === "serve")
+    return (await import("./serve.ts")).serve(settings, report, { interrupt: signal, terminate });
+  if (command === "receive") return (await import("./receive.ts")).receive(settings, report, { signal, now });
+  const key = await senderKey(stateFolder(world.env), (sentence) => report.remark(line`${sentence}`));
+  return (await import("./send.ts")).send(settings, paths, key, report, { signal, now });
+}
+
+/** Loads the prompts. */
+async function askerOf(world: World): Promise<Asker> {
+  const { terminalAsker } = await import("./terminal.ts");
+  return terminalAsker({ input: world.stdin, output: world.stdout, folder: world.folder, signal: eitherOf(world) });
+}
+
+/** For all who are to stop by either signal. */
+const eitherOf = ({ interrupt, terminate }: World): AbortSignal => AbortSignal.any([interrupt, terminate]);

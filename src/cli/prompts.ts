@@ -1,0 +1,124 @@
+/**
+ * Asking for what nobody has said yet: which questions, in which order, with which defaults.
+ *
+ * The program that this one descends from asked for everything it needed, and that is still the quickest way
+ * to learn it. But a question that nobody can answer hangs a script for ever, so there is one gate: both
+ * ends must be terminals, stdout must be for people, and nobody said `--yes`. Everything else is plain
+ * logic on an `Asker`, which tests play by themselves.
+ *
+ * Never here: drawing and keys (terminal.ts), and listing files (picker.ts).
+ */
+import { type Settings, withAnswer } from "./config.ts";
+import { UsageError } from "./exit.ts";
+import { type Command, type KnobName, knobOf, knobsOn, shapeOf, shownFallback, type Values } from "./knobs.ts";
+
+/** One of several answers. */
+export interface Choice<T extends string> {
+  readonly value: T;
+  readonly label: string;
+  readonly hint: string;
+}
+
+/** Somebody who answers questions. Each of them throws FilespoolError "interrupted" when told to stop asking. */
+export interface Asker {
+  /** A line of text; Enter alone gives `fallback`. `check` says what is wrong with an answer, or nothing. */
+  text(message: string, fallback: string, check: (answer: string) => string | undefined): Promise<string>;
+  choose<T extends string>(message: string, choices: readonly Choice<T>[]): Promise<T>;
+  confirm(message: string): Promise<boolean>;
+  /** The path of an existing file, picked from a list that starts in the working folder. */
+  file(message: string): Promise<string>;
+}
+
+/** What decides whether anybody can be asked. */
+export interface Situation {
+  readonly stdin: { readonly isTTY?: boolean | undefined };
+  readonly stdout: { readonly isTTY?: boolean | undefined };
+}
+
+/** True when questions may be asked at all. */
+export function mayAsk({ stdin, stdout }: Situation, values: Values): boolean {
+  const isTerminal = stdin.isTTY === true && stdout.isTTY === true;
+  // With --json, stdout belongs to a program, and --quiet asks for silence; a question breaks both.
+  return isTerminal && !values.yes && !values["no-input"] && !values.json && !values.quiet;
+}
+
+/**
+ * Asks for each setting of a command that has a question and that nobody has set, in the order of the table
+ * but with the port first, as the original did.
+ */
+export async function askSettings(command: Command, settings: Settings, asker: Asker): Promise<Settings> {
+  let filled = settings;
+  const names = knobsOn(command).filter((name) => knobOf(name).ask?.[command] !== undefined);
+  for (const name of names.sort((a, b) => Number(b === "port") - Number(a === "port"))) {
+    if (settings.origins[name].kind === "default") filled = await askSetting(command, name, filled, asker);
+  }
+  return filled;
+}
+
+/** One question. The asker repeats it until the answer is accepted. */
+async function askSetting(command: Command, name: KnobName, settings: Settings, asker: Asker): Promise<Settings> {
+  const { parse, accepts } = shapeOf(name, command);
+  const check = (answer: string) => (parse(answer) === null ? `Please give ${accepts}.` : undefined);
+  const answer = await asker.text(knobOf(name).ask?.[command] as string, shownFallback(name) as string, check);
+  return withAnswer(settings, name, parse(answer) as Values[KnobName]);
+}
+
+/** The first question of a bare `filespool`: which of the three programs. */
+export function askCommand(asker: Asker): Promise<Command> {
+  return asker.choose("Serve, send or receive?", [
+    { value: "serve", label: "serve", hint: "keep files on this machine until they are collected" },
+    { value: "send", label: "send", hint: "put a file into a queue" },
+    { value: "receive", label: "receive", hint: "collect what is waiting in a queue" },
+  ]);
+}
+
+/** The question of the original's client, after host and port. */
+export function askRole(asker: Asker): Promise<"send" | "receive"> {
+  return asker.choose("Sender or receiver?", [
+    { value: "send", label: "sender", hint: "put a file into a queue" },
+    { value: "receive", label: "receiver", hint: "collect what is waiting in a queue" },
+  ]);
+}
+
+/** Names and addresses that only this machine can reach. */
+export function isLoopback(host: string): boolean {
+  return host === "localhost" || host === "::1" || /^127(\.\d{1,3}){3}$/.test(host);
+}
+
+/**
+ * Lets a server listen beyond this machine only if somebody said so in as many words: there is neither
+ * encryption nor a password yet, so whoever reaches the port may take every file that waits there.
+ * @param asker null when nobody can be asked
+ * @throws UsageError when it was not allowed
+ */
+export async function allowHost(settings: Settings, asker: Asker | null): Promise<Settings> {
+  const { host, insecure } = settings.values;
+  if (insecure || isLoopback(host)) return settings;
+  const risk = `Everybody who can reach ${host} could send files and take those of others.`;
+  if (asker !== null && (await asker.confirm(`${risk} Listen there all the same?`))) {
+    return withAnswer(settings, "insecure", true);
+  }
+  throw new UsageError(
+    `${settings.origins.host.label} says ${host}, which other machines may reach, and this server has neither ` +
+      "encryption nor passwords: add --insecure if you mean it, or listen on localhost",
+  );
+}
+
+/**
+ * The command that does the same without a question, for a person who will want to repeat it.
+ * @param files the paths of `send`
+ */
+export function sameWithoutQuestions(command: Command, settings: Settings, files: readonly string[]): string {
+  const words = ["filespool", command];
+  for (const name of knobsOn(command)) {
+    const { kind } = settings.origins[name];
+    // What a variable or a file says will be said by it again.
+    if (kind !== "flag" && kind !== "answer") continue;
+    const { show, argument } = knobOf(name);
+    words.push(`--${name}`, ...(argument === null ? [] : [show(settings.values[name])]));
+  }
+  return [...words, ...files].map(forShell).join(" ");
+}
+
+/** A word as a POSIX shell takes it back: in single quotes unless it is harmless. */
+const forShell = (word: string): string => (/^[\w./:@=-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`);

@@ -1,0 +1,53 @@
+/**
+ * `filespool receive`: collects files from a queue into a folder.
+ *
+ * Without `--count`, `--wait` or `--follow` it takes what is waiting and ends. That nothing was waiting is an
+ * answer and no failure: a script that collects every night must not alarm anybody on a quiet day.
+ */
+import { receive as receiveFiles } from "../net/index.ts";
+import { isGiven, type Settings } from "./config.ts";
+import { EXIT, exitCodeOf } from "./exit.ts";
+import { line } from "./printable.ts";
+import { counted, type Report } from "./report.ts";
+import type { Run } from "./send.ts";
+import { exactDuration, humanDuration, humanSize } from "./sizes.ts";
+
+/**
+ * @returns the exit code
+ * @throws FilespoolError when the run as a whole failed, such as unreachable or interrupted
+ */
+export async function receive(settings: Settings, report: Report, { signal, now }: Run): Promise<number> {
+  const { host, port, queue, out, durability, count, follow, wait, retry } = settings.values;
+  if (follow) report.say(line`Waiting for files in queue "${queue}"; Ctrl-C ends it.`);
+  const startMs = now();
+  const { landed, skipped, bytes, failures } = await receiveFiles({
+    host,
+    port,
+    queue,
+    out,
+    durability,
+    follow,
+    ifExists: settings.values["if-exists"],
+    bufferBytes: settings.values["buffer-size"],
+    ...(count !== undefined && { count }),
+    ...(wait !== undefined && { waitMs: wait }),
+    retryMs: retry,
+    // As in send.ts: no patience with a server that never answered, unless it was asked for.
+    connectRetryMs: isGiven(settings, "retry") ? retry : 0,
+    signal,
+    onEvent: report.transfer,
+  });
+  const tookMs = now() - startMs;
+  let sentence = `Done: ${counted(landed, "file")} landed in ${out} (${humanSize(bytes)} in ${humanDuration(tookMs)})`;
+  if (skipped > 0) sentence += `, ${skipped} skipped`;
+  if (failures.length > 0) sentence += `, ${failures.length} failed`;
+  if (landed + skipped + failures.length === 0) {
+    const when = wait === undefined ? "Nothing is waiting" : `Nothing has arrived for ${exactDuration(wait)}`;
+    sentence = line`${when} in queue "${queue}"`;
+  }
+  report.done({ landed, skipped, bytes, failed: failures.length }, line`${sentence}.`);
+  const [first] = failures;
+  if (first === undefined) return EXIT.done;
+  report.failures(failures);
+  return exitCodeOf(first);
+}

@@ -1,0 +1,153 @@
+/**
+ * Tells whoever runs a command what happens: people in lines, programs in NDJSON.
+ *
+ *   for people    results on stdout; troubles and the progress line on stderr
+ *   --json        every event as one JSON object per line on stdout, and nothing else there
+ *   --quiet       errors on stderr; with --json, the `refused` and `error` objects
+ *
+ * A run ends with `done` (what was achieved), or `error` (why it failed), or both when some files failed.
+ * Errors are told to people on stderr in every mode, because a script that keeps stdout for its programs
+ * still has somebody who reads its log.
+ */
+import { styleText } from "node:util";
+import type { ServerEvent, TransferEvent } from "../net/events.ts";
+import type { FilespoolError } from "../protocol/errors.ts";
+import { EXIT, errorFacts } from "./exit.ts";
+import { type Line, serverLine, type Tone, transferLine } from "./lines.ts";
+import { printable } from "./printable.ts";
+import { ProgressLine } from "./progress.ts";
+
+/** The part of a stream that a report needs; `process.stdout` is one. */
+export interface Output {
+  write(text: string): unknown;
+  readonly isTTY?: boolean | undefined;
+  readonly columns?: number | undefined;
+}
+
+export interface ReportOptions {
+  readonly stdout: Output;
+  readonly stderr: Output;
+  readonly json: boolean;
+  readonly quiet: boolean;
+  readonly verbose: boolean;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** Milliseconds that never go backwards, for rates. */
+  readonly now: () => number;
+}
+
+/** What a completed run achieved; it becomes the `done` event. */
+export interface Done {
+  readonly [count: string]: number;
+}
+
+const COLOURS = { good: "green", plain: "cyan", warn: "yellow", bad: "red" } as const satisfies Record<Tone, string>;
+
+/** First column: wide enough for "collected" and a space. */
+const VERB_CELLS = 10;
+
+export class Report {
+  readonly #options: ReportOptions;
+  readonly #progress: ProgressLine | null;
+
+  constructor(options: ReportOptions) {
+    const { stderr, json, quiet, now } = options;
+    this.#options = options;
+    this.#progress = stderr.isTTY && !json && !quiet ? new ProgressLine(stderr, now) : null;
+  }
+
+  /** An event of `send` or `receive`. */
+  readonly transfer = (event: TransferEvent): void => {
+    if (event.event === "resumed") this.#progress?.restart();
+    if (event.event === "progress") this.#progress?.update(event);
+    if (!this.#json(event)) this.#line(transferLine(event));
+  };
+
+  /** An event of `serve`. */
+  readonly server = (event: ServerEvent): void => {
+    if (!this.#json(event)) this.#line(serverLine(event));
+  };
+
+  /** A sentence of ours for people, on stdout. It is the caller who escapes what is not ours. */
+  say(sentence: string): void {
+    if (!this.#options.json && !this.#options.quiet) this.#print(this.#options.stdout, sentence);
+  }
+
+  /** A remark that helps to find out why something is as it is: on stderr, with `--verbose` only. */
+  remark(sentence: string): void {
+    if (this.#options.verbose) this.#print(this.#options.stderr, sentence);
+  }
+
+  /** The end of a run that was carried out, even if some files failed. */
+  done(counts: Done, sentence: string): void {
+    if (!this.#json({ event: "done", ...counts })) this.say(sentence);
+  }
+
+  /**
+   * The end of a run that failed, in a sentence; the stack trace only for those who asked for it.
+   * @returns the exit code
+   */
+  fail(error: unknown): number {
+    const facts = errorFacts(error);
+    this.#json({ event: "error", ...facts });
+    const { stderr, verbose, env } = this.#options;
+    // Who pressed Ctrl-C knows why it ended, and need not be told of an error.
+    const isStop = facts.exitCode === EXIT.interrupted;
+    const head = this.#paint(stderr, isStop ? "warn" : "bad", isStop ? "interrupted" : "error");
+    this.#print(stderr, `${head}: ${printable(facts.message)}`);
+    if (facts.code === "internal") {
+      this.#print(stderr, "This is a bug in filespool; run it with --verbose for details, and please report it.");
+    }
+    if ((verbose || env.FILESPOOL_DEBUG) && error instanceof Error) {
+      // Line by line, because the line ends of a stack are wanted, but nothing else that a terminal obeys.
+      this.#print(stderr, (error.stack ?? "").split("\n").map(printable).join("\n"));
+    }
+    return facts.exitCode;
+  }
+
+  /**
+   * The end of a run in which some files failed. People have been told about each of them when it happened;
+   * programs get one `error` object at the end as well, with the code and the exit code of the first.
+   */
+  failures([first]: readonly FilespoolError[]): void {
+    if (first !== undefined) this.#json({ event: "error", ...errorFacts(first) });
+  }
+
+  /** Writes an object as a line, in `--json` mode. @returns whether this is that mode */
+  #json(event: { readonly event: string }): boolean {
+    const { json, quiet, stdout } = this.#options;
+    if (json && (!quiet || event.event === "error" || event.event === "refused")) {
+      // What JSON leaves unescaped (C1 controls, direction marks) has the same escapes in `printable`.
+      stdout.write(`${printable(JSON.stringify(event))}\n`);
+    }
+    return json;
+  }
+
+  /** Prints the line of an event: results to stdout, troubles to stderr. */
+  #line(told: Line | null): void {
+    const { stdout, stderr, quiet, verbose } = this.#options;
+    if (told === null || (told.verbose && !verbose) || (quiet && told.tone !== "bad")) return;
+    const output = told.tone === "good" || told.tone === "plain" ? stdout : stderr;
+    const gap = " ".repeat(Math.max(1, VERB_CELLS - told.verb.length));
+    this.#print(output, `${this.#paint(output, told.tone, told.verb)}${gap}${told.text}`);
+  }
+
+  #print(output: Output, text: string): void {
+    this.#progress?.clear();
+    output.write(`${text}\n`);
+  }
+
+  /** Colours only where a terminal shows them, unless NO_COLOR forbids or FORCE_COLOR demands them. */
+  #paint(output: Output, tone: Tone, text: string): string {
+    return wantsColour(output, this.#options.env) ? styleText(COLOURS[tone], text, { validateStream: false }) : text;
+  }
+}
+
+/** https://no-color.org: any text that is not empty switches colours off. */
+export function wantsColour(output: Output, env: Readonly<Record<string, string | undefined>>): boolean {
+  if (env.NO_COLOR) return false;
+  if (env.FORCE_COLOR) return env.FORCE_COLOR !== "0";
+  return output.isTTY === true;
+}
+
+/** "3 files", "1 file": a counted noun. */
+export const counted = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? "" : "s"}`;

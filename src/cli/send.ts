@@ -1,0 +1,60 @@
+/**
+ * `filespool send`: puts files into a queue.
+ *
+ * One file that cannot be read does not keep the others back: it is named, the others are sent, and the exit
+ * code is that of the first failure. Running the same command again continues where this run ended, because
+ * transfer ids derive from the sender key of this user (sender-key.ts) and not from this run.
+ */
+import { send as sendFiles } from "../net/index.ts";
+import { isGiven, type Settings } from "./config.ts";
+import { EXIT, exitCodeOf } from "./exit.ts";
+import { counted, type Report } from "./report.ts";
+import { humanDuration, humanSize } from "./sizes.ts";
+
+/** What the clients need besides their settings. */
+export interface Run {
+  readonly signal: AbortSignal;
+  /** Milliseconds that never go backwards. */
+  readonly now: () => number;
+}
+
+/**
+ * @param files paths, in the order in which they are sent
+ * @returns the exit code
+ * @throws FilespoolError when the run as a whole failed, such as unreachable or interrupted
+ */
+export async function send(
+  settings: Settings,
+  files: readonly string[],
+  senderKey: string,
+  report: Report,
+  { signal, now }: Run,
+): Promise<number> {
+  const { host, port, queue, digest, again, retry } = settings.values;
+  const startMs = now();
+  const { stored, repeated, bytes, failures } = await sendFiles({
+    host,
+    port,
+    queue,
+    digest,
+    again,
+    files,
+    senderKey,
+    bufferBytes: settings.values["buffer-size"],
+    retryMs: retry,
+    // A server that is not there is a typing mistake more often than a restart, so that is said at once,
+    // unless somebody asked for patience.
+    connectRetryMs: isGiven(settings, "retry") ? retry : 0,
+    signal,
+    onEvent: report.transfer,
+  });
+  const tookMs = now() - startMs;
+  const parts = [`${counted(stored, "file")} stored (${humanSize(bytes)} in ${humanDuration(tookMs)})`];
+  if (repeated > 0) parts.push(`${repeated} stored before`);
+  if (failures.length > 0) parts.push(`${failures.length} failed`);
+  report.done({ stored, repeated, bytes, failed: failures.length }, `Done: ${parts.join(", ")}.`);
+  const [first] = failures;
+  if (first === undefined) return EXIT.done;
+  report.failures(failures);
+  return exitCodeOf(first);
+}

@@ -1,0 +1,96 @@
+/**
+ * The shapes that a setting's value can have: how it is read, what is accepted, how it is shown again.
+ *
+ * A flag, an environment variable, an answer at a prompt are all text, so one parser per shape serves every
+ * source, and a range is stated once: the check and the sentence in the error message come from the same two
+ * numbers and cannot drift apart. Parsers return null for "not accepted"; config.ts makes the error.
+ */
+import { exactDuration, exactSize, parseCount, parseDuration, parseSize } from "./sizes.ts";
+
+/** How values of one kind are read from text and written back. `show(parse(text))` means the same as `text`. */
+export interface Shape<T> {
+  /** The value, or null when the text is not accepted. */
+  readonly parse: (text: string) => T | null;
+  readonly show: (value: T) => string;
+  /** What is accepted, as it follows "it takes" in a sentence. */
+  readonly accepts: string;
+  /** The word for the value in a help text; null for a switch, which has none. */
+  readonly argument: string | null;
+}
+
+/** Turns a parser into one that also checks a range, both ends included. */
+const within =
+  (parse: (text: string) => number | null, min: number, max: number) =>
+  (text: string): number | null => {
+    const value = parse(text);
+    return value === null || value < min || value > max ? null : value;
+  };
+
+/** A size in bytes. Without `max` the only upper bound is what a number can hold exactly. */
+export function size(min: number, max: number = Number.MAX_SAFE_INTEGER): Shape<number> {
+  const range =
+    max === Number.MAX_SAFE_INTEGER ? `of at least ${exactSize(min)}` : `from ${exactSize(min)} to ${exactSize(max)}`;
+  return {
+    parse: within(parseSize, min, max),
+    show: exactSize,
+    accepts: `a size ${range}, such as 64KiB, 1MiB or 1000000`,
+    argument: "size",
+  };
+}
+
+/** A duration in milliseconds. */
+export function duration(min: number, max: number): Shape<number> {
+  return {
+    parse: within(parseDuration, min, max),
+    show: exactDuration,
+    accepts: `a duration from ${exactDuration(min)} to ${exactDuration(max)}, such as 500ms, 30s, 5m or 7d`,
+    argument: "duration",
+  };
+}
+
+/** A whole number, written in plain digits. */
+export function count(min: number, max: number): Shape<number> {
+  const range = max === Number.MAX_SAFE_INTEGER ? `of at least ${min}` : `from ${min} to ${max}`;
+  return { parse: within(parseCount, min, max), show: String, accepts: `a whole number ${range}`, argument: "number" };
+}
+
+/**
+ * Adds a word for "no limit" to a numeric shape, because leaving a setting out cannot undo what a
+ * config file or the default has set. The value is Infinity, which every comparison understands.
+ */
+export function orUnlimited(shape: Shape<number>, word: string): Shape<number> {
+  return {
+    parse: (text) => (text.toLowerCase() === word ? Infinity : shape.parse(text)),
+    show: (value) => (value === Infinity ? word : shape.show(value)),
+    accepts: `${shape.accepts}, or "${word}"`,
+    argument: shape.argument,
+  };
+}
+
+/** One of a few words. */
+export function oneOf<const W extends string>(words: readonly W[], argument: string): Shape<W> {
+  const last = words.length - 1;
+  return {
+    parse: (text) => words.find((word) => word === text.toLowerCase()) ?? null,
+    show: (value) => value,
+    accepts: `${words.slice(0, last).join(", ")} or ${words[last]}`,
+    argument,
+  };
+}
+
+/** Any text that passes `check`. The empty text never does: it is how a variable is usually left blank. */
+export function text(argument: string, accepts: string, check: (text: string) => boolean = () => true): Shape<string> {
+  return { parse: (value) => (value !== "" && check(value) ? value : null), show: (value) => value, accepts, argument };
+}
+
+/** A switch: a flag without a value, and in a variable or a file one of the usual words. */
+export const toggle: Shape<boolean> = {
+  parse: (value) => {
+    const word = value.toLowerCase();
+    if (["1", "true", "yes", "on"].includes(word)) return true;
+    return ["0", "false", "no", "off"].includes(word) ? false : null;
+  },
+  show: String,
+  accepts: "true or false",
+  argument: null,
+};

@@ -1,0 +1,133 @@
+/**
+ * What sender and receiver share: shaking hands, and coming back after anything that may pass.
+ *
+ * A client does not ask whether an error is worth another try; the error table says so. Waits grow and are
+ * jittered, so that a thousand clients of a server that restarts do not all return at the same moment (Brooker,
+ * "Exponential backoff and jitter", 2015). Progress starts the count anew: what bounds the patience is the time
+ * *without* progress, not the time that a large file takes.
+ */
+import { randomBytes } from "node:crypto";
+import { setTimeout as sleep } from "node:timers/promises";
+import { FilespoolError } from "../protocol/errors.ts";
+import { LIMITS } from "../protocol/limits.ts";
+import type { MessageOf } from "../protocol/messages.ts";
+import { type Connection, connect } from "./connection.ts";
+import type { TransferEvent } from "./events.ts";
+import { AGENT } from "./server.ts";
+import { known } from "./server-upload.ts";
+
+export interface ClientOptions {
+  /** Default "localhost". */
+  readonly host?: string;
+  /** Default 5011. */
+  readonly port?: number;
+  /** Default "default". */
+  readonly queue?: string;
+  /** Payload of one data frame and unit of disk access, bytes. */
+  readonly bufferBytes?: number;
+  /** How long to keep trying without progress once there was a connection; default a minute. */
+  readonly retryMs?: number;
+  /** The same before the first connection; default 0, which fails at once. */
+  readonly connectRetryMs?: number;
+  readonly signal?: AbortSignal;
+  readonly onEvent?: (event: TransferEvent) => void;
+}
+
+const RETRY_FIRST_MS = 100;
+const RETRY_MAX_MS = 5000;
+
+/** One run of a client: the same `peer` id on each of its connections, so that the newest ends the others. */
+export class Client {
+  readonly peer = randomBytes(16).toString("hex");
+  readonly #options: ClientOptions;
+  #hasConnected = false;
+  #progressMs = performance.now();
+  #attempt = 0;
+
+  constructor(options: ClientOptions) {
+    this.#options = options;
+  }
+
+  emit(event: TransferEvent): void {
+    this.#options.onEvent?.(event);
+  }
+
+  /** Something was gained that a cut cannot take back. */
+  progressed(): void {
+    this.#progressMs = performance.now();
+    this.#attempt = 0;
+  }
+
+  /**
+   * Connects and runs `converse` again and again until it returns.
+   * @throws FilespoolError what no further attempt can mend, or the last error when the time is over
+   */
+  async run(
+    role: "sender" | "receiver",
+    converse: (connection: Connection, server: MessageOf<"welcome">) => Promise<void>,
+  ): Promise<void> {
+    for (;;) {
+      let connection: Connection | undefined;
+      const { signal } = this.#options;
+      const interrupt = () => connection?.destroy(new FilespoolError("interrupted"));
+      try {
+        if (signal?.aborted) throw new FilespoolError("interrupted");
+        connection = await this.#connect();
+        signal?.addEventListener("abort", interrupt);
+        const server = await this.#greet(connection, role);
+        await converse(connection, server);
+        connection.send({ type: "bye" });
+        connection.end();
+        return await connection.closed();
+      } catch (error) {
+        const failure = signal?.aborted ? new FilespoolError("interrupted") : known(error);
+        // A server that answered with an error hears nothing more; any other gets a reason if it can.
+        if (connection) connection.fail(failure);
+        await this.#backOff(failure);
+      } finally {
+        signal?.removeEventListener("abort", interrupt);
+      }
+    }
+  }
+
+  #connect(): Promise<Connection> {
+    const { host = "localhost", port = 5011, signal } = this.#options;
+    return connect(host, port, signal);
+  }
+
+  async #greet(connection: Connection, role: "sender" | "receiver"): Promise<MessageOf<"welcome">> {
+    const {
+      host = "localhost",
+      port = 5011,
+      queue = "default",
+      bufferBytes = LIMITS.bufferBytesDefault,
+    } = this.#options;
+    const asReceiver = role === "receiver" ? { queue, dataBytesMax: bufferBytes } : {};
+    connection.send({
+      type: "hello",
+      versions: [...LIMITS.versions],
+      role,
+      peer: this.peer,
+      agent: AGENT,
+      ...asReceiver,
+    });
+    const server = await connection.read();
+    if (!server) throw new FilespoolError("connection-lost", `${host}:${port} ended the connection without a word`);
+    if (server.type !== "welcome") throw new FilespoolError("frame-unexpected", `the server began with ${server.type}`);
+    this.#hasConnected = true;
+    this.emit({ event: "connected", host, port, server: server.agent, durability: server.durability });
+    return server;
+  }
+
+  async #backOff(failure: FilespoolError): Promise<void> {
+    const { retryMs = 60_000, connectRetryMs = 0, signal } = this.#options;
+    const patienceMs = this.#hasConnected ? retryMs : connectRetryMs;
+    if (!failure.retry || failure.code === "interrupted") throw failure;
+    const step = Math.min(RETRY_MAX_MS, RETRY_FIRST_MS * 2 ** this.#attempt);
+    const delayMs = Math.round(step * (0.5 + Math.random() / 2));
+    if (performance.now() - this.#progressMs + delayMs > patienceMs) throw failure;
+    this.#attempt++;
+    this.emit({ event: "retrying", delayMs, attempt: this.#attempt, code: failure.code, message: failure.message });
+    await sleep(delayMs, undefined, signal && { signal }).catch(() => {});
+  }
+}

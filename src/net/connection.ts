@@ -1,0 +1,264 @@
+/**
+ * Connection: one socket on one side, frames and messages on the other, and a watch on the time.
+ *
+ * Reading is by `read()`, one frame at a time, so that whoever is slow stops the socket, and with it the peer.
+ * Writing gathers all frames of one turn of the event loop into one system call. Nothing here knows what a
+ * conversation is about. What it does know is when to give up, since TCP by itself would wait for hours:
+ *
+ *   no complete first frame                      handshakeMs
+ *   nothing heard while we listen (half-open)    idleMs; each side pings after heartbeatMs of its own silence
+ *   a frame that has begun but does not end      stallMs + its length at bytesPerSecondMin (slow loris)
+ *   a peer that does not take what we send       stallMs + what is unsent at bytesPerSecondMin
+ *   pings and nothing else                       pingsPerSecondMax
+ *
+ * Invariant: at most one frame and one read are held for the peer, and before a server reads on, the control
+ * frames it has not got rid of are below UNSENT_BYTES_MAX. A client always reads; else both could wait for ever.
+ */
+import { once } from "node:events";
+import { connect as connectSocket, type Socket } from "node:net";
+import { Decoder, type Frame, joinParts } from "../protocol/decoder.ts";
+import { type ErrorCode, FilespoolError, isErrorCode } from "../protocol/errors.ts";
+import { encodeHeader, FLAG_OPTIONAL, FRAMES, frameName } from "../protocol/frame.ts";
+import { LIMITS } from "../protocol/limits.ts";
+import { decodeMessage, encodeMessage, type Message } from "../protocol/messages.ts";
+import { nativeChecksum } from "../spool/digest.ts";
+
+/** The deadlines of this file; see LIMITS. Tests make them short. */
+export type Patience = { readonly [key in (typeof PATIENCE)[number]]: number };
+const PATIENCE = ["handshakeMs", "heartbeatMs", "idleMs", "stallMs", "bytesPerSecondMin", "pingsPerSecondMax"] as const;
+
+/** A data frame as it arrives: `parts` are `length` bytes of the file from `offset` on. */
+export interface Data extends Pick<Frame, "offset" | "length" | "parts"> {
+  readonly type: "data";
+}
+
+const UNSENT_BYTES_MAX = 256 * 1024;
+const LINGER_MS = 1000;
+
+export class Connection {
+  readonly #socket: Socket;
+  readonly #chunks: AsyncIterator<Buffer>;
+  readonly #patience: Patience;
+  readonly #isServer: boolean;
+  readonly #decoder = new Decoder(nativeChecksum);
+  readonly #clock = setInterval(() => this.#watch(), 250).unref();
+  #failure: FilespoolError | null = null;
+  #frames = 0;
+  #pings = 0;
+  #unsentData = 0;
+  #corked = false;
+  /** Who waits for the kernel to take something. */
+  #onTaken: (() => void)[] = [];
+  /** Times of the monotonic clock: last heard, last said, last time the kernel took something, frame begun (0: none). */
+  #heardMs = performance.now();
+  #saidMs = this.#heardMs;
+  #tookMs = this.#heardMs;
+  #begunMs = this.#heardMs;
+  #listening = true;
+
+  constructor(socket: Socket, options: { patience?: Partial<Patience> | undefined; isServer?: boolean } = {}) {
+    this.#socket = socket.setNoDelay(true).setKeepAlive(true, 30_000);
+    this.#patience = { ...LIMITS, ...options.patience };
+    this.#isServer = options.isServer ?? false;
+    this.#chunks = socket.iterator({ destroyOnReturn: false }) as AsyncIterator<Buffer>;
+    socket.on("error", (error) => this.destroy(lost(error)));
+    socket.on("close", () => {
+      clearInterval(this.#clock);
+      this.#taken();
+    });
+  }
+
+  /** Who is at the other end, for messages. */
+  get peer(): string {
+    return `${this.#socket.remoteAddress ?? "?"}:${this.#socket.remotePort ?? "?"}`;
+  }
+
+  /**
+   * The next message or data frame; null when the peer ended the stream between two frames.
+   * @throws FilespoolError what the peer reported, what it did wrong, or connection-lost, timed-out, stalled
+   */
+  async read(): Promise<Message | Data | null> {
+    for (;;) {
+      if (this.#failure) throw this.#failure;
+      const frame = this.#decoder.next();
+      if (frame) {
+        const incoming = this.#interpret(frame);
+        if (incoming) return incoming;
+        continue;
+      }
+      if (this.#isServer) await this.#below(() => this.#socket.writableLength - this.#unsentData, UNSENT_BYTES_MAX);
+      const bytes = await this.#receive();
+      if (bytes) this.#decoder.push(bytes);
+      else if (this.#decoder.midFrame) throw new FilespoolError("connection-lost", "the stream ended inside a frame");
+      else return null;
+    }
+  }
+
+  #interpret(frame: Frame): Message | Data | null {
+    this.#begunMs = 0;
+    this.#frames++;
+    const name = frameName(frame.type);
+    if (name === "data") return { type: name, offset: frame.offset, length: frame.length, parts: frame.parts };
+    if (name === null) {
+      if (frame.flags & FLAG_OPTIONAL) return null;
+      throw new FilespoolError("frame-unknown", `frame type 0x${frame.type.toString(16)}`);
+    }
+    const message = decodeMessage(name, joinParts(frame.parts));
+    if (message.type === "ping") {
+      if (++this.#pings > this.#patience.pingsPerSecondMax) throw new FilespoolError("flood", "too many pings");
+      return null;
+    }
+    if (message.type === "error") {
+      const code: ErrorCode = isErrorCode(message.code) ? message.code : "frame-unexpected";
+      throw new FilespoolError(code, message.message);
+    }
+    return message;
+  }
+
+  async #receive(): Promise<Buffer | null> {
+    this.#listening = true;
+    this.#heardMs = performance.now();
+    try {
+      const { value, done } = await this.#chunks.next();
+      if (this.#failure) throw this.#failure;
+      this.#heardMs = performance.now();
+      if (this.#begunMs === 0) this.#begunMs = this.#heardMs;
+      return done ? null : value;
+    } catch (error) {
+      throw this.#failure ?? lost(error);
+    } finally {
+      this.#listening = false;
+    }
+  }
+
+  /** Sends a message. Never waits: messages are small, and `read` keeps their number down. */
+  send(message: Message): void {
+    const { type, payload } = encodeMessage(message);
+    this.#write(type, payload, 0);
+  }
+
+  /** Sends a piece of a file; resolves when the kernel has it and `bytes` may be used anew. @throws connection-lost */
+  sendData(offset: number, bytes: Uint8Array): Promise<void> {
+    this.#unsentData += bytes.length;
+    return new Promise((resolve, reject) => {
+      this.#write(FRAMES.data, bytes, offset, (error) => {
+        this.#unsentData -= bytes.length;
+        if (error) reject(this.#failure ?? lost(error));
+        else resolve();
+      });
+    });
+  }
+
+  #write(type: number, payload: Uint8Array, offset: number, done?: (error?: Error | null) => void): void {
+    if (!this.#corked) {
+      // Everything written before this turn of the event loop ends leaves in one `writev`.
+      this.#corked = true;
+      this.#socket.cork();
+      process.nextTick(() => {
+        this.#corked = false;
+        this.#socket.uncork();
+      });
+    }
+    this.#saidMs = performance.now();
+    if (this.#socket.writableLength === 0) this.#tookMs = this.#saidMs;
+    this.#socket.write(encodeHeader(type, payload, nativeChecksum, offset));
+    this.#socket.write(payload, (error) => {
+      done?.(error);
+      this.#taken();
+    });
+  }
+
+  /** Waits until no more than `bytes` of file content are waiting for the kernel. */
+  unsentBelow(bytes: number): Promise<void> {
+    return this.#below(() => this.#unsentData, bytes);
+  }
+
+  async #below(unsent: () => number, bytes: number): Promise<void> {
+    while (unsent() > bytes && !this.#socket.destroyed) {
+      await new Promise<void>((resolve) => {
+        this.#onTaken.push(resolve);
+      });
+    }
+  }
+
+  #taken(): void {
+    this.#tookMs = performance.now();
+    for (const resolve of this.#onTaken.splice(0)) resolve();
+  }
+
+  #watch(): void {
+    const { handshakeMs, idleMs, stallMs, heartbeatMs, bytesPerSecondMin } = this.#patience;
+    const nowMs = performance.now();
+    const slow = (bytes: number) => stallMs + (bytes / bytesPerSecondMin) * 1000;
+    const midFrame = this.#listening && this.#begunMs > 0;
+    const unsent = this.#socket.writableLength;
+    this.#pings = Math.max(0, this.#pings - this.#patience.pingsPerSecondMax / 4);
+    if (this.#frames === 0) {
+      if (nowMs - this.#begunMs > handshakeMs)
+        this.fail(new FilespoolError("timed-out", "no complete first frame in time"));
+    } else if (this.#listening && nowMs - this.#heardMs > idleMs) {
+      this.fail(new FilespoolError("timed-out", `nothing was heard from ${this.peer} for ${idleMs} ms`));
+    } else if (midFrame && nowMs - this.#begunMs > slow(this.#decoder.frameBytes)) {
+      this.fail(new FilespoolError("stalled", `a frame from ${this.peer} did not end in time`));
+    } else if (unsent > 0 && nowMs - this.#tookMs > slow(unsent)) {
+      this.fail(new FilespoolError("stalled", `${this.peer} does not take what it is sent`));
+    } else if (nowMs - this.#saidMs > heartbeatMs) this.send({ type: "ping" });
+  }
+
+  /** Ends our side of the stream after everything that was sent. */
+  end(): void {
+    this.#socket.end();
+    this.#discardRest();
+  }
+
+  /** Tells the peer why, then ends. Whatever is being read or written here fails with `error`. */
+  fail(error: FilespoolError): void {
+    if (this.#failure || this.#socket.destroyed) return;
+    this.send({ type: "error", code: error.code, message: error.message.slice(0, LIMITS.textCharsMax) });
+    this.#failure = error;
+    this.end();
+  }
+
+  /** Ends at once, without a word. */
+  destroy(error: FilespoolError): void {
+    this.#failure ??= error;
+    clearInterval(this.#clock);
+    this.#socket.destroy();
+  }
+
+  /** Closing a socket with unread bytes resets it, and the peer may lose our last words; so read on for a moment. */
+  #discardRest(): void {
+    this.#socket.removeAllListeners("readable").resume();
+    const timer = setTimeout(() => this.destroy(new FilespoolError("connection-lost")), LINGER_MS);
+    this.#socket.once("close", () => clearTimeout(timer));
+  }
+
+  /** Resolves when the socket is closed on both sides. */
+  async closed(): Promise<void> {
+    if (!this.#socket.closed) await once(this.#socket, "close").catch(() => {});
+  }
+}
+
+function lost(error: unknown): FilespoolError {
+  if (error instanceof FilespoolError) return error;
+  return new FilespoolError("connection-lost", `the connection was lost: ${(error as Error).message}`, {
+    cause: error,
+  });
+}
+
+/**
+ * Connects to a server and shakes hands.
+ * @throws FilespoolError unreachable, or what the server reported
+ */
+export async function connect(host: string, port: number, signal?: AbortSignal): Promise<Connection> {
+  const socket = connectSocket({ host, port, ...(signal && { signal }) });
+  try {
+    await once(socket, "connect", signal && { signal });
+  } catch (error) {
+    socket.destroy();
+    if (signal?.aborted) throw new FilespoolError("interrupted");
+    const why = (error as NodeJS.ErrnoException).code ?? (error as Error).message;
+    throw new FilespoolError("unreachable", `cannot reach a server at ${host}:${port} (${why}); is it running there?`);
+  }
+  return new Connection(socket);
+}

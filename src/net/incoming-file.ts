@@ -1,0 +1,128 @@
+/**
+ * A file on its way in: small content in memory until it lands, larger content in a part file that survives us.
+ *
+ * The part file lies in the target folder itself, so that landing is a rename and not a copy, under a name that
+ * says which transfer it is of. Whoever collects that transfer next, this process or the one after a crash, goes
+ * on where the file ends. Bytes that a power cut damaged are found by the digest at the end; then the part is
+ * thrown away, and the next attempt starts from zero. Why: adr/0016.
+ */
+import { randomBytes } from "node:crypto";
+import { constants } from "node:fs";
+import { type FileHandle, open, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { tryLock } from "fs-native-extensions";
+import { dropBytes, overlap } from "../protocol/chunks.ts";
+import { FilespoolError } from "../protocol/errors.ts";
+import { LIMITS } from "../protocol/limits.ts";
+import type { MessageOf } from "../protocol/messages.ts";
+import { OWN_PREFIX } from "../protocol/names.ts";
+import { BatchWriter } from "../spool/batch-writer.ts";
+import { createDigest, type Digest, digestPrefix } from "../spool/digest.ts";
+
+export interface IncomingOptions {
+  readonly folder: string;
+  readonly bufferBytes: number;
+  readonly sync: boolean;
+  /** So many bytes would survive now. */
+  readonly onSynced: (offset: number) => void;
+}
+
+/** The part file of a transfer. */
+export const partPath = (folder: string, transfer: string): string => join(folder, `${OWN_PREFIX}-${transfer}.part`);
+
+export class IncomingFile {
+  readonly delivery: MessageOf<"deliver">;
+  /** Where the content is, or for a small file will be once `settle` was called. */
+  part: string;
+  readonly #options: IncomingOptions;
+  readonly #digest: Digest;
+  readonly #inline: Uint8Array[] | null;
+  #handle: FileHandle | null = null;
+  #writer: BatchWriter | null = null;
+  #taken = 0;
+
+  /** Opens or creates the part. @throws an error of the file system, or digest-unsupported */
+  static async open(delivery: MessageOf<"deliver">, options: IncomingOptions): Promise<IncomingFile> {
+    const file = new IncomingFile(delivery, options);
+    if (!file.#inline) await file.#openPart();
+    return file;
+  }
+
+  private constructor(delivery: MessageOf<"deliver">, options: IncomingOptions) {
+    this.delivery = delivery;
+    this.#options = options;
+    this.part = partPath(options.folder, delivery.transfer);
+    this.#digest = createDigest(delivery.algorithm);
+    this.#inline = delivery.size <= LIMITS.pipelineBytesMax ? [] : null;
+  }
+
+  /** Bytes we have; the server goes on from there. */
+  get offset(): number {
+    return this.#taken;
+  }
+
+  get isComplete(): boolean {
+    return this.#taken === this.delivery.size;
+  }
+
+  async #openPart(): Promise<void> {
+    // O_NOFOLLOW: somebody may have put a link of that name there to make us write elsewhere.
+    const { O_RDWR, O_CREAT, O_NOFOLLOW } = constants;
+    let handle = await open(this.part, O_RDWR | O_CREAT | O_NOFOLLOW, 0o666);
+    if (!tryLock(handle.fd)) {
+      // Another receiver that works on this folder has (or had) the transfer: ours becomes a part of its own.
+      await handle.close();
+      this.part = this.part.replace(/part$/, `${randomBytes(4).toString("hex")}.part`);
+      handle = await open(this.part, "wx+", 0o666);
+    }
+    this.#handle = handle;
+    const have = Math.min((await handle.stat()).size, this.delivery.size);
+    await handle.truncate(have);
+    await digestPrefix(this.#digest, handle, have);
+    this.#taken = have;
+    const { bufferBytes: batchBytes, sync, onSynced } = this.#options;
+    this.#writer = new BatchWriter(handle, have, { batchBytes, sync, onSynced });
+  }
+
+  /** Takes bytes; a promise means: wait for it. @throws FilespoolError offset-gap, size-mismatch; what the disk said */
+  append(offset: number, parts: readonly Uint8Array[], length: number): Promise<void> | undefined {
+    const fresh = dropBytes(parts, overlap(this.#taken, this.delivery.size, { offset, length }));
+    for (const part of fresh) {
+      this.#digest.update(part);
+      this.#taken += part.length;
+    }
+    this.#inline?.push(...fresh);
+    return this.#writer?.append(fresh);
+  }
+
+  /** Verifies the content and makes it durable under the part's name. @throws FilespoolError digest-mismatch; nothing is kept */
+  async settle(): Promise<void> {
+    const { digest, name } = this.delivery;
+    const found = this.#digest.hex();
+    if (found !== digest) {
+      await this.discard();
+      throw new FilespoolError("digest-mismatch", `"${name}" arrived with the digest ${found}, not ${digest}`);
+    }
+    if (this.#inline) {
+      await rm(this.part, { force: true });
+      this.#handle = await open(this.part, "wx", 0o666);
+      await this.#handle.writev(this.#inline, 0);
+      if (this.#options.sync) await this.#handle.datasync();
+    } else await this.#writer?.sync();
+    await this.close();
+  }
+
+  /** Lets go of the part and keeps it for the next attempt. */
+  async close(): Promise<void> {
+    await this.#writer?.sync().catch(() => {}); // what did not reach the disk will be sent again
+    const handle = this.#handle;
+    this.#handle = null;
+    this.#writer = null;
+    await handle?.close();
+  }
+
+  async discard(): Promise<void> {
+    await this.close();
+    await rm(this.part, { force: true });
+  }
+}

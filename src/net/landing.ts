@@ -1,0 +1,247 @@
+/**
+ * Landing: the last step into the target folder, so that a file appears there whole, durable, and once.
+ *
+ * For a batch of files, whose contents are verified (one sync of the folder serves them all):
+ *
+ *   1. each content is on disk in its part file, and so is the part's name
+ *   2. the journal says, on disk, that these transfers are about to land
+ *   3. each part is linked or renamed to its final name
+ *   4. the folder is synced: now the names would survive
+ *   5. only then may the receiver ack
+ *
+ * A crash between 3 and 5 makes the server deliver the file again, and by then the user may have moved it
+ * away. The journal answers whether it had landed: it is listed there, and its part is gone (or has a second
+ * name). So it is acked and not landed twice. Entries leave the journal once the server has confirmed the ack.
+ *
+ * Nothing is ever overwritten by accident: `link` fails if the name is taken, where `rename` would replace it.
+ * Names are single path components (protocol/names.ts), and links in the folder are never followed. adr/0016
+ */
+import { type FileHandle, link, lstat, mkdir, open, readdir, readFile, rename, rm } from "node:fs/promises";
+import { basename, join } from "node:path";
+import { tryLock } from "fs-native-extensions";
+import { FilespoolError } from "../protocol/errors.ts";
+import { LIMITS } from "../protocol/limits.ts";
+import { OWN_PREFIX, quoteName, safeName } from "../protocol/names.ts";
+import { type IncomingFile, partPath } from "./incoming-file.ts";
+
+/** What to do when the target folder has a file of that name. */
+export type IfExists = "refuse" | "rename" | "overwrite" | "skip";
+
+/** What became of a file: its path, or null when it was skipped. */
+export type Landed = { readonly path: string | null } | { readonly failure: FilespoolError };
+
+const JOURNAL = `${OWN_PREFIX}-landed-`;
+/** Syncs at a time. More make a disk slower, not faster: 4,100 files/s with 4 here, 1,200 with 64. */
+const SYNCS_MAX = 4;
+
+export class Landing {
+  readonly folder: string;
+  readonly sync: boolean;
+  readonly #ifExists: IfExists;
+  readonly #journal: FileHandle;
+  readonly #journalPath: string;
+  #journalBytes = 0;
+  /** Transfers that landed, or were about to, and whose ack is not confirmed; with their final path. */
+  readonly #unconfirmed = new Map<string, string>();
+
+  /**
+   * Opens the target folder, creating it when it is missing, and reads what an earlier run left.
+   * @throws FilespoolError folder-unusable
+   */
+  static async open(folder: string, ifExists: IfExists, sync: boolean): Promise<Landing> {
+    try {
+      await mkdir(folder, { recursive: true });
+      for (let number = 0; ; number++) {
+        const path = join(folder, `${JOURNAL}${number}`);
+        const journal = await open(path, "a+");
+        // One journal for each receiver that works on this folder at the same time.
+        if (!tryLock(journal.fd)) {
+          await journal.close();
+          continue;
+        }
+        const landing = new Landing(folder, ifExists, sync, journal, path);
+        await landing.#readJournals();
+        return landing;
+      }
+    } catch (error) {
+      throw folderError(error, folder);
+    }
+  }
+
+  private constructor(folder: string, ifExists: IfExists, sync: boolean, journal: FileHandle, path: string) {
+    this.folder = folder;
+    this.sync = sync;
+    this.#ifExists = ifExists;
+    this.#journal = journal;
+    this.#journalPath = path;
+  }
+
+  async #readJournals(): Promise<void> {
+    const journals = (await readdir(this.folder)).filter((name) => name.startsWith(JOURNAL));
+    for (const name of journals) {
+      const lines = (await readFile(join(this.folder, name), "utf8")).split("\n");
+      lines.pop(); // what follows the last line end was cut off while it was being written
+      for (const line of lines) {
+        const [transfer, path] = JSON.parse(line) as [string, string];
+        if (await this.#hasLeft(transfer)) this.#unconfirmed.set(transfer, path);
+      }
+    }
+  }
+
+  /** Whether the part of a listed transfer got its final name. */
+  async #hasLeft(transfer: string): Promise<boolean> {
+    const part = partPath(this.folder, transfer);
+    const stat = await lstat(part).catch(() => null);
+    if (stat && stat.nlink > 1) await rm(part); // linked, but the crash came before the part was removed
+    return !stat || stat.nlink > 1;
+  }
+
+  /** Where the file of this transfer landed before, when its ack was not confirmed; null otherwise. */
+  landedBefore(transfer: string): string | null {
+    return this.#unconfirmed.get(transfer) ?? null;
+  }
+
+  /**
+   * Decides, before any byte is sent, whether a file of this name may land: "skip" is the user's policy.
+   * @throws FilespoolError name-refused, file-exists
+   */
+  async check(wireName: string): Promise<"take" | "skip"> {
+    const name = safeName(wireName);
+    if (this.#ifExists === "rename" || this.#ifExists === "overwrite") return "take";
+    const isTaken = await lstat(join(this.folder, name)).then(() => true, () => false);
+    if (isTaken && this.#ifExists === "refuse") throw this.#exists(name);
+    return isTaken ? "skip" : "take";
+  }
+
+  #exists(name: string): FilespoolError {
+    const what = `${quoteName(name)} is already in ${this.folder}`;
+    return new FilespoolError("file-exists", `${what}; move it, or choose to rename, overwrite or skip`);
+  }
+
+  /** Lands complete files, in order. A failure of one does not touch the others. @throws FilespoolError folder-unusable, disk-full */
+  async land(files: readonly IncomingFile[]): Promise<Landed[]> {
+    try {
+      const failures = await this.#settle(files); // 1. contents
+      if (this.sync) await syncFolder(this.folder);
+      await this.#announce(files.filter((file) => !failures.has(file))); // 2. intention
+      const landed: Landed[] = [];
+      for (const file of files) {
+        const failure = failures.get(file);
+        landed.push(failure ? { failure } : await this.#place(file)); // 3. names
+      }
+      if (this.sync) await syncFolder(this.folder); // 4. names on disk
+      return landed;
+    } catch (error) {
+      throw folderError(error, this.folder);
+    }
+  }
+
+  async #settle(files: readonly IncomingFile[]): Promise<Map<IncomingFile, FilespoolError>> {
+    const failures = new Map<IncomingFile, FilespoolError>();
+    const todo = [...files];
+    const work = async () => {
+      for (let file = todo.shift(); file; file = todo.shift()) {
+        try {
+          await file.settle();
+        } catch (error) {
+          if (!(error instanceof FilespoolError)) throw error;
+          failures.set(file, error);
+        }
+      }
+    };
+    await Promise.all(Array.from({ length: SYNCS_MAX }, work));
+    return failures;
+  }
+
+  async #announce(files: readonly IncomingFile[]): Promise<void> {
+    for (const { delivery } of files) {
+      this.#unconfirmed.set(delivery.transfer, join(this.folder, safeName(delivery.name)));
+    }
+    // Once the confirmed lines outweigh the others, write the journal anew instead of letting it grow.
+    const isLong = this.#journalBytes > 1_000_000;
+    if (isLong) await this.#journal.truncate(0);
+    const lines = isLong ? [...this.#unconfirmed] : files.map(({ delivery: { transfer } }) => [transfer, this.#unconfirmed.get(transfer)]);
+    const text = lines.map((line) => `${JSON.stringify(line)}\n`).join("");
+    await this.#journal.appendFile(text);
+    if (this.sync) await this.#journal.datasync();
+    this.#journalBytes = text.length + (isLong ? 0 : this.#journalBytes);
+  }
+
+  async #place(file: IncomingFile): Promise<Landed> {
+    const name = safeName(file.delivery.name);
+    try {
+      if (this.#ifExists === "overwrite") {
+        await rename(file.part, join(this.folder, name));
+        return { path: join(this.folder, name) };
+      }
+      for (let number = 0; ; number++) {
+        const path = join(this.folder, number === 0 ? name : numbered(name, number));
+        if (await claim(file.part, path)) return { path };
+        if (this.#ifExists !== "rename") break;
+      }
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      if (code !== "EISDIR" && code !== "ENOTEMPTY") throw error;
+    }
+    this.#unconfirmed.delete(file.delivery.transfer);
+    await rm(file.part, { force: true });
+    return this.#ifExists === "skip" ? { path: null } : { failure: this.#exists(name) };
+  }
+
+  /** The server has confirmed the ack: it will not deliver this transfer again. */
+  confirm(transfer: string): void {
+    this.#unconfirmed.delete(transfer);
+  }
+
+  /** Leaves nothing behind unless something is unconfirmed. */
+  async close(): Promise<void> {
+    if (this.#unconfirmed.size === 0) await rm(this.#journalPath, { force: true });
+    await this.#journal.close();
+  }
+}
+
+/** Gives the part its final name unless something has that name; false then. */
+async function claim(part: string, path: string): Promise<boolean> {
+  try {
+    await link(part, path);
+    await rm(part);
+    return true;
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === "EEXIST") return false;
+    if (code !== "EPERM" && code !== "ENOTSUP" && code !== "ENOSYS") throw error;
+  }
+  // A file system without hard links (FAT): reserve the name, then replace our own reservation.
+  try {
+    await (await open(path, "wx")).close();
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "EEXIST") return false;
+    throw error;
+  }
+  await rename(part, path);
+  return true;
+}
+
+/** "photo.jpg", 2 -> "photo (2).jpg", shortened where it would become too long for a file system. */
+export function numbered(name: string, number: number): string {
+  const dot = name.lastIndexOf(".");
+  const [stem, ending] = dot > 0 ? [name.slice(0, dot), name.slice(dot)] : [name, ""];
+  const suffix = ` (${number})${ending}`;
+  const chars = [...stem];
+  while (Buffer.byteLength(chars.join("") + suffix) > LIMITS.nameBytesMax) chars.pop();
+  return basename(chars.join("") + suffix);
+}
+
+async function syncFolder(folder: string): Promise<void> {
+  const handle = await open(folder, "r");
+  await handle.sync();
+  await handle.close();
+}
+
+/** An error of the file system in the target folder. */
+export function folderError(error: unknown, folder: string): FilespoolError {
+  if (error instanceof FilespoolError) return error;
+  const { code, message } = error as NodeJS.ErrnoException;
+  if (code === "ENOSPC" || code === "EDQUOT") return new FilespoolError("disk-full", `no space left in ${folder}`, { cause: error });
+  return new FilespoolError("folder-unusable", `cannot write to ${folder}: ${message}`, { cause: error });
+}

@@ -1,0 +1,80 @@
+/**
+ * A file on its way out: which file it is, whether it still is that file, and what is in it.
+ *
+ * The transfer id is derived from what identifies the file's content without reading it (device, inode, size,
+ * times of change), its name and queue, keyed with a secret of the sending user. So the same command run again
+ * after a kill -9 offers the same transfer, and continues it, with nothing remembered on disk; and an edited
+ * file is another transfer. The key keeps two machines with like-numbered inodes apart. Why: adr/0011.
+ */
+import { createHmac } from "node:crypto";
+import { type BigIntStats, closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
+import { basename } from "node:path";
+import { FilespoolError } from "../protocol/errors.ts";
+
+export class OutgoingFile {
+  readonly path: string;
+  readonly name: string;
+  /** Bytes. */
+  readonly size: number;
+  readonly transfer: string;
+  readonly #fd: number;
+  readonly #stat: BigIntStats;
+
+  /**
+   * Opens a regular file. Synchronous, because for small files a trip through the thread pool would cost more
+   * than the call itself; never blocks on a pipe or device, they are refused.
+   * @param salt makes the transfer a new one although the file is the same; "" otherwise
+   * @throws FilespoolError file-unreadable
+   */
+  constructor(path: string, queue: string, key: string, salt: string) {
+    this.path = path;
+    this.name = basename(path);
+    try {
+      this.#fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+    } catch (error) {
+      throw unreadable(path, (error as Error).message);
+    }
+    this.#stat = fstatSync(this.#fd, { bigint: true });
+    if (!this.#stat.isFile()) {
+      this.close();
+      throw unreadable(path, this.#stat.isDirectory() ? "it is a directory" : "it is not a regular file");
+    }
+    this.size = Number(this.#stat.size);
+    const identity = JSON.stringify([this.name, queue, salt, ...this.#identity(this.#stat)]);
+    this.transfer = createHmac("sha256", key).update(identity).digest("hex").slice(0, 32);
+  }
+
+  #identity({ dev, ino, size, mtimeNs, ctimeNs }: BigIntStats): string[] {
+    return [dev, ino, size, mtimeNs, ctimeNs].map(String);
+  }
+
+  /** For reading large files off the main thread. */
+  get fd(): number {
+    return this.#fd;
+  }
+
+  /** The whole content of a small file. @throws FilespoolError file-changed */
+  readAll(): Buffer {
+    const bytes = Buffer.allocUnsafe(this.size);
+    let at = 0;
+    for (let got = -1; got !== 0 && at < this.size; at += got) got = readSync(this.#fd, bytes, at, this.size - at, at);
+    if (at < this.size) throw new FilespoolError("file-changed", `${this.path} became shorter while it was being sent`);
+    return bytes;
+  }
+
+  /** @throws FilespoolError file-changed when it is no longer the file that was offered */
+  checkUnchanged(): void {
+    const before = this.#identity(this.#stat);
+    const now = this.#identity(fstatSync(this.#fd, { bigint: true }));
+    if (before.every((part, index) => part === now[index])) return;
+    throw new FilespoolError("file-changed", `${this.path} changed while it was being sent; nothing of it was stored`);
+  }
+
+  close(): void {
+    closeSync(this.#fd);
+  }
+}
+
+function unreadable(path: string, why: string): FilespoolError {
+  return new FilespoolError("file-unreadable", `cannot send ${path}: ${why}`);
+}

@@ -1,0 +1,306 @@
+/**
+ * The receiver: takes what waits in a queue, lands it, and acks only what is in the folder, on disk.
+ *
+ * Frames are read one by one, and writing to disk holds up reading, which is how a slow disk reaches the server.
+ * Small files are gathered and landed in batches beside that, so that many of them share their syncs. A file that
+ * may not land here (its name is taken or unsafe) gets *no* verdict: it stays leased until this run ends, so that
+ * it is not offered again and again, and then goes back to the head of its queue for whoever may take it.
+ */
+import { DELIVERY_RECEIVER } from "../protocol/delivery.ts";
+import { FilespoolError } from "../protocol/errors.ts";
+import { LIMITS } from "../protocol/limits.ts";
+import { Conversation, type Effects } from "../protocol/machine.ts";
+import type { MessageOf } from "../protocol/messages.ts";
+import { Client, type ClientOptions } from "./client.ts";
+import type { Connection, Data } from "./connection.ts";
+import type { About } from "./events.ts";
+import { IncomingFile } from "./incoming-file.ts";
+import { folderError, type IfExists, Landing } from "./landing.ts";
+import { asError } from "./sender.ts";
+
+export interface ReceiveOptions extends ClientOptions {
+  /** Target folder; created when it is missing. */
+  readonly out: string;
+  /** Default "refuse". */
+  readonly ifExists?: IfExists;
+  /** Ends after so many files, and waits for them. Otherwise the run ends when the queue is empty, ... */
+  readonly count?: number;
+  /** ... or never, ... */
+  readonly follow?: boolean;
+  /** ... or when nothing has arrived for so long. */
+  readonly waitMs?: number;
+  /** "none" leaves syncing of landed files to the operating system. */
+  readonly durability?: "fsync" | "none";
+}
+
+export interface ReceiveSummary {
+  landed: number;
+  skipped: number;
+  /** Bytes of the files that landed. */
+  bytes: number;
+  /** One for each delivery that could not land. */
+  failures: FilespoolError[];
+}
+
+type Delivered = MessageOf<"deliver">;
+
+/** Deliveries that may be without a verdict, those that wait to land included. */
+const WINDOW = LIMITS.windowFiles / 2;
+const BATCH_MAX = 64;
+
+/**
+ * Collects files until the queue is empty (or as `count`, `follow` and `waitMs` say).
+ * @throws FilespoolError unreachable, interrupted, folder-unusable, or whatever else ends the run rather than one file
+ */
+export async function receive(options: ReceiveOptions): Promise<ReceiveSummary> {
+  const landing = await Landing.open(options.out, options.ifExists ?? "refuse", options.durability !== "none");
+  const receiver = new Receiver(options, landing);
+  try {
+    await receiver.run();
+  } finally {
+    await landing.close();
+  }
+  return receiver.summary;
+}
+
+class Receiver {
+  readonly summary: ReceiveSummary = { landed: 0, skipped: 0, bytes: 0, failures: [] };
+  readonly #options: ReceiveOptions;
+  readonly #landing: Landing;
+  readonly #client: Client;
+  #connection!: Connection;
+  #talk = new Conversation(DELIVERY_RECEIVER, "greeting");
+  /** Deliveries of this connection without an acknowledged verdict; and those that will get none. */
+  readonly #open = new Map<string, Delivered>();
+  readonly #held = new Set<string>();
+  #credit = 0;
+  /** The file whose data is arriving; complete files that wait to land; and the landing under way. */
+  #file: IncomingFile | null = null;
+  #complete: IncomingFile[] = [];
+  #landingNow: Promise<void> | null = null;
+  #isEmpty = false;
+  #idle: NodeJS.Timeout | undefined;
+  #end: (error?: FilespoolError) => void = () => {};
+
+  constructor(options: ReceiveOptions, landing: Landing) {
+    this.#options = options;
+    this.#landing = landing;
+    this.#client = new Client(options);
+  }
+
+  run(): Promise<void> {
+    return this.#client.run("receiver", async (connection, server) => {
+      this.#connection = connection;
+      this.#talk = new Conversation(DELIVERY_RECEIVER, "greeting");
+      this.#open.clear();
+      this.#held.clear();
+      this.#credit = 0;
+      this.#isEmpty = false;
+      const ended = new Promise<void>((resolve, reject) => {
+        this.#end = (error) => (error ? reject(error) : resolve());
+      });
+      // Files that wait for a disk or for the end of the run keep their leases.
+      const alive = setInterval(() => {
+        for (const delivery of this.#open.keys()) connection.send({ type: "working", delivery });
+      }, server.leaseMs / 3);
+      const reading = this.#read();
+      reading.catch(() => {});
+      try {
+        await Promise.race([ended, reading]);
+      } finally {
+        clearInterval(alive);
+        clearTimeout(this.#idle);
+        this.#end = () => {};
+        this.#complete = [];
+        await this.#landingNow?.catch(() => {});
+        await this.#file?.close();
+        this.#file = null;
+      }
+    });
+  }
+
+  async #read(): Promise<void> {
+    await this.#talk.carryOut("welcome", this.#effects);
+    for (let frame = await this.#connection.read(); frame; frame = await this.#connection.read()) {
+      if (!isEvent(frame.type)) throw new FilespoolError("frame-unexpected", `a server does not send ${frame.type} to a receiver`);
+      await this.#talk.carryOut(frame.type, this.#effects, frame);
+    }
+    throw new FilespoolError("connection-lost", "the server ended the connection");
+  }
+
+  readonly #effects: Effects<typeof DELIVERY_RECEIVER> = {
+    want: () => this.#want(),
+
+    decide: async (delivery: Delivered) => {
+      const { size, digest, attempt } = delivery;
+      this.#credit--;
+      this.#isEmpty = false;
+      clearTimeout(this.#idle);
+      this.#open.set(delivery.delivery, delivery);
+      this.#client.emit({ event: "delivered", ...about(delivery), digest, attempt });
+      if (await this.#declines(delivery)) return this.#talk.carryOut("decline", this.#effects);
+      const { out: folder, bufferBytes = LIMITS.bufferBytesDefault, durability } = this.#options;
+      const onSynced = (offset: number) => {
+        this.#client.progressed();
+        this.#client.emit({ event: "progress", ...about(delivery), offset });
+      };
+      try {
+        this.#file = await IncomingFile.open(delivery, { folder, bufferBytes, sync: durability !== "none", onSynced });
+      } catch (error) {
+        throw folderError(error, folder);
+      }
+      await this.#talk.carryOut("begin", this.#effects, delivery);
+      if (size === this.#file.offset) await this.#talk.carryOut("full", this.#effects);
+    },
+
+    tellStart: (delivery: Delivered) => {
+      const offset = this.#file?.offset ?? 0;
+      if (delivery.size > LIMITS.pipelineBytesMax) this.#connection.send({ type: "start", delivery: delivery.delivery, offset });
+      if (offset > 0) this.#client.emit({ event: "resumed", ...about(delivery), offset });
+    },
+
+    write: async ({ offset, parts, length }: Data) => {
+      try {
+        await this.#file?.append(offset, parts, length);
+      } catch (error) {
+        throw folderError(error, this.#options.out);
+      }
+      if (this.#file?.isComplete) await this.#talk.carryOut("full", this.#effects);
+    },
+
+    land: () => {
+      if (this.#file) this.#complete.push(this.#file);
+      this.#file = null;
+      this.#landingNow ??= this.#land().catch((error: unknown) => this.#end(folderError(error, this.#options.out)));
+    },
+
+    suspend: async () => {
+      await this.#file?.close();
+      this.#file = null;
+    },
+
+    caughtUp: () => {
+      this.#isEmpty = true;
+      this.#endIfDone();
+    },
+
+    settle: ({ delivery }: MessageOf<"acked">) => {
+      const settled = this.#open.get(delivery);
+      this.#open.delete(delivery);
+      if (!settled) return;
+      this.#landing.confirm(settled.transfer);
+      this.#client.emit({ event: "acked", ...about(settled) });
+      this.#want();
+      this.#endIfDone();
+    },
+
+    // The lease is over; the server will deliver the file again, to us or to another.
+    giveUp: (loss: MessageOf<"refuse"> | MessageOf<"withdraw">) => {
+      this.#open.delete(loss.type === "refuse" ? loss.about : loss.delivery);
+      const { code, message } = asError(loss);
+      this.#client.emit({ event: "retrying", delayMs: 0, attempt: 1, code, message });
+      this.#want();
+      this.#endIfDone();
+    },
+
+    close: () => this.#end(),
+  };
+
+  /** Gives the server room for more, in portions rather than one by one. */
+  #want(): void {
+    const { count = Infinity } = this.#options;
+    const { landed, skipped } = this.summary;
+    const busy = this.#credit + this.#open.size;
+    const rest = count - landed - skipped - (busy - this.#held.size) + this.#landedUnacked();
+    const files = Math.min(WINDOW - busy, rest);
+    if (files <= 0 || (files < WINDOW / 4 && this.#credit > 0)) return;
+    this.#credit += files;
+    this.#connection.send({ type: "want", files });
+  }
+
+  /** Landed files are counted twice while their ack is on its way: as landed, and as open. */
+  #landedUnacked(): number {
+    let files = 0;
+    for (const { transfer } of this.#open.values()) if (this.#landing.landedBefore(transfer)) files++;
+    return files;
+  }
+
+  #endIfDone(): void {
+    const { count = Infinity, follow, waitMs } = this.#options;
+    const { landed, skipped } = this.summary;
+    const isBusy = this.#open.size > this.#held.size || this.#file !== null || this.#landingNow !== null;
+    if (isBusy) return;
+    if (landed + skipped >= count || this.#held.size >= WINDOW) return this.#end();
+    if (!this.#isEmpty || follow) return;
+    clearTimeout(this.#idle);
+    if (waitMs !== undefined) this.#idle = setTimeout(() => this.#end(), waitMs);
+    else if (count === Infinity) this.#end();
+  }
+
+  /** Files that are not to be sent: landed by an earlier run, skipped by policy, or not allowed to land. */
+  async #declines(delivery: Delivered): Promise<boolean> {
+    const token = delivery.delivery;
+    await this.#landingNow; // it may be landing at this moment, from the connection before
+    if (this.#landing.landedBefore(delivery.transfer) !== null) {
+      this.#connection.send({ type: "ack", delivery: token });
+      return true;
+    }
+    try {
+      if ((await this.#landing.check(delivery.name)) === "take") return false;
+      this.#connection.send({ type: "ack", delivery: token });
+      this.#landed(delivery, null);
+    } catch (error) {
+      if (!(error instanceof FilespoolError)) throw error;
+      this.#hold(delivery, error);
+    }
+    return true;
+  }
+
+  #hold(delivery: Delivered, failure: FilespoolError): void {
+    this.#held.add(delivery.delivery);
+    this.#report(delivery, failure);
+    this.#want();
+    this.#endIfDone();
+  }
+
+  #report(delivery: Delivered, failure: FilespoolError): void {
+    const { code, message } = failure;
+    this.summary.failures.push(failure);
+    this.#client.emit({ event: "refused", ...about(delivery), code, message });
+  }
+
+  #landed(delivery: Delivered, path: string | null): void {
+    this.summary[path === null ? "skipped" : "landed"]++;
+    if (path !== null) this.summary.bytes += delivery.size;
+    this.#client.progressed();
+    const { digest } = delivery;
+    this.#client.emit({ event: "landed", ...about(delivery), digest, path: path ?? "", skipped: path === null });
+  }
+
+  /** Lands what is complete, batch by batch, until nothing is left. */
+  async #land(): Promise<void> {
+    while (this.#complete.length > 0) {
+      const batch = this.#complete.splice(0, BATCH_MAX);
+      const landed = await this.#landing.land(batch); // 1. in the folder, on disk
+      for (const [index, { delivery }] of batch.entries()) {
+        const outcome = landed[index];
+        const token = delivery.delivery;
+        if (outcome && "path" in outcome) {
+          this.#landed(delivery, outcome.path);
+          this.#connection.send({ type: "ack", delivery: token }); // 2. only then say so
+        } else if (outcome?.failure.code === "digest-mismatch") {
+          this.#open.delete(token);
+          this.#connection.send({ type: "nack", delivery: token, counts: true, reason: outcome.failure.message });
+          this.#report(delivery, outcome.failure);
+        } else if (outcome) this.#hold(delivery, outcome.failure);
+      }
+    }
+    this.#landingNow = null;
+    this.#endIfDone();
+  }
+}
+
+const about = ({ transfer, queue, name, size }: Delivered): About => ({ transfer, queue, name, size });
+
+const EVENTS = ["deliver", "data", "withdraw", "empty", "acked", "refuse", "bye"] as const;
+const isEvent = (type: string): type is (typeof EVENTS)[number] => (EVENTS as readonly string[]).includes(type);

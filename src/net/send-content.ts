@@ -1,0 +1,52 @@
+/**
+ * Sends the content of a file as data frames: the loop that both ends share.
+ *
+ * While one buffer is on its way to the kernel, the next is being read from disk; with BUFFERS of them the two
+ * overlap and memory stays the same whatever the file's size. A buffer is used again only when the kernel has
+ * taken it. That wait is also the back pressure: a slow reader at the other end stops this loop.
+ */
+import { chunkAt } from "../protocol/chunks.ts";
+import { FilespoolError } from "../protocol/errors.ts";
+import type { Connection } from "./connection.ts";
+
+const BUFFERS = 3;
+
+export interface Content {
+  /** First byte to send, and the size of the whole file. */
+  readonly from: number;
+  readonly size: number;
+  /** Payload of one frame. */
+  readonly chunkBytes: number;
+  /** Fills `into` from `offset` of the file; returns the bytes read. */
+  read(into: Buffer, offset: number): Promise<number>;
+  /** Asked before each chunk; false stops, since the other end wants no more of this file. */
+  goOn(): boolean;
+  /** The kernel has taken everything before this. */
+  onSent?(offset: number): void;
+}
+
+/** Resolves when all frames were handed over, or with false when `goOn` said no. @throws FilespoolError file-changed when the file is shorter */
+export async function sendContent(connection: Connection, content: Content): Promise<boolean> {
+  const { size, chunkBytes } = content;
+  const free: Buffer[] = [];
+  const sending: Promise<void>[] = [];
+  for (let offset = content.from; ; ) {
+    if (!content.goOn()) return false;
+    const chunk = chunkAt(offset, size, chunkBytes);
+    if (!chunk) return true;
+    if (sending.length === BUFFERS) await sending.shift();
+    const buffer = free.pop() ?? Buffer.allocUnsafe(Math.min(chunkBytes, size));
+    const piece = buffer.subarray(0, chunk.length);
+    const bytes = await content.read(piece, offset);
+    if (bytes !== chunk.length)
+      throw new FilespoolError("file-changed", `the file ends at byte ${offset + bytes}, not ${size}`);
+    offset += bytes;
+    const end = offset;
+    const sent = connection.sendData(chunk.offset, piece).then(() => {
+      free.push(buffer);
+      content.onSent?.(end);
+    });
+    sent.catch(() => {}); // a lost connection is reported where it is read
+    sending.push(sent);
+  }
+}

@@ -1,0 +1,315 @@
+/**
+ * The sender: offers files, sends what the server lacks, and counts a file as stored only when the server says so.
+ *
+ * Two loops share a connection. One writes: small files one behind the other without waiting, up to a window;
+ * large ones after the server has said from where. The other reads the answers. Whatever has no answer when a
+ * connection ends is offered again on the next, with the same transfer id, and the server sorts out what it has;
+ * a temporary refusal ("disk full", "shutting down") is handled by that same path. The digest is computed while
+ * the bytes go out: no file is read twice, except the part that the server has already.
+ */
+import { randomBytes } from "node:crypto";
+import { read as readFd } from "node:fs";
+import { promisify } from "node:util";
+import { FilespoolError, isErrorCode } from "../protocol/errors.ts";
+import { LIMITS } from "../protocol/limits.ts";
+import { Conversation, type Effects } from "../protocol/machine.ts";
+import type { MessageOf } from "../protocol/messages.ts";
+import { UPLOAD_SENDER } from "../protocol/upload.ts";
+import { createDigest, DIGESTS } from "../spool/digest.ts";
+import { Client, type ClientOptions } from "./client.ts";
+import type { Connection } from "./connection.ts";
+import type { About } from "./events.ts";
+import { OutgoingFile } from "./outgoing-file.ts";
+import { sendContent } from "./send-content.ts";
+import { known } from "./server-upload.ts";
+
+const read = promisify(readFd);
+
+export interface SendOptions extends ClientOptions {
+  /** Paths of regular files; taken one by one, so there may be any number. */
+  readonly files: Iterable<string>;
+  /** Stores a new copy even if this very file was stored before. */
+  readonly again?: boolean;
+  /** A secret of the user that stays the same from run to run, so that a killed run is continued by the next. */
+  readonly senderKey?: string;
+  /** "blake3" (default) or "sha256". */
+  readonly digest?: string;
+}
+
+export interface SendSummary {
+  /** Files stored by this run, and files that the server had already. */
+  stored: number;
+  repeated: number;
+  /** Bytes of the files of both kinds. */
+  bytes: number;
+  /** One for each file that was not stored. */
+  failures: FilespoolError[];
+}
+
+/** How often content that does not match its digest is sent again from the start. */
+const MISMATCHES_MAX = 2;
+
+/** One file on its way, on this connection or on the next. */
+interface Job extends About {
+  readonly path: string;
+  readonly talk: Conversation<typeof UPLOAD_SENDER>;
+  /** Where the server wants it from. */
+  from: number;
+  digest: string;
+  /** Its finish was sent in this run: if the server has it already, it has it from us. */
+  finished: boolean;
+  mismatches: number;
+}
+
+/**
+ * Sends files and resolves when each is stored or has failed for good.
+ * @throws FilespoolError unreachable, interrupted, or whatever else ends the run rather than one file
+ */
+export async function send(options: SendOptions): Promise<SendSummary> {
+  const sender = new Sender(options);
+  await sender.run();
+  return sender.summary;
+}
+
+class Sender {
+  readonly summary: SendSummary = { stored: 0, repeated: 0, bytes: 0, failures: [] };
+  readonly #options: SendOptions;
+  readonly #client: Client;
+  readonly #key: string;
+  readonly #salt: string;
+  readonly #queue: string;
+  readonly #algorithm: string;
+  readonly #paths: Iterator<string, undefined>;
+  /** Files without an answer, in the order of their offers; after a cut they are offered again. */
+  readonly #open = new Map<string, Job>();
+  #again: Job[] = [];
+  #openBytes = 0;
+  #connection!: Connection;
+  #server!: MessageOf<"welcome">;
+  #isGone = false;
+  /** Called when an answer has arrived or the connection is gone. */
+  #ring: () => void = () => {};
+
+  constructor(options: SendOptions) {
+    this.#options = options;
+    this.#client = new Client(options);
+    this.#key = options.senderKey ?? randomBytes(32).toString("hex");
+    this.#salt = options.again ? randomBytes(8).toString("hex") : "";
+    this.#queue = options.queue ?? "default";
+    this.#algorithm = options.digest ?? (DIGESTS[0] as string);
+    this.#paths = options.files[Symbol.iterator]() as Iterator<string, undefined>;
+  }
+
+  run(): Promise<void> {
+    return this.#client.run("sender", async (connection, server) => {
+      if (!server.digests.includes(this.#algorithm)) {
+        throw new FilespoolError("digest-unsupported", `the server does not know the digest ${this.#algorithm}`);
+      }
+      this.#connection = connection;
+      this.#server = server;
+      this.#isGone = false;
+      this.#again = [...this.#open.values(), ...this.#again];
+      this.#open.clear();
+      this.#openBytes = 0;
+      for (const job of this.#again) job.talk.on("lost");
+      const writing = this.#writeFiles();
+      const reading = this.#readAnswers();
+      writing.catch(() => {}); // both are watched below; neither may be an unhandled rejection first
+      reading.catch(() => {});
+      try {
+        await Promise.race([writing, reading]);
+      } finally {
+        this.#isGone = true;
+        this.#ring();
+        await writing.catch(() => {});
+      }
+    });
+  }
+
+  /** Waits until the other loop has something new. Looking comes before waiting, so nothing is missed. */
+  async #until(condition: () => boolean): Promise<void> {
+    while (!condition() && !this.#isGone) {
+      await new Promise<void>((ring) => {
+        this.#ring = ring;
+      });
+    }
+  }
+
+  async #writeFiles(): Promise<void> {
+    while (!this.#isGone) {
+      const job = this.#again.shift();
+      const path = job?.path ?? this.#paths.next().value;
+      if (path === undefined) return this.#until(() => this.#open.size === 0);
+      await this.#writeFile(path, job);
+    }
+  }
+
+  async #writeFile(path: string, earlier?: Job): Promise<void> {
+    let file: OutgoingFile | undefined;
+    let job = earlier;
+    try {
+      file = new OutgoingFile(path, this.#queue, this.#key, this.#salt);
+      if (job && job.transfer !== file.transfer) throw changed(path);
+      job ??= this.#newJob(file);
+      const { transfer, size } = job;
+      const isSmall = size <= this.#server.pipelineBytesMax;
+      const { windowFiles, windowBytes } = this.#server;
+      const hasRoom = () => this.#open.size < windowFiles && (!isSmall || this.#openBytes + size <= windowBytes);
+      // The same file twice in one command: the first must be answered before the second is asked about.
+      await this.#until(() => (hasRoom() || this.#open.size === 0) && !this.#open.has(transfer));
+      if (this.#isGone) return void this.#again.unshift(job);
+      this.#open.set(transfer, job);
+      this.#openBytes += size;
+      await (isSmall ? this.#pipe(job, file) : this.#ask(job, file));
+    } catch (error) {
+      if (this.#isGone) return; // the connection failed, not the file: it is still among the open ones
+      await this.#giveUp(job ?? { path }, known(error));
+    } finally {
+      file?.close();
+    }
+  }
+
+  #newJob({ path, name, size, transfer }: OutgoingFile): Job {
+    const talk = new Conversation(UPLOAD_SENDER, "waiting");
+    return {
+      path,
+      name,
+      size,
+      transfer,
+      queue: this.#queue,
+      talk,
+      from: 0,
+      digest: "",
+      finished: false,
+      mismatches: 0,
+    };
+  }
+
+  /** A small file: offer, data and finish in one go. It is read first, so that a change is noticed before the offer. */
+  async #pipe(job: Job, file: OutgoingFile): Promise<void> {
+    const content = file.readAll();
+    file.checkUnchanged();
+    const digest = createDigest(this.#algorithm);
+    digest.update(content);
+    job.digest = digest.hex();
+    await job.talk.carryOut("pipe", this.#effects, job);
+    if (content.length > 0) this.#connection.sendData(0, content).catch(() => {}); // reading reports a lost connection
+    await job.talk.carryOut("end", this.#effects, job);
+  }
+
+  /** A large file: ask from where, catch the digest up with what the server has, send the rest. */
+  async #ask(job: Job, file: OutgoingFile): Promise<void> {
+    const { talk, size, path } = job;
+    await talk.carryOut("ask", this.#effects, job);
+    await this.#until(() => talk.state !== "asking");
+    if (talk.state !== "sending" || this.#isGone) return;
+    const chunkBytes = Math.min(this.#options.bufferBytes ?? LIMITS.bufferBytesDefault, this.#server.dataBytesMax);
+    const digest = createDigest(this.#algorithm);
+    const readInto = async (into: Buffer, offset: number) => {
+      const { bytesRead } = await read(file.fd, into, 0, into.length, offset);
+      if (bytesRead < into.length) throw changed(path);
+      digest.update(into);
+      return bytesRead;
+    };
+    const prefix = Buffer.allocUnsafe(Math.min(chunkBytes, job.from));
+    for (let at = 0; at < job.from; at += prefix.length)
+      await readInto(prefix.subarray(0, Math.min(prefix.length, job.from - at)), at);
+    const goOn = () => talk.state === "sending" && !this.#isGone;
+    const isSent = await sendContent(this.#connection, { from: job.from, size, chunkBytes, read: readInto, goOn });
+    if (!isSent || !goOn()) return;
+    file.checkUnchanged();
+    job.digest = digest.hex();
+    await talk.carryOut("end", this.#effects, job);
+  }
+
+  async #readAnswers(): Promise<void> {
+    for (let answer = await this.#connection.read(); answer; answer = await this.#connection.read()) {
+      const job = this.#open.get("transfer" in answer ? answer.transfer : answer.type === "refuse" ? answer.about : "");
+      switch (answer.type) {
+        case "accept":
+          if (job) job.from = Math.min(answer.offset, job.size);
+          await job?.talk.carryOut("accept", this.#effects, job);
+          break;
+        case "progress":
+          await job?.talk.carryOut("progress", this.#effects, { ...job, from: answer.offset });
+          break;
+        case "stored":
+          await job?.talk.carryOut("stored", this.#effects, job);
+          if (job) this.#stored(job, answer);
+          break;
+        case "refuse":
+          if (job) await this.#refused(job, asError(answer));
+          break;
+        default:
+          throw new FilespoolError("frame-unexpected", `a server does not send ${answer.type} to a sender`);
+      }
+      this.#ring();
+    }
+    throw new FilespoolError("connection-lost", "the server ended the connection");
+  }
+
+  readonly #effects: Effects<typeof UPLOAD_SENDER> = {
+    offer: ({ path, transfer, queue, name, size }: Job) => {
+      const about = { transfer, queue, name, size };
+      const wait = size > this.#server.pipelineBytesMax;
+      this.#connection.send({ type: "offer", ...about, algorithm: this.#algorithm, wait });
+      this.#client.emit({ event: "offered", path, ...about });
+    },
+    // The writing loop does it; this one only says from where.
+    stream: ({ from, transfer, queue, name, size }: Job) => {
+      if (from > 0) this.#client.emit({ event: "resumed", offset: from, transfer, queue, name, size });
+      this.#client.progressed();
+    },
+    finish: (job: Job) => {
+      job.finished = true;
+      this.#connection.send({ type: "finish", transfer: job.transfer, digest: job.digest });
+    },
+    cancel: ({ transfer }: Job) => this.#connection.send({ type: "cancel", transfer }),
+    report: ({ from, transfer, queue, name, size }: Job) => {
+      this.#client.progressed();
+      this.#client.emit({ event: "progress", offset: from, transfer, queue, name, size });
+    },
+    settle: ({ transfer, size }: Job) => {
+      this.#client.progressed();
+      if (this.#open.delete(transfer)) this.#openBytes -= size;
+      this.#ring();
+    },
+  };
+
+  #stored({ transfer, queue, name, size, finished }: Job, { digest, repeated, collected }: MessageOf<"stored">): void {
+    // An answer may be lost and asked for again; to the user that is one file stored once.
+    const isOld = repeated && !finished;
+    this.summary[isOld ? "repeated" : "stored"]++;
+    this.summary.bytes += size;
+    this.#client.emit({ event: "stored", transfer, queue, name, size, digest, repeated: isOld, collected });
+  }
+
+  /** A refusal for now ends this connection, and the next one offers everything unanswered again. */
+  async #refused(job: Job, refusal: FilespoolError): Promise<void> {
+    const isMismatch = refusal.code === "digest-mismatch" && ++job.mismatches > MISMATCHES_MAX;
+    if (refusal.retry && !isMismatch) throw refusal;
+    await job.talk.carryOut("refuse", this.#effects, job);
+    this.#report(job, refusal);
+  }
+
+  /** This file cannot be sent; the others go on. */
+  async #giveUp(job: Job | { readonly path: string }, failure: FilespoolError): Promise<void> {
+    if ("talk" in job && job.talk.allows("fail")) await job.talk.carryOut("fail", this.#effects, job);
+    this.#report(job, failure);
+  }
+
+  #report(job: Job | { readonly path: string }, failure: FilespoolError): void {
+    const { code, message } = failure;
+    const about = "talk" in job ? { transfer: job.transfer, queue: job.queue, name: job.name, size: job.size } : {};
+    this.summary.failures.push(failure);
+    this.#client.emit({ event: "refused", path: job.path, code, message, ...about });
+  }
+}
+
+const changed = (path: string) =>
+  new FilespoolError("file-changed", `${path} changed while it was being sent; nothing was stored`);
+
+/** The error that a message of the server stands for. */
+export function asError({ code, message }: { readonly code: string; readonly message: string }): FilespoolError {
+  return new FilespoolError(isErrorCode(code) ? code : "frame-unexpected", message);
+}

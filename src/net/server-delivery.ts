@@ -1,0 +1,199 @@
+/**
+ * The server's half of a delivery, with its hands on the socket and the spool.
+ *
+ * Two loops share one conversation (protocol/delivery.ts). `run` reads the receiver's frames: room for more
+ * deliveries, verdicts, signs of life. `#handOut` leases files and sends them, one at a time, while there is
+ * room. When the first changes something that the second waits for, it rings a bell.
+ *
+ * Whatever has no verdict when the connection ends goes back to the head of its queue at once: nobody waits
+ * for a lease to run out because of a cut that was noticed.
+ */
+import { DELIVERY_SERVER } from "../protocol/delivery.ts";
+import { FilespoolError } from "../protocol/errors.ts";
+import { LIMITS } from "../protocol/limits.ts";
+import { Conversation, type Effects } from "../protocol/machine.ts";
+import type { Message, MessageOf } from "../protocol/messages.ts";
+import type { Delivery } from "../spool/spool.ts";
+import type { Connection, Data } from "./connection.ts";
+import { sendContent } from "./send-content.ts";
+import { type ServerContext, welcome } from "./server.ts";
+import { known } from "./server-upload.ts";
+
+type Verdict = MessageOf<"ack"> | MessageOf<"nack">;
+
+export class DeliverySession {
+  readonly #connection: Connection;
+  readonly #server: ServerContext;
+  readonly #queue: string;
+  readonly #chunkBytes: number;
+  readonly #talk = new Conversation(DELIVERY_SERVER, "greeting");
+  /** Deliveries without a verdict, by token; the one that is being sent or asked for; and from where it is sent. */
+  readonly #open = new Map<string, Delivery>();
+  #current: Delivery | null = null;
+  #from = 0;
+  #credit = 0;
+  #saidEmpty = false;
+  #isOver = false;
+  #ring: () => void = () => {};
+
+  constructor(connection: Connection, server: ServerContext, hello: MessageOf<"hello">) {
+    this.#connection = connection;
+    this.#server = server;
+    this.#queue = hello.queue ?? "";
+    const { bufferBytesMin, dataBytesMax } = LIMITS;
+    this.#chunkBytes = Math.max(bufferBytesMin, Math.min(server.bufferBytes, hello.dataBytesMax ?? dataBytesMax));
+  }
+
+  async run(): Promise<void> {
+    const stopListening = this.#server.spool.onArrival(this.#queue, () => {
+      this.#saidEmpty = false;
+      this.#ring();
+    });
+    await this.#talk.carryOut("hello", this.#effects);
+    const handingOut = this.#handOut().catch((error: unknown) => this.#connection.fail(known(error)));
+    try {
+      while (this.#talk.state !== "closed") {
+        const frame = await this.#connection.read();
+        if (!frame) break;
+        await this.#talk.carryOut(this.#eventOf(frame), this.#effects, frame);
+        this.#ring();
+      }
+    } finally {
+      this.#isOver = true;
+      this.#current = null;
+      stopListening();
+      this.#ring();
+      await handingOut;
+      for (const token of this.#open.keys()) this.#server.spool.release(token);
+    }
+  }
+
+  /** When the server is shutting down: no new deliveries, and goodbye after the last verdict. */
+  drain(): void {
+    if (this.#server.isDraining && this.#open.size === 0) this.#connection.fail(new FilespoolError("shutting-down"));
+  }
+
+  #eventOf(frame: Message | Data): "want" | "start" | "working" | "verdict" | "settle" | "bye" {
+    switch (frame.type) {
+      case "ack":
+      case "nack":
+        return frame.delivery === this.#current?.token ? "verdict" : "settle";
+      case "want":
+      case "start":
+      case "working":
+      case "bye":
+        return frame.type;
+      default:
+        throw new FilespoolError("frame-unexpected", `a receiver does not send ${frame.type}`);
+    }
+  }
+
+  async #handOut(): Promise<void> {
+    while (!this.#isOver) {
+      const bell = new Promise<void>((ring) => {
+        this.#ring = ring;
+      });
+      if (this.#talk.state !== "ready" || this.#credit === 0 || this.#server.isDraining || this.#saidEmpty) {
+        // A large file that was asked for is sent from here too, so that the other loop can go on reading.
+        if (this.#talk.state === "streaming") await this.#sendCurrent();
+        else await bell;
+        continue;
+      }
+      this.#saidEmpty = true; // unless something arrives while we look
+      const delivery = await this.#server.spool.lease(this.#queue);
+      if (!delivery && this.#saidEmpty && !this.#isOver) await this.#talk.carryOut("none", this.#effects);
+      if (!delivery) continue;
+      this.#saidEmpty = false;
+      this.#open.set(delivery.token, delivery);
+      if (this.#isOver) break;
+      this.#current = delivery;
+      this.#credit--;
+      await this.#talk.carryOut(delivery.size > LIMITS.pipelineBytesMax ? "large" : "small", this.#effects, delivery);
+    }
+  }
+
+  async #sendCurrent(): Promise<void> {
+    const delivery = this.#current;
+    if (!delivery) return;
+    const { spool } = this.#server;
+    const { token, size } = delivery;
+    try {
+      await this.#connection.unsentBelow(LIMITS.windowBytes);
+      const isSent = await sendContent(this.#connection, {
+        from: this.#from,
+        size,
+        chunkBytes: this.#chunkBytes,
+        read: (into, offset) => spool.read(token, offset, into),
+        goOn: () => this.#current === delivery,
+        onSent: () => spool.renew(token), // taking bytes is progress, and progress keeps the lease
+      });
+      if (!isSent || this.#current !== delivery) return;
+      this.#current = null;
+      await this.#talk.carryOut("sent", this.#effects);
+    } catch (error) {
+      if (this.#current === delivery) await this.#talk.carryOut("lost", this.#effects, known(error));
+    }
+  }
+
+  readonly #effects: Effects<typeof DELIVERY_SERVER> = {
+    welcome: () => this.#connection.send(welcome(this.#server)),
+
+    credit: ({ files }: MessageOf<"want">) => {
+      this.#credit += files;
+      this.#saidEmpty = false;
+      if (this.#credit > LIMITS.windowFiles)
+        throw new FilespoolError("flood", "more deliveries wanted than a window holds");
+    },
+
+    deliver: ({ token, transfer, queue, name, size, algorithm, digest, attempt }: Delivery) => {
+      const about = { transfer, queue, name, size, attempt };
+      this.#connection.send({ type: "deliver", delivery: token, ...about, algorithm, digest });
+      this.#server.emit({ event: "delivered", peer: this.#connection.peer, ...about });
+    },
+
+    stream: (cause: Delivery | MessageOf<"start">) => {
+      this.#from = "offset" in cause ? Math.min(cause.offset, this.#current?.size ?? 0) : 0;
+    },
+
+    record: (verdict: Verdict) => {
+      const delivery = this.#open.get(verdict.delivery);
+      if (this.#current === delivery) this.#current = null;
+      if (!delivery) return this.#tellLost(verdict, new FilespoolError("lease-lost"));
+      const recorded = this.#record(verdict, delivery).catch((error: unknown) => this.#tellLost(verdict, known(error)));
+      void recorded.finally(() => {
+        this.#open.delete(delivery.token);
+        this.drain();
+      });
+    },
+
+    renew: ({ delivery }: MessageOf<"working">) => void this.#server.spool.renew(delivery),
+    tellEmpty: () => this.#connection.send({ type: "empty" }),
+    tellLost: (start: MessageOf<"start">) => this.#tellLost(start, new FilespoolError("lease-lost")),
+
+    withdraw: (error: FilespoolError) => {
+      const delivery = this.#current?.token ?? "";
+      this.#current = null;
+      this.#connection.send({ type: "withdraw", delivery, code: error.code, message: error.message });
+      if (this.#open.delete(delivery)) void this.#server.spool.nack(delivery, error.message).catch(() => {});
+    },
+
+    close: () => {},
+  };
+
+  async #record(verdict: Verdict, { token, transfer, queue, name, size }: Delivery): Promise<void> {
+    const { spool } = this.#server;
+    const about = { peer: this.#connection.peer, transfer, queue, name, size };
+    if (verdict.type === "ack") {
+      await spool.ack(token); // 1. off the queue, durably
+      this.#connection.send({ type: "acked", delivery: token }); // 2. only then say so
+      return this.#server.emit({ event: "acked", ...about });
+    }
+    const dead = verdict.counts && (await spool.nack(token, verdict.reason));
+    if (!verdict.counts) spool.release(token);
+    this.#server.emit({ event: "returned", ...about, reason: verdict.reason, dead });
+  }
+
+  #tellLost({ delivery }: { readonly delivery: string }, { code, message }: FilespoolError): void {
+    this.#connection.send({ type: "refuse", about: delivery, code, message: message.slice(0, LIMITS.textCharsMax) });
+  }
+}

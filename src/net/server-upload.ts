@@ -1,0 +1,171 @@
+/**
+ * The server's half of an upload, with its hands on the socket and the spool.
+ *
+ * protocol/upload.ts says what may happen; this file does it. Frames of one connection are taken strictly one
+ * after the other, and the next is not read while the spool is thinking, so a slow disk is felt by the sender
+ * as a full socket. The one exception makes small files fast: a file that fits the pipeline is made durable
+ * *while* the next ones arrive, so that the index can sync a hundred of them at once. Files of one connection
+ * still become visible in the order in which they were sent, because the index writes in the order of asking.
+ */
+import { FilespoolError } from "../protocol/errors.ts";
+import { LIMITS } from "../protocol/limits.ts";
+import { Conversation, type Effects } from "../protocol/machine.ts";
+import type { MessageOf } from "../protocol/messages.ts";
+import { UPLOAD_SERVER } from "../protocol/upload.ts";
+import type { Offer, OfferAnswer, Upload } from "../spool/spool.ts";
+import type { Connection, Data } from "./connection.ts";
+import { type ServerContext, welcome } from "./server.ts";
+
+export class UploadSession {
+  readonly #connection: Connection;
+  readonly #server: ServerContext;
+  readonly #talk = new Conversation(UPLOAD_SERVER, "greeting");
+  /** The file being received and our grip on it; null between two files. */
+  #offer: (Offer & { readonly wait: boolean }) | null = null;
+  #upload: Upload | null = null;
+  #skippedBytes = 0;
+  /** Files that are becoming durable while others arrive. */
+  readonly #storing = new Set<Promise<void>>();
+
+  constructor(connection: Connection, server: ServerContext) {
+    this.#connection = connection;
+    this.#server = server;
+  }
+
+  async run(): Promise<void> {
+    try {
+      await this.#talk.carryOut("hello", this.#effects);
+      while (this.#talk.state !== "closed") {
+        const frame = await this.#connection.read();
+        if (!frame) break;
+        if (!isEvent(frame.type)) throw new FilespoolError("frame-unexpected", `a sender does not send ${frame.type}`);
+        if (frame.type === "data" && this.#talk.state === "skipping") this.#skip(frame);
+        await this.#talk.carryOut(frame.type, this.#effects, frame);
+        this.drain();
+        while (this.#storing.size >= LIMITS.windowFiles) await Promise.race(this.#storing);
+      }
+    } finally {
+      await this.#upload?.suspend().catch(() => {}); // what arrived is kept, for when the sender comes back
+      await Promise.all(this.#storing);
+    }
+  }
+
+  /** When the server is shutting down, the moment between two files is the one to part. */
+  drain(): void {
+    if (!this.#server.isDraining || (this.#talk.state !== "ready" && this.#talk.state !== "skipping")) return;
+    void Promise.all(this.#storing).then(() => this.#connection.fail(new FilespoolError("shutting-down")));
+  }
+
+  /** The rest of a refused file may be on its way; without an end it is an attack. */
+  #skip(data: Data): void {
+    this.#skippedBytes += data.length;
+    if (this.#skippedBytes > LIMITS.skipBytesMax)
+      throw new FilespoolError("flood", "data of a refused file goes on and on");
+  }
+
+  readonly #effects: Effects<typeof UPLOAD_SERVER> = {
+    welcome: () => this.#connection.send(welcome(this.#server)),
+
+    open: async ({ type: _, ...offer }: MessageOf<"offer">) => {
+      this.#offer = offer;
+      this.#skippedBytes = 0;
+      try {
+        if (!offer.wait && offer.size > LIMITS.pipelineBytesMax)
+          throw new FilespoolError("message-invalid", "too large to pipeline");
+        if (this.#server.isDraining) throw new FilespoolError("shutting-down");
+        const answer = await this.#server.spool.offer(offer, {
+          onDurable: (offset) => this.#connection.send({ type: "progress", transfer: offer.transfer, offset }),
+          // Whoever took over is a newer connection of the same sender; this one is dead or about to be.
+          onSuperseded: () => this.#connection.fail(new FilespoolError("superseded")),
+        });
+        await this.#talk.carryOut(answer.kind === "stored" ? "already" : "accepted", this.#effects, answer);
+      } catch (error) {
+        await this.#refuse(error);
+      }
+    },
+
+    tellOffset: ({ upload }: OfferAnswer & { kind: "upload" }) => {
+      this.#upload = upload;
+      const { transfer, queue, name, size, wait } = this.#current();
+      const { offset } = upload;
+      if (wait) this.#connection.send({ type: "accept", transfer, offset });
+      const { peer } = this.#connection;
+      if (offset > 0) this.#server.emit({ event: "resumed", peer, transfer, queue, name, size, offset });
+    },
+
+    tellStored: ({ digest, collected }: OfferAnswer & { kind: "stored" }) => {
+      this.#tellStored(this.#current(), digest, true, collected);
+      this.#offer = null;
+    },
+
+    tellRefused: (error: FilespoolError) => this.#tellRefused(this.#current(), error),
+
+    append: async ({ offset, parts }: Data) => {
+      try {
+        await this.#upload?.append(offset, parts);
+      } catch (error) {
+        await this.#refuse(error);
+      }
+    },
+
+    store: ({ transfer, digest }: MessageOf<"finish">) => {
+      const offer = this.#current();
+      if (transfer !== offer.transfer)
+        throw new FilespoolError("frame-unexpected", `finish of another transfer, ${transfer}`);
+      const upload = this.#upload;
+      this.#offer = null;
+      this.#upload = null;
+      const storing = (upload?.finish(digest) ?? Promise.resolve()).then(
+        () => this.#tellStored(offer, digest, false, false),
+        (error: unknown) => this.#tellRefused(offer, known(error)),
+      );
+      // A large file takes its time to be synced; whatever was sent after it must not overtake it.
+      if (offer.wait) return storing;
+      this.#storing.add(storing);
+      void storing.then(() => this.#storing.delete(storing));
+      return undefined;
+    },
+
+    discard: async () => {
+      await this.#upload?.cancel();
+      this.#upload = null;
+      this.#offer = null;
+    },
+
+    close: () => {},
+  };
+
+  #current(): Offer & { readonly wait: boolean } {
+    if (!this.#offer) throw new FilespoolError("internal", "no file is being received");
+    return this.#offer;
+  }
+
+  /** Refuses the file and goes on, unless the sender broke the protocol: then the conversation ends. */
+  async #refuse(error: unknown): Promise<void> {
+    const refusal = known(error);
+    await this.#upload?.suspend().catch(() => {});
+    this.#upload = null;
+    if (refusal.kind === "integrity" || refusal.code === "superseded" || refusal.kind === "bug") throw refusal;
+    await this.#talk.carryOut("refused", this.#effects, refusal);
+  }
+
+  #tellStored(offer: Offer, digest: string, repeated: boolean, collected: boolean): void {
+    const { transfer, queue, name, size } = offer;
+    this.#connection.send({ type: "stored", transfer, digest, repeated, collected });
+    this.#server.emit({ event: "stored", peer: this.#connection.peer, transfer, queue, name, size, digest, repeated });
+  }
+
+  #tellRefused({ transfer, queue, name, size }: Offer, { code, message }: FilespoolError): void {
+    this.#connection.send({ type: "refuse", about: transfer, code, message: message.slice(0, LIMITS.textCharsMax) });
+    this.#server.emit({ event: "refused", peer: this.#connection.peer, transfer, queue, name, size, code, message });
+  }
+}
+
+const EVENTS = ["offer", "data", "finish", "cancel", "bye"] as const;
+const isEvent = (type: string): type is (typeof EVENTS)[number] => (EVENTS as readonly string[]).includes(type);
+
+/** Whatever was thrown, as one of ours. A bug stays a bug, with its cause. */
+export function known(error: unknown): FilespoolError {
+  if (error instanceof FilespoolError) return error;
+  return new FilespoolError("internal", `internal error: ${(error as Error).message}`, { cause: error });
+}

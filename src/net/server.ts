@@ -1,0 +1,231 @@
+/**
+ * The server: listens, shakes hands, and hands each connection to its conversation.
+ *
+ * One connection is one conversation, as its first frame says: server-upload.ts for a sender, server-delivery.ts
+ * for a receiver. What is left for this file is what concerns all of them: how many there may be, which one
+ * is the newest of its peer, the sweep of the spool once a second, and the way to stop: finish what is in
+ * flight, refuse what is new with a *temporary* error, so that clients come back instead of giving up.
+ */
+
+import { once } from "node:events";
+import { createServer as createSocketServer, type Socket, type Server as SocketServer } from "node:net";
+import { FilespoolError } from "../protocol/errors.ts";
+import { LIMITS } from "../protocol/limits.ts";
+import type { MessageOf } from "../protocol/messages.ts";
+import type { Spool } from "../spool/spool.ts";
+import { Connection, type Patience } from "./connection.ts";
+import type { ServerEvent } from "./events.ts";
+import { DeliverySession } from "./server-delivery.ts";
+import { UploadSession } from "./server-upload.ts";
+
+export interface NetLimits extends Patience {
+  /** Connections at a time; more are refused with a temporary error. */
+  readonly connectionsMax: number;
+  /** How long `close` waits for what is in flight. */
+  readonly drainMs: number;
+}
+
+export interface ServerOptions {
+  /** Default "localhost". */
+  readonly host?: string;
+  /** Default 5011; 0 picks a free one. */
+  readonly port?: number;
+  /** Payload bytes of one data frame on the way out; LIMITS.bufferBytesDefault unless given. */
+  readonly bufferBytes?: number;
+  /** Where the files are. The caller closes it, after the server. */
+  readonly spool: Spool;
+  readonly limits?: Partial<NetLimits>;
+  readonly onEvent?: (event: ServerEvent) => void;
+}
+
+/** What the two kinds of session share of their server. */
+export interface ServerContext {
+  readonly spool: Spool;
+  readonly bufferBytes: number;
+  readonly agent: string;
+  readonly isDraining: boolean;
+  emit(event: ServerEvent): void;
+}
+
+/** One conversation. */
+interface Session {
+  /** Runs until the peer says goodbye; throws when the conversation breaks. */
+  run(): Promise<void>;
+  /** Ends the conversation as soon as nothing is in flight. */
+  drain(): void;
+}
+
+export const AGENT = "filespool/0.1";
+const SWEEP_MS = 1000;
+
+/**
+ * Starts a server. Resolves when it listens.
+ * @throws FilespoolError unreachable when the address cannot be listened on
+ */
+export async function createServer(options: ServerOptions): Promise<Server> {
+  const { host = "localhost", port = 5011 } = options;
+  const listener = createSocketServer({ allowHalfOpen: true });
+  listener.listen({ host, port });
+  try {
+    await once(listener, "listening");
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    const why = code === "EADDRINUSE" ? "another program is listening there; choose another port" : (code ?? message);
+    throw new FilespoolError("unreachable", `cannot listen on ${host}:${port}: ${why}`, { cause: error });
+  }
+  return new Server(listener, options, host);
+}
+
+export class Server implements ServerContext {
+  readonly host: string;
+  readonly port: number;
+  readonly spool: Spool;
+  readonly bufferBytes: number;
+  readonly agent = AGENT;
+  isDraining = false;
+  readonly #listener: SocketServer;
+  readonly #options: ServerOptions;
+  readonly #limits: NetLimits;
+  readonly #running = new Map<Connection, { session: Session | null; over: Promise<void> }>();
+  /** The newest connection of each peer. */
+  readonly #newest = new Map<string, Connection>();
+  readonly #sweeper: NodeJS.Timeout;
+  #sweeping: Promise<void> | null = null;
+
+  constructor(listener: SocketServer, options: ServerOptions, host: string) {
+    const address = listener.address();
+    this.host = host;
+    this.port = typeof address === "object" && address ? address.port : 0;
+    this.spool = options.spool;
+    this.bufferBytes = options.bufferBytes ?? LIMITS.bufferBytesDefault;
+    this.#listener = listener;
+    this.#options = options;
+    this.#limits = { connectionsMax: 10_000, drainMs: 10_000, ...LIMITS, ...options.limits };
+    this.#sweeper = setInterval(() => {
+      this.#sweeping ??= this.#sweep().finally(() => {
+        this.#sweeping = null;
+      });
+    }, SWEEP_MS).unref();
+    listener.on("connection", (socket) => this.#accept(socket));
+    listener.on("error", (error) => this.#report(error));
+    this.emit({ event: "listening", host: this.host, port: this.port });
+  }
+
+  emit(event: ServerEvent): void {
+    this.#options.onEvent?.(event);
+  }
+
+  #report(error: unknown): void {
+    const known =
+      error instanceof FilespoolError ? error : new FilespoolError("internal", String(error), { cause: error });
+    this.emit({ event: "error", code: known.code, message: known.message });
+  }
+
+  #accept(socket: Socket): void {
+    const connection = new Connection(socket, { patience: this.#limits, isServer: true });
+    if (this.#running.size >= this.#limits.connectionsMax)
+      return connection.fail(new FilespoolError("connections-full"));
+    const over = this.#converse(connection).finally(() => this.#running.delete(connection));
+    this.#running.set(connection, { session: null, over });
+  }
+
+  async #converse(connection: Connection): Promise<void> {
+    let hello: MessageOf<"hello"> | null = null;
+    const { peer } = connection;
+    try {
+      hello = await this.#greet(connection);
+      if (!hello) return connection.end();
+      const { role, queue } = hello;
+      this.emit({ event: "connected", role, peer, ...(queue !== undefined && { queue }) });
+      const session =
+        role === "sender" ? new UploadSession(connection, this) : new DeliverySession(connection, this, hello);
+      const running = this.#running.get(connection);
+      if (running) running.session = session;
+      await session.run();
+      connection.end();
+      this.emit({ event: "disconnected", role, peer });
+    } catch (error) {
+      const known =
+        error instanceof FilespoolError ? error : new FilespoolError("internal", undefined, { cause: error });
+      if (known.code === "internal") this.#report(error);
+      connection.fail(known);
+      const role = hello?.role ?? "sender";
+      this.emit({ event: "disconnected", role, peer, code: known.code, message: known.message });
+    } finally {
+      if (hello && this.#newest.get(hello.peer) === connection) this.#newest.delete(hello.peer);
+    }
+  }
+
+  /** The first frame: version, and the newest connection of a peer ends its older one. Null: it went away silently. */
+  async #greet(connection: Connection): Promise<MessageOf<"hello"> | null> {
+    const hello = await connection.read();
+    if (!hello) return null;
+    if (hello.type !== "hello")
+      throw new FilespoolError("frame-unexpected", `a conversation begins with hello, not ${hello.type}`);
+    if (!hello.versions.some((version) => LIMITS.versions.includes(version))) {
+      const ours = LIMITS.versions.join(", ");
+      throw new FilespoolError(
+        "version-unsupported",
+        `you speak ${hello.versions.join(", ")}, this server speaks ${ours}`,
+      );
+    }
+    if (hello.role === "receiver" && hello.queue === undefined)
+      throw new FilespoolError("message-invalid", "a receiver names a queue");
+    if (this.isDraining) throw new FilespoolError("shutting-down");
+    this.#newest.get(hello.peer)?.fail(new FilespoolError("superseded"));
+    this.#newest.set(hello.peer, connection);
+    return hello;
+  }
+
+  async #sweep(): Promise<void> {
+    try {
+      for (const { token: _, ...lease } of (await this.spool.sweep()).leases) {
+        const { transfer, queue, name, size, dead } = lease;
+        this.emit({ event: "returned", peer: "", transfer, queue, name, size, dead, reason: "the lease ran out" });
+      }
+    } catch (error) {
+      this.#report(error);
+    }
+  }
+
+  /**
+   * Stops: takes no new connection or file, lets what is in flight finish for up to `drainMs`, then cuts the
+   * rest (which costs those clients no more than any other cut). Resolves when all is over.
+   */
+  async close({ drainMs = this.#limits.drainMs } = {}): Promise<void> {
+    this.isDraining = true;
+    clearInterval(this.#sweeper);
+    this.#listener.close();
+    this.emit({ event: "draining", connections: this.#running.size });
+    for (const [connection, { session }] of this.#running) {
+      if (session) session.drain();
+      else connection.fail(new FilespoolError("shutting-down"));
+    }
+    const cut = setTimeout(() => {
+      for (const connection of this.#running.keys()) connection.destroy(new FilespoolError("shutting-down"));
+    }, drainMs);
+    await Promise.all([...this.#running.values()].map(({ over }) => over));
+    clearTimeout(cut);
+    await this.#sweeping;
+  }
+}
+
+/** The answer to a hello. */
+export function welcome({ spool, agent }: ServerContext): MessageOf<"welcome"> {
+  const { durability, digests, limits } = spool;
+  const { pipelineBytesMax, windowFiles, windowBytes, dataBytesMax } = LIMITS;
+  const fileBytesMax = Math.min(limits.fileBytesMax, LIMITS.fileBytesMax);
+  return {
+    type: "welcome",
+    version: LIMITS.versions[0] as number,
+    agent,
+    durability,
+    digests: [...digests],
+    dataBytesMax,
+    fileBytesMax,
+    pipelineBytesMax,
+    windowFiles,
+    windowBytes,
+    leaseMs: limits.leaseMs,
+  };
+}

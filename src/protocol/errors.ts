@@ -1,0 +1,105 @@
+/**
+ * The closed table of errors: every way a transfer can fail, whose fault it is, and whether trying
+ * again can help.
+ *
+ * Three shapes stand for three things in this project: "not yet" is `null`, a broken rule is a
+ * `FilespoolError` with a code from this table, and our own bug is an `assert`. A temporary failure
+ * (disk full, shutting down) must never look like a permanent one: a sender that is told "no" when the
+ * answer is "later" loses the file, and one that is told "later" when the answer is "no" never ends.
+ * SMTP has kept the two apart since RFC 821; so do we. Why a closed table: adr/0017.
+ *
+ * Read next: limits.ts, whose numbers most of these errors defend.
+ */
+
+/** What a failure means to the person at the terminal; the command line turns it into an exit code. */
+export type ErrorKind = "unreachable" | "refused" | "temporary" | "integrity" | "local" | "bug";
+
+/** Who has to change something. "network" is nobody at either end. */
+export type Fault = "client" | "server" | "network" | "bug";
+
+interface Row {
+  readonly kind: ErrorKind;
+  readonly fault: Fault;
+  /** Whether the same request may succeed later without anybody changing it. */
+  readonly retry: boolean;
+  readonly means: string;
+}
+
+const row = (kind: ErrorKind, fault: Fault, retry: boolean, means: string): Row => ({ kind, fault, retry, means });
+
+/** Every code that can appear in a `refuse` or `error` message, a `FilespoolError` or a `--json` event. */
+export const ERRORS = {
+  // The road between the two ends.
+  unreachable: row("unreachable", "network", true, "no server answers at that address"),
+  "connection-lost": row("unreachable", "network", true, "the connection ended in the middle of the conversation"),
+  "timed-out": row("unreachable", "network", true, "the peer stayed silent for too long"),
+  "frame-damaged": row("integrity", "network", true, "a checksum does not match: bytes changed on the way"),
+
+  // The peer does not speak the protocol. Trying again would end the same way.
+  "not-filespool": row("integrity", "client", false, "the bytes are not frames of this protocol"),
+  "version-unsupported": row("refused", "client", false, "the two ends share no protocol version"),
+  "frame-too-large": row("integrity", "client", false, "a frame announces more bytes than its type may have"),
+  "frame-unknown": row("integrity", "client", false, "the frame type is unknown and not flagged optional"),
+  "frame-unexpected": row("integrity", "client", false, "the frame is not allowed at this point of the conversation"),
+  "message-invalid": row("integrity", "client", false, "a control frame does not match its schema"),
+  "offset-gap": row("integrity", "client", false, "a data frame starts beyond the bytes received so far"),
+  "size-mismatch": row("integrity", "client", false, "the bytes sent are not as many as the offer said"),
+  flood: row("integrity", "client", false, "too many frames without progress"),
+
+  // The content is not what its digest says. The wire or a disk may be at fault, so once more from zero.
+  "digest-mismatch": row("integrity", "network", true, "the content does not match its digest"),
+
+  // Refused for good.
+  "name-refused": row("refused", "client", false, "the file name cannot be stored safely"),
+  "file-too-large": row("refused", "client", false, "the file is larger than the server takes"),
+  "transfer-conflict": row("refused", "client", false, "another file already has this transfer id"),
+  "transfer-unknown": row("refused", "client", false, "there is no such transfer"),
+  "digest-unsupported": row("refused", "client", false, "the server does not know that digest"),
+  superseded: row("refused", "client", false, "a newer connection has taken over"),
+  "lease-lost": row("refused", "client", false, "the delivery is no longer leased to this receiver"),
+
+  // Refused for now.
+  "shutting-down": row("temporary", "server", true, "the server is shutting down"),
+  "connections-full": row("temporary", "server", true, "the server has as many connections as it allows"),
+  "uploads-full": row("temporary", "server", true, "the server has as many unfinished uploads as it allows"),
+  "queue-full": row("temporary", "server", true, "the queue holds as many files as it may"),
+  "spool-full": row("temporary", "server", true, "the spool holds as many bytes as it may"),
+  "disk-full": row("temporary", "server", true, "the server's disk is full"),
+  stalled: row("temporary", "client", true, "the peer took too long to send or take the next bytes"),
+
+  // On this machine.
+  "file-unreadable": row("local", "client", false, "a local file cannot be read"),
+  "file-changed": row("local", "client", false, "the file changed while it was being sent"),
+  "file-exists": row("local", "client", false, "the target folder already has a file of that name"),
+  "folder-unusable": row("local", "client", false, "a local folder cannot be used"),
+  "spool-locked": row("local", "server", false, "another server is using this spool folder"),
+  "spool-unusable": row("local", "server", false, "the spool folder cannot be used"),
+
+  interrupted: row("temporary", "client", true, "stopped on request"),
+  internal: row("bug", "bug", false, "a bug in filespool"),
+} as const satisfies Record<string, Row>;
+
+export type ErrorCode = keyof typeof ERRORS;
+
+export const isErrorCode = (code: string): code is ErrorCode => Object.hasOwn(ERRORS, code);
+
+/** A broken rule. `message` says what happened, to which file or address, and what to do about it. */
+export class FilespoolError extends Error {
+  readonly code: ErrorCode;
+  readonly kind: ErrorKind;
+  /** True when the same request may succeed later. */
+  readonly retry: boolean;
+
+  constructor(code: ErrorCode, detail?: string, options?: ErrorOptions) {
+    super(detail ?? ERRORS[code].means, options);
+    this.name = "FilespoolError";
+    this.code = code;
+    this.kind = ERRORS[code].kind;
+    this.retry = ERRORS[code].retry;
+  }
+}
+
+/** Our own bug: the one thing that must stop the program rather than be handled. */
+export function assert(condition: unknown, what: string): asserts condition {
+  if (!condition) throw new Error(`bug in filespool: ${what}`);
+}

@@ -1,0 +1,135 @@
+/**
+ * Frames: the unit on the wire. A fixed header says how many payload bytes follow.
+ *
+ *   offset  bytes  field                                                   (all numbers big-endian)
+ *        0      2  magic 0x46 0x53 ("FS"): a stray HTTP request is recognised by its first two bytes
+ *        2      1  type, see FRAMES
+ *        3      1  flags, see FLAG_OPTIONAL
+ *        4      4  length of the payload, bytes
+ *        8      8  absolute offset of the payload in the file, bytes (0 in control frames)
+ *       16      4  CRC-32 of the payload
+ *       20      4  CRC-32 of bytes 0 to 19 of this header
+ *       24      .  payload
+ *
+ * The header has a checksum of its own, and it is checked *before the length is believed*. With one
+ * checksum behind the payload, a flipped bit in the length makes the reader wait for up to four GiB
+ * before it can notice. On disk that is a slow read; on a socket it is a hang. Why: adr/0005.
+ *
+ * Data frames carry their absolute offset, so a repeated or overlapping chunk changes nothing and a
+ * missing one is noticed at once. There is exactly one way to write a frame: anything else is an error.
+ *
+ * Read next: decoder.ts, the way back.
+ */
+import type { Checksum } from "./checksum.ts";
+import { assert } from "./errors.ts";
+import { LIMITS } from "./limits.ts";
+
+export const MAGIC = 0x4653;
+export const HEADER_BYTES = 24;
+
+const AT = { magic: 0, type: 2, flags: 3, length: 4, offset: 8, payloadSum: 16, headerSum: 20 } as const;
+
+/** A receiver that does not know the frame's type skips it instead of ending the connection. */
+export const FLAG_OPTIONAL = 0x01;
+
+/**
+ * Frame types by name. Checklist for a new one: this table, its schema in messages.ts, its cells in
+ * the transition tables of upload.ts or delivery.ts, and a vector in test/vectors/frames.json.
+ */
+export const FRAMES = {
+  hello: 0x01,
+  welcome: 0x02,
+  error: 0x03,
+  ping: 0x04,
+  bye: 0x05,
+  data: 0x06,
+  offer: 0x10,
+  accept: 0x11,
+  progress: 0x12,
+  finish: 0x13,
+  stored: 0x14,
+  cancel: 0x15,
+  refuse: 0x16,
+  want: 0x20,
+  empty: 0x21,
+  deliver: 0x22,
+  start: 0x23,
+  working: 0x24,
+  ack: 0x25,
+  acked: 0x26,
+  nack: 0x27,
+  withdraw: 0x28,
+} as const;
+
+export type FrameName = keyof typeof FRAMES;
+
+const NAMES = new Map<number, FrameName>(Object.entries(FRAMES).map(([name, type]) => [type, name as FrameName]));
+
+/** The name of a frame type, or null for one that this version does not know. */
+export const frameName = (type: number): FrameName | null => NAMES.get(type) ?? null;
+
+/** What a header says. `length` and `offset` are bytes; the sums are unsigned 32-bit numbers. */
+export interface Header {
+  readonly type: number;
+  readonly flags: number;
+  readonly length: number;
+  readonly offset: number;
+  readonly payloadSum: number;
+}
+
+/** The bound of the payload of a frame of this type, bytes. */
+export const payloadBytesMax = (type: number): number =>
+  type === FRAMES.data ? LIMITS.dataBytesMax : LIMITS.controlBytesMax;
+
+/**
+ * Whether a frame may be written, and is taken, at all: the one way. An empty chunk says nothing and costs
+ * the same; an offset beyond 2^53 would be rounded; a message belongs to no place in a file.
+ */
+const isCanonical = (type: number, length: number, offset: number): boolean =>
+  type === FRAMES.data ? length > 0 && offset + length <= LIMITS.fileBytesMax : offset === 0;
+
+/**
+ * Writes the header of `payload` into a new array of HEADER_BYTES bytes. The payload itself is not
+ * copied: header and payload go to the socket as two pieces.
+ */
+export function encodeHeader(
+  type: number,
+  payload: Uint8Array,
+  checksum: Checksum,
+  offset = 0,
+  flags = 0,
+): Uint8Array<ArrayBuffer> {
+  assert(payload.length <= payloadBytesMax(type), `payload of ${payload.length} bytes in a frame of type ${type}`);
+  assert(Number.isSafeInteger(offset) && offset >= 0, `offset ${offset}`);
+  assert(isCanonical(type, payload.length, offset), `frame of type ${type}, ${payload.length} bytes at ${offset}`);
+  const header = new Uint8Array(HEADER_BYTES);
+  const view = new DataView(header.buffer);
+  view.setUint16(AT.magic, MAGIC);
+  view.setUint8(AT.type, type);
+  view.setUint8(AT.flags, flags);
+  view.setUint32(AT.length, payload.length);
+  view.setBigUint64(AT.offset, BigInt(offset));
+  view.setUint32(AT.payloadSum, checksum(payload, 0));
+  view.setUint32(AT.headerSum, checksum(header.subarray(0, AT.headerSum), 0));
+  return header;
+}
+
+/** What is wrong with a header, or the header. Nothing beyond the checksum is believed before it matches. */
+export type HeaderCheck = Header | "not-filespool" | "frame-damaged" | "frame-too-large" | "message-invalid";
+
+/**
+ * Reads and checks the HEADER_BYTES bytes at the start of `bytes`.
+ * The order matters: magic (is this our protocol at all?), checksum (may the rest be believed?), bounds.
+ */
+export function decodeHeader(bytes: Uint8Array, checksum: Checksum): HeaderCheck {
+  assert(bytes.length >= HEADER_BYTES, "a header needs all its bytes");
+  const view = new DataView(bytes.buffer, bytes.byteOffset, HEADER_BYTES);
+  if (view.getUint16(AT.magic) !== MAGIC) return "not-filespool";
+  if (view.getUint32(AT.headerSum) !== checksum(bytes.subarray(0, AT.headerSum), 0)) return "frame-damaged";
+  const type = view.getUint8(AT.type);
+  const length = view.getUint32(AT.length);
+  const offset = Number(view.getBigUint64(AT.offset));
+  if (length > payloadBytesMax(type)) return "frame-too-large";
+  if (!isCanonical(type, length, offset)) return "message-invalid";
+  return { type, flags: view.getUint8(AT.flags), length, offset, payloadSum: view.getUint32(AT.payloadSum) };
+}

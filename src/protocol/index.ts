@@ -1,0 +1,15 @@
+/**
+ * The protocol as a library of its own: pure, so that it runs in a browser as well as in Node.
+ * Reading order: errors, limits, checksum, frame, decoder, messages, chunks, machine, upload, delivery, names.
+ */
+export * from "./checksum.ts";
+export * from "./chunks.ts";
+export * from "./decoder.ts";
+export * from "./delivery.ts";
+export * from "./errors.ts";
+export * from "./frame.ts";
+export * from "./limits.ts";
+export * from "./machine.ts";
+export * from "./messages.ts";
+export * from "./names.ts";
+export * from "./upload.ts";

@@ -1,0 +1,136 @@
+/**
+ * Messages: the small JSON objects inside control frames, each with one schema.
+ *
+ * JSON because a control frame is read by people, in packet dumps and while a second implementation is
+ * being written, far more often than it is read by machines in a hurry: per file there are a few hundred
+ * bytes of it beside the raw data frames. Unknown fields are ignored, so that a newer peer may say more;
+ * everything known is checked here, once, so that no other file has to doubt a message. Why: adr/0006.
+ *
+ * No message grows with the number of files (one tool in this field refused 200,000 files because their
+ * list became one 83 MB message: croc #1299).
+ */
+import * as v from "valibot";
+import { FilespoolError } from "./errors.ts";
+import { FRAMES, type FrameName } from "./frame.ts";
+import { LIMITS } from "./limits.ts";
+
+const text = (charsMax: number) => v.pipe(v.string(), v.maxLength(charsMax));
+const bytes = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
+const count = (max: number) => v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(max));
+
+/** Ids of transfers and peers: 128 random or derived bits, which nobody can guess or collide with by accident. */
+const id = v.pipe(v.string(), v.regex(/^[0-9a-f]{32}$/, "an id is 32 hexadecimal digits"));
+/** Names one delivery of a transfer: its fencing token. Only the server that made it reads it. */
+const delivery = v.pipe(v.string(), v.regex(/^[\w.-]{1,64}$/));
+const digest = v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/, "a digest is 64 hexadecimal digits"));
+const algorithm = v.pipe(v.string(), v.regex(/^[a-z0-9-]{1,32}$/));
+/** Counted in bytes, since that is what a spool's index keys are bounded in. Shown to people: no control characters. */
+const queue = v.pipe(
+  v.string(),
+  v.regex(/^[\p{L}\p{N}][\p{L}\p{N} ._-]*$/u, "a queue name has letters, digits, space, dot, dash and underscore"),
+  v.maxBytes(LIMITS.queueBytesMax),
+);
+/** Only bounded here; whether a name is safe to use is decided in names.ts. */
+const name = v.pipe(v.string(), v.maxLength(LIMITS.nameBytesMax));
+const failure = { code: text(64), message: text(LIMITS.textCharsMax) };
+const nothing = v.object({});
+
+export const SCHEMAS = {
+  /** First frame of a client. `peer` stays the same when the same run reconnects, and fences its older self. */
+  hello: v.object({
+    versions: v.pipe(v.array(v.pipe(v.number(), v.integer())), v.minLength(1), v.maxLength(16)),
+    role: v.picklist(["sender", "receiver"]),
+    peer: id,
+    agent: text(100),
+    /** Receivers: the queue to take from, and the largest data frame they want. */
+    queue: v.optional(queue),
+    dataBytesMax: v.optional(bytes),
+  }),
+  /** First frame of the server: the version it chose, what `stored` means here, and its limits. */
+  welcome: v.object({
+    version: v.pipe(v.number(), v.integer()),
+    agent: text(100),
+    durability: v.picklist(["fsync", "none", "memory"]),
+    digests: v.pipe(v.array(algorithm), v.maxLength(16)),
+    dataBytesMax: bytes,
+    fileBytesMax: bytes,
+    pipelineBytesMax: bytes,
+    windowFiles: v.pipe(v.number(), v.integer(), v.minValue(1)),
+    windowBytes: bytes,
+    leaseMs: bytes,
+  }),
+  /** The connection ends after this. */
+  error: v.object(failure),
+  ping: nothing,
+  bye: nothing,
+
+  /** "I have this file." `wait`: data follows only after `accept`; otherwise at once, from offset 0. */
+  offer: v.object({ transfer: id, queue, name, size: bytes, algorithm, wait: v.boolean() }),
+  /** "Send from here": the durable offset, which only the server decides. */
+  accept: v.object({ transfer: id, offset: bytes }),
+  /** The durable offset has advanced. */
+  progress: v.object({ transfer: id, offset: bytes }),
+  finish: v.object({ transfer: id, digest }),
+  /** On disk. `repeated`: it was before this offer; `collected`: and a receiver has acked it since. */
+  stored: v.object({ transfer: id, digest, repeated: v.boolean(), collected: v.boolean() }),
+  /** The sender gives this file up; nothing of it is kept. */
+  cancel: v.object({ transfer: id }),
+  /** "No" to one transfer or one delivery; the conversation goes on. */
+  refuse: v.object({ about: text(64), ...failure }),
+
+  /** Room for so many more deliveries. */
+  want: v.object({ files: count(LIMITS.windowFiles) }),
+  /** Nothing is waiting at this moment. */
+  empty: nothing,
+  /** One attempt. The data follows at once up to `pipelineBytesMax`, otherwise after `start`. */
+  deliver: v.object({ delivery, transfer: id, queue, name, size: bytes, algorithm, digest, attempt: count(1_000_000) }),
+  start: v.object({ delivery, offset: bytes }),
+  /** Still busy with it (a long fsync, a slow disk): renews the lease. */
+  working: v.object({ delivery }),
+  ack: v.object({ delivery }),
+  acked: v.object({ delivery }),
+  /** Not landed. `counts`: as a failed attempt towards the dead letters; otherwise it is merely given back. */
+  nack: v.object({ delivery, counts: v.boolean(), reason: text(LIMITS.textCharsMax) }),
+  /** The server takes a delivery back: its lease is over, or its content cannot be read. */
+  withdraw: v.object({ delivery, ...failure }),
+} as const satisfies Record<Exclude<FrameName, "data">, v.GenericSchema>;
+
+export type ControlName = keyof typeof SCHEMAS;
+export type Body<N extends ControlName> = v.InferOutput<(typeof SCHEMAS)[N]>;
+/** A validated message: `type` says which, the other fields are those of its schema. */
+export type Message = { readonly [N in ControlName]: { readonly type: N } & Readonly<Body<N>> }[ControlName];
+export type MessageOf<N extends ControlName> = Extract<Message, { type: N }>;
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
+/** The frame type and payload of a message. It is not validated again: our own messages are typed. */
+export function encodeMessage(message: Message): { type: number; payload: Uint8Array } {
+  const { type, ...body } = message;
+  return { type: FRAMES[type], payload: encoder.encode(JSON.stringify(body)) };
+}
+
+/**
+ * Reads the payload of a control frame.
+ * @throws FilespoolError message-invalid: not UTF-8, not JSON, or not as the schema says
+ */
+export function decodeMessage(name: ControlName, payload: Uint8Array): Message {
+  let body: unknown;
+  try {
+    body = JSON.parse(decoder.decode(payload));
+    // A schema without required fields would take an array for an object.
+    if (Array.isArray(body)) throw new TypeError("not an object");
+  } catch {
+    throw new FilespoolError("message-invalid", `the ${name} frame does not hold a JSON object in UTF-8`);
+  }
+  const result = v.safeParse(SCHEMAS[name], body);
+  if (result.success) return { type: name, ...result.output } as Message;
+  const [issue] = result.issues;
+  const where = v.getDotPath(issue);
+  const what = `the ${name} frame is wrong${where ? ` at "${where}"` : ""}: ${issue.message}`;
+  // The sentence repeats what the peer sent, and it will be read on a terminal.
+  throw new FilespoolError("message-invalid", what.slice(0, 500).replace(/\p{C}/gu, "?"));
+}
+
+/** True for a queue name that the protocol accepts, so that a command line can say so before it connects. */
+export const isQueueName = (candidate: string): boolean => v.is(queue, candidate);

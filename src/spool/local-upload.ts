@@ -1,0 +1,152 @@
+/**
+ * One sender's grip on an unfinished upload: small content in memory, larger content in data/<transfer>.
+ *
+ * Three numbers tell how far it is, and this holds at all times:
+ *
+ *   slot.durable <= written <= taken <= size      (synced and recorded / in the kernel / arrived)
+ *
+ * Only `durable` is ever told to a sender to go on from. It advances with each sync of the batch writer:
+ * sync the file, then record the offset in the index, then say so. The digest runs along with the bytes; who
+ * continues an upload catches up by reading what is there, since the state of a hash cannot be stored.
+ *
+ * One object is one holder. A newer offer of the same transfer makes a new object, and every call on the
+ * old one fails from then on, so nobody waits for a dead connection to time out. Why: adr/0012.
+ */
+import { type FileHandle, open } from "node:fs/promises";
+import { dropBytes, overlap } from "../protocol/chunks.ts";
+import { joinParts } from "../protocol/decoder.ts";
+import { FilespoolError } from "../protocol/errors.ts";
+import { BatchWriter, fileError } from "./batch-writer.ts";
+import { createDigest, type Digest, digestPrefix } from "./digest.ts";
+import type { LocalSpool, Slot } from "./local.ts";
+import type { Upload, UploadWatcher } from "./spool.ts";
+
+export class LocalUpload implements Upload {
+  offset = 0;
+  readonly #spool: LocalSpool;
+  readonly #slot: Slot;
+  readonly #watcher: UploadWatcher;
+  readonly #path: string;
+  readonly #digest: Digest;
+  /** The content itself when it is small; null when it goes to the file. */
+  readonly #inline: Uint8Array[] | null;
+  #state: "held" | "superseded" | "over" = "held";
+  #handle: FileHandle | null = null;
+  #writer: BatchWriter | null = null;
+  #taken = 0;
+  /** Opening, finishing and putting away happen one at a time, in the order they were asked for. */
+  #turn: Promise<unknown> = Promise.resolve();
+
+  /** Synchronous, so that the newest holder is known before anything is waited for; `open` comes next. */
+  constructor(spool: LocalSpool, slot: Slot, watcher: UploadWatcher) {
+    this.#spool = spool;
+    this.#slot = slot;
+    this.#watcher = watcher;
+    this.#path = spool.dataPath(slot.offer.transfer);
+    this.#inline = slot.offer.size <= spool.inlineBytesMax ? [] : null;
+    this.#digest = createDigest(slot.offer.algorithm);
+  }
+
+  /** Opens the content and catches up with what is durable already. */
+  open(): Promise<void> {
+    return this.#inTurn(async () => {
+      this.#check();
+      if (this.#inline) return;
+      const { durable } = this.#slot;
+      this.#handle = await open(this.#path, durable > 0 ? "r+" : "w+");
+      await this.#handle.truncate(durable); // what lies behind it was never vouched for
+      await digestPrefix(this.#digest, this.#handle, durable);
+      this.offset = this.#taken = durable;
+      const { bufferBytes: batchBytes, sync } = this.#spool;
+      this.#writer = new BatchWriter(this.#handle, durable, { batchBytes, sync, onSynced: (at) => this.#record(at) });
+    });
+  }
+
+  async #inTurn(work: () => Promise<void>): Promise<void> {
+    const turn = this.#turn.then(work);
+    this.#turn = turn.catch(() => {});
+    await turn.catch((error: unknown) => {
+      throw fileError(error, this.#path);
+    });
+  }
+
+  #check(): void {
+    if (this.#state !== "held") throw new FilespoolError("superseded");
+  }
+
+  append(offset: number, parts: readonly Uint8Array[]): Promise<void> | undefined {
+    this.#check();
+    const length = parts.reduce((bytes, part) => bytes + part.length, 0);
+    const fresh = dropBytes(parts, overlap(this.#taken, this.#slot.offer.size, { offset, length }));
+    for (const part of fresh) {
+      this.#digest.update(part);
+      this.#taken += part.length;
+    }
+    this.#inline?.push(...fresh);
+    return this.#writer?.append(fresh);
+  }
+
+  async #record(offset: number): Promise<void> {
+    // 1. the bytes are on disk, and so must be the name of the file they are in
+    if (this.#slot.durable === 0) await this.#spool.syncData();
+    await this.#spool.recordUpload(this.#slot, offset); // 2. it is written down that they are
+    this.#watcher.onDurable(offset); // 3. only then may the sender hear of it
+  }
+
+  finish(digest: string): Promise<void> {
+    return this.#inTurn(async () => {
+      this.#check();
+      const { size, algorithm } = this.#slot.offer;
+      const found = this.#digest.hex();
+      if (this.#taken !== size || found !== digest) {
+        await this.#discard();
+        if (this.#taken !== size)
+          throw new FilespoolError("size-mismatch", `finished after ${this.#taken} of ${size} bytes`);
+        throw new FilespoolError("digest-mismatch", `the content has the ${algorithm} digest ${found}, not ${digest}`);
+      }
+      try {
+        await this.#writer?.sync(); // 1. content
+        await this.#spool.enqueue(this.#slot, digest, this.#inline && joinParts(this.#inline)); // 2. then the entry
+      } finally {
+        await this.#putAway();
+      }
+    });
+  }
+
+  suspend(): Promise<void> {
+    return this.#inTurn(async () => {
+      if (this.#state === "over") return;
+      await this.#writer?.sync().catch(() => {}); // should the disk fail, what was recorded before counts
+      if (this.#slot.durable === 0) await this.#discard();
+      else await this.#putAway();
+    });
+  }
+
+  /** Takes the upload away from its holder, for a newer one or because the spool closes. */
+  supersede(): Promise<void> {
+    if (this.#state === "held") {
+      this.#state = "superseded";
+      this.#watcher.onSuperseded();
+    }
+    return this.suspend();
+  }
+
+  cancel(): Promise<void> {
+    return this.#inTurn(async () => {
+      this.#check();
+      await this.#discard();
+    });
+  }
+
+  async #discard(): Promise<void> {
+    await this.#writer?.sync().catch(() => {}); // nothing may write to the file once it is removed
+    await this.#putAway();
+    await this.#spool.forgetUpload(this.#slot);
+  }
+
+  async #putAway(): Promise<void> {
+    this.#state = "over";
+    if (this.#slot.holder === this) this.#slot.holder = null;
+    await this.#handle?.close();
+  }
+}

@@ -1,0 +1,242 @@
+/**
+ * The local spool, the embedded default: an LMDB index, plain files for large content, one process.
+ *
+ *   <folder>/lock          held by an advisory lock for as long as the server lives, kill -9 included
+ *   <folder>/index.mdb     local-index.ts
+ *   <folder>/data/<id>     content above the inline threshold, finished or not
+ *
+ * Content is made durable before the entry that points to it, and removed after it. So a crash can leave
+ * content that nothing points to, never an entry without content; `open` removes such files. What is in
+ * memory only (leases, who waits for which queue) is gone after a restart, and may be.
+ *
+ * This file is the way in: offers, room, recovery. local-upload.ts takes the bytes, local-queues.ts hands
+ * them out. Why: adr/0013 (LMDB and files).
+ */
+import { type FileHandle, mkdir, open, readdir, rm, statfs } from "node:fs/promises";
+import { join } from "node:path";
+import { tryLock } from "fs-native-extensions";
+import { FilespoolError } from "../protocol/errors.ts";
+import { LIMITS } from "../protocol/limits.ts";
+import { safeName } from "../protocol/names.ts";
+import { fileError } from "./batch-writer.ts";
+import { createDigest, DIGESTS } from "./digest.ts";
+import { LocalIndex } from "./local-index.ts";
+import { LocalQueues } from "./local-queues.ts";
+import { LocalUpload } from "./local-upload.ts";
+import {
+  type Offer,
+  type OfferAnswer,
+  SPOOL_LIMITS,
+  type Spool,
+  type SpoolLimits,
+  type Swept,
+  type UploadWatcher,
+} from "./spool.ts";
+
+export interface LocalSpoolOptions {
+  /** Created when it is missing. */
+  readonly folder: string;
+  /** "none" leaves syncing to the operating system: a power cut may then lose what was reported stored. */
+  readonly durability?: "fsync" | "none";
+  /** Bytes gathered before one write to disk. */
+  readonly bufferBytes?: number;
+  /** Content up to this size is kept inside the index. */
+  readonly inlineBytesMax?: number;
+  readonly limits?: Partial<SpoolLimits>;
+  /** Milliseconds since the epoch; tests hand in a clock of their own. */
+  readonly now?: () => number;
+}
+
+/** The place of an unfinished upload in the spool, with or without somebody who is sending it. */
+export interface Slot {
+  readonly offer: Offer;
+  durable: number;
+  touchedAtMs: number;
+  holder: LocalUpload | null;
+}
+
+export class LocalSpool extends LocalQueues implements Spool {
+  readonly durability: "fsync" | "none";
+  readonly digests = DIGESTS;
+  readonly bufferBytes: number;
+  readonly inlineBytesMax: number;
+  readonly #lock: FileHandle;
+  readonly #slots = new Map<string, Slot>();
+  /** Unfinished uploads of each queue, and the bytes set aside for all of them. */
+  readonly #unfinished = new Map<string, number>();
+  #reservedBytes = 0;
+  /** What the disk had left when last looked at, less what has been promised of it. */
+  #roomBytes = 0;
+
+  /**
+   * Opens or creates a spool and recovers what a crash left.
+   * @throws FilespoolError spool-locked: another server has it; spool-unusable: rights, a newer format
+   */
+  static async open(options: LocalSpoolOptions): Promise<LocalSpool> {
+    const { folder } = options;
+    let lock: FileHandle | undefined;
+    try {
+      await mkdir(join(folder, "data"), { recursive: true });
+      lock = await open(join(folder, "lock"), "a");
+      if (!tryLock(lock.fd)) throw new FilespoolError("spool-locked", `another server is using the spool ${folder}`);
+      const index = await LocalIndex.open(folder, options.durability !== "none");
+      const spool = new LocalSpool(options, lock, index);
+      await spool.#recover();
+      return spool;
+    } catch (error) {
+      await lock?.close();
+      throw fileError(error, `the spool ${folder}`);
+    }
+  }
+
+  private constructor(options: LocalSpoolOptions, lock: FileHandle, index: LocalIndex) {
+    super(index, options.folder, { ...SPOOL_LIMITS, ...options.limits }, options.now ?? Date.now);
+    this.#lock = lock;
+    this.durability = options.durability ?? "fsync";
+    this.bufferBytes = options.bufferBytes ?? LIMITS.bufferBytesDefault;
+    this.inlineBytesMax = options.inlineBytesMax ?? LIMITS.pipelineBytesMax;
+  }
+
+  async #recover(): Promise<void> {
+    for (const { transfer, queue, name, size, algorithm, durable, touchedAtMs } of this.index.uploads()) {
+      this.#admit({ offer: { transfer, queue, name, size, algorithm }, durable, touchedAtMs, holder: null });
+    }
+    for (const transfer of await readdir(join(this.folder, "data"))) {
+      const isWaiting = this.index.find(transfer)?.collected === false;
+      if (!isWaiting && !this.#slots.has(transfer)) await rm(this.dataPath(transfer), { force: true });
+    }
+    if (this.sync) await syncFolder(this.folder);
+    await this.#lookAtDisk();
+  }
+
+  get sync(): boolean {
+    return this.durability === "fsync";
+  }
+
+  bytesUsed(): number {
+    return this.index.bytes + this.#reservedBytes;
+  }
+
+  async offer(offer: Offer, watcher: UploadWatcher): Promise<OfferAnswer> {
+    safeName(offer.name);
+    createDigest(offer.algorithm);
+    for (;;) {
+      const known = this.index.find(offer.transfer);
+      if (known) {
+        checkSame(known, offer);
+        return { kind: "stored", digest: known.digest, collected: known.collected };
+      }
+      const slot = this.#slots.get(offer.transfer) ?? this.#newSlot(offer);
+      checkSame(slot.offer, offer);
+      if (slot.holder) {
+        // It may be finishing at this moment, so look again once it has let go.
+        await slot.holder.supersede();
+        continue;
+      }
+      const upload = new LocalUpload(this, slot, watcher);
+      slot.holder = upload;
+      await upload.open();
+      return { kind: "upload", upload };
+    }
+  }
+
+  #newSlot(offer: Offer): Slot {
+    const { fileBytesMax, uploadsMax, queueFilesMax, spoolBytesMax, diskFreeBytesMin } = this.limits;
+    const { size, queue } = offer;
+    if (size > fileBytesMax)
+      throw new FilespoolError("file-too-large", `${size} bytes; at most ${fileBytesMax} are taken`);
+    if (this.#slots.size >= uploadsMax) throw new FilespoolError("uploads-full");
+    const files = this.waiting(queue) + (this.#unfinished.get(queue) ?? 0);
+    if (files >= queueFilesMax) throw new FilespoolError("queue-full");
+    if (this.bytesUsed() + size > spoolBytesMax) throw new FilespoolError("spool-full");
+    if (this.#roomBytes - size < diskFreeBytesMin) throw new FilespoolError("disk-full");
+    return this.#admit({ offer, durable: 0, touchedAtMs: this.now(), holder: null });
+  }
+
+  #admit(slot: Slot): Slot {
+    const { transfer, queue, size } = slot.offer;
+    this.#slots.set(transfer, slot);
+    this.#unfinished.set(queue, (this.#unfinished.get(queue) ?? 0) + 1);
+    this.#reservedBytes += size;
+    this.#roomBytes -= size;
+    return slot;
+  }
+
+  #dismiss({ offer: { transfer, queue, size } }: Slot): void {
+    this.#slots.delete(transfer);
+    const left = (this.#unfinished.get(queue) ?? 1) - 1;
+    if (left > 0) this.#unfinished.set(queue, left);
+    else this.#unfinished.delete(queue);
+    this.#reservedBytes -= size;
+  }
+
+  /** For LocalUpload: writes down that `durable` bytes of an upload are on disk. */
+  async recordUpload(slot: Slot, durable: number): Promise<void> {
+    const touchedAtMs = this.now();
+    await this.index.putUpload({ ...slot.offer, durable, touchedAtMs });
+    slot.durable = durable;
+    slot.touchedAtMs = touchedAtMs;
+  }
+
+  /** For LocalUpload: the content is durable (or is `content`), so the upload becomes a file in its queue. */
+  async enqueue(slot: Slot, digest: string, content: Uint8Array | null): Promise<void> {
+    const { size, queue } = slot.offer;
+    const none = { failures: 0, firstFailedAtMs: 0, lastFailedAtMs: 0, reason: "" };
+    const entry = { ...slot.offer, digest, storedAtMs: this.now(), ...none, ...(content && { content }) };
+    this.#reservedBytes -= size; // from here on the index counts these bytes
+    try {
+      await this.index.store(entry);
+    } catch (error) {
+      this.#reservedBytes += size;
+      if (content) this.#dismiss(slot);
+      throw error;
+    }
+    this.#reservedBytes += size;
+    this.#dismiss(slot);
+    this.arrived(queue);
+  }
+
+  /** For LocalUpload: nothing of it is kept. */
+  async forgetUpload(slot: Slot): Promise<void> {
+    if (slot.durable > 0) await this.index.removeUpload(slot.offer.transfer);
+    await rm(this.dataPath(slot.offer.transfer), { force: true });
+    this.#dismiss(slot);
+  }
+
+  /** For LocalUpload: makes the names under data/ durable. */
+  async syncData(): Promise<void> {
+    if (this.sync) await syncFolder(join(this.folder, "data"));
+  }
+
+  async #lookAtDisk(): Promise<void> {
+    const { bavail, bsize } = await statfs(this.folder);
+    this.#roomBytes = bavail * bsize;
+    for (const { offer, durable } of this.#slots.values()) this.#roomBytes -= offer.size - durable;
+  }
+
+  async sweep(): Promise<Swept> {
+    await this.#lookAtDisk();
+    const beforeMs = this.now() - this.limits.uploadTtlMs;
+    const stale = [...this.#slots.values()].filter((slot) => !slot.holder && slot.touchedAtMs < beforeMs);
+    for (const slot of stale) await this.forgetUpload(slot);
+    return { uploads: stale.length, ...(await this.sweepQueues()) };
+  }
+
+  async close(): Promise<void> {
+    for (const slot of this.#slots.values()) await slot.holder?.supersede();
+    await this.closeQueues();
+    await this.index.close();
+    await this.#lock.close();
+  }
+}
+
+function checkSame(known: Offer, offer: Offer): void {
+  const same = known.size === offer.size && known.queue === offer.queue && known.algorithm === offer.algorithm;
+  if (!same || known.name !== offer.name) throw new FilespoolError("transfer-conflict");
+}
+
+async function syncFolder(folder: string): Promise<void> {
+  const handle = await open(folder, "r");
+  await handle.sync();
+  await handle.close();
+}

@@ -1,0 +1,164 @@
+/**
+ * The Spool contract: what a server needs from the durable store behind its queues, and nothing more.
+ *
+ * An implementation promises (design promises 1, 3, 4, 5, 7; test/spool/contract.ts runs them on each):
+ *
+ *   - when `finish` resolves, content and index entry would survive what `durability` names;
+ *   - a file becomes visible to `lease` all at once, and in the order in which files became durable;
+ *   - a transfer has one durable offset, which never goes backwards, and one writer: the newest;
+ *   - a lease has one holder; without a verdict in time the file goes back to the *head* of its queue;
+ *   - `offer`, `finish` and `ack` may be repeated after any loss and change nothing the second time.
+ *
+ * No node: imports here: memory.ts runs in a browser, local.ts on a disk. Why LMDB there: adr/0013.
+ */
+
+/** What surviving means: a power cut, only the death of the process, or nothing at all. */
+export type Durability = "fsync" | "none" | "memory";
+
+/** A file as its sender announces it. `size` in bytes; `algorithm` names the digest, "blake3" or "sha256". */
+export interface Offer {
+  readonly transfer: string;
+  readonly queue: string;
+  readonly name: string;
+  readonly size: number;
+  readonly algorithm: string;
+}
+
+/** A file in a queue. `digest` is 64 hexadecimal digits and was verified. */
+export interface StoredFile extends Offer {
+  readonly digest: string;
+}
+
+/** One attempt to hand a file out. `token` is its fencing token; `attempt` counts failures before it, plus one. */
+export interface Delivery extends StoredFile {
+  readonly token: string;
+  readonly attempt: number;
+}
+
+export interface DeadLetter extends StoredFile {
+  readonly failures: number;
+  readonly reason: string;
+  readonly firstFailedAtMs: number;
+  readonly lastFailedAtMs: number;
+}
+
+/** How the owner of an upload hears what happens to it between two calls. */
+export interface UploadWatcher {
+  /** So many bytes would survive now. Never called with less than before. */
+  onDurable(offset: number): void;
+  /** A newer offer of the same transfer has taken over; every call on the old upload fails from here on. */
+  onSuperseded(): void;
+}
+
+/** An unfinished upload, held by one writer. Calls must not overlap, except `suspend`. All may throw `superseded`. */
+export interface Upload {
+  /** Bytes the spool has durably; the sender goes on from here. */
+  readonly offset: number;
+  /**
+   * Takes bytes at `offset` (duplicates and overlaps are dropped, see protocol/chunks.ts). A promise means:
+   * wait for it before the next call, the disk is behind. `parts` must not change afterwards.
+   * @throws FilespoolError offset-gap, size-mismatch, disk-full
+   */
+  append(offset: number, parts: readonly Uint8Array[]): Promise<void> | undefined;
+  /**
+   * Verifies, makes durable, makes visible. Only then does it resolve.
+   * @throws FilespoolError size-mismatch, digest-mismatch (nothing is kept), disk-full (what arrived is kept)
+   */
+  finish(digest: string): Promise<void>;
+  /** The sender is gone for now: keeps what arrived, durably, for a later offer. */
+  suspend(): Promise<void>;
+  /** The sender gave up: keeps nothing. */
+  cancel(): Promise<void>;
+}
+
+/** The answer to an offer: send from here, or there is nothing left to send. */
+export type OfferAnswer =
+  | { readonly kind: "upload"; readonly upload: Upload }
+  | { readonly kind: "stored"; readonly digest: string; readonly collected: boolean };
+
+/** Bounds of a spool. Counts as well as bytes; times in milliseconds; Infinity means no bound. */
+export interface SpoolLimits {
+  /** Bytes of all files, waiting, dead and reserved by unfinished uploads. */
+  readonly spoolBytesMax: number;
+  readonly fileBytesMax: number;
+  readonly queueFilesMax: number;
+  /** Unfinished uploads: each may hold a reservation and a file. */
+  readonly uploadsMax: number;
+  /** Offers are refused when the disk would have less than this left. */
+  readonly diskFreeBytesMin: number;
+  /** A delivery without a verdict or progress ends after this. */
+  readonly leaseMs: number;
+  /** Failed deliveries of one file before it becomes a dead letter. */
+  readonly failuresMax: number;
+  /** How long an unfinished upload is kept after its last progress. */
+  readonly uploadTtlMs: number;
+  /** How long a waiting file or dead letter is kept after it was stored. */
+  readonly fileTtlMs: number;
+  /** How long a collected transfer is remembered, so that repeating it changes nothing. */
+  readonly tombstoneTtlMs: number;
+}
+
+const DAY_MS = 86_400_000;
+
+export const SPOOL_LIMITS: SpoolLimits = {
+  spoolBytesMax: Infinity,
+  fileBytesMax: Number.MAX_SAFE_INTEGER,
+  queueFilesMax: 10_000_000,
+  uploadsMax: 10_000,
+  diskFreeBytesMin: 64 * 1024 * 1024,
+  leaseMs: 30_000,
+  failuresMax: 20,
+  uploadTtlMs: 3 * DAY_MS,
+  fileTtlMs: Infinity,
+  tombstoneTtlMs: 7 * DAY_MS,
+};
+
+/** What one sweep removed or gave back; `dead` counts those that became dead letters. */
+export interface Swept {
+  readonly uploads: number;
+  readonly files: number;
+  readonly tombstones: number;
+  readonly leases: readonly (Delivery & { readonly dead: boolean })[];
+}
+
+export interface Spool {
+  readonly durability: Durability;
+  readonly limits: SpoolLimits;
+  /** Digest algorithms it can verify, the preferred one first. */
+  readonly digests: readonly string[];
+
+  /**
+   * Reserves room and starts or continues the upload; the newest offer of a transfer supersedes older ones.
+   * @throws FilespoolError name-refused, file-too-large, digest-unsupported, transfer-conflict,
+   * uploads-full, queue-full, spool-full, disk-full
+   */
+  offer(offer: Offer, watcher: UploadWatcher): Promise<OfferAnswer>;
+
+  /** The first file of the queue that nobody holds, leased; null when there is none now. */
+  lease(queue: string): Promise<Delivery | null>;
+  /**
+   * Reads content of a leased file at `offset` into `into`; returns the bytes read, less than asked only at the end.
+   * @throws FilespoolError lease-lost, spool-unusable
+   */
+  read(token: string, offset: number, into: Uint8Array): Promise<number>;
+  /** Starts the lease's time anew, in memory. False when it is lost. */
+  renew(token: string): boolean;
+  /** Takes the file off its queue for ever, durably. Repeating it is harmless. @throws FilespoolError lease-lost */
+  ack(token: string): Promise<void>;
+  /** A failed attempt: back to the head, or to the dead letters (true). @throws FilespoolError lease-lost */
+  nack(token: string, reason: string): Promise<boolean>;
+  /** Gives the file back to the head without counting a failure. Harmless on a lost lease. */
+  release(token: string): void;
+
+  /** Calls back whenever `queue` may have a file to lease that it had not before. Returns the way to stop that. */
+  onArrival(queue: string, listener: () => void): () => void;
+  /** Files in the queue, leased ones included. */
+  waiting(queue: string): number;
+  /** Bytes of all files and reservations: what `spoolBytesMax` bounds. */
+  bytesUsed(): number;
+  dead(queue: string): Promise<DeadLetter[]>;
+  /** Ends leases and removes what expired. The server calls it every second; it does bounded work. */
+  sweep(): Promise<Swept>;
+  /** Waits for what is under way and closes. Unfinished uploads and waiting files stay. */
+  close(): Promise<void>;
+}

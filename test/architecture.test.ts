@@ -1,0 +1,99 @@
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { dirname, join, relative } from "node:path";
+import { expect, test } from "vitest";
+import { isIndexFresh, readAdrs } from "../scripts/adr-index.ts";
+
+const ROOT = join(import.meta.dirname, "..");
+const read = (path: string): string => readFileSync(join(ROOT, path), "utf8");
+const filesIn = (folder: string): string[] =>
+  readdirSync(join(ROOT, folder), { withFileTypes: true, recursive: true })
+    .filter((entry) => entry.isFile() && /\.(ts|mjs|md)$/.test(entry.name))
+    .map((entry) => relative(ROOT, join(entry.parentPath, entry.name)));
+const lineCount = (path: string): number => read(path).trimEnd().split("\n").length;
+/** Without comments: these say "node:" and "process" freely. */
+const code = (path: string): string => read(path).replaceAll(/\/\*[\s\S]*?\*\/|^\s*\/\/.*|\s\/\/ .*/gm, "");
+const importsOf = (path: string): string[] =>
+  [...code(path).matchAll(/(?:\bfrom|\bimport\(?)\s*"([^"]+)"/g)].map(([, name]) => name as string);
+const offenders = (paths: string[], pattern: RegExp): string[] =>
+  paths.flatMap(
+    (path) =>
+      code(path)
+        .match(pattern)
+        ?.map((found) => `${path}: ${found}`) ?? [],
+  );
+
+const LAYERS = ["protocol", "spool", "net", "cli"];
+const layerOf = (path: string): string => path.split("/")[1] ?? "";
+const SRC = filesIn("src");
+const FOLDERS = ["src", "test", "scripts", "examples", "benchmarks", "adr"];
+const TEXTS = FOLDERS.filter((folder) => existsSync(join(ROOT, folder)))
+  .flatMap(filesIn)
+  .concat("README.md");
+
+test("imports point one way only: protocol <- spool <- net <- cli", () => {
+  const isAllowed = (from: string, to: string): boolean =>
+    SRC.includes(to) && LAYERS.indexOf(layerOf(to)) <= LAYERS.indexOf(layerOf(from));
+  const wrong = SRC.flatMap((path) =>
+    importsOf(path)
+      .filter((name) => name.startsWith(".") && !isAllowed(path, join(dirname(path), name)))
+      .map((name) => `${path} imports ${name}`),
+  );
+  expect(wrong).toEqual([]);
+});
+
+test("the protocol needs nothing but itself and valibot, neither clock nor chance", () => {
+  const protocol = SRC.filter((path) => layerOf(path) === "protocol");
+  expect(protocol.flatMap(importsOf).filter((name) => !/^\.\/|^valibot$/.test(name))).toEqual([]);
+  const impure = /\b(node:|Buffer\b|Date\b|Math\.random|performance\b|process\.|console\b|set(Timeout|Interval)\b)/g;
+  expect(offenders(protocol, impure)).toEqual([]);
+});
+
+test("the contract of the spool, its leases and its memory implementation run in a browser", () => {
+  const paths = ["memory.ts", "leases.ts", "spool.ts"].map((name) => `src/spool/${name}`);
+  expect(offenders(paths, /"node:[^"]*"/g)).toEqual([]);
+});
+
+test("only the command line reads arguments and environment, or prints", () => {
+  const others = SRC.filter((path) => layerOf(path) !== "cli");
+  expect(offenders(others, /\bprocess\.(argv|env|stdin|stdout|stderr)\b|\bconsole\./g)).toEqual([]);
+});
+
+test("no file is longer than 300 lines, and the core stays under 2,500", () => {
+  const programs = TEXTS.filter((path) => !path.endsWith(".md"));
+  expect(programs.filter((path) => lineCount(path) > 300).map((path) => `${path}: ${lineCount(path)}`)).toEqual([]);
+  const core = SRC.filter((path) => layerOf(path) !== "cli" && path !== "src/spool/memory.ts");
+  expect(core.reduce((sum, path) => sum + lineCount(path), 0)).toBeLessThan(2_500);
+});
+
+test("between 35 and 55 % of the lines in src are comments", () => {
+  const lines = SRC.flatMap((path) => read(path).split("\n")).filter((line) => line.trim() !== "");
+  const share = lines.filter((line) => /^\s*(\/\/|\/\*|\*)/.test(line)).length / lines.length;
+  expect(Math.abs(share - 0.45), `share ${share.toFixed(2)}, distance from 0.45`).toBeLessThanOrEqual(0.1);
+});
+
+test("every decision that is cited exists, and the list of decisions is fresh", () => {
+  const known = new Set(readAdrs().map(({ number }) => number));
+  const cited = TEXTS.flatMap((path) =>
+    [...read(path).matchAll(/\badr\/(\d{4})/g)].map(([, no]) => `${no} in ${path}`),
+  );
+  expect(cited.filter((citation) => !known.has(citation.slice(0, 4)))).toEqual([]);
+  expect(isIndexFresh(), "adr/README.md is out of date: npm run adr").toBe(true);
+});
+
+test("every decision says what was weighed, how it is confirmed and when to look again", () => {
+  const sections =
+    /^#{2,3} (context|decision drivers|considered options|decision outcome|consequences|confirmation|pros and cons|revisit when)/gim;
+  expect(readAdrs(), "there is no adr/NNNN-title.md").not.toEqual([]);
+  for (const { file, title, matter, text } of readAdrs()) {
+    expect([title, matter.status, matter.date], file).toEqual(Array(3).fill(expect.stringMatching(/\S/)));
+    expect(new Set(text.match(sections)).size, `${file} has ${text.match(sections)}`).toBe(8);
+    const options = /^## Considered options.*\n([\s\S]*?)^#/im.exec(text)?.[1] ?? "";
+    expect(options.match(/^([*-]|\d+\.) /gm)?.length ?? 0, `${file}: considered options`).toBeGreaterThanOrEqual(3);
+    expect(options, `${file}: considered options`).toMatch(/do(ing)? nothing/i);
+  }
+});
+
+test("nothing is left for later, and the README has at most 150 lines", () => {
+  expect(TEXTS.filter((path) => /\b(TO[D]O|FIX[M]E)\b/.test(read(path)))).toEqual([]);
+  expect(lineCount("README.md")).toBeLessThanOrEqual(150);
+});

@@ -1,0 +1,32 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { cells, clip, line, printable, shorten } from "../../src/cli/printable.ts";
+
+/** What a terminal would obey, or show in a way that misleads. */
+const HOSTILE = /[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/u;
+
+describe("text from elsewhere", () => {
+  test("no text of any kind puts on the screen what a terminal obeys", () => {
+    fc.assert(fc.property(fc.string({ unit: "binary" }), (text) => !HOSTILE.test(printable(text))));
+    expect(printable("a\u001b[2Jb\u202eexe\ud800")).toBe("a\\u001b[2Jb\\u202eexe\\ud800");
+  });
+
+  test("harmless text stays as it is", () => {
+    fc.assert(fc.property(fc.stringMatching(/^[\p{L}\p{N} ._()“”–-]*$/u), (text) => printable(text) === text));
+  });
+
+  test("a sentence escapes what is put into it, and nothing of its own", () => {
+    expect(line`a\n${"b\n"} ${3}`).toBe("a\nb\\u000a 3");
+  });
+
+  test("a shortened text fits, and keeps both ends", () => {
+    fc.assert(
+      fc.property(fc.string({ unit: "grapheme" }).map(printable), fc.integer({ min: 1, max: 40 }), (text, max) => {
+        const short = shorten(text, max);
+        return cells(short) <= max && (short === text || short.includes("…"));
+      }),
+    );
+    expect(shorten("holiday-in-spain.jpeg", 12)).toBe("holida….jpeg");
+    expect(cells("日本e\u0301")).toBe(5);
+  });
+});

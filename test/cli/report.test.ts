@@ -1,0 +1,295 @@
+import { describe, expect, test } from "vitest";
+import { cancelled, EXIT, errorFacts, exitCodeOf, UsageError } from "../../src/cli/exit.ts";
+import { address, serverLine, transferLine } from "../../src/cli/lines.ts";
+import { printable } from "../../src/cli/printable.ts";
+import { counted, Report, type ReportOptions, wantsColour } from "../../src/cli/report.ts";
+import type { ServerEvent, TransferEvent } from "../../src/net/events.ts";
+import { ERRORS, type ErrorCode, FilespoolError } from "../../src/protocol/errors.ts";
+
+const about = { transfer: "0".repeat(32), queue: "default", name: "a.txt", size: 2048 };
+const digest = "d";
+/** What a terminal would obey, or show in a way that misleads. */
+const HOSTILE = /(?!\n)[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/u;
+
+/** A report on two streams that remember what was written. */
+function listen(options: Partial<ReportOptions> & { isTTY?: boolean; columns?: number } = {}) {
+  const { isTTY, columns, ...rest } = options;
+  const written = { stdout: "", stderr: "" };
+  const stream = (name: "stdout" | "stderr") => ({
+    isTTY,
+    columns,
+    write(text: string) {
+      written[name] += text;
+    },
+  });
+  const quiet = { json: false, quiet: false, verbose: false };
+  let nowMs = 0;
+  const now = () => (nowMs += 1000);
+  const report = new Report({ ...quiet, env: {}, now, stdout: stream("stdout"), stderr: stream("stderr"), ...rest });
+  return { report, written };
+}
+
+describe("exit codes", () => {
+  test.each<[ErrorCode, number]>([
+    ["internal", 1],
+    ["unreachable", 3],
+    ["connection-lost", 3],
+    ["name-refused", 4],
+    ["file-too-large", 4],
+    ["disk-full", 5],
+    ["shutting-down", 5],
+    ["digest-mismatch", 6],
+    ["offset-gap", 6],
+    ["file-unreadable", 7],
+    ["spool-locked", 7],
+    ["interrupted", 130],
+  ])("%s exits with %d", (code, exitCode) => expect(exitCodeOf(new FilespoolError(code))).toBe(exitCode));
+
+  test("every code of the error table has an exit code that is neither success nor wrong usage", () => {
+    for (const code of Object.keys(ERRORS) as ErrorCode[]) {
+      expect([1, 3, 4, 5, 6, 7, 130]).toContain(exitCodeOf(new FilespoolError(code)));
+    }
+  });
+
+  test("wrong usage is 2, and whatever nobody foresaw is our bug", () => {
+    expect(exitCodeOf(new UsageError("x"))).toBe(2);
+    expect(exitCodeOf(new TypeError("x"))).toBe(1);
+    expect(exitCodeOf("x")).toBe(1);
+    expect(exitCodeOf(cancelled())).toBe(EXIT.interrupted);
+    expect(errorFacts("x")).toEqual({ code: "internal", message: "x", exitCode: 1 });
+    expect(errorFacts(new UsageError("y"))).toEqual({ code: "usage", message: "y", exitCode: 2 });
+  });
+});
+
+const TRANSFERS: TransferEvent[] = [
+  { event: "connected", host: "::1", port: 1, server: "s", durability: "fsync" },
+  { event: "offered", path: "x/a.txt", ...about },
+  { event: "resumed", offset: 1024, ...about },
+  { event: "progress", offset: 1024, ...about },
+  { event: "stored", digest, repeated: false, collected: false, ...about },
+  { event: "stored", digest, repeated: true, collected: false, ...about },
+  { event: "stored", digest, repeated: true, collected: true, ...about },
+  { event: "delivered", digest, attempt: 1, ...about },
+  { event: "landed", digest, path: "out/a.txt", skipped: false, ...about },
+  { event: "landed", digest, path: "out/a.txt", skipped: true, ...about },
+  { event: "acked", ...about },
+  { event: "refused", code: "name-refused", message: "no", ...about },
+  { event: "refused", code: "file-unreadable", message: "no", path: "gone.txt" },
+  { event: "refused", code: "internal", message: "no" },
+  { event: "retrying", delayMs: 1500, attempt: 2, code: "connection-lost", message: "gone" },
+];
+const peer = "127.0.0.1:9";
+const SERVERS: ServerEvent[] = [
+  { event: "listening", host: "localhost", port: 5011 },
+  { event: "connected", role: "sender", peer },
+  { event: "connected", role: "receiver", peer, queue: "q" },
+  { event: "disconnected", role: "sender", peer },
+  { event: "disconnected", role: "sender", peer, code: "timed-out", message: "silent" },
+  { event: "resumed", peer, offset: 1024, ...about },
+  { event: "stored", peer, digest, repeated: false, ...about },
+  { event: "stored", peer, digest, repeated: true, ...about },
+  { event: "delivered", peer, attempt: 1, ...about },
+  { event: "acked", peer, ...about },
+  { event: "refused", peer, code: "disk-full", message: "full", ...about },
+  { event: "returned", peer, reason: "lease", dead: false, ...about },
+  { event: "returned", peer, reason: "lease", dead: true, ...about },
+  { event: "error", code: "internal", message: "oops" },
+  { event: "returned", peer: "", reason: "too late", dead: false, ...about },
+  { event: "draining", connections: 1 },
+  { event: "draining", connections: 2 },
+];
+
+describe("what people see", () => {
+  test("each event of a transfer", () => {
+    expect(
+      TRANSFERS.map((event) => Object.values(transferLine(event) ?? { none: event.event }).join("|")),
+    ).toMatchInlineSnapshot(`
+      [
+        "plain|connected|to [::1]:1 (s, durability fsync)|true",
+        "plain|offered|a.txt, 2.00 KiB as 00000000000000000000000000000000|true",
+        "plain|resumed|a.txt at 1.00 KiB of 2.00 KiB",
+        "progress",
+        "good|stored|a.txt, 2.00 KiB",
+        "plain|known|a.txt, 2.00 KiB: stored before; --again stores a new copy",
+        "plain|known|a.txt, 2.00 KiB: stored before and collected since; --again stores a new copy",
+        "plain|delivered|a.txt, 2.00 KiB, attempt 1|true",
+        "good|landed|out/a.txt, 2.00 KiB",
+        "plain|skipped|a.txt: there is a file of that name already",
+        "plain|acked|a.txt|true",
+        "bad|failed|a.txt: no",
+        "bad|failed|gone.txt: no",
+        "bad|failed|a file: no",
+        "warn|retrying|in 1.5 s, attempt 2: gone",
+      ]
+    `);
+  });
+
+  test("each event of the server", () => {
+    expect(SERVERS.map((event) => Object.values(serverLine(event) ?? {}).join("|"))).toMatchInlineSnapshot(`
+      [
+        "good|listening|on localhost:5011",
+        "plain|sender|connected from 127.0.0.1:9",
+        "plain|receiver|connected from 127.0.0.1:9, takes from queue q",
+        "plain|sender|127.0.0.1:9 is gone|true",
+        "warn|sender|127.0.0.1:9 is gone: silent",
+        "plain|resumed|a.txt at 1.00 KiB of 2.00 KiB",
+        "good|stored|a.txt, 2.00 KiB, in queue default, from 127.0.0.1:9",
+        "plain|known|a.txt, 2.00 KiB, was stored before|true",
+        "plain|delivered|a.txt, 2.00 KiB, to 127.0.0.1:9|true",
+        "good|collected|a.txt, 2.00 KiB, from queue default, by 127.0.0.1:9",
+        "warn|refused|a.txt from 127.0.0.1:9: full",
+        "warn|returned|a.txt by 127.0.0.1:9: lease; it is the first of its queue again",
+        "bad|returned|a.txt by 127.0.0.1:9: lease; it failed too often and is a dead letter now",
+        "bad|error|oops",
+        "warn|returned|a.txt: too late; it is the first of its queue again",
+        "plain|draining|no new work; waiting for 1 connection",
+        "plain|draining|no new work; waiting for 2 connections",
+      ]
+    `);
+  });
+
+  test("no field of any event reaches the screen unescaped", () => {
+    const evil = "\u001b]0;x\u0007\u202e\r";
+    const poison = <T extends object>(event: T): T =>
+      Object.fromEntries(
+        Object.entries(event).map(([key, value]) => [
+          key,
+          typeof value === "string" && !["event", "role"].includes(key) ? evil : value,
+        ]),
+      ) as T;
+    for (const json of [false, true]) {
+      const { report, written } = listen({ verbose: true, json });
+      for (const event of TRANSFERS) report.transfer(poison(event));
+      for (const event of SERVERS) report.server(poison(event));
+      report.fail(new FilespoolError("internal", evil));
+      expect(written.stdout + written.stderr).not.toMatch(HOSTILE);
+    }
+  });
+
+  test("results go to stdout, troubles to stderr, and details wait for --verbose", () => {
+    const { report, written } = listen();
+    for (const event of TRANSFERS) report.transfer(event);
+    report.say("hello");
+    report.remark("not now");
+    expect(written.stdout).toBe(
+      "resumed   a.txt at 1.00 KiB of 2.00 KiB\nstored    a.txt, 2.00 KiB\nlanded    out/a.txt, 2.00 KiB\nhello\n",
+    );
+    expect(written.stderr).toContain("failed    gone.txt: no\n");
+    const verbose = listen({ verbose: true });
+    verbose.report.remark("now");
+    verbose.report.transfer(TRANSFERS[0] as TransferEvent);
+    expect(verbose.written).toEqual({ stderr: "now\n", stdout: "connected to [::1]:1 (s, durability fsync)\n" });
+  });
+
+  test("an address of version 6 has brackets", () => {
+    expect([address("::1", 5), address("localhost", 5)]).toEqual(["[::1]:5", "localhost:5"]);
+    expect([counted(1, "file"), counted(0, "file")]).toEqual(["1 file", "0 files"]);
+  });
+
+  test("colours need a terminal, and NO_COLOR forbids them", () => {
+    const output = { write() {}, isTTY: true };
+    expect(wantsColour(output, {})).toBe(true);
+    expect(wantsColour(output, { NO_COLOR: "1", FORCE_COLOR: "1" })).toBe(false);
+    expect(wantsColour({ write() {} }, {})).toBe(false);
+    expect(wantsColour({ write() {} }, { FORCE_COLOR: "1" })).toBe(true);
+    expect(wantsColour(output, { FORCE_COLOR: "0" })).toBe(false);
+    const { report, written } = listen({ isTTY: true });
+    report.server(SERVERS[0] as ServerEvent);
+    expect(written.stdout).toBe("\u001b[32mlistening\u001b[39m on localhost:5011\n");
+  });
+
+  test("--quiet prints errors and nothing else", () => {
+    const { report, written } = listen({ quiet: true, isTTY: true });
+    for (const event of TRANSFERS) report.transfer(event);
+    report.say("hello");
+    report.done({ stored: 1 }, "Done.");
+    report.fail(new FilespoolError("disk-full", "the disk is full"));
+    expect(written.stdout).toBe("");
+    expect(printable(written.stderr).match(/failed|error/g)).toEqual(["failed", "failed", "failed", "error"]);
+  });
+});
+
+describe("the end of a run", () => {
+  test("an error is one sentence, and its exit code", () => {
+    const { report, written } = listen();
+    expect(report.fail(new FilespoolError("unreachable", "no server at x:1"))).toBe(3);
+    expect(written).toEqual({ stdout: "", stderr: "error: no server at x:1\n" });
+  });
+
+  test("a stack trace is for those who ask, and a bug says that it is one", () => {
+    const bug = new TypeError("x is not a function");
+    const plain = listen();
+    expect(plain.report.fail(bug)).toBe(1);
+    expect(plain.written.stderr).toContain("This is a bug");
+    expect(plain.written.stderr).not.toContain("    at ");
+    for (const options of [{ verbose: true }, { env: { FILESPOOL_DEBUG: "1" } }]) {
+      const { report, written } = listen(options);
+      report.fail(new TypeError("x is not a function"));
+      expect(written.stderr).toContain("\n    at ");
+      report.fail("not even an error");
+      expect(written.stderr).toContain("error: not even an error\n");
+    }
+  });
+
+  test("a person who pressed Ctrl-C is not told about an error", () => {
+    const { report, written } = listen();
+    expect(report.fail(new FilespoolError("interrupted", "stopped on request"))).toBe(130);
+    expect(written.stderr).toBe("interrupted: stopped on request\n");
+  });
+
+  test("--json: every event is one line, in order, and the last one says how it ended", () => {
+    const { report, written } = listen({ json: true, isTTY: true });
+    for (const event of TRANSFERS) report.transfer(event);
+    report.say("for people only");
+    report.done({ stored: 2, failed: 1 }, "Done.");
+    report.failures([new FilespoolError("file-unreadable", "gone.txt")]);
+    const objects = written.stdout
+      .trimEnd()
+      .split("\n")
+      .map((text) => JSON.parse(text) as object);
+    expect(objects.slice(0, TRANSFERS.length)).toEqual(TRANSFERS);
+    expect(objects.slice(TRANSFERS.length)).toEqual([
+      { event: "done", stored: 2, failed: 1 },
+      { event: "error", code: "file-unreadable", message: "gone.txt", exitCode: 7 },
+    ]);
+    expect(written.stderr).toBe("");
+  });
+
+  test("--json --quiet: only the objects that report a failure", () => {
+    const { report, written } = listen({ json: true, quiet: true });
+    for (const event of TRANSFERS) report.transfer(event);
+    report.done({}, "Done.");
+    report.failures([]);
+    report.fail(new FilespoolError("disk-full"));
+    expect(written.stdout.match(/"event":"\w+"/g)).toEqual([...Array(3).fill('"event":"refused"'), '"event":"error"']);
+  });
+
+  test("what JSON leaves as it is, a terminal would still obey: it is escaped, and means the same", () => {
+    const { report, written } = listen({ json: true });
+    const name = "a\u009b2J\u202e\u001b.txt";
+    report.transfer({ event: "acked", ...about, name });
+    expect(written.stdout).not.toMatch(HOSTILE);
+    expect(JSON.parse(written.stdout)).toMatchObject({ name });
+  });
+});
+
+describe("the progress line", () => {
+  test("a resume does not count as speed", () => {
+    const { report, written } = listen({ isTTY: true, columns: 100 });
+    report.transfer({ event: "progress", offset: 1, ...about });
+    report.transfer({ event: "resumed", offset: 1024, ...about });
+    report.transfer({ event: "progress", offset: 1024, ...about });
+    report.transfer({ event: "progress", offset: 1536, ...about });
+    expect(written.stderr).toContain("512 B/s");
+    report.transfer({ event: "stored", digest, repeated: false, collected: false, ...about });
+    expect(written.stderr.endsWith("\r\u001b[2K")).toBe(true);
+  });
+
+  test("exists only where stderr is a terminal that belongs to people", () => {
+    for (const options of [{}, { isTTY: true, json: true }, { isTTY: true, quiet: true }]) {
+      const { report, written } = listen(options);
+      report.transfer({ event: "progress", offset: 1, ...about });
+      expect(written.stderr).toBe("");
+    }
+  });
+});

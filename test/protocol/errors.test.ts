@@ -1,0 +1,72 @@
+import { describe, expect, test } from "vitest";
+import { assert, ERRORS, type ErrorCode, FilespoolError, isErrorCode } from "../../src/protocol/errors.ts";
+
+const codes = Object.keys(ERRORS) as ErrorCode[];
+
+describe("every error code", () => {
+  test.each(codes)("%s says what it means, whose fault it is and whether to retry", (code) => {
+    const { kind, fault, retry, means } = ERRORS[code];
+    expect(["unreachable", "refused", "temporary", "integrity", "local", "bug"]).toContain(kind);
+    expect(["client", "server", "network", "bug"]).toContain(fault);
+    expect(typeof retry).toBe("boolean");
+    expect(means).toMatch(/^[a-z].{10,}[a-z]$/);
+  });
+
+  test.each(codes)("%s becomes an error that carries its row", (code) => {
+    const { kind, retry, means } = ERRORS[code];
+    const error = new FilespoolError(code);
+    expect(error).toBeInstanceOf(Error);
+    expect(error).toMatchObject({ name: "FilespoolError", code, kind, retry, message: means });
+  });
+
+  test("is words with dashes and fits a message", () => {
+    for (const code of codes) expect(code).toMatch(/^(?=.{1,64}$)[a-z]+(-[a-z]+)*$/);
+  });
+});
+
+describe("retrying", () => {
+  const retryable = codes.filter((code) => ERRORS[code].retry);
+
+  test("is worth it for every temporary error", () => {
+    expect(codes.filter((code) => ERRORS[code].kind === "temporary" && !ERRORS[code].retry)).toEqual([]);
+  });
+
+  test("is worth it for every failure of the road between the two ends", () => {
+    expect(codes.filter((code) => ERRORS[code].fault === "network" && !ERRORS[code].retry)).toEqual([]);
+  });
+
+  test("is never worth it for what was refused for good, for a local problem, or for a bug", () => {
+    const final = retryable.filter((code) => ["refused", "local", "bug"].includes(ERRORS[code].kind));
+    expect(final).toEqual([]);
+  });
+
+  test("is never worth it when the peer broke the protocol", () => {
+    const integrity = retryable.filter((code) => ERRORS[code].kind === "integrity");
+    expect(integrity).toEqual(["frame-damaged", "digest-mismatch"]);
+  });
+});
+
+describe("the table is closed:", () => {
+  test("a code is one of its rows", () => {
+    for (const code of codes) expect(isErrorCode(code)).toBe(true);
+    for (const other of ["", "Unreachable", "toString", "__proto__", "constructor", "disk-full "]) {
+      expect(isErrorCode(other), other).toBe(false);
+    }
+  });
+
+  test("an error with any other code does not exist", () => {
+    // @ts-expect-error: the type refuses it, and so does the program
+    expect(() => new FilespoolError("no-such-code")).toThrow(TypeError);
+  });
+
+  test("an error keeps its own sentence and its cause", () => {
+    const cause = new Error("ENOSPC");
+    const error = new FilespoolError("disk-full", "no room for a.txt", { cause });
+    expect(error).toMatchObject({ message: "no room for a.txt", cause, code: "disk-full", retry: true });
+  });
+
+  test("our own bug is no FilespoolError", () => {
+    expect(() => assert(false, "1 is 2")).toThrow(new Error("bug in filespool: 1 is 2"));
+    expect(() => assert(true, "1 is 1")).not.toThrow();
+  });
+});

@@ -1,0 +1,136 @@
+/** One example of every message, and any legal message, for the tests and the golden vectors. */
+import fc from "fast-check";
+import type { Body, ControlName, Message } from "../../src/protocol/messages.ts";
+
+export const TRANSFER = "000102030405060708090a0b0c0d0e0f";
+export const DIGEST = "af1349b9f5f9a1a6a0404dea36dcc9499bcb25c9adc112b7cc9a93cae41f3262";
+
+export const SAMPLES: { readonly [N in ControlName]: Body<N> } = {
+  hello: {
+    versions: [1],
+    role: "sender",
+    peer: "ffeeddccbbaa99887766554433221100",
+    agent: "filespool/0.1.0",
+    queue: "default",
+    dataBytesMax: 262144,
+  },
+  welcome: {
+    version: 1,
+    agent: "filespool/0.1.0",
+    durability: "fsync",
+    digests: ["blake3", "sha256"],
+    dataBytesMax: 4194304,
+    fileBytesMax: 9007199254740991,
+    pipelineBytesMax: 65536,
+    windowFiles: 256,
+    windowBytes: 4194304,
+    leaseMs: 60000,
+  },
+  error: { code: "shutting-down", message: "the server is shutting down" },
+  ping: {},
+  bye: {},
+  offer: { transfer: TRANSFER, queue: "default", name: "a.txt", size: 5, algorithm: "blake3", wait: false },
+  accept: { transfer: TRANSFER, offset: 50331648 },
+  progress: { transfer: TRANSFER, offset: 67108864 },
+  finish: { transfer: TRANSFER, digest: DIGEST },
+  stored: { transfer: TRANSFER, digest: DIGEST, repeated: false, collected: false },
+  cancel: { transfer: TRANSFER },
+  refuse: { about: TRANSFER, code: "queue-full", message: "the queue holds as many files as it may" },
+  want: { files: 64 },
+  empty: {},
+  deliver: {
+    delivery: "7.1",
+    transfer: TRANSFER,
+    queue: "default",
+    name: "a.txt",
+    size: 5,
+    algorithm: "blake3",
+    digest: DIGEST,
+    attempt: 1,
+  },
+  start: { delivery: "7.1", offset: 0 },
+  working: { delivery: "7.1" },
+  ack: { delivery: "7.1" },
+  acked: { delivery: "7.1" },
+  nack: { delivery: "7.1", counts: true, reason: "the content does not match its digest" },
+  withdraw: { delivery: "7.1", code: "lease-lost", message: "the delivery is no longer leased to this receiver" },
+};
+
+export const SAMPLE_MESSAGES: readonly Message[] = (Object.keys(SAMPLES) as ControlName[]).map(
+  (type) => ({ type, ...SAMPLES[type] }) as Message,
+);
+
+const hex = (digits: number) =>
+  fc.string({ unit: fc.constantFrom(..."0123456789abcdef"), minLength: digits, maxLength: digits });
+const codeUnit = fc.integer({ min: 0, max: 0xffff }).map((unit) => String.fromCharCode(unit));
+/** Any text, hostile characters and broken surrogates included, of at most `charsMax` code units. */
+const text = (charsMax: number) =>
+  fc
+    .oneof(fc.string({ unit: "binary", maxLength: charsMax }), fc.string({ unit: codeUnit, maxLength: charsMax }))
+    .map((any) => any.slice(0, charsMax));
+const bytes = fc.oneof(fc.nat(), fc.constantFrom(0, Number.MAX_SAFE_INTEGER));
+const token = fc.stringMatching(/^[\w.-]{1,64}$/);
+const algorithm = fc.stringMatching(/^[a-z0-9-]{1,32}$/);
+const queue = fc.constantFrom("default", "a", "Ü 1", "x._- y", "文件", "9".repeat(100));
+const failure = { code: text(64), message: text(1000) };
+const delivery = { delivery: token };
+const transfer = { transfer: hex(32) };
+const integer = fc.integer();
+
+const BODIES: { readonly [N in ControlName]: fc.Arbitrary<object> } = {
+  hello: fc.record(
+    {
+      versions: fc.array(integer, { minLength: 1, maxLength: 16 }),
+      role: fc.constantFrom("sender", "receiver"),
+      peer: hex(32),
+      agent: text(100),
+      queue,
+      dataBytesMax: bytes,
+    },
+    { requiredKeys: ["versions", "role", "peer", "agent"] },
+  ),
+  welcome: fc.record({
+    version: integer,
+    agent: text(100),
+    durability: fc.constantFrom("fsync", "none", "memory"),
+    digests: fc.array(algorithm, { maxLength: 16 }),
+    dataBytesMax: bytes,
+    fileBytesMax: bytes,
+    pipelineBytesMax: bytes,
+    windowFiles: fc.integer({ min: 1 }),
+    windowBytes: bytes,
+    leaseMs: bytes,
+  }),
+  error: fc.record(failure),
+  ping: fc.constant({}),
+  bye: fc.constant({}),
+  offer: fc.record({ ...transfer, queue, name: text(255), size: bytes, algorithm, wait: fc.boolean() }),
+  accept: fc.record({ ...transfer, offset: bytes }),
+  progress: fc.record({ ...transfer, offset: bytes }),
+  finish: fc.record({ ...transfer, digest: hex(64) }),
+  stored: fc.record({ ...transfer, digest: hex(64), repeated: fc.boolean(), collected: fc.boolean() }),
+  cancel: fc.record(transfer),
+  refuse: fc.record({ about: text(64), ...failure }),
+  want: fc.record({ files: fc.integer({ min: 1, max: 256 }) }),
+  empty: fc.constant({}),
+  deliver: fc.record({
+    ...delivery,
+    ...transfer,
+    queue,
+    name: text(255),
+    size: bytes,
+    algorithm,
+    digest: hex(64),
+    attempt: fc.integer({ min: 1, max: 1_000_000 }),
+  }),
+  start: fc.record({ ...delivery, offset: bytes }),
+  working: fc.record(delivery),
+  ack: fc.record(delivery),
+  acked: fc.record(delivery),
+  nack: fc.record({ ...delivery, counts: fc.boolean(), reason: text(1000) }),
+  withdraw: fc.record({ ...delivery, ...failure }),
+};
+
+export const anyMessage: fc.Arbitrary<Message> = fc.oneof(
+  ...(Object.keys(BODIES) as ControlName[]).map((type) => BODIES[type].map((body) => ({ type, ...body }) as Message)),
+);
