@@ -7,7 +7,7 @@
  * lines as they are. Everything that came from outside is escaped by the `line` template.
  */
 import type { ServerEvent, TransferEvent } from "../net/events.ts";
-import { line } from "./printable.ts";
+import { counted, line } from "./printable.ts";
 import { humanDuration, humanSize } from "./sizes.ts";
 
 /** `good` is what was hoped for, `plain` what happens on the way, `warn` may mend itself, `bad` will not. */
@@ -101,11 +101,10 @@ const SERVER: Table<ServerEvent> = {
     return { tone: e.dead ? "bad" : "warn", verb: "returned", text: line`${e.name}${by}: ${e.reason}; ${where}` };
   },
   error: (e) => ({ tone: "bad", verb: "error", text: line`${e.message}` }),
-  draining: (e) => ({
-    tone: "plain",
-    verb: "draining",
-    text: line`no new work; waiting for ${e.connections} connection${e.connections === 1 ? "" : "s"}`,
-  }),
+  draining: (e) => {
+    const left = e.connections === 0 ? "nothing is under way" : `waiting for ${counted(e.connections, "connection")}`;
+    return { tone: "plain", verb: "stopping", text: `no new work; ${left}` };
+  },
 };
 
 /** The line for an event of `send` or `receive`, or null when people need not see it. */

@@ -23,6 +23,9 @@ export function line(fixed: TemplateStringsArray, ...inserted: readonly (string 
   return String.raw({ raw: fixed }, ...inserted.map((part) => (typeof part === "string" ? printable(part) : part)));
 }
 
+/** "3 files", "1 file": a counted noun. */
+export const counted = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? "" : "s"}`;
+
 /** Letters that take two cells of a terminal: East Asian wide and full-width ones, and pictures. */
 const WIDE =
   /[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6]|\p{Emoji_Presentation}/u;

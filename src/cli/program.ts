@@ -114,7 +114,7 @@ async function runCommand(
     paths = [await asker.file("Which file?")];
   }
   if (settings !== given || paths !== files) {
-    report.say(line`The same without questions: ${sameWithoutQuestions(command, settings, paths)}`);
+    report.say(line`Without questions: ${sameWithoutQuestions(command, settings, paths)}`);
   }
   const { now, interrupt: signal, terminate } = world;
   if (command === "serve")

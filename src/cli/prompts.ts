@@ -8,7 +8,7 @@
  *
  * Never here: drawing and keys (terminal.ts), and listing files (picker.ts).
  */
-import { type Settings, withAnswer } from "./config.ts";
+import { isGiven, type Settings, withAnswer } from "./config.ts";
 import { UsageError } from "./exit.ts";
 import { type Command, type KnobName, knobOf, knobsOn, shapeOf, shownFallback, type Values } from "./knobs.ts";
 
@@ -42,15 +42,14 @@ export function mayAsk({ stdin, stdout }: Situation, values: Values): boolean {
   return isTerminal && !values.yes && !values["no-input"] && !values.json && !values.quiet;
 }
 
-/**
- * Asks for each setting of a command that has a question and that nobody has set, in the order of the table
- * but with the port first, as the original did.
- */
+/** Asks for each setting of a command that has a question and that nobody has set. */
 export async function askSettings(command: Command, settings: Settings, asker: Asker): Promise<Settings> {
   let filled = settings;
   const names = knobsOn(command).filter((name) => knobOf(name).ask?.[command] !== undefined);
-  for (const name of names.sort((a, b) => Number(b === "port") - Number(a === "port"))) {
-    if (settings.origins[name].kind === "default") filled = await askSetting(command, name, filled, asker);
+  // In the order of the table, except that the original's server asked for the port before the host.
+  if (command === "serve") names.sort((a, b) => Number(b === "port") - Number(a === "port"));
+  for (const name of names) {
+    if (!isGiven(settings, name)) filled = await askSetting(command, name, filled, asker);
   }
   return filled;
 }
@@ -109,13 +108,14 @@ export async function allowHost(settings: Settings, asker: Asker | null): Promis
  * @param files the paths of `send`
  */
 export function sameWithoutQuestions(command: Command, settings: Settings, files: readonly string[]): string {
-  const words = ["filespool", command];
+  const words = ["filespool", command, "--yes"];
   for (const name of knobsOn(command)) {
+    const { show, argument, fallback } = knobOf(name);
     const { kind } = settings.origins[name];
-    // What a variable or a file says will be said by it again.
-    if (kind !== "flag" && kind !== "answer") continue;
-    const { show, argument } = knobOf(name);
-    words.push(`--${name}`, ...(argument === null ? [] : [show(settings.values[name])]));
+    const value = settings.values[name];
+    // What a variable or a file says will be said by it again, and --yes stands for the defaults.
+    if ((kind !== "flag" && kind !== "answer") || value === fallback) continue;
+    words.push(`--${name}`, ...(argument === null ? [] : [show(value)]));
   }
   return [...words, ...files].map(forShell).join(" ");
 }

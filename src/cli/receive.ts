@@ -7,8 +7,8 @@
 import { receive as receiveFiles } from "../net/index.ts";
 import { isGiven, type Settings } from "./config.ts";
 import { EXIT, exitCodeOf } from "./exit.ts";
-import { line } from "./printable.ts";
-import { counted, type Report } from "./report.ts";
+import { counted, line } from "./printable.ts";
+import type { Report } from "./report.ts";
 import type { Run } from "./send.ts";
 import { exactDuration, humanDuration, humanSize } from "./sizes.ts";
 
@@ -38,14 +38,15 @@ export async function receive(settings: Settings, report: Report, { signal, now 
     onEvent: report.transfer,
   });
   const tookMs = now() - startMs;
-  let sentence = `Done: ${counted(landed, "file")} landed in ${out} (${humanSize(bytes)} in ${humanDuration(tookMs)})`;
+  let sentence = line`Done: ${counted(landed, "file")} landed in ${out}`;
   if (skipped > 0) sentence += `, ${skipped} skipped`;
   if (failures.length > 0) sentence += `, ${failures.length} failed`;
+  sentence += `; ${humanSize(bytes)} in ${humanDuration(tookMs)}.`;
   if (landed + skipped + failures.length === 0) {
     const when = wait === undefined ? "Nothing is waiting" : `Nothing has arrived for ${exactDuration(wait)}`;
-    sentence = line`${when} in queue "${queue}"`;
+    sentence = line`${when} in queue "${queue}".`;
   }
-  report.done({ landed, skipped, bytes, failed: failures.length }, line`${sentence}.`);
+  report.done({ landed, skipped, bytes, failed: failures.length }, sentence);
   const [first] = failures;
   if (first === undefined) return EXIT.done;
   report.failures(failures);

@@ -148,6 +148,3 @@ export function wantsColour(output: Output, env: Readonly<Record<string, string 
   if (env.FORCE_COLOR) return env.FORCE_COLOR !== "0";
   return output.isTTY === true;
 }
-
-/** "3 files", "1 file": a counted noun. */
-export const counted = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? "" : "s"}`;

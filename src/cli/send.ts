@@ -8,7 +8,8 @@
 import { send as sendFiles } from "../net/index.ts";
 import { isGiven, type Settings } from "./config.ts";
 import { EXIT, exitCodeOf } from "./exit.ts";
-import { counted, type Report } from "./report.ts";
+import { counted } from "./printable.ts";
+import type { Report } from "./report.ts";
 import { humanDuration, humanSize } from "./sizes.ts";
 
 /** What the clients need besides their settings. */
@@ -49,10 +50,13 @@ export async function send(
     onEvent: report.transfer,
   });
   const tookMs = now() - startMs;
-  const parts = [`${counted(stored, "file")} stored (${humanSize(bytes)} in ${humanDuration(tookMs)})`];
-  if (repeated > 0) parts.push(`${repeated} stored before`);
-  if (failures.length > 0) parts.push(`${failures.length} failed`);
-  report.done({ stored, repeated, bytes, failed: failures.length }, `Done: ${parts.join(", ")}.`);
+  let sentence = `Done: ${counted(stored, "file")} stored`;
+  if (repeated > 0) sentence += `, ${repeated} stored before`;
+  if (failures.length > 0) sentence += `, ${failures.length} failed`;
+  report.done(
+    { stored, repeated, bytes, failed: failures.length },
+    `${sentence}; ${humanSize(bytes)} in ${humanDuration(tookMs)}.`,
+  );
   const [first] = failures;
   if (first === undefined) return EXIT.done;
   report.failures(failures);

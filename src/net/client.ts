@@ -8,13 +8,12 @@
  */
 import { randomBytes } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
-import { FilespoolError } from "../protocol/errors.ts";
+import { FilespoolError, known } from "../protocol/errors.ts";
 import { LIMITS } from "../protocol/limits.ts";
 import type { MessageOf } from "../protocol/messages.ts";
 import { type Connection, connect } from "./connection.ts";
 import type { TransferEvent } from "./events.ts";
 import { AGENT } from "./server.ts";
-import { known } from "./server-upload.ts";
 
 export interface ClientOptions {
   /** Default "localhost". */
@@ -35,6 +34,8 @@ export interface ClientOptions {
 
 const RETRY_FIRST_MS = 100;
 const RETRY_MAX_MS = 5000;
+/** A connection that lasted so long was progress by itself: its end starts the patience anew. */
+const HEALTHY_MS = 5000;
 
 /** One run of a client: the same `peer` id on each of its connections, so that the newest ends the others. */
 export class Client {
@@ -68,6 +69,7 @@ export class Client {
   ): Promise<void> {
     for (;;) {
       let connection: Connection | undefined;
+      let connectedMs = Infinity;
       const { signal } = this.#options;
       const interrupt = () => connection?.destroy(new FilespoolError("interrupted"));
       try {
@@ -75,6 +77,7 @@ export class Client {
         connection = await this.#connect();
         signal?.addEventListener("abort", interrupt);
         const server = await this.#greet(connection, role);
+        connectedMs = performance.now();
         await converse(connection, server);
         connection.send({ type: "bye" });
         connection.end();
@@ -82,7 +85,8 @@ export class Client {
       } catch (error) {
         const failure = signal?.aborted ? new FilespoolError("interrupted") : known(error);
         // A server that answered with an error hears nothing more; any other gets a reason if it can.
-        if (connection) connection.fail(failure);
+        connection?.fail(failure);
+        if (performance.now() - connectedMs > HEALTHY_MS) this.progressed();
         await this.#backOff(failure);
       } finally {
         signal?.removeEventListener("abort", interrupt);

@@ -17,7 +17,7 @@
 import { once } from "node:events";
 import { connect as connectSocket, type Socket } from "node:net";
 import { Decoder, type Frame, joinParts } from "../protocol/decoder.ts";
-import { type ErrorCode, FilespoolError, isErrorCode } from "../protocol/errors.ts";
+import { asError, FilespoolError, failure } from "../protocol/errors.ts";
 import { encodeHeader, FLAG_OPTIONAL, FRAMES, frameName } from "../protocol/frame.ts";
 import { LIMITS } from "../protocol/limits.ts";
 import { decodeMessage, encodeMessage, type Message } from "../protocol/messages.ts";
@@ -108,10 +108,7 @@ export class Connection {
       if (++this.#pings > this.#patience.pingsPerSecondMax) throw new FilespoolError("flood", "too many pings");
       return null;
     }
-    if (message.type === "error") {
-      const code: ErrorCode = isErrorCode(message.code) ? message.code : "frame-unexpected";
-      throw new FilespoolError(code, message.message);
-    }
+    if (message.type === "error") throw asError(message);
     return message;
   }
 
@@ -214,7 +211,7 @@ export class Connection {
   /** Tells the peer why, then ends. Whatever is being read or written here fails with `error`. */
   fail(error: FilespoolError): void {
     if (this.#failure || this.#socket.destroyed) return;
-    this.send({ type: "error", code: error.code, message: error.message.slice(0, LIMITS.textCharsMax) });
+    this.send({ type: "error", ...failure(error) });
     this.#failure = error;
     this.end();
   }

@@ -16,75 +16,49 @@ export interface About {
   readonly size: number;
 }
 
+type Event<Name extends string, Fields> = Readonly<{ event: Name } & Fields>;
+type FileEvent<Name extends string, Fields = unknown> = Event<Name, Fields & About>;
+type Failure = { code: ErrorCode; message: string };
+
+/** Events of a sender or receiver. */
 export type TransferEvent =
   /** `server` is its agent string; `durability` is what `stored` means there. */
-  | {
-      readonly event: "connected";
-      readonly host: string;
-      readonly port: number;
-      readonly server: string;
-      readonly durability: string;
-    }
-  | ({ readonly event: "offered"; readonly path: string } & About)
+  | Event<"connected", { host: string; port: number; server: string; durability: string }>
+  | FileEvent<"offered", { path: string }>
   /** `offset`: bytes the other end has already, which are not sent again. */
-  | ({ readonly event: "resumed"; readonly offset: number } & About)
+  | FileEvent<"resumed", { offset: number }>
   /** `offset`: bytes acknowledged as durable by the server (sending) or written and synced here (receiving). */
-  | ({ readonly event: "progress"; readonly offset: number } & About)
+  | FileEvent<"progress", { offset: number }>
   /** `repeated`: the server had the file already; `collected`: and somebody has taken it since. */
-  | ({
-      readonly event: "stored";
-      readonly digest: string;
-      readonly repeated: boolean;
-      readonly collected: boolean;
-    } & About)
+  | FileEvent<"stored", { digest: string; repeated: boolean; collected: boolean }>
   /** `attempt`: 1 for the first time this file is handed to anybody. */
-  | ({ readonly event: "delivered"; readonly digest: string; readonly attempt: number } & About)
+  | FileEvent<"delivered", { digest: string; attempt: number }>
   /** In the folder under `path`, verified. `skipped`: a file of that name was there, and the policy is skip. */
-  | ({ readonly event: "landed"; readonly digest: string; readonly path: string; readonly skipped: boolean } & About)
-  | ({ readonly event: "acked" } & About)
-  /** This file failed for good (this run); the others go on. */
-  | ({
-      readonly event: "refused";
-      readonly code: ErrorCode;
-      readonly message: string;
-      readonly path?: string;
-    } & Partial<About>)
+  | FileEvent<"landed", { digest: string; path: string; skipped: boolean }>
+  | FileEvent<"acked">
+  /** This file failed for good (this run); the others go on. `path` is the sender's. */
+  | Event<"refused", Failure & { path?: string } & Partial<About>>
   /** The connection or the file will be tried again in `delayMs`. */
-  | {
-      readonly event: "retrying";
-      readonly delayMs: number;
-      readonly attempt: number;
-      readonly code: ErrorCode;
-      readonly message: string;
-    };
+  | Event<"retrying", Failure & { delayMs: number; attempt: number }>;
 
+type Role = "sender" | "receiver";
+
+/** Events of a server; `peer` is the address at the other end. */
 export type ServerEvent =
-  | { readonly event: "listening"; readonly host: string; readonly port: number }
-  | {
-      readonly event: "connected";
-      readonly role: "sender" | "receiver";
-      readonly peer: string;
-      readonly queue?: string;
-    }
-  | {
-      readonly event: "disconnected";
-      readonly role: "sender" | "receiver";
-      readonly peer: string;
-      readonly code?: ErrorCode;
-      readonly message?: string;
-    }
-  | ({ readonly event: "resumed"; readonly peer: string; readonly offset: number } & About)
-  | ({ readonly event: "stored"; readonly peer: string; readonly digest: string; readonly repeated: boolean } & About)
-  | ({ readonly event: "delivered"; readonly peer: string; readonly attempt: number } & About)
-  | ({ readonly event: "acked"; readonly peer: string } & About)
-  | ({
-      readonly event: "refused";
-      readonly peer: string;
-      readonly code: ErrorCode;
-      readonly message: string;
-    } & Partial<About>)
-  /** `dead`: it failed too often and is a dead letter now. */
-  | ({ readonly event: "returned"; readonly peer: string; readonly reason: string; readonly dead: boolean } & About)
-  | { readonly event: "error"; readonly code: ErrorCode; readonly message: string }
+  | Event<"listening", { host: string; port: number }>
+  | Event<"connected", { role: Role; peer: string; queue?: string }>
+  /** With `code` and `message` when the conversation broke. */
+  | Event<"disconnected", Partial<Failure> & { role: Role; peer: string }>
+  | FileEvent<"resumed", { peer: string; offset: number }>
+  | FileEvent<"stored", { peer: string; digest: string; repeated: boolean }>
+  | FileEvent<"delivered", { peer: string; attempt: number }>
+  | FileEvent<"acked", { peer: string }>
+  | FileEvent<"refused", Failure & { peer: string }>
+  /** Not taken; back to the head of its queue, or (`dead`) it failed too often and is a dead letter now. */
+  | FileEvent<"returned", { peer: string; reason: string; dead: boolean }>
+  | Event<"error", Failure>
   /** The server no longer takes new work and waits for `connections` to finish theirs. */
-  | { readonly event: "draining"; readonly connections: number };
+  | Event<"draining", { connections: number }>;
+
+/** The fields of `file` that an event about it carries, and no others. */
+export const about = ({ transfer, queue, name, size }: About): About => ({ transfer, queue, name, size });

@@ -3,11 +3,11 @@
  *
  * Everything the command line does goes through these four, and through the events they report.
  */
-export { type ErrorCode, type ErrorKind, ERRORS, FilespoolError } from "../protocol/errors.ts";
+export { ERRORS, type ErrorCode, type ErrorKind, FilespoolError } from "../protocol/errors.ts";
 export { LIMITS } from "../protocol/limits.ts";
 export { LocalSpool, type LocalSpoolOptions } from "../spool/local.ts";
 export { MemorySpool } from "../spool/memory.ts";
-export { type Spool, SPOOL_LIMITS, type SpoolLimits } from "../spool/spool.ts";
+export { SPOOL_LIMITS, type Spool, type SpoolLimits } from "../spool/spool.ts";
 export type { ClientOptions } from "./client.ts";
 export type { About, ServerEvent, TransferEvent } from "./events.ts";
 export type { IfExists } from "./landing.ts";

@@ -108,7 +108,10 @@ export class Landing {
   async check(wireName: string): Promise<"take" | "skip"> {
     const name = safeName(wireName);
     if (this.#ifExists === "rename" || this.#ifExists === "overwrite") return "take";
-    const isTaken = await lstat(join(this.folder, name)).then(() => true, () => false);
+    const isTaken = await lstat(join(this.folder, name)).then(
+      () => true,
+      () => false,
+    );
     if (isTaken && this.#ifExists === "refuse") throw this.#exists(name);
     return isTaken ? "skip" : "take";
   }
@@ -160,7 +163,9 @@ export class Landing {
     // Once the confirmed lines outweigh the others, write the journal anew instead of letting it grow.
     const isLong = this.#journalBytes > 1_000_000;
     if (isLong) await this.#journal.truncate(0);
-    const lines = isLong ? [...this.#unconfirmed] : files.map(({ delivery: { transfer } }) => [transfer, this.#unconfirmed.get(transfer)]);
+    const lines = isLong
+      ? [...this.#unconfirmed]
+      : files.map(({ delivery: { transfer } }) => [transfer, this.#unconfirmed.get(transfer)]);
     const text = lines.map((line) => `${JSON.stringify(line)}\n`).join("");
     await this.#journal.appendFile(text);
     if (this.sync) await this.#journal.datasync();
@@ -242,6 +247,7 @@ async function syncFolder(folder: string): Promise<void> {
 export function folderError(error: unknown, folder: string): FilespoolError {
   if (error instanceof FilespoolError) return error;
   const { code, message } = error as NodeJS.ErrnoException;
-  if (code === "ENOSPC" || code === "EDQUOT") return new FilespoolError("disk-full", `no space left in ${folder}`, { cause: error });
+  if (code === "ENOSPC" || code === "EDQUOT")
+    return new FilespoolError("disk-full", `no space left in ${folder}`, { cause: error });
   return new FilespoolError("folder-unusable", `cannot write to ${folder}: ${message}`, { cause: error });
 }

@@ -7,16 +7,15 @@
  * it is not offered again and again, and then goes back to the head of its queue for whoever may take it.
  */
 import { DELIVERY_RECEIVER } from "../protocol/delivery.ts";
-import { FilespoolError } from "../protocol/errors.ts";
+import { asError, FilespoolError } from "../protocol/errors.ts";
 import { LIMITS } from "../protocol/limits.ts";
 import { Conversation, type Effects } from "../protocol/machine.ts";
 import type { MessageOf } from "../protocol/messages.ts";
 import { Client, type ClientOptions } from "./client.ts";
 import type { Connection, Data } from "./connection.ts";
-import type { About } from "./events.ts";
+import { about } from "./events.ts";
 import { IncomingFile } from "./incoming-file.ts";
 import { folderError, type IfExists, Landing } from "./landing.ts";
-import { asError } from "./sender.ts";
 
 export interface ReceiveOptions extends ClientOptions {
   /** Target folder; created when it is missing. */
@@ -73,7 +72,9 @@ class Receiver {
   /** Deliveries of this connection without an acknowledged verdict; and those that will get none. */
   readonly #open = new Map<string, Delivered>();
   readonly #held = new Set<string>();
+  /** Deliveries that the server may still make; and those of this run, made or not, that have not failed. */
   #credit = 0;
+  #promised = 0;
   /** The file whose data is arriving; complete files that wait to land; and the landing under way. */
   #file: IncomingFile | null = null;
   #complete: IncomingFile[] = [];
@@ -95,6 +96,7 @@ class Receiver {
       this.#open.clear();
       this.#held.clear();
       this.#credit = 0;
+      this.#promised = this.summary.landed + this.summary.skipped;
       this.#isEmpty = false;
       const ended = new Promise<void>((resolve, reject) => {
         this.#end = (error) => (error ? reject(error) : resolve());
@@ -122,7 +124,8 @@ class Receiver {
   async #read(): Promise<void> {
     await this.#talk.carryOut("welcome", this.#effects);
     for (let frame = await this.#connection.read(); frame; frame = await this.#connection.read()) {
-      if (!isEvent(frame.type)) throw new FilespoolError("frame-unexpected", `a server does not send ${frame.type} to a receiver`);
+      if (!isEvent(frame.type))
+        throw new FilespoolError("frame-unexpected", `a server does not send ${frame.type} to a receiver`);
       await this.#talk.carryOut(frame.type, this.#effects, frame);
     }
     throw new FilespoolError("connection-lost", "the server ended the connection");
@@ -155,7 +158,8 @@ class Receiver {
 
     tellStart: (delivery: Delivered) => {
       const offset = this.#file?.offset ?? 0;
-      if (delivery.size > LIMITS.pipelineBytesMax) this.#connection.send({ type: "start", delivery: delivery.delivery, offset });
+      if (delivery.size > LIMITS.pipelineBytesMax)
+        this.#connection.send({ type: "start", delivery: delivery.delivery, offset });
       if (offset > 0) this.#client.emit({ event: "resumed", ...about(delivery), offset });
     },
 
@@ -196,7 +200,7 @@ class Receiver {
 
     // The lease is over; the server will deliver the file again, to us or to another.
     giveUp: (loss: MessageOf<"refuse"> | MessageOf<"withdraw">) => {
-      this.#open.delete(loss.type === "refuse" ? loss.about : loss.delivery);
+      if (this.#open.delete(loss.type === "refuse" ? loss.about : loss.delivery)) this.#promised--;
       const { code, message } = asError(loss);
       this.#client.emit({ event: "retrying", delayMs: 0, attempt: 1, code, message });
       this.#want();
@@ -208,21 +212,12 @@ class Receiver {
 
   /** Gives the server room for more, in portions rather than one by one. */
   #want(): void {
-    const { count = Infinity } = this.#options;
-    const { landed, skipped } = this.summary;
     const busy = this.#credit + this.#open.size;
-    const rest = count - landed - skipped - (busy - this.#held.size) + this.#landedUnacked();
-    const files = Math.min(WINDOW - busy, rest);
+    const files = Math.min(WINDOW - busy, (this.#options.count ?? Infinity) - this.#promised);
     if (files <= 0 || (files < WINDOW / 4 && this.#credit > 0)) return;
     this.#credit += files;
+    this.#promised += files;
     this.#connection.send({ type: "want", files });
-  }
-
-  /** Landed files are counted twice while their ack is on its way: as landed, and as open. */
-  #landedUnacked(): number {
-    let files = 0;
-    for (const { transfer } of this.#open.values()) if (this.#landing.landedBefore(transfer)) files++;
-    return files;
   }
 
   #endIfDone(): void {
@@ -240,7 +235,6 @@ class Receiver {
   /** Files that are not to be sent: landed by an earlier run, skipped by policy, or not allowed to land. */
   async #declines(delivery: Delivered): Promise<boolean> {
     const token = delivery.delivery;
-    await this.#landingNow; // it may be landing at this moment, from the connection before
     if (this.#landing.landedBefore(delivery.transfer) !== null) {
       this.#connection.send({ type: "ack", delivery: token });
       return true;
@@ -258,6 +252,7 @@ class Receiver {
 
   #hold(delivery: Delivered, failure: FilespoolError): void {
     this.#held.add(delivery.delivery);
+    this.#promised--;
     this.#report(delivery, failure);
     this.#want();
     this.#endIfDone();
@@ -290,6 +285,7 @@ class Receiver {
           this.#connection.send({ type: "ack", delivery: token }); // 2. only then say so
         } else if (outcome?.failure.code === "digest-mismatch") {
           this.#open.delete(token);
+          this.#promised--;
           this.#connection.send({ type: "nack", delivery: token, counts: true, reason: outcome.failure.message });
           this.#report(delivery, outcome.failure);
         } else if (outcome) this.#hold(delivery, outcome.failure);
@@ -299,8 +295,6 @@ class Receiver {
     this.#endIfDone();
   }
 }
-
-const about = ({ transfer, queue, name, size }: Delivered): About => ({ transfer, queue, name, size });
 
 const EVENTS = ["deliver", "data", "withdraw", "empty", "acked", "refuse", "bye"] as const;
 const isEvent = (type: string): type is (typeof EVENTS)[number] => (EVENTS as readonly string[]).includes(type);

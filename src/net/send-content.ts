@@ -6,7 +6,6 @@
  * taken it. That wait is also the back pressure: a slow reader at the other end stops this loop.
  */
 import { chunkAt } from "../protocol/chunks.ts";
-import { FilespoolError } from "../protocol/errors.ts";
 import type { Connection } from "./connection.ts";
 
 const BUFFERS = 3;
@@ -17,15 +16,15 @@ export interface Content {
   readonly size: number;
   /** Payload of one frame. */
   readonly chunkBytes: number;
-  /** Fills `into` from `offset` of the file; returns the bytes read. */
-  read(into: Buffer, offset: number): Promise<number>;
+  /** Fills all of `into` from `offset` of the file, or throws. */
+  read(into: Buffer, offset: number): Promise<void>;
   /** Asked before each chunk; false stops, since the other end wants no more of this file. */
   goOn(): boolean;
   /** The kernel has taken everything before this. */
   onSent?(offset: number): void;
 }
 
-/** Resolves when all frames were handed over, or with false when `goOn` said no. @throws FilespoolError file-changed when the file is shorter */
+/** Resolves when all frames were handed over, or with false when `goOn` said no. @throws what `read` throws, connection-lost */
 export async function sendContent(connection: Connection, content: Content): Promise<boolean> {
   const { size, chunkBytes } = content;
   const free: Buffer[] = [];
@@ -37,10 +36,8 @@ export async function sendContent(connection: Connection, content: Content): Pro
     if (sending.length === BUFFERS) await sending.shift();
     const buffer = free.pop() ?? Buffer.allocUnsafe(Math.min(chunkBytes, size));
     const piece = buffer.subarray(0, chunk.length);
-    const bytes = await content.read(piece, offset);
-    if (bytes !== chunk.length)
-      throw new FilespoolError("file-changed", `the file ends at byte ${offset + bytes}, not ${size}`);
-    offset += bytes;
+    await content.read(piece, offset);
+    offset += chunk.length;
     const end = offset;
     const sent = connection.sendData(chunk.offset, piece).then(() => {
       free.push(buffer);

@@ -10,7 +10,7 @@
 import { randomBytes } from "node:crypto";
 import { read as readFd } from "node:fs";
 import { promisify } from "node:util";
-import { FilespoolError, isErrorCode } from "../protocol/errors.ts";
+import { asError, FilespoolError, known } from "../protocol/errors.ts";
 import { LIMITS } from "../protocol/limits.ts";
 import { Conversation, type Effects } from "../protocol/machine.ts";
 import type { MessageOf } from "../protocol/messages.ts";
@@ -18,10 +18,9 @@ import { UPLOAD_SENDER } from "../protocol/upload.ts";
 import { createDigest, DIGESTS } from "../spool/digest.ts";
 import { Client, type ClientOptions } from "./client.ts";
 import type { Connection } from "./connection.ts";
-import type { About } from "./events.ts";
+import { type About, about } from "./events.ts";
 import { OutgoingFile } from "./outgoing-file.ts";
 import { sendContent } from "./send-content.ts";
-import { known } from "./server-upload.ts";
 
 const read = promisify(readFd);
 
@@ -162,8 +161,11 @@ class Sender {
       this.#openBytes += size;
       await (isSmall ? this.#pipe(job, file) : this.#ask(job, file));
     } catch (error) {
-      if (this.#isGone) return; // the connection failed, not the file: it is still among the open ones
-      await this.#giveUp(job ?? { path }, known(error));
+      const failure = known(error);
+      // If not the file but the connection failed: the file is still among the open ones.
+      if (failure.kind !== "local") throw failure;
+      if (job?.talk.allows("fail")) await job.talk.carryOut("fail", this.#effects, job);
+      this.#report(path, job, failure);
     } finally {
       file?.close();
     }
@@ -171,18 +173,8 @@ class Sender {
 
   #newJob({ path, name, size, transfer }: OutgoingFile): Job {
     const talk = new Conversation(UPLOAD_SENDER, "waiting");
-    return {
-      path,
-      name,
-      size,
-      transfer,
-      queue: this.#queue,
-      talk,
-      from: 0,
-      digest: "",
-      finished: false,
-      mismatches: 0,
-    };
+    const file = { path, name, size, transfer, queue: this.#queue };
+    return { ...file, talk, from: 0, digest: "", finished: false, mismatches: 0 };
   }
 
   /** A small file: offer, data and finish in one go. It is read first, so that a change is noticed before the offer. */
@@ -209,7 +201,6 @@ class Sender {
       const { bytesRead } = await read(file.fd, into, 0, into.length, offset);
       if (bytesRead < into.length) throw changed(path);
       digest.update(into);
-      return bytesRead;
     };
     const prefix = Buffer.allocUnsafe(Math.min(chunkBytes, job.from));
     for (let at = 0; at < job.from; at += prefix.length)
@@ -249,15 +240,14 @@ class Sender {
   }
 
   readonly #effects: Effects<typeof UPLOAD_SENDER> = {
-    offer: ({ path, transfer, queue, name, size }: Job) => {
-      const about = { transfer, queue, name, size };
-      const wait = size > this.#server.pipelineBytesMax;
-      this.#connection.send({ type: "offer", ...about, algorithm: this.#algorithm, wait });
-      this.#client.emit({ event: "offered", path, ...about });
+    offer: (job: Job) => {
+      const wait = job.size > this.#server.pipelineBytesMax;
+      this.#connection.send({ type: "offer", ...about(job), algorithm: this.#algorithm, wait });
+      this.#client.emit({ event: "offered", path: job.path, ...about(job) });
     },
     // The writing loop does it; this one only says from where.
-    stream: ({ from, transfer, queue, name, size }: Job) => {
-      if (from > 0) this.#client.emit({ event: "resumed", offset: from, transfer, queue, name, size });
+    stream: (job: Job) => {
+      if (job.from > 0) this.#client.emit({ event: "resumed", offset: job.from, ...about(job) });
       this.#client.progressed();
     },
     finish: (job: Job) => {
@@ -265,9 +255,9 @@ class Sender {
       this.#connection.send({ type: "finish", transfer: job.transfer, digest: job.digest });
     },
     cancel: ({ transfer }: Job) => this.#connection.send({ type: "cancel", transfer }),
-    report: ({ from, transfer, queue, name, size }: Job) => {
+    report: (job: Job) => {
       this.#client.progressed();
-      this.#client.emit({ event: "progress", offset: from, transfer, queue, name, size });
+      this.#client.emit({ event: "progress", offset: job.from, ...about(job) });
     },
     settle: ({ transfer, size }: Job) => {
       this.#client.progressed();
@@ -276,12 +266,12 @@ class Sender {
     },
   };
 
-  #stored({ transfer, queue, name, size, finished }: Job, { digest, repeated, collected }: MessageOf<"stored">): void {
+  #stored(job: Job, { digest, repeated, collected }: MessageOf<"stored">): void {
     // An answer may be lost and asked for again; to the user that is one file stored once.
-    const isOld = repeated && !finished;
+    const isOld = repeated && !job.finished;
     this.summary[isOld ? "repeated" : "stored"]++;
-    this.summary.bytes += size;
-    this.#client.emit({ event: "stored", transfer, queue, name, size, digest, repeated: isOld, collected });
+    this.summary.bytes += job.size;
+    this.#client.emit({ event: "stored", ...about(job), digest, repeated: isOld, collected });
   }
 
   /** A refusal for now ends this connection, and the next one offers everything unanswered again. */
@@ -289,27 +279,16 @@ class Sender {
     const isMismatch = refusal.code === "digest-mismatch" && ++job.mismatches > MISMATCHES_MAX;
     if (refusal.retry && !isMismatch) throw refusal;
     await job.talk.carryOut("refuse", this.#effects, job);
-    this.#report(job, refusal);
+    this.#report(job.path, job, refusal);
   }
 
   /** This file cannot be sent; the others go on. */
-  async #giveUp(job: Job | { readonly path: string }, failure: FilespoolError): Promise<void> {
-    if ("talk" in job && job.talk.allows("fail")) await job.talk.carryOut("fail", this.#effects, job);
-    this.#report(job, failure);
-  }
-
-  #report(job: Job | { readonly path: string }, failure: FilespoolError): void {
+  #report(path: string, job: Job | undefined, failure: FilespoolError): void {
     const { code, message } = failure;
-    const about = "talk" in job ? { transfer: job.transfer, queue: job.queue, name: job.name, size: job.size } : {};
     this.summary.failures.push(failure);
-    this.#client.emit({ event: "refused", path: job.path, code, message, ...about });
+    this.#client.emit({ event: "refused", path, code, message, ...(job && about(job)) });
   }
 }
 
 const changed = (path: string) =>
   new FilespoolError("file-changed", `${path} changed while it was being sent; nothing was stored`);
-
-/** The error that a message of the server stands for. */
-export function asError({ code, message }: { readonly code: string; readonly message: string }): FilespoolError {
-  return new FilespoolError(isErrorCode(code) ? code : "frame-unexpected", message);
-}

@@ -9,15 +9,15 @@
  * for a lease to run out because of a cut that was noticed.
  */
 import { DELIVERY_SERVER } from "../protocol/delivery.ts";
-import { FilespoolError } from "../protocol/errors.ts";
+import { FilespoolError, failure, known } from "../protocol/errors.ts";
 import { LIMITS } from "../protocol/limits.ts";
 import { Conversation, type Effects } from "../protocol/machine.ts";
 import type { Message, MessageOf } from "../protocol/messages.ts";
 import type { Delivery } from "../spool/spool.ts";
 import type { Connection, Data } from "./connection.ts";
+import { about } from "./events.ts";
 import { sendContent } from "./send-content.ts";
 import { type ServerContext, welcome } from "./server.ts";
-import { known } from "./server-upload.ts";
 
 type Verdict = MessageOf<"ack"> | MessageOf<"nack">;
 
@@ -123,7 +123,10 @@ export class DeliverySession {
         from: this.#from,
         size,
         chunkBytes: this.#chunkBytes,
-        read: (into, offset) => spool.read(token, offset, into),
+        read: async (into, offset) => {
+          const bytes = await spool.read(token, offset, into);
+          if (bytes < into.length) throw new FilespoolError("spool-unusable", `the content of ${token} is too short`);
+        },
         goOn: () => this.#current === delivery,
         onSent: () => spool.renew(token), // taking bytes is progress, and progress keeps the lease
       });
@@ -145,10 +148,10 @@ export class DeliverySession {
         throw new FilespoolError("flood", "more deliveries wanted than a window holds");
     },
 
-    deliver: ({ token, transfer, queue, name, size, algorithm, digest, attempt }: Delivery) => {
-      const about = { transfer, queue, name, size, attempt };
-      this.#connection.send({ type: "deliver", delivery: token, ...about, algorithm, digest });
-      this.#server.emit({ event: "delivered", peer: this.#connection.peer, ...about });
+    deliver: (delivery: Delivery) => {
+      const { token, algorithm, digest, attempt } = delivery;
+      this.#connection.send({ type: "deliver", delivery: token, ...about(delivery), algorithm, digest, attempt });
+      this.#server.emit({ event: "delivered", peer: this.#connection.peer, ...about(delivery), attempt });
     },
 
     stream: (cause: Delivery | MessageOf<"start">) => {
@@ -173,27 +176,28 @@ export class DeliverySession {
     withdraw: (error: FilespoolError) => {
       const delivery = this.#current?.token ?? "";
       this.#current = null;
-      this.#connection.send({ type: "withdraw", delivery, code: error.code, message: error.message });
+      this.#connection.send({ type: "withdraw", delivery, ...failure(error) });
       if (this.#open.delete(delivery)) void this.#server.spool.nack(delivery, error.message).catch(() => {});
     },
 
     close: () => {},
   };
 
-  async #record(verdict: Verdict, { token, transfer, queue, name, size }: Delivery): Promise<void> {
+  async #record(verdict: Verdict, delivery: Delivery): Promise<void> {
     const { spool } = this.#server;
-    const about = { peer: this.#connection.peer, transfer, queue, name, size };
+    const { token } = delivery;
+    const file = { peer: this.#connection.peer, ...about(delivery) };
     if (verdict.type === "ack") {
       await spool.ack(token); // 1. off the queue, durably
       this.#connection.send({ type: "acked", delivery: token }); // 2. only then say so
-      return this.#server.emit({ event: "acked", ...about });
+      return this.#server.emit({ event: "acked", ...file });
     }
     const dead = verdict.counts && (await spool.nack(token, verdict.reason));
     if (!verdict.counts) spool.release(token);
-    this.#server.emit({ event: "returned", ...about, reason: verdict.reason, dead });
+    this.#server.emit({ event: "returned", ...file, reason: verdict.reason, dead });
   }
 
-  #tellLost({ delivery }: { readonly delivery: string }, { code, message }: FilespoolError): void {
-    this.#connection.send({ type: "refuse", about: delivery, code, message: message.slice(0, LIMITS.textCharsMax) });
+  #tellLost({ delivery }: { readonly delivery: string }, error: FilespoolError): void {
+    this.#connection.send({ type: "refuse", about: delivery, ...failure(error) });
   }
 }

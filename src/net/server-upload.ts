@@ -7,13 +7,14 @@
  * *while* the next ones arrive, so that the index can sync a hundred of them at once. Files of one connection
  * still become visible in the order in which they were sent, because the index writes in the order of asking.
  */
-import { FilespoolError } from "../protocol/errors.ts";
+import { FilespoolError, failure, known } from "../protocol/errors.ts";
 import { LIMITS } from "../protocol/limits.ts";
 import { Conversation, type Effects } from "../protocol/machine.ts";
 import type { MessageOf } from "../protocol/messages.ts";
 import { UPLOAD_SERVER } from "../protocol/upload.ts";
 import type { Offer, OfferAnswer, Upload } from "../spool/spool.ts";
 import type { Connection, Data } from "./connection.ts";
+import { about } from "./events.ts";
 import { type ServerContext, welcome } from "./server.ts";
 
 export class UploadSession {
@@ -86,11 +87,10 @@ export class UploadSession {
 
     tellOffset: ({ upload }: OfferAnswer & { kind: "upload" }) => {
       this.#upload = upload;
-      const { transfer, queue, name, size, wait } = this.#current();
+      const offer = this.#current();
       const { offset } = upload;
-      if (wait) this.#connection.send({ type: "accept", transfer, offset });
-      const { peer } = this.#connection;
-      if (offset > 0) this.#server.emit({ event: "resumed", peer, transfer, queue, name, size, offset });
+      if (offer.wait) this.#connection.send({ type: "accept", transfer: offer.transfer, offset });
+      if (offset > 0) this.#server.emit({ event: "resumed", peer: this.#connection.peer, ...about(offer), offset });
     },
 
     tellStored: ({ digest, collected }: OfferAnswer & { kind: "stored" }) => {
@@ -150,22 +150,15 @@ export class UploadSession {
   }
 
   #tellStored(offer: Offer, digest: string, repeated: boolean, collected: boolean): void {
-    const { transfer, queue, name, size } = offer;
-    this.#connection.send({ type: "stored", transfer, digest, repeated, collected });
-    this.#server.emit({ event: "stored", peer: this.#connection.peer, transfer, queue, name, size, digest, repeated });
+    this.#connection.send({ type: "stored", transfer: offer.transfer, digest, repeated, collected });
+    this.#server.emit({ event: "stored", peer: this.#connection.peer, ...about(offer), digest, repeated });
   }
 
-  #tellRefused({ transfer, queue, name, size }: Offer, { code, message }: FilespoolError): void {
-    this.#connection.send({ type: "refuse", about: transfer, code, message: message.slice(0, LIMITS.textCharsMax) });
-    this.#server.emit({ event: "refused", peer: this.#connection.peer, transfer, queue, name, size, code, message });
+  #tellRefused(offer: Offer, error: FilespoolError): void {
+    this.#connection.send({ type: "refuse", about: offer.transfer, ...failure(error) });
+    this.#server.emit({ event: "refused", peer: this.#connection.peer, ...about(offer), ...failure(error) });
   }
 }
 
 const EVENTS = ["offer", "data", "finish", "cancel", "bye"] as const;
 const isEvent = (type: string): type is (typeof EVENTS)[number] => (EVENTS as readonly string[]).includes(type);
-
-/** Whatever was thrown, as one of ours. A bug stays a bug, with its cause. */
-export function known(error: unknown): FilespoolError {
-  if (error instanceof FilespoolError) return error;
-  return new FilespoolError("internal", `internal error: ${(error as Error).message}`, { cause: error });
-}

@@ -9,12 +9,12 @@
 
 import { once } from "node:events";
 import { createServer as createSocketServer, type Socket, type Server as SocketServer } from "node:net";
-import { FilespoolError } from "../protocol/errors.ts";
+import { FilespoolError, failure, known } from "../protocol/errors.ts";
 import { LIMITS } from "../protocol/limits.ts";
 import type { MessageOf } from "../protocol/messages.ts";
 import type { Spool } from "../spool/spool.ts";
 import { Connection, type Patience } from "./connection.ts";
-import type { ServerEvent } from "./events.ts";
+import { about, type ServerEvent } from "./events.ts";
 import { DeliverySession } from "./server-delivery.ts";
 import { UploadSession } from "./server-upload.ts";
 
@@ -116,9 +116,7 @@ export class Server implements ServerContext {
   }
 
   #report(error: unknown): void {
-    const known =
-      error instanceof FilespoolError ? error : new FilespoolError("internal", String(error), { cause: error });
-    this.emit({ event: "error", code: known.code, message: known.message });
+    this.emit({ event: "error", ...failure(known(error)) });
   }
 
   #accept(socket: Socket): void {
@@ -179,9 +177,8 @@ export class Server implements ServerContext {
 
   async #sweep(): Promise<void> {
     try {
-      for (const { token: _, ...lease } of (await this.spool.sweep()).leases) {
-        const { transfer, queue, name, size, dead } = lease;
-        this.emit({ event: "returned", peer: "", transfer, queue, name, size, dead, reason: "the lease ran out" });
+      for (const lease of (await this.spool.sweep()).leases) {
+        this.emit({ event: "returned", peer: "", ...about(lease), dead: lease.dead, reason: "the lease ran out" });
       }
     } catch (error) {
       this.#report(error);

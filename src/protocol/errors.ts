@@ -99,6 +99,22 @@ export class FilespoolError extends Error {
   }
 }
 
+/** Whatever was thrown, as one of ours. A bug stays a bug, with its cause. */
+export function known(error: unknown): FilespoolError {
+  if (error instanceof FilespoolError) return error;
+  return new FilespoolError("internal", `internal error: ${(error as Error)?.message ?? error}`, { cause: error });
+}
+
+/** The part of an error that goes into a message or an event; bounded, since it may quote what a peer sent. */
+export function failure({ code, message }: FilespoolError): { code: ErrorCode; message: string } {
+  return { code, message: message.slice(0, 500) };
+}
+
+/** The error that a peer's message stands for. A code that this version does not know is the peer's fault. */
+export function asError({ code, message }: { readonly code: string; readonly message: string }): FilespoolError {
+  return new FilespoolError(isErrorCode(code) ? code : "frame-unexpected", message);
+}
+
 /** Our own bug: the one thing that must stop the program rather than be handled. */
 export function assert(condition: unknown, what: string): asserts condition {
   if (!condition) throw new Error(`bug in filespool: ${what}`);

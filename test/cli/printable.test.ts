@@ -23,7 +23,7 @@ describe("text from elsewhere", () => {
     fc.assert(
       fc.property(fc.string({ unit: "grapheme" }).map(printable), fc.integer({ min: 1, max: 40 }), (text, max) => {
         const short = shorten(text, max);
-        return cells(short) <= max && (short === text || short.includes("…"));
+        return cells(short) <= max && (short === text || short.includes("…")) && text.startsWith(clip(text, max));
       }),
     );
     expect(shorten("holiday-in-spain.jpeg", 12)).toBe("holida….jpeg");

@@ -1,8 +1,8 @@
 import { describe, expect, test } from "vitest";
 import { cancelled, EXIT, errorFacts, exitCodeOf, UsageError } from "../../src/cli/exit.ts";
 import { address, serverLine, transferLine } from "../../src/cli/lines.ts";
-import { printable } from "../../src/cli/printable.ts";
-import { counted, Report, type ReportOptions, wantsColour } from "../../src/cli/report.ts";
+import { counted, printable } from "../../src/cli/printable.ts";
+import { Report, type ReportOptions, wantsColour } from "../../src/cli/report.ts";
 import type { ServerEvent, TransferEvent } from "../../src/net/events.ts";
 import { ERRORS, type ErrorCode, FilespoolError } from "../../src/protocol/errors.ts";
 
@@ -96,7 +96,7 @@ const SERVERS: ServerEvent[] = [
   { event: "error", code: "internal", message: "oops" },
   { event: "returned", peer: "", reason: "too late", dead: false, ...about },
   { event: "draining", connections: 1 },
-  { event: "draining", connections: 2 },
+  { event: "draining", connections: 0 },
 ];
 
 describe("what people see", () => {
@@ -142,8 +142,8 @@ describe("what people see", () => {
         "bad|returned|a.txt by 127.0.0.1:9: lease; it failed too often and is a dead letter now",
         "bad|error|oops",
         "warn|returned|a.txt: too late; it is the first of its queue again",
-        "plain|draining|no new work; waiting for 1 connection",
-        "plain|draining|no new work; waiting for 2 connections",
+        "plain|stopping|no new work; waiting for 1 connection",
+        "plain|stopping|no new work; nothing is under way",
       ]
     `);
   });
@@ -172,7 +172,10 @@ describe("what people see", () => {
     report.say("hello");
     report.remark("not now");
     expect(written.stdout).toBe(
-      "resumed   a.txt at 1.00 KiB of 2.00 KiB\nstored    a.txt, 2.00 KiB\nlanded    out/a.txt, 2.00 KiB\nhello\n",
+      "resumed   a.txt at 1.00 KiB of 2.00 KiB\nstored    a.txt, 2.00 KiB\n" +
+        "known     a.txt, 2.00 KiB: stored before; --again stores a new copy\n" +
+        "known     a.txt, 2.00 KiB: stored before and collected since; --again stores a new copy\n" +
+        "landed    out/a.txt, 2.00 KiB\nskipped   a.txt: there is a file of that name already\nhello\n",
     );
     expect(written.stderr).toContain("failed    gone.txt: no\n");
     const verbose = listen({ verbose: true });

@@ -27,7 +27,7 @@ class Delivery implements Model {
   readonly server: Conversation<typeof DELIVERY_SERVER>;
   readonly #waiting: Omit<Attempt, "token">[];
   /** Attempts under a lease, without a verdict; and the one that is asked for or streamed. */
-  readonly #leased = new Map<number, Attempt>();
+  readonly leased = new Map<number, Attempt>();
   #serving: Attempt | null = null;
   #chunksLeft = 0;
   #credit = 0;
@@ -73,7 +73,7 @@ class Delivery implements Model {
       else yield { name: "sent", run: () => this.#serve("sent") };
     }
     if (this.#serving) yield { name: "lease of the file in progress ends", bad: true, run: () => this.#serve("lost") };
-    for (const [token, attempt] of this.#leased) {
+    for (const [token, attempt] of this.leased) {
       if (attempt === this.#serving) continue;
       yield { name: "lease of an earlier file ends", bad: true, run: () => this.#giveBack(token) };
     }
@@ -84,7 +84,8 @@ class Delivery implements Model {
     if (state === "closed") return;
     if (state === "deciding") {
       yield { name: "begin", run: () => this.#hear("begin") };
-      yield { name: "decline", bad: true, run: () => this.#hear("decline") };
+      yield { name: "decline", bad: true, run: () => this.#decline("nack") };
+      yield { name: "hold", bad: true, run: () => this.#decline("hold") };
       return;
     }
     if (this.#toReceiver.length > 0) yield { name: "receiver reads", run: () => this.#receiverReads() };
@@ -102,7 +103,7 @@ class Delivery implements Model {
 
   #lease(): void {
     this.#serving = { ...(this.#waiting.shift() as Omit<Attempt, "token">), token: ++this.#tokens };
-    this.#leased.set(this.#serving.token, this.#serving);
+    this.leased.set(this.#serving.token, this.#serving);
     this.#credit--;
     this.#chunksLeft = this.#serving.chunks;
     this.#serve(this.#serving.large ? "large" : "small");
@@ -115,8 +116,8 @@ class Delivery implements Model {
   }
 
   #giveBack(token: number): void {
-    const attempt = this.#leased.get(token);
-    if (this.#leased.delete(token) && attempt) this.#waiting.unshift(attempt);
+    const attempt = this.leased.get(token);
+    if (this.leased.delete(token) && attempt) this.#waiting.unshift(attempt);
     this.#saidEmpty = false;
   }
 
@@ -154,11 +155,11 @@ class Delivery implements Model {
   }
 
   #record(landed: boolean, token: number): void {
-    const attempt = this.#leased.get(token);
+    const attempt = this.leased.get(token);
     if (!attempt) this.#toReceiver.push({ type: "refuse" });
     else if (!landed) this.#giveBack(token);
     else {
-      this.#leased.delete(token);
+      this.leased.delete(token);
       this.collected.push(attempt.file);
       this.#toReceiver.push({ type: "acked" });
     }
@@ -171,7 +172,15 @@ class Delivery implements Model {
       if (effect === "suspend" || effect === "land") this.#taking = null;
       if (effect === "close") this.#toServer.push({ type: "bye" });
     }
-    if (event === "decline") this.#settle(this.#taking as Attempt, "nack");
+  }
+
+  /** With a verdict; or without, and then nothing of it is to be sent, so that the next file can come. */
+  #decline(how: "nack" | "hold"): void {
+    const attempt = this.#taking as Attempt;
+    this.#hear("decline");
+    if (how === "nack") return this.#settle(attempt, "nack");
+    if (attempt.large) this.#toServer.push({ type: "start", token: attempt.token, from: attempt.chunks });
+    this.#forget(attempt);
   }
 
   #start(attempt: Attempt): void {
@@ -229,7 +238,7 @@ describe("in every delivery, whatever crosses on the wire,", () => {
         expect(model.server.state === "closed").toBe(model.receiver.state === "closed");
         if (model.server.state === "closed") return;
         expect(model.server.state).toBe("ready");
-        expect(model.collected.length).toBe(files.length);
+        expect(model.collected.length, "what the receiver does not hold").toBe(files.length - model.leased.size);
       }),
     );
   });

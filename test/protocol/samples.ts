@@ -3,12 +3,13 @@ import fc from "fast-check";
 import type { Body, ControlName, Message } from "../../src/protocol/messages.ts";
 
 export const TRANSFER = "000102030405060708090a0b0c0d0e0f";
-export const DIGEST = "af1349b9f5f9a1a6a0404dea36dcc9499bcb25c9adc112b7cc9a93cae41f3262";
+/** BLAKE3 of "hello". */
+export const DIGEST = "ea8f163db38682925e4491c5e58d4bb3506ef8c14eb78a86e908c5624a67200f";
 
 export const SAMPLES: { readonly [N in ControlName]: Body<N> } = {
   hello: {
     versions: [1],
-    role: "sender",
+    role: "receiver",
     peer: "ffeeddccbbaa99887766554433221100",
     agent: "filespool/0.1.0",
     queue: "default",
