@@ -7,6 +7,7 @@
  * lines as they are. Everything that came from outside is escaped by the `line` template.
  */
 import type { ServerEvent, TransferEvent } from "../net/events.ts";
+import type { ErrorCode } from "../protocol/errors.ts";
 import { counted, line } from "./printable.ts";
 import { humanDuration, humanSize } from "./sizes.ts";
 
@@ -20,6 +21,8 @@ export interface Line {
   readonly text: string;
   /** Shown with `--verbose` only. */
   readonly verbose?: true;
+  /** The error behind it, for the advice that goes with it. */
+  readonly code?: ErrorCode;
 }
 
 /** One function for each member of a union of events. */
@@ -34,8 +37,11 @@ const file = (about: { name: string; size: number }) => line`${about.name}, ${hu
 export const address = (host: string, port: number): string =>
   host.includes(":") ? line`[${host}]:${port}` : line`${host}:${port}`;
 
-/** The file that an event is about, as far as it says: an offer may be refused before it has a name. */
-const subject = (event: { path?: string; name?: string }) => line`${event.path ?? event.name ?? "a file"}`;
+/** The file and what is wrong with it. A message that names its file needs no second name in front. */
+function blame(event: { path?: string; name?: string; message: string }): string {
+  const name = event.path ?? event.name;
+  return name === undefined || event.message.includes(name) ? line`${event.message}` : line`${name}: ${event.message}`;
+}
 
 const TRANSFER: Table<TransferEvent> = {
   connected: (e) => ({
@@ -63,7 +69,7 @@ const TRANSFER: Table<TransferEvent> = {
       ? { tone: "plain", verb: "skipped", text: line`${e.name}: there is a file of that name already` }
       : { tone: "good", verb: "landed", text: line`${e.path}, ${humanSize(e.size)}` },
   acked: (e) => ({ tone: "plain", verb: "acked", text: line`${e.name}`, verbose: true }),
-  refused: (e) => ({ tone: "bad", verb: "failed", text: line`${subject(e)}: ${e.message}` }),
+  refused: (e) => ({ tone: "bad", verb: "failed", text: blame(e), code: e.code }),
   retrying: (e) => ({
     tone: "warn",
     verb: "retrying",
@@ -93,7 +99,7 @@ const SERVER: Table<ServerEvent> = {
       : { tone: "good", verb: "stored", text: line`${file(e)}, in queue ${e.queue}, from ${e.peer}` },
   delivered: (e) => ({ tone: "plain", verb: "delivered", text: line`${file(e)}, to ${e.peer}`, verbose: true }),
   acked: (e) => ({ tone: "good", verb: "collected", text: line`${file(e)}, from queue ${e.queue}, by ${e.peer}` }),
-  refused: (e) => ({ tone: "warn", verb: "refused", text: line`${subject(e)} from ${e.peer}: ${e.message}` }),
+  refused: (e) => ({ tone: "warn", verb: "refused", text: line`${blame(e)} (from ${e.peer})` }),
   returned: (e) => {
     // A lease that ran out has no peer any more.
     const by = e.peer === "" ? "" : line` by ${e.peer}`;

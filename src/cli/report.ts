@@ -12,6 +12,7 @@
 import { styleText } from "node:util";
 import type { ServerEvent, TransferEvent } from "../net/events.ts";
 import type { FilespoolError } from "../protocol/errors.ts";
+import { adviceFor } from "./advice.ts";
 import { EXIT, errorFacts } from "./exit.ts";
 import { type Line, serverLine, type Tone, transferLine } from "./lines.ts";
 import { printable } from "./printable.ts";
@@ -48,6 +49,7 @@ const VERB_CELLS = 10;
 export class Report {
   readonly #options: ReportOptions;
   readonly #progress: ProgressLine | null;
+  readonly #advised = new Set<string>();
 
   constructor(options: ReportOptions) {
     const { stderr, json, quiet, now } = options;
@@ -94,9 +96,7 @@ export class Report {
     const isStop = facts.exitCode === EXIT.interrupted;
     const head = this.#paint(stderr, isStop ? "warn" : "bad", isStop ? "interrupted" : "error");
     this.#print(stderr, `${head}: ${printable(facts.message)}`);
-    if (facts.code === "internal") {
-      this.#print(stderr, "This is a bug in filespool; run it with --verbose for details, and please report it.");
-    }
+    this.#advise(facts.code, "error: ".length);
     if ((verbose || env.FILESPOOL_DEBUG) && error instanceof Error) {
       // Line by line, because the line ends of a stack are wanted, but nothing else that a terminal obeys.
       this.#print(stderr, (error.stack ?? "").split("\n").map(printable).join("\n"));
@@ -129,6 +129,15 @@ export class Report {
     const output = told.tone === "good" || told.tone === "plain" ? stdout : stderr;
     const gap = " ".repeat(Math.max(1, VERB_CELLS - told.verb.length));
     this.#print(output, `${this.#paint(output, told.tone, told.verb)}${gap}${told.text}`);
+    if (told.code !== undefined) this.#advise(told.code, VERB_CELLS);
+  }
+
+  /** What to do about an error, below it, and only once in a run: of 500 files, 500 may fail for one reason. */
+  #advise(code: string, indentCells: number): void {
+    const advice = adviceFor(code);
+    if (advice === null || this.#advised.has(code)) return;
+    this.#advised.add(code);
+    this.#print(this.#options.stderr, `${" ".repeat(indentCells)}${advice}`);
   }
 
   #print(output: Output, text: string): void {

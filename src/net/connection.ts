@@ -43,6 +43,8 @@ export class Connection {
   readonly #decoder = new Decoder(nativeChecksum);
   readonly #clock = setInterval(() => this.#watch(), 250).unref();
   #failure: FilespoolError | null = null;
+  /** Ends the wait for bytes, so that whoever reads hears of a failure at once and not when the socket is closed. */
+  #stopReading: (error: FilespoolError) => void = () => {};
   #frames = 0;
   #pings = 0;
   #unsentData = 0;
@@ -116,8 +118,10 @@ export class Connection {
     this.#listening = true;
     this.#heardMs = performance.now();
     try {
-      const { value, done } = await this.#chunks.next();
-      if (this.#failure) throw this.#failure;
+      const { value, done } = await new Promise<IteratorResult<Buffer>>((resolve, reject) => {
+        this.#stopReading = reject;
+        this.#chunks.next().then(resolve, reject);
+      });
       this.#heardMs = performance.now();
       if (this.#begunMs === 0) this.#begunMs = this.#heardMs;
       return done ? null : value;
@@ -213,12 +217,14 @@ export class Connection {
     if (this.#failure || this.#socket.destroyed) return;
     this.send({ type: "error", ...failure(error) });
     this.#failure = error;
+    this.#stopReading(error);
     this.end();
   }
 
   /** Ends at once, without a word. */
   destroy(error: FilespoolError): void {
     this.#failure ??= error;
+    this.#stopReading(this.#failure);
     clearInterval(this.#clock);
     this.#socket.destroy();
   }

@@ -104,8 +104,8 @@ export class IncomingFile {
       throw new FilespoolError("digest-mismatch", `"${name}" arrived with the digest ${found}, not ${digest}`);
     }
     if (this.#inline) {
-      await rm(this.part, { force: true });
-      this.#handle = await open(this.part, "wx", 0o666);
+      const { O_WRONLY, O_CREAT, O_TRUNC, O_NOFOLLOW } = constants;
+      this.#handle = await open(this.part, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, 0o666);
       await this.#handle.writev(this.#inline, 0);
       if (this.#options.sync) await this.#handle.datasync();
     } else await this.#writer?.sync();

@@ -16,7 +16,9 @@
  * Nothing is ever overwritten by accident: `link` fails if the name is taken, where `rename` would replace it.
  * Names are single path components (protocol/names.ts), and links in the folder are never followed. adr/0016
  */
-import { type FileHandle, link, lstat, mkdir, open, readdir, readFile, rename, rm } from "node:fs/promises";
+import { randomBytes } from "node:crypto";
+import { constants } from "node:fs";
+import { type FileHandle, link, lstat, mkdir, open, readdir, rename, rm, unlink } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { tryLock } from "fs-native-extensions";
 import { FilespoolError } from "../protocol/errors.ts";
@@ -31,6 +33,8 @@ export type IfExists = "refuse" | "rename" | "overwrite" | "skip";
 export type Landed = { readonly path: string | null } | { readonly failure: FilespoolError };
 
 const JOURNAL = `${OWN_PREFIX}-landed-`;
+/** A journal that is longer is written anew without the entries that were confirmed. */
+const JOURNAL_BYTES_MAX = 1_000_000;
 /** Syncs at a time. More make a disk slower, not faster: 4,100 files/s with 4 here, 1,200 with 64. */
 const SYNCS_MAX = 4;
 
@@ -38,54 +42,71 @@ export class Landing {
   readonly folder: string;
   readonly sync: boolean;
   readonly #ifExists: IfExists;
-  readonly #journal: FileHandle;
-  readonly #journalPath: string;
-  #journalBytes = 0;
   /** Transfers that landed, or were about to, and whose ack is not confirmed; with their final path. */
   readonly #unconfirmed = new Map<string, string>();
+  /** Our journal, locked; and the files that stop being needed once the next one is on disk. */
+  #journal: FileHandle | null = null;
+  #journalBytes = 0;
+  #oldJournals: string[] = [];
 
   /**
    * Opens the target folder, creating it when it is missing, and reads what an earlier run left.
    * @throws FilespoolError folder-unusable
    */
   static async open(folder: string, ifExists: IfExists, sync: boolean): Promise<Landing> {
+    const landing = new Landing(folder, ifExists, sync);
     try {
       await mkdir(folder, { recursive: true });
-      for (let number = 0; ; number++) {
-        const path = join(folder, `${JOURNAL}${number}`);
-        const journal = await open(path, "a+");
-        // One journal for each receiver that works on this folder at the same time.
-        if (!tryLock(journal.fd)) {
-          await journal.close();
-          continue;
-        }
-        const landing = new Landing(folder, ifExists, sync, journal, path);
-        await landing.#readJournals();
-        return landing;
-      }
+      await landing.#readJournals();
     } catch (error) {
       throw folderError(error, folder);
     }
+    return landing;
   }
 
-  private constructor(folder: string, ifExists: IfExists, sync: boolean, journal: FileHandle, path: string) {
+  private constructor(folder: string, ifExists: IfExists, sync: boolean) {
     this.folder = folder;
     this.sync = sync;
     this.#ifExists = ifExists;
-    this.#journal = journal;
-    this.#journalPath = path;
   }
 
   async #readJournals(): Promise<void> {
-    const journals = (await readdir(this.folder)).filter((name) => name.startsWith(JOURNAL));
-    for (const name of journals) {
-      const lines = (await readFile(join(this.folder, name), "utf8")).split("\n");
+    for (const name of (await readdir(this.folder)).filter((name) => name.startsWith(JOURNAL))) {
+      const path = join(this.folder, name);
+      const journal = await open(path, constants.O_RDWR | constants.O_NOFOLLOW);
+      // Locked: another receiver is working on this folder, and goes on to need it.
+      if (tryLock(journal.fd)) this.#oldJournals.push(path);
+      const lines = (await journal.readFile("utf8")).split("\n");
+      await journal.close();
       lines.pop(); // what follows the last line end was cut off while it was being written
       for (const line of lines) {
-        const [transfer, path] = JSON.parse(line) as [string, string];
-        if (await this.#hasLeft(transfer)) this.#unconfirmed.set(transfer, path);
+        const [transfer, landed] = JSON.parse(line) as [string, string];
+        if (await this.#hasLeft(transfer)) this.#unconfirmed.set(transfer, landed);
       }
     }
+  }
+
+  /** Begins a journal with what is unconfirmed, and then removes the ones before it. */
+  async #renewJournal(): Promise<void> {
+    const name = randomBytes(6).toString("hex");
+    const path = join(this.folder, JOURNAL + name);
+    const unlocked = join(this.folder, `${OWN_PREFIX}-new-${name}`);
+    const old = this.#journal;
+    this.#journal = await open(unlocked, "wx");
+    tryLock(this.#journal.fd);
+    await this.#write([...this.#unconfirmed]);
+    await rename(unlocked, path); // it gets its name only now, so nobody ever finds it without a lock
+    if (this.sync) await syncFolder(this.folder);
+    await old?.close();
+    for (const done of this.#oldJournals) await rm(done, { force: true });
+    this.#oldJournals = [path];
+  }
+
+  async #write(entries: readonly (readonly [transfer: string, path: string])[]): Promise<void> {
+    const text = entries.map((entry) => `${JSON.stringify(entry)}\n`).join("");
+    await this.#journal?.appendFile(text);
+    if (this.sync) await this.#journal?.datasync();
+    this.#journalBytes += text.length;
   }
 
   /** Whether the part of a listed transfer got its final name. */
@@ -157,19 +178,13 @@ export class Landing {
   }
 
   async #announce(files: readonly IncomingFile[]): Promise<void> {
-    for (const { delivery } of files) {
-      this.#unconfirmed.set(delivery.transfer, join(this.folder, safeName(delivery.name)));
-    }
-    // Once the confirmed lines outweigh the others, write the journal anew instead of letting it grow.
-    const isLong = this.#journalBytes > 1_000_000;
-    if (isLong) await this.#journal.truncate(0);
-    const lines = isLong
-      ? [...this.#unconfirmed]
-      : files.map(({ delivery: { transfer } }) => [transfer, this.#unconfirmed.get(transfer)]);
-    const text = lines.map((line) => `${JSON.stringify(line)}\n`).join("");
-    await this.#journal.appendFile(text);
-    if (this.sync) await this.#journal.datasync();
-    this.#journalBytes = text.length + (isLong ? 0 : this.#journalBytes);
+    const entries = files.map(
+      ({ delivery: { transfer, name } }) => [transfer, join(this.folder, safeName(name))] as const,
+    );
+    for (const [transfer, path] of entries) this.#unconfirmed.set(transfer, path);
+    const isLong = this.#journalBytes > JOURNAL_BYTES_MAX;
+    if (isLong) this.#journalBytes = 0;
+    await (this.#journal && !isLong ? this.#write(entries) : this.#renewJournal());
   }
 
   async #place(file: IncomingFile): Promise<Landed> {
@@ -200,8 +215,8 @@ export class Landing {
 
   /** Leaves nothing behind unless something is unconfirmed. */
   async close(): Promise<void> {
-    if (this.#unconfirmed.size === 0) await rm(this.#journalPath, { force: true });
-    await this.#journal.close();
+    if (this.#unconfirmed.size === 0) for (const path of this.#oldJournals) await rm(path, { force: true });
+    await this.#journal?.close();
   }
 }
 
@@ -209,7 +224,7 @@ export class Landing {
 async function claim(part: string, path: string): Promise<boolean> {
   try {
     await link(part, path);
-    await rm(part);
+    await unlink(part);
     return true;
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;

@@ -170,8 +170,11 @@ export class Server implements ServerContext {
     if (hello.role === "receiver" && hello.queue === undefined)
       throw new FilespoolError("message-invalid", "a receiver names a queue");
     if (this.isDraining) throw new FilespoolError("shutting-down");
-    this.#newest.get(hello.peer)?.fail(new FilespoolError("superseded"));
+    const older = this.#newest.get(hello.peer);
     this.#newest.set(hello.peer, connection);
+    older?.fail(new FilespoolError("superseded"));
+    // What the older one held must be free before this one asks, or files would come out of order.
+    if (older) await this.#running.get(older)?.over;
     return hello;
   }
 

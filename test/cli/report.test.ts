@@ -116,9 +116,9 @@ describe("what people see", () => {
         "good|landed|out/a.txt, 2.00 KiB",
         "plain|skipped|a.txt: there is a file of that name already",
         "plain|acked|a.txt|true",
-        "bad|failed|a.txt: no",
-        "bad|failed|gone.txt: no",
-        "bad|failed|a file: no",
+        "bad|failed|a.txt: no|name-refused",
+        "bad|failed|gone.txt: no|file-unreadable",
+        "bad|failed|no|internal",
         "warn|retrying|in 1.5 s, attempt 2: gone",
       ]
     `);
@@ -137,7 +137,7 @@ describe("what people see", () => {
         "plain|known|a.txt, 2.00 KiB, was stored before|true",
         "plain|delivered|a.txt, 2.00 KiB, to 127.0.0.1:9|true",
         "good|collected|a.txt, 2.00 KiB, from queue default, by 127.0.0.1:9",
-        "warn|refused|a.txt from 127.0.0.1:9: full",
+        "warn|refused|a.txt: full (from 127.0.0.1:9)",
         "warn|returned|a.txt by 127.0.0.1:9: lease; it is the first of its queue again",
         "bad|returned|a.txt by 127.0.0.1:9: lease; it failed too often and is a dead letter now",
         "bad|error|oops",
