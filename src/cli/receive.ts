@@ -19,6 +19,7 @@ import { exactDuration, humanDuration, humanSize } from "./sizes.ts";
 export async function receive(settings: Settings, report: Report, { signal, now }: Run): Promise<number> {
   const { host, port, queue, out, durability, count, follow, wait, retry } = settings.values;
   if (follow) report.say(line`Waiting for files in queue "${queue}"; Ctrl-C ends it.`);
+  report.talksTo(host, port);
   const startMs = now();
   const { landed, skipped, bytes, failures } = await receiveFiles({
     host,

@@ -11,10 +11,10 @@
  */
 import { styleText } from "node:util";
 import type { ServerEvent, TransferEvent } from "../net/events.ts";
-import type { FilespoolError } from "../protocol/errors.ts";
+import { FilespoolError } from "../protocol/errors.ts";
 import { adviceFor } from "./advice.ts";
 import { EXIT, errorFacts } from "./exit.ts";
-import { type Line, serverLine, type Tone, transferLine } from "./lines.ts";
+import { address, type Line, serverLine, type Tone, transferLine } from "./lines.ts";
 import { printable } from "./printable.ts";
 import { ProgressLine } from "./progress.ts";
 
@@ -50,11 +50,17 @@ export class Report {
   readonly #options: ReportOptions;
   readonly #progress: ProgressLine | null;
   readonly #advised = new Set<string>();
+  #server: string | null = null;
 
   constructor(options: ReportOptions) {
     const { stderr, json, quiet, now } = options;
     this.#options = options;
     this.#progress = stderr.isTTY && !json && !quiet ? new ProgressLine(stderr, now) : null;
+  }
+
+  /** Names the server that a client talks to, for errors that come from there. */
+  talksTo(host: string, port: number): void {
+    this.#server = address(host, port);
   }
 
   /** An event of `send` or `receive`. */
@@ -95,7 +101,7 @@ export class Report {
     // Who pressed Ctrl-C knows why it ended, and need not be told of an error.
     const isStop = facts.exitCode === EXIT.interrupted;
     const head = this.#paint(stderr, isStop ? "warn" : "bad", isStop ? "interrupted" : "error");
-    this.#print(stderr, `${head}: ${printable(facts.message)}`);
+    this.#print(stderr, `${head}: ${printable(this.#located(error, facts.message))}`);
     this.#advise(facts.code, "error: ".length);
     if ((verbose || env.FILESPOOL_DEBUG) && error instanceof Error) {
       // Line by line, because the line ends of a stack are wanted, but nothing else that a terminal obeys.
@@ -130,6 +136,14 @@ export class Report {
     const gap = " ".repeat(Math.max(1, VERB_CELLS - told.verb.length));
     this.#print(output, `${this.#paint(output, told.tone, told.verb)}${gap}${told.text}`);
     if (told.code !== undefined) this.#advise(told.code, VERB_CELLS);
+  }
+
+  /** The message, with the server's address in front if it is about that server and does not name it. */
+  #located(error: unknown, message: string): string {
+    const where = this.#server;
+    const isElsewhere = error instanceof FilespoolError && !["local", "bug"].includes(error.kind);
+    if (where === null || !isElsewhere || error.code === "interrupted" || message.includes(where)) return message;
+    return `${where}: ${message}`;
   }
 
   /** What to do about an error, below it, and only once in a run: of 500 files, 500 may fail for one reason. */

@@ -32,6 +32,7 @@ export async function send(
   { signal, now }: Run,
 ): Promise<number> {
   const { host, port, queue, digest, again, retry } = settings.values;
+  report.talksTo(host, port);
   const startMs = now();
   const { stored, repeated, bytes, failures } = await sendFiles({
     host,

@@ -93,7 +93,7 @@ export class MemorySpool implements Spool {
   readonly #tombstones = new Map<string, Tombstone>();
   /** Tokens that were acked, oldest first, so that repeating an ack is harmless. */
   readonly #acked = new Set<string>();
-  readonly #listeners = new Map<string, Set<() => void>>();
+  readonly #listeners = new Set<{ readonly queue: string; readonly call: () => void }>();
 
   constructor({ now, createDigest, digests = ["blake3", "sha256"], epoch = "memory", limits }: MemorySpoolOptions) {
     this.now = now;
@@ -142,7 +142,6 @@ export class MemorySpool implements Spool {
   enqueue(slot: Slot, digest: string): void {
     const { transfer, queue, name, size, algorithm } = slot.offer;
     const none = { failures: 0, reason: "", firstFailedAtMs: 0, lastFailedAtMs: 0 };
-    this.dismiss(slot);
     this.#files.push({
       file: { transfer, queue, name, size, algorithm, digest },
       content: joinParts(slot.parts),
@@ -158,7 +157,8 @@ export class MemorySpool implements Spool {
     if (!item) return null;
     item.state = "leased";
     const attempt = item.failures + 1;
-    return this.#leases.grant((token) => ({ ...item.file, token, attempt, item }), this.now());
+    const { item: _, ...delivery } = this.#leases.grant((token) => ({ ...item.file, token, attempt, item }), this.now());
+    return delivery;
   }
 
   async read(token: string, offset: number, into: Uint8Array): Promise<number> {
@@ -198,7 +198,7 @@ export class MemorySpool implements Spool {
     const dead = item.failures >= this.limits.failuresMax;
     if (!dead) this.#giveBack(item);
     else {
-      // To the end of the list, where expiry looks for what is youngest.
+      // To the end of the list: dead letters are listed, and expire, in the order in which they died.
       this.#files = [...this.#files.filter((other) => other !== item), item];
       item.state = "dead";
       item.sinceMs = item.lastFailedAtMs;
@@ -218,16 +218,13 @@ export class MemorySpool implements Spool {
   }
 
   #arrived(queue: string): void {
-    for (const listener of [...(this.#listeners.get(queue) ?? [])]) listener();
+    for (const listener of [...this.#listeners]) if (listener.queue === queue) listener.call();
   }
 
-  onArrival(queue: string, listener: () => void): () => void {
-    const listeners = this.#listeners.get(queue) ?? new Set();
-    this.#listeners.set(queue, listeners.add(listener));
-    return () => {
-      listeners.delete(listener);
-      if (listeners.size === 0) this.#listeners.delete(queue);
-    };
+  onArrival(queue: string, call: () => void): () => void {
+    const listener = { queue, call };
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
   }
 
   waiting(queue: string): number {
@@ -252,11 +249,13 @@ export class MemorySpool implements Spool {
   async sweep(): Promise<Swept> {
     const nowMs = this.now();
     const { uploadTtlMs, fileTtlMs, tombstoneTtlMs } = this.limits;
-    const leases: Swept["leases"][number][] = [];
-    for (const token of this.#leases.expired(nowMs).slice(0, SWEEP_MAX)) {
-      const { item: _, ...delivery } = this.#leases.get(token);
-      leases.push({ ...delivery, dead: await this.nack(token, LEASE_EXPIRED) });
-    }
+    // All of them end at once: waiting between two would let a holder renew one that is on the list.
+    const leases = await Promise.all(
+      this.#leases.expired(nowMs, SWEEP_MAX).map(async (token) => {
+        const { item: _, ...delivery } = this.#leases.get(token);
+        return { ...delivery, dead: await this.nack(token, LEASE_EXPIRED) };
+      }),
+    );
     const uploads = [...this.#slots.values()]
       .filter((slot) => !slot.holder && slot.touchedAtMs + uploadTtlMs < nowMs)
       .slice(0, SWEEP_MAX);
@@ -275,5 +274,66 @@ export class MemorySpool implements Spool {
   async close(): Promise<void> {
     for (const { holder } of this.#slots.values()) holder?.supersede();
     for (const token of this.#leases.tokens()) this.release(token);
+  }
+}
+
+/** One sender's grip on a slot. Whoever has lost it, to a newer offer or by ending it, can do nothing any more. */
+class MemoryUpload implements Upload {
+  readonly offset: number;
+  readonly #spool: MemorySpool;
+  readonly #slot: Slot;
+  readonly #watcher: UploadWatcher;
+
+  constructor(spool: MemorySpool, slot: Slot, watcher: UploadWatcher) {
+    this.#spool = spool;
+    this.#slot = slot;
+    this.#watcher = watcher;
+    this.offset = slot.taken;
+  }
+
+  #check(): void {
+    if (this.#slot.holder !== this) throw new FilespoolError("superseded");
+  }
+
+  append(offset: number, parts: readonly Uint8Array[]): undefined {
+    this.#check();
+    const slot = this.#slot;
+    const length = parts.reduce((bytes, part) => bytes + part.length, 0);
+    for (const part of dropBytes(parts, overlap(slot.taken, slot.offer.size, { offset, length }))) {
+      slot.parts.push(part);
+      slot.digest.update(part);
+      slot.taken += part.length;
+    }
+    slot.touchedAtMs = this.#spool.now();
+    this.#watcher.onDurable(slot.taken);
+  }
+
+  async finish(digest: string): Promise<void> {
+    this.#check();
+    const { offer, taken } = this.#slot;
+    this.#slot.holder = null;
+    this.#spool.dismiss(this.#slot);
+    if (taken !== offer.size) throw new FilespoolError("size-mismatch", `finished after ${taken} of ${offer.size} bytes`);
+    const found = this.#slot.digest.hex();
+    if (found !== digest) throw new FilespoolError("digest-mismatch", `the content has the digest ${found}`);
+    this.#spool.enqueue(this.#slot, digest);
+  }
+
+  async suspend(): Promise<void> {
+    if (this.#slot.holder !== this) return;
+    this.#slot.holder = null;
+    if (this.#slot.taken === 0) this.#spool.dismiss(this.#slot); // nothing to keep room for
+  }
+
+  async cancel(): Promise<void> {
+    this.#check();
+    this.#slot.holder = null;
+    this.#spool.dismiss(this.#slot);
+  }
+
+  /** A newer offer has come, or the spool closes. */
+  supersede(): void {
+    this.#watcher.onSuperseded();
+    void this.suspend();
   }
 }

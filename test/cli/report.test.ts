@@ -219,11 +219,31 @@ describe("the end of a run", () => {
     expect(written).toEqual({ stdout: "", stderr: "error: no server at x:1\n" });
   });
 
+  test("an error says at which server it was, unless it says so itself or is of this machine", () => {
+    const { report, written } = listen();
+    report.talksTo("::1", 5);
+    report.fail(new FilespoolError("version-unsupported", "no common version"));
+    report.fail(new FilespoolError("unreachable", "cannot reach [::1]:5"));
+    report.fail(new FilespoolError("file-unreadable", "a.txt is a folder"));
+    expect(written.stderr.match(/error: .*/g)).toEqual([
+      "error: [::1]:5: no common version",
+      "error: cannot reach [::1]:5",
+      "error: a.txt is a folder",
+    ]);
+  });
+
+  test("what can be done is said below the error, once for each kind", () => {
+    const { report, written } = listen();
+    for (const event of [0, 1])
+      report.transfer({ event: "refused", code: "name-refused", message: "no", ...about, name: `${event}` });
+    expect(written.stderr).toBe("failed    0: no\n          rename the file, and send it again\nfailed    1: no\n");
+  });
+
   test("a stack trace is for those who ask, and a bug says that it is one", () => {
     const bug = new TypeError("x is not a function");
     const plain = listen();
     expect(plain.report.fail(bug)).toBe(1);
-    expect(plain.written.stderr).toContain("This is a bug");
+    expect(plain.written.stderr).toContain("this is a bug");
     expect(plain.written.stderr).not.toContain("    at ");
     for (const options of [{ verbose: true }, { env: { FILESPOOL_DEBUG: "1" } }]) {
       const { report, written } = listen(options);

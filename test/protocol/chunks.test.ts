@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { type Chunk, chunkAt, dropBytes, overlap } from "../../src/protocol/chunks.ts";
-import { codeOf, concat, cut, hexOf, patternBytes } from "./wire.ts";
+import { codeOf, concat, cut, hexOf, manyRuns, patternBytes } from "./wire.ts";
 
 const chunkSizes = [1, 2, 3, 1024, 65_536];
 const boundaries = chunkSizes.flatMap((c) =>
@@ -134,7 +134,7 @@ describe("taking chunks", () => {
         const skipped = overlap(next, size, chunk);
         expect(offset + skipped).toBe(Math.min(next, offset + length));
       }),
-      { numRuns: 500 },
+      manyRuns,
     );
   });
 });

@@ -3,6 +3,7 @@ import { describe, expect, test } from "vitest";
 import { DELIVERY_RECEIVER, DELIVERY_SERVER } from "../../src/protocol/delivery.ts";
 import { Conversation, type EventOf } from "../../src/protocol/machine.ts";
 import { anyWalk, cellsOf, type Model, type Move, walk, watchCells } from "./walk.ts";
+import { manyRuns } from "./wire.ts";
 
 /** One attempt at one file; `token` is what the frames name it by. */
 interface Attempt {
@@ -42,11 +43,14 @@ class Delivery implements Model {
   readonly landed = new Set<number>();
   readonly #unsettled = new Set<number>();
 
+  readonly #mayLeave: boolean;
+
   constructor(
-    files: readonly { large: boolean; chunks: number }[],
+    { files, mayLeave }: { files: readonly { large: boolean; chunks: number }[]; mayLeave: boolean },
     serverTable = DELIVERY_SERVER,
     receiverTable = DELIVERY_RECEIVER,
   ) {
+    this.#mayLeave = mayLeave;
     this.#waiting = files.map(({ large, chunks }, file) => ({ file, large, chunks }));
     this.server = new Conversation(serverTable, "greeting");
     this.receiver = new Conversation(receiverTable, "greeting");
@@ -98,7 +102,7 @@ class Delivery implements Model {
       };
       yield { name: "cannot land", bad: true, run: () => this.#settle(attempt, "nack") };
     }
-    yield { name: "bye", bad: true, run: () => this.#hear("bye") };
+    if (this.#mayLeave) yield { name: "bye", bad: true, run: () => this.#hear("bye") };
   }
 
   #lease(): void {
@@ -225,30 +229,34 @@ class Delivery implements Model {
   }
 }
 
-const anyFiles = fc.array(fc.record({ large: fc.boolean(), chunks: fc.nat(3) }), { maxLength: 5 });
+const anyRun = fc.record({
+  files: fc.array(fc.record({ large: fc.boolean(), chunks: fc.nat(3) }), { maxLength: 5 }),
+  mayLeave: fc.boolean(),
+});
 
 describe("in every delivery, whatever crosses on the wire,", () => {
   test("each half takes what the other may send, and every file is collected once unless the receiver leaves", () => {
     fc.assert(
-      fc.property(anyFiles, anyWalk, (files, choices) => {
-        const model = new Delivery(files);
+      fc.property(anyRun, anyWalk, (run, choices) => {
+        const model = new Delivery(run);
         walk(model, choices);
         expect(new Set(model.collected).size).toBe(model.collected.length);
         for (const file of model.collected) expect(model.landed).toContain(file);
         expect(model.server.state === "closed").toBe(model.receiver.state === "closed");
         if (model.server.state === "closed") return;
         expect(model.server.state).toBe("ready");
-        expect(model.collected.length, "what the receiver does not hold").toBe(files.length - model.leased.size);
+        expect(model.collected.length, "what the receiver does not hold").toBe(run.files.length - model.leased.size);
       }),
+      manyRuns,
     );
   });
 
   test("a run without bad luck collects the files in their order", () => {
     fc.assert(
-      fc.property(anyFiles, (files) => {
-        const model = new Delivery(files);
+      fc.property(anyRun, (run) => {
+        const model = new Delivery(run);
         walk(model, []);
-        expect(model.collected).toEqual(files.map((_, file) => file));
+        expect(model.collected).toEqual(run.files.map((_, file) => file));
         expect(model.receiver.state).toBe("ready");
       }),
     );
@@ -259,7 +267,7 @@ describe("in every delivery, whatever crosses on the wire,", () => {
     const receiver = new Set<string>();
     const tables = [watchCells(DELIVERY_SERVER, server), watchCells(DELIVERY_RECEIVER, receiver)] as const;
     fc.assert(
-      fc.property(anyFiles, anyWalk, (files, choices) => walk(new Delivery(files, ...tables), choices)),
+      fc.property(anyRun, anyWalk, (run, choices) => walk(new Delivery(run, ...tables), choices)),
       { seed: 1, numRuns: 5000 },
     );
     expect([...server].sort()).toEqual(cellsOf(DELIVERY_SERVER).sort());

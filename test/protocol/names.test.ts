@@ -3,7 +3,7 @@ import { posix, win32 } from "node:path";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { OWN_PREFIX, quoteName, safeName } from "../../src/protocol/names.ts";
-import { codeOf, failureOf, utf8 } from "./wire.ts";
+import { codeOf, failureOf, manyRuns, utf8 } from "./wire.ts";
 
 interface Rule {
   rule: string;
@@ -59,7 +59,7 @@ describe("for every name from the wire", () => {
       if (codeOf(() => safeName(wire)) === null) law(safeName(wire), wire);
     };
     for (const { wire } of cases) check(wire);
-    fc.assert(fc.property(anyName, check), { numRuns: 1000 });
+    fc.assert(fc.property(anyName, check), manyRuns);
   };
 
   test("the result is one component of a path inside the folder, on every system", () => {
@@ -123,7 +123,7 @@ describe("for every name from the wire", () => {
       fc.property(anyName, (wire) => {
         expect([null, "name-refused"]).toContain(codeOf(() => safeName(wire)));
       }),
-      { numRuns: 1000 },
+      manyRuns,
     );
   });
 });

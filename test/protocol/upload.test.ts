@@ -3,6 +3,7 @@ import { describe, expect, test } from "vitest";
 import { Conversation } from "../../src/protocol/machine.ts";
 import { UPLOAD_SENDER, UPLOAD_SERVER } from "../../src/protocol/upload.ts";
 import { anyWalk, cellsOf, type Model, type Move, walk, watchCells } from "./walk.ts";
+import { manyRuns } from "./wire.ts";
 
 type Sending = "offer" | "data" | "finish" | "cancel" | "bye";
 type Answer = "accept" | "progress" | "stored" | "refuse";
@@ -169,6 +170,7 @@ describe("in every upload, whatever crosses on the wire,", () => {
           if (talk.state === "stored") expect(model.stored).toContain(id);
         }
       }),
+      manyRuns,
     );
   });
 

@@ -128,6 +128,9 @@ export function failureOf(run: () => unknown): FilespoolError | null {
 export const patternBytes = (length: number): Uint8Array =>
   Uint8Array.from({ length }, (_, index) => (index * 31 + (index >> 8) * 7) & 0xff);
 
+/** Ten times the usual number of runs, for laws whose exceptions would be rare and whose runs are quick. */
+export const manyRuns = { numRuns: 10 * (fc.readConfigureGlobal().numRuns ?? 100) };
+
 export const anyCuts = fc.array(fc.integer({ min: 1, max: 9000 }), { minLength: 1, maxLength: 8 });
 
 const dataFrame = fc.record({

@@ -1,0 +1,105 @@
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { isSame, MiB, namesIn, scratch, writeBig } from "../support/process-files.ts";
+import { Gate } from "../support/process-gate.ts";
+import { Place } from "../support/process-program.ts";
+
+const SIZE = 200 * MiB;
+const RESENT_MAX = 64 * MiB;
+
+const folder = scratch();
+let big = "";
+beforeAll(() => {
+  big = writeBig(folder.path("big.bin"), SIZE);
+});
+afterAll(() => folder.remove());
+
+test("a sender killed at any byte goes on from there when the same command is run again", async () => {
+  const place = new Place();
+  const server = await place.serve();
+  const gate = await Gate.open(server.port);
+  let from = 0;
+  // Bytes on the wire of each run until its kill: inside the first frame, inside the offer, then ever further.
+  for (const bytes of [1, 400, 3 * MiB, 20 * MiB + 1, 33 * MiB, 64 * MiB, 70 * MiB]) {
+    const shut = gate.shutAfter(bytes, "up");
+    const sender = place.send(gate.port, big);
+    await shut;
+    expect(await sender.kill()).toBe("SIGKILL");
+    expect(sender.all("stored")).toEqual([]);
+    const [resumed] = sender.all("resumed");
+    const offset = resumed?.offset ?? 0;
+    expect(offset, "resent").toBeGreaterThanOrEqual(from - RESENT_MAX);
+    if (from > 3 * MiB) expect(offset).toBeGreaterThan(0);
+    from = offset + bytes;
+    gate.cut();
+    gate.release();
+  }
+
+  const sender = await place.run(place.send(gate.port, big));
+  const resumed = await sender.seen("resumed");
+  expect(resumed.offset).toBeGreaterThanOrEqual(from - RESENT_MAX);
+  expect(sender.all("stored")).toMatchObject([{ name: "big.bin", size: SIZE, repeated: false }]);
+  expect(await sender.seen("done")).toMatchObject({ stored: 1, repeated: 0, failed: 0 });
+
+  const receiver = await place.run(place.receive(server.port));
+  expect(receiver.all("landed")).toHaveLength(1);
+  expect(namesIn(place.path("inbox"))).toEqual(["big.bin"]);
+  expect(isSame(big, place.path("inbox/big.bin"))).toBe(true);
+});
+
+test("a sender killed before it heard that its file is stored does not store it again", async () => {
+  const place = new Place();
+  const server = await place.serve();
+  const gate = await Gate.open(server.port);
+  const killed = place.send(gate.port, big);
+  await killed.seen("progress");
+  void gate.shutAfter(0, "down");
+  const stored = await server.seen("stored");
+  expect(await killed.kill()).toBe("SIGKILL");
+  expect(killed.all("stored")).toEqual([]);
+  gate.cut();
+  gate.release();
+
+  const sender = await place.run(place.send(gate.port, big));
+  const { transfer, digest } = stored;
+  expect(sender.all("stored")).toMatchObject([{ transfer, digest, repeated: true, collected: false }]);
+  expect(await sender.seen("done")).toMatchObject({ stored: 0, repeated: 1 });
+  const receiver = await place.run(place.receive(server.port));
+  expect(receiver.all("landed")).toMatchObject([{ transfer, digest }]);
+});
+
+test("a stored file is stored again only with --again, also after it was collected", async () => {
+  const place = new Place();
+  const server = await place.serve();
+  await place.run(place.send(server.port, big));
+  const before = await place.run(place.send(server.port, big));
+  expect(before.all("stored")).toMatchObject([{ repeated: true, collected: false }]);
+  expect(before.all("progress")).toEqual([]);
+  await place.run(place.send(server.port, "--again", big));
+
+  const receiver = await place.run(place.receive(server.port, "--if-exists", "rename"));
+  expect(receiver.all("landed").map(({ path }) => path)).toEqual([
+    place.path("inbox/big.bin"),
+    place.path("inbox/big (1).bin"),
+  ]);
+  for (const name of namesIn(place.path("inbox"))) expect(isSame(big, place.path("inbox", name)), name).toBe(true);
+
+  const after = await place.run(place.send(server.port, big));
+  expect(after.all("stored")).toMatchObject([{ repeated: true, collected: true }]);
+  const nothing = await place.run(place.receive(server.port));
+  expect(await nothing.seen("done")).toMatchObject({ landed: 0 });
+});
+
+test("the newest sender of a file takes over from one that is still connected", async () => {
+  const place = new Place();
+  const server = await place.serve();
+  const gate = await Gate.open(server.port);
+  const shut = gate.shutAfter(50 * MiB, "up");
+  const older = place.send(gate.port, big);
+  await shut;
+  const newer = await place.run(place.send(server.port, big));
+  expect((await newer.seen("resumed")).offset).toBeGreaterThan(0);
+  expect(newer.all("stored")).toMatchObject([{ repeated: false }]);
+  gate.release();
+  expect(await older.ended).toBe(4);
+  expect(await older.seen("error")).toMatchObject({ code: "superseded" });
+});

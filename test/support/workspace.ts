@@ -1,0 +1,89 @@
+/** A temporary folder with what a test needs: files to send, a server on a free port, folders to receive into. */
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { onTestFinished } from "vitest";
+import type { ServerEvent, TransferEvent } from "../../src/net/events.ts";
+import { type ReceiveOptions, type ReceiveSummary, receive } from "../../src/net/receiver.ts";
+import { type SendOptions, type SendSummary, send } from "../../src/net/sender.ts";
+import { createServer, type Server, type ServerOptions } from "../../src/net/server.ts";
+import { LocalSpool, type LocalSpoolOptions } from "../../src/spool/local.ts";
+import { Collector } from "./collector.ts";
+
+export type ServerSetup = Partial<Omit<ServerOptions, "spool">> & { readonly spool?: Partial<LocalSpoolOptions> };
+
+/** A server with its spool. `stop` may be called more than once. */
+export interface RunningServer {
+  readonly server: Server;
+  readonly spool: LocalSpool;
+  readonly port: number;
+  readonly events: Collector<ServerEvent>;
+  /** Cuts all connections unless it is given time, and lets go of the spool folder. */
+  stop(drainMs?: number): Promise<void>;
+}
+
+/** A client that is running: `done` is what it resolves with, `events` what it has told so far. */
+export interface Running<S> {
+  readonly done: Promise<S>;
+  readonly events: Collector<TransferEvent>;
+}
+
+export class Workspace {
+  readonly folder = mkdtempSync(join(tmpdir(), "filespool-test-"));
+
+  /** Removed when the test is over, after everything that was started in it. */
+  constructor() {
+    onTestFinished(() => rmSync(this.folder, { recursive: true, force: true }));
+  }
+
+  path(...parts: string[]): string {
+    return join(this.folder, ...parts);
+  }
+
+  /** Writes a file into the folder "in" and returns its path. */
+  write(name: string, bytes: Uint8Array | string): string {
+    mkdirSync(this.path("in"), { recursive: true });
+    writeFileSync(this.path("in", name), bytes);
+    return this.path("in", name);
+  }
+
+  read(...parts: string[]): Buffer {
+    return readFileSync(this.path(...parts));
+  }
+
+  /** What is in a folder, our own hidden files included, sorted. */
+  list(folder = "out"): string[] {
+    return readdirSync(this.path(folder)).sort();
+  }
+
+  /** The same workspace may have several servers, one after the other on the same spool folder or side by side. */
+  async serve({ spool: spoolOptions, ...options }: ServerSetup = {}): Promise<RunningServer> {
+    const events = new Collector<ServerEvent>();
+    const spool = await LocalSpool.open({ folder: this.path("spool"), ...spoolOptions });
+    const server = await createServer({ port: 0, spool, onEvent: events.onEvent, ...options });
+    let stopping: Promise<void> | null = null;
+    const stop = (drainMs = 0) => {
+      stopping ??= server.close({ drainMs }).then(() => spool.close());
+      return stopping;
+    };
+    onTestFinished(() => stop());
+    return { server, spool, port: server.port, events, stop };
+  }
+
+  send(options: SendOptions): Running<SendSummary> {
+    return running((both) => send({ ...options, ...both }));
+  }
+
+  /** Receives into the folder "out" unless told otherwise. */
+  receive(options: Partial<ReceiveOptions>): Running<ReceiveSummary> {
+    return running((both) => receive({ out: this.path("out"), ...options, ...both }));
+  }
+}
+
+/** Starts a client and sees to it that it has ended when the test has, so that nothing outlives its test. */
+function running<S>(start: (both: Pick<SendOptions, "onEvent">) => Promise<S>): Running<S> {
+  const events = new Collector<TransferEvent>();
+  const done = start({ onEvent: events.onEvent });
+  done.catch(() => {}); // a test that cares awaits `done` itself
+  return { done, events };
+}
