@@ -36,38 +36,53 @@ const ABOUT: Record<Verb, string> = {
   client: "ask for host, port, and whether to send or to receive",
 };
 
-const EXAMPLES: Record<Verb, string> = {
-  serve: `  filespool serve                                      asks for port, host and buffer size on a terminal
-  filespool serve --yes                                asks nothing: localhost:5011, files in ./spool
-  filespool serve --port 0 --json                      a free port, named in the first line of NDJSON
-  filespool serve --max-file-size 2GiB --file-ttl 7d   bounded for unattended work`,
-  send: `  filespool send report.pdf                            into the queue "default"
-  filespool send --queue photos *.jpg                  many files, in this order
-  filespool send --retry 1h backup.tar                 keeps trying; run it again to continue after a crash`,
-  receive: `  filespool receive                                    everything that waits, then ends
-  filespool receive --queue photos --out ./inbox       another queue, another folder
-  filespool receive --count 1 --wait 5m                one file, and at most five minutes without one
-  filespool receive --follow --if-exists rename        for ever, keeping files of equal names apart`,
-  client: "  filespool client",
+/** What one would want to do, and the command for it. */
+type Example = readonly [purpose: string, command: string];
+
+const EXAMPLES: Record<Verb | "overview", readonly Example[]> = {
+  overview: [
+    ["keep what is sent to localhost:5011, in the folder ./spool", "filespool serve --yes"],
+    ['put a file into the queue "default"', "filespool send report.pdf"],
+    ["collect what waits there, now or days later", "filespool receive --out ./inbox"],
+    ["be asked what to do (on a terminal)", "filespool"],
+  ],
+  serve: [
+    ["be asked for port, host and buffer size (on a terminal)", "filespool serve"],
+    ["take the defaults: localhost:5011, files in ./spool", "filespool serve --yes"],
+    ["a free port, named in the first line of NDJSON", "filespool serve --port 0 --json"],
+    ["bounded, for unattended work", "filespool serve --yes --max-file-size 2GiB --file-ttl 7d"],
+  ],
+  send: [
+    ['one file, into the queue "default"', "filespool send report.pdf"],
+    ["many files, in this order", "filespool send --queue photos *.jpg"],
+    ["keep trying; run it again to continue after a crash", "filespool send --retry 1h backup.tar"],
+  ],
+  receive: [
+    ["everything that waits, then end", "filespool receive"],
+    ["another queue, another folder", "filespool receive --queue photos --out ./inbox"],
+    ["one file, and at most five minutes without one", "filespool receive --count 1 --wait 5m"],
+    ["for ever, keeping files of equal names apart", "filespool receive --follow --if-exists rename"],
+  ],
+  client: [["be asked", "filespool client"]],
 };
 
-const OVERVIEW = `
-Examples:
-  filespool serve --yes                keeps what is sent to localhost:5011 in ./spool
-  filespool send report.pdf            puts a file into the queue "default"
-  filespool receive --out ./inbox      collects what waits there, now or days later
-  filespool                            asks what to do (on a terminal)
+/** Purpose above command, so that both may be long and still fit 80 columns. */
+const examplesOf = (verb: Verb | "overview"): string =>
+  `\nExamples:\n${EXAMPLES[verb].map(([purpose, command]) => `  # ${purpose}\n  ${command}\n`).join("")}`;
 
+const EXIT_CODES = `
 Exit codes:
-  0 done   1 bug   2 wrong usage   3 cannot reach the server   4 refused for good
-  5 temporary, try later   6 integrity   7 local file problem   130 interrupted
+  0 done                4 refused for good          7 local file problem
+  1 a bug               5 temporary: try later      130 interrupted
+  2 wrong usage         6 integrity
+  3 no server reached
 `;
 
 /** Said once, so that the list of options can stay short. */
 const SOURCES = `
-Every option can also be set by a variable (--buffer-size: ${variableOf("buffer-size")}) or by a key in
-${CONFIG_FILE} ("buffer-size": "1MiB"). A flag beats a variable, which beats the file.
-Sizes: 1000, 64KiB, 1MiB, 10GB. Durations: 500ms, 30s, 5m, 7d.
+Every option is also a variable (--buffer-size: ${variableOf("buffer-size")}) and a
+key in ${CONFIG_FILE} ("buffer-size": "1MiB"). A flag beats a variable,
+which beats the file. Sizes: 1000, 64KiB, 1MiB, 10GB. Durations: 500ms, 30s, 5m, 7d.
 `;
 
 /**
@@ -80,7 +95,7 @@ export function parseArguments(words: readonly string[], version: string, output
   const program = new Commander("filespool")
     .description("Send a file now, collect it later.")
     .version(version, "-V, --version")
-    .addHelpText("after", OVERVIEW);
+    .addHelpText("after", examplesOf("overview") + EXIT_CODES);
   // These are inherited by the commands, so they come before them.
   program
     .exitOverride()
@@ -126,7 +141,7 @@ function addCommand(program: CommanderCommand, verb: Verb): CommanderCommand {
     command.addOption(new Option(flags, fallback === null ? help : `${help} (default: ${fallback})`));
   }
   command.option("--config <file>", `config file (default: ${CONFIG_FILE}, if there is one)`);
-  return command.addHelpText("after", `${SOURCES}\nExamples:\n${EXAMPLES[verb]}\n`);
+  return command.addHelpText("after", SOURCES + examplesOf(verb));
 }
 
 /** `client` takes what either of its two roles takes. */

@@ -13,24 +13,8 @@ import { LIMITS } from "../protocol/limits.ts";
 import type { MessageOf } from "../protocol/messages.ts";
 import { type Connection, connect } from "./connection.ts";
 import type { TransferEvent } from "./events.ts";
+import type { ClientOptions } from "./options.ts";
 import { AGENT } from "./server.ts";
-
-export interface ClientOptions {
-  /** Default "localhost". */
-  readonly host?: string;
-  /** Default 5011. */
-  readonly port?: number;
-  /** Default "default". */
-  readonly queue?: string;
-  /** Payload of one data frame and unit of disk access, bytes. */
-  readonly bufferBytes?: number;
-  /** How long to keep trying without progress once there was a connection; default a minute. */
-  readonly retryMs?: number;
-  /** The same before the first connection; default 0, which fails at once. */
-  readonly connectRetryMs?: number;
-  readonly signal?: AbortSignal;
-  readonly onEvent?: (event: TransferEvent) => void;
-}
 
 const RETRY_FIRST_MS = 100;
 const RETRY_MAX_MS = 5000;

@@ -25,9 +25,7 @@ import { FilespoolError } from "../protocol/errors.ts";
 import { LIMITS } from "../protocol/limits.ts";
 import { OWN_PREFIX, quoteName, safeName } from "../protocol/names.ts";
 import { type IncomingFile, partPath } from "./incoming-file.ts";
-
-/** What to do when the target folder has a file of that name. */
-export type IfExists = "refuse" | "rename" | "overwrite" | "skip";
+import type { IfExists } from "./options.ts";
 
 /** What became of a file: its path, or null when it was skipped. */
 export type Landed = { readonly path: string | null } | { readonly failure: FilespoolError };

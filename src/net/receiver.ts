@@ -7,39 +7,16 @@
  * it is not offered again and again, and then goes back to the head of its queue for whoever may take it.
  */
 import { DELIVERY_RECEIVER } from "../protocol/delivery.ts";
-import { asError, FilespoolError } from "../protocol/errors.ts";
+import { asError, FilespoolError, failure } from "../protocol/errors.ts";
 import { LIMITS } from "../protocol/limits.ts";
 import { Conversation, type Effects } from "../protocol/machine.ts";
 import type { MessageOf } from "../protocol/messages.ts";
-import { Client, type ClientOptions } from "./client.ts";
+import { Client } from "./client.ts";
 import type { Connection, Data } from "./connection.ts";
 import { about } from "./events.ts";
 import { IncomingFile } from "./incoming-file.ts";
-import { folderError, type IfExists, Landing } from "./landing.ts";
-
-export interface ReceiveOptions extends ClientOptions {
-  /** Target folder; created when it is missing. */
-  readonly out: string;
-  /** Default "refuse". */
-  readonly ifExists?: IfExists;
-  /** Ends after so many files, and waits for them. Otherwise the run ends when the queue is empty, ... */
-  readonly count?: number;
-  /** ... or never, ... */
-  readonly follow?: boolean;
-  /** ... or when nothing has arrived for so long. */
-  readonly waitMs?: number;
-  /** "none" leaves syncing of landed files to the operating system. */
-  readonly durability?: "fsync" | "none";
-}
-
-export interface ReceiveSummary {
-  landed: number;
-  skipped: number;
-  /** Bytes of the files that landed. */
-  bytes: number;
-  /** One for each delivery that could not land. */
-  failures: FilespoolError[];
-}
+import { folderError, type Landed, Landing } from "./landing.ts";
+import type { ReceiveOptions, ReceiveSummary } from "./options.ts";
 
 type Delivered = MessageOf<"deliver">;
 
@@ -59,28 +36,38 @@ export async function receive(options: ReceiveOptions): Promise<ReceiveSummary> 
   } finally {
     await landing.close();
   }
-  return receiver.summary;
+  return { ...receiver.summary, failures: [...receiver.failures.values()] };
 }
 
 class Receiver {
-  readonly summary: ReceiveSummary = { landed: 0, skipped: 0, bytes: 0, failures: [] };
+  readonly summary = { landed: 0, skipped: 0, bytes: 0 };
+  /** What kept a transfer from landing, unless a later attempt lands it after all. */
+  readonly failures = new Map<string, FilespoolError>();
   readonly #options: ReceiveOptions;
   readonly #landing: Landing;
   readonly #client: Client;
+
+  // Of this connection; a new one starts them anew.
   #connection!: Connection;
   #talk = new Conversation(DELIVERY_RECEIVER, "greeting");
-  /** Deliveries of this connection without an acknowledged verdict; and those that will get none. */
+  /** Deliveries without a verdict that the server has confirmed, by token. */
   readonly #open = new Map<string, Delivered>();
+  /** Tokens among them that will get none: they may not land here, and go back when the run ends. */
   readonly #held = new Set<string>();
-  /** Deliveries that the server may still make; and those of this run, made or not, that have not failed. */
+  /** Deliveries that the server may still make before it is asked for more. */
   #credit = 0;
+  /** Files of this run that landed, are on their way or may come: never more than `count`. */
   #promised = 0;
-  /** The file whose data is arriving; complete files that wait to land; and the landing under way. */
+  /** The file whose data is arriving. */
   #file: IncomingFile | null = null;
+  /** Complete files that wait to land, and the landing that is under way. */
   #complete: IncomingFile[] = [];
   #landingNow: Promise<void> | null = null;
+  /** The server has said that nothing is waiting, and has sent nothing since. */
   #isEmpty = false;
+  /** Runs while the queue is empty and `waitMs` says to wait. */
   #idle: NodeJS.Timeout | undefined;
+  /** Ends the conversation well, or with an error. */
   #end: (error?: FilespoolError) => void = () => {};
 
   constructor(options: ReceiveOptions, landing: Landing) {
@@ -113,10 +100,13 @@ class Receiver {
         clearInterval(alive);
         clearTimeout(this.#idle);
         this.#end = () => {};
-        this.#complete = [];
-        await this.#landingNow?.catch(() => {});
-        await this.#file?.close();
+        // What is landing lands; its acks are lost, and the journal answers when it is delivered again.
+        const unfinished = this.#complete.splice(0);
+        await this.#landingNow;
+        this.#landingNow = null;
+        if (this.#file) unfinished.push(this.#file);
         this.#file = null;
+        for (const file of unfinished) await file.close();
       }
     });
   }
@@ -134,6 +124,7 @@ class Receiver {
   readonly #effects: Effects<typeof DELIVERY_RECEIVER> = {
     want: () => this.#want(),
 
+    // A delivery is announced: may it land here, and what have we of it already?
     decide: async (delivery: Delivered) => {
       const { size, digest, attempt } = delivery;
       this.#credit--;
@@ -156,6 +147,7 @@ class Receiver {
       if (size === this.#file.offset) await this.#talk.carryOut("full", this.#effects);
     },
 
+    // The data of a small file is on its way already; a large one is sent from where we say.
     tellStart: (delivery: Delivered) => {
       const offset = this.#file?.offset ?? 0;
       if (delivery.size > LIMITS.pipelineBytesMax)
@@ -172,12 +164,14 @@ class Receiver {
       if (this.#file?.isComplete) await this.#talk.carryOut("full", this.#effects);
     },
 
+    // The last byte is here. Landing goes on beside the reading of further files.
     land: () => {
       if (this.#file) this.#complete.push(this.#file);
       this.#file = null;
       this.#landingNow ??= this.#land().catch((error: unknown) => this.#end(folderError(error, this.#options.out)));
     },
 
+    // The part stays for the next attempt.
     suspend: async () => {
       await this.#file?.close();
       this.#file = null;
@@ -188,6 +182,7 @@ class Receiver {
       this.#endIfDone();
     },
 
+    // Our ack is on the server's disk: this transfer will not come again.
     settle: ({ delivery }: MessageOf<"acked">) => {
       const settled = this.#open.get(delivery);
       this.#open.delete(delivery);
@@ -220,11 +215,13 @@ class Receiver {
     this.#connection.send({ type: "want", files });
   }
 
+  /** Ends the run when it has what the options ask for. Called whenever one of the conditions may have changed. */
   #endIfDone(): void {
     const { count = Infinity, follow, waitMs } = this.#options;
     const { landed, skipped } = this.summary;
     const isBusy = this.#open.size > this.#held.size || this.#file !== null || this.#landingNow !== null;
     if (isBusy) return;
+    // With a window full of files that may not land here, nothing more can come.
     if (landed + skipped >= count || this.#held.size >= WINDOW) return this.#end();
     if (!this.#isEmpty || follow) return;
     clearTimeout(this.#idle);
@@ -234,15 +231,16 @@ class Receiver {
 
   /** Files that are not to be sent: landed by an earlier run, skipped by policy, or not allowed to land. */
   async #declines(delivery: Delivered): Promise<boolean> {
-    const token = delivery.delivery;
-    if (this.#landing.landedBefore(delivery.transfer) !== null) {
+    const { delivery: token, transfer, name } = delivery;
+    if (this.#landing.landedBefore(transfer) !== null) {
+      this.#promised--; // it counted when it landed
       this.#connection.send({ type: "ack", delivery: token });
       return true;
     }
     try {
-      if ((await this.#landing.check(delivery.name)) === "take") return false;
-      this.#connection.send({ type: "ack", delivery: token });
+      if ((await this.#landing.check(name)) === "take") return false;
       this.#landed(delivery, null);
+      this.#connection.send({ type: "ack", delivery: token });
     } catch (error) {
       if (!(error instanceof FilespoolError)) throw error;
       this.#hold(delivery, error);
@@ -250,24 +248,33 @@ class Receiver {
     return true;
   }
 
-  #hold(delivery: Delivered, failure: FilespoolError): void {
+  /** No verdict: the file stays leased, so that it is not offered to us again in this run. */
+  #hold(delivery: Delivered, error: FilespoolError): void {
     this.#held.add(delivery.delivery);
     this.#promised--;
-    this.#report(delivery, failure);
+    const isNews = !this.failures.has(delivery.transfer);
+    this.failures.set(delivery.transfer, error);
+    if (isNews) this.#client.emit({ event: "refused", ...about(delivery), ...failure(error) });
     this.#want();
     this.#endIfDone();
   }
 
-  #report(delivery: Delivered, failure: FilespoolError): void {
-    const { code, message } = failure;
-    this.summary.failures.push(failure);
-    this.#client.emit({ event: "refused", ...about(delivery), code, message });
+  /** The content is not what its digest says: a failed attempt. The server delivers it again, or buries it. */
+  #reject(delivery: Delivered, error: FilespoolError): void {
+    this.#open.delete(delivery.delivery);
+    this.#promised--;
+    this.failures.set(delivery.transfer, error);
+    const { code, message: reason } = failure(error);
+    this.#connection.send({ type: "nack", delivery: delivery.delivery, counts: true, reason });
+    this.#client.emit({ event: "retrying", delayMs: 0, attempt: delivery.attempt, code, message: reason });
+    this.#want();
   }
 
   #landed(delivery: Delivered, path: string | null): void {
     this.summary[path === null ? "skipped" : "landed"]++;
     if (path !== null) this.summary.bytes += delivery.size;
     this.#client.progressed();
+    this.failures.delete(delivery.transfer);
     const { digest } = delivery;
     this.#client.emit({ event: "landed", ...about(delivery), digest, path: path ?? "", skipped: path === null });
   }
@@ -278,17 +285,12 @@ class Receiver {
       const batch = this.#complete.splice(0, BATCH_MAX);
       const landed = await this.#landing.land(batch); // 1. in the folder, on disk
       for (const [index, { delivery }] of batch.entries()) {
-        const outcome = landed[index];
-        const token = delivery.delivery;
-        if (outcome && "path" in outcome) {
+        const outcome = landed[index] as Landed;
+        if ("path" in outcome) {
           this.#landed(delivery, outcome.path);
-          this.#connection.send({ type: "ack", delivery: token }); // 2. only then say so
-        } else if (outcome?.failure.code === "digest-mismatch") {
-          this.#open.delete(token);
-          this.#promised--;
-          this.#connection.send({ type: "nack", delivery: token, counts: true, reason: outcome.failure.message });
-          this.#report(delivery, outcome.failure);
-        } else if (outcome) this.#hold(delivery, outcome.failure);
+          this.#connection.send({ type: "ack", delivery: delivery.delivery }); // 2. only then say so
+        } else if (outcome.failure.code === "digest-mismatch") this.#reject(delivery, outcome.failure);
+        else this.#hold(delivery, outcome.failure);
       }
     }
     this.#landingNow = null;

@@ -16,34 +16,14 @@ import { Conversation, type Effects } from "../protocol/machine.ts";
 import type { MessageOf } from "../protocol/messages.ts";
 import { UPLOAD_SENDER } from "../protocol/upload.ts";
 import { createDigest, DIGESTS } from "../spool/digest.ts";
-import { Client, type ClientOptions } from "./client.ts";
+import { Client } from "./client.ts";
 import type { Connection } from "./connection.ts";
 import { type About, about } from "./events.ts";
+import type { SendOptions, SendSummary } from "./options.ts";
 import { OutgoingFile } from "./outgoing-file.ts";
 import { sendContent } from "./send-content.ts";
 
 const read = promisify(readFd);
-
-export interface SendOptions extends ClientOptions {
-  /** Paths of regular files; taken one by one, so there may be any number. */
-  readonly files: Iterable<string>;
-  /** Stores a new copy even if this very file was stored before. */
-  readonly again?: boolean;
-  /** A secret of the user that stays the same from run to run, so that a killed run is continued by the next. */
-  readonly senderKey?: string;
-  /** "blake3" (default) or "sha256". */
-  readonly digest?: string;
-}
-
-export interface SendSummary {
-  /** Files stored by this run, and files that the server had already. */
-  stored: number;
-  repeated: number;
-  /** Bytes of the files of both kinds. */
-  bytes: number;
-  /** One for each file that was not stored. */
-  failures: FilespoolError[];
-}
 
 /** How often content that does not match its digest is sent again from the start. */
 const MISMATCHES_MAX = 2;

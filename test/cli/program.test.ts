@@ -1,10 +1,10 @@
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { PassThrough, Writable } from "node:stream";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { parseArguments } from "../../src/cli/arguments.ts";
-import { run, version, type World } from "../../src/cli/program.ts";
+import { version } from "../../src/cli/program.ts";
+import { start as startIn } from "./world.ts";
 
 let folder: string;
 beforeEach(async () => {
@@ -12,47 +12,11 @@ beforeEach(async () => {
 });
 afterEach(() => rm(folder, { recursive: true, force: true }));
 
-/** A stream that remembers, and that tells who waits for a text. */
-class Screen extends Writable {
-  text = "";
-  isTTY = false;
-  readonly columns = 80;
-  readonly #watchers: [needle: string, found: () => void][] = [];
-  override _write(chunk: Buffer, _encoding: string, done: () => void): void {
-    this.text += chunk.toString();
-    for (const [needle, found] of this.#watchers) if (this.text.includes(needle)) found();
-    done();
-  }
-  shows(needle: string): Promise<void> {
-    return new Promise((found) => {
-      this.#watchers.push([needle, found]);
-      if (this.text.includes(needle)) found();
-    });
-  }
-}
-
-/** Starts a run of the program in this process. */
-function start(words: string[], { isTTY = false, env = {} as Record<string, string> } = {}) {
-  const [stdout, stderr] = [new Screen(), new Screen()];
-  const stdin = Object.assign(new PassThrough(), { isTTY });
-  stdout.isTTY = isTTY;
-  const [interrupt, terminate] = [new AbortController(), new AbortController()];
-  const world: World = {
-    words,
-    env: { FILESPOOL_STATE: join(folder, "state"), NO_COLOR: "1", ...env },
-    folder,
-    stdin,
-    stdout,
-    stderr,
-    now: () => performance.now(),
-    interrupt: interrupt.signal,
-    terminate: terminate.signal,
-  };
-  return { code: run(world), stdout, stderr, stdin, interrupt, terminate };
-}
+/** A run in the folder of this test. */
+const start = (words: string[], options?: Parameters<typeof startIn>[2]) => startIn(folder, words, options);
 
 /** A finished run. */
-async function finish(words: string[], options?: Parameters<typeof start>[1]) {
+async function finish(words: string[], options?: Parameters<typeof startIn>[2]) {
   const { code, stdout, stderr } = start(words, options);
   return { code: await code, out: stdout.text, err: stderr.text };
 }
@@ -245,76 +209,5 @@ describe("the whole path", () => {
     expect([code, err]).toEqual([0, expect.stringContaining("a killed send will not be continued")]);
     server.terminate.abort();
     await server.code;
-  });
-});
-
-describe("on a terminal", () => {
-  /** Types keys, each when the screen shows the text before it. */
-  async function play(words: string[], script: [shows: string, keys: string][], env?: Record<string, string>) {
-    const program = start(words, { isTTY: true, ...(env && { env }) });
-    for (const [shows, keys] of script) {
-      await program.stdout.shows(shows);
-      program.stdin.write(keys);
-    }
-    return program;
-  }
-
-  test("the original's walk: a server that asks, a client that sends, a client that receives", async () => {
-    await writeFile(join(folder, "hello.txt"), "hello");
-    const config = join(folder, "filespool.config.json");
-    await writeFile(config, JSON.stringify({ port: 0, spool: join(folder, "spool") }));
-    const server = await play(
-      [],
-      [
-        ["Serve, send", "\r"],
-        ["Host to listen", "\r"],
-        ["Buffer size?", "4KiB\r"],
-      ],
-    );
-    await server.stdout.shows("Waiting for sender...");
-    expect(server.stdout.text).toContain("Without questions: filespool serve --yes --buffer-size 4KiB");
-    const port = /listening on localhost:(\d+)/.exec(server.stdout.text)?.[1] as string;
-    await rm(config);
-
-    const sender = await play(
-      ["client"],
-      [
-        ["Host of", "\r"],
-        ["Port of", `${port}\r`],
-        ["Sender or", "\r"],
-        ["Which file?", "hel"],
-        ["Search: hel", "\r"],
-      ],
-      { FILESPOOL_QUEUE: "q" },
-    );
-    // Relative names are those of the process's working folder, which is not the one of this test.
-    expect(await sender.code).toBe(7);
-    expect(sender.stdout.text).toContain(`Without questions: filespool send --yes --port ${port} hello.txt`);
-
-    const out = join(folder, "in");
-    const receiver = await play(
-      ["client", "--port", port],
-      [
-        ["Host of", "\r"],
-        ["Sender or", "\u001b[B\r"],
-        ["Folder to", `${out}\r`],
-      ],
-    );
-    expect(await receiver.code).toBe(0);
-    expect(receiver.stdout.text).toContain("Nothing is waiting");
-    server.terminate.abort();
-    expect(await server.code).toBe(0);
-  });
-
-  test("an open address is confirmed, or refused", async () => {
-    const words = ["serve", "--host", "0.0.0.0", "--port", "0", "--buffer-size", "4KiB"];
-    const program = await play(words, [["all the same?", "n"]]);
-    expect(await program.code).toBe(2);
-  });
-
-  test("Ctrl-C in a question ends with 130", async () => {
-    const program = await play(["serve"], [["Port to listen", "\u0003"]]);
-    expect(await program.code).toBe(130);
-    expect(program.stderr.text).toBe("interrupted: cancelled\n");
   });
 });

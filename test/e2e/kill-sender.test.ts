@@ -7,9 +7,10 @@ const SIZE = 200 * MiB;
 const RESENT_MAX = 64 * MiB;
 
 const folder = scratch();
-let big = "";
+let [big, medium] = ["", ""];
 beforeAll(() => {
   big = writeBig(folder.path("big.bin"), SIZE);
+  medium = writeBig(folder.path("medium.bin"), 40 * MiB);
 });
 afterAll(() => folder.remove());
 
@@ -22,7 +23,7 @@ test("a sender killed at any byte goes on from there when the same command is ru
   for (const bytes of [1, 400, 3 * MiB, 20 * MiB + 1, 33 * MiB, 64 * MiB, 70 * MiB]) {
     const shut = gate.shutAfter(bytes, "up");
     const sender = place.send(gate.port, big);
-    await shut;
+    await sender.during(shut);
     expect(await sender.kill()).toBe("SIGKILL");
     expect(sender.all("stored")).toEqual([]);
     const [resumed] = sender.all("resumed");
@@ -50,7 +51,7 @@ test("a sender killed before it heard that its file is stored does not store it 
   const place = new Place();
   const server = await place.serve();
   const gate = await Gate.open(server.port);
-  const killed = place.send(gate.port, big);
+  const killed = place.send(gate.port, medium);
   await killed.seen("progress");
   void gate.shutAfter(0, "down");
   const stored = await server.seen("stored");
@@ -59,7 +60,7 @@ test("a sender killed before it heard that its file is stored does not store it 
   gate.cut();
   gate.release();
 
-  const sender = await place.run(place.send(gate.port, big));
+  const sender = await place.run(place.send(gate.port, medium));
   const { transfer, digest } = stored;
   expect(sender.all("stored")).toMatchObject([{ transfer, digest, repeated: true, collected: false }]);
   expect(await sender.seen("done")).toMatchObject({ stored: 0, repeated: 1 });
@@ -70,20 +71,20 @@ test("a sender killed before it heard that its file is stored does not store it 
 test("a stored file is stored again only with --again, also after it was collected", async () => {
   const place = new Place();
   const server = await place.serve();
-  await place.run(place.send(server.port, big));
-  const before = await place.run(place.send(server.port, big));
+  await place.run(place.send(server.port, medium));
+  const before = await place.run(place.send(server.port, medium));
   expect(before.all("stored")).toMatchObject([{ repeated: true, collected: false }]);
   expect(before.all("progress")).toEqual([]);
-  await place.run(place.send(server.port, "--again", big));
+  await place.run(place.send(server.port, "--again", medium));
 
   const receiver = await place.run(place.receive(server.port, "--if-exists", "rename"));
   expect(receiver.all("landed").map(({ path }) => path)).toEqual([
-    place.path("inbox/big.bin"),
-    place.path("inbox/big (1).bin"),
+    place.path("inbox/medium.bin"),
+    place.path("inbox/medium (1).bin"),
   ]);
-  for (const name of namesIn(place.path("inbox"))) expect(isSame(big, place.path("inbox", name)), name).toBe(true);
+  for (const name of namesIn(place.path("inbox"))) expect(isSame(medium, place.path("inbox", name)), name).toBe(true);
 
-  const after = await place.run(place.send(server.port, big));
+  const after = await place.run(place.send(server.port, medium));
   expect(after.all("stored")).toMatchObject([{ repeated: true, collected: true }]);
   const nothing = await place.run(place.receive(server.port));
   expect(await nothing.seen("done")).toMatchObject({ landed: 0 });
@@ -93,10 +94,10 @@ test("the newest sender of a file takes over from one that is still connected", 
   const place = new Place();
   const server = await place.serve();
   const gate = await Gate.open(server.port);
-  const shut = gate.shutAfter(50 * MiB, "up");
-  const older = place.send(gate.port, big);
-  await shut;
-  const newer = await place.run(place.send(server.port, big));
+  const shut = gate.shutAfter(30 * MiB, "up");
+  const older = place.send(gate.port, medium);
+  await older.during(shut);
+  const newer = await place.run(place.send(server.port, medium));
   expect((await newer.seen("resumed")).offset).toBeGreaterThan(0);
   expect(newer.all("stored")).toMatchObject([{ repeated: false }]);
   gate.release();

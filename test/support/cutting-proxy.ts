@@ -16,9 +16,10 @@ export interface Fault {
   readonly before?: FrameName;
   /**
    * What: "reset" and "end" close both sides, with RST or FIN; "freeze" goes on holding both connections but hands
-   * nothing on any more, as when a cable is pulled; "flip" inverts the next bit and goes on.
+   * nothing on any more, as when a cable is pulled; "vanish" resets the client, of which the server hears nothing;
+   * "flip" inverts the next bit and goes on.
    */
-  readonly how: "reset" | "end" | "freeze" | "flip";
+  readonly how: "reset" | "end" | "freeze" | "vanish" | "flip";
 }
 
 export class CuttingProxy {
@@ -69,14 +70,15 @@ export class CuttingProxy {
     const strike = (how: Fault["how"]) => {
       for (const socket of [client, server]) {
         socket.removeAllListeners("data").removeAllListeners("end").removeAllListeners("drain").pause();
-        if (how === "reset") socket.resetAndDestroy();
+        if (how === "reset" || (how === "vanish" && socket === client)) socket.resetAndDestroy();
         if (how === "end") socket.end().resume();
       }
       this.#strike();
     };
     // Whoever loses one side loses the other, unless the proxy plays dead.
-    client.on("close", () => fault?.how !== "freeze" && server.destroy());
-    server.on("close", () => fault?.how !== "freeze" && client.destroy());
+    const playsDead = fault?.how === "freeze" || fault?.how === "vanish";
+    client.on("close", () => playsDead || server.destroy());
+    server.on("close", () => playsDead || client.destroy());
     this.#forward(client, server, "up", fault, strike);
     this.#forward(server, client, "down", fault, strike);
   }

@@ -15,8 +15,6 @@ export type Direction = "up" | "down";
 export class Gate {
   /** Where it leads to; a server that starts again on another port is followed by changing this. */
   target: number;
-  /** Bytes that have passed since the gate was made. */
-  readonly passed: Record<Direction, number> = { up: 0, down: 0 };
   readonly #left: Record<Direction, number> = { up: Infinity, down: Infinity };
   readonly #relay = createServer({ allowHalfOpen: true }, (client) => this.#join(client));
   readonly #sockets = new Set<Socket>();
@@ -31,7 +29,6 @@ export class Gate {
     onTestFinished(() => {
       gate.#relay.close();
       gate.cut();
-      gate.release();
     });
     return gate;
   }
@@ -55,13 +52,17 @@ export class Gate {
   /** Lets everything through again. */
   release(): void {
     this.#left.up = this.#left.down = Infinity;
-    this.#shut = null;
-    for (const go of this.#opened.splice(0)) go();
+    this.#wake();
   }
 
   /** Breaks all connections. What the gate held back is lost, as it is when a cable is cut. */
   cut(): void {
     for (const socket of this.#sockets) socket.destroy();
+    this.#wake();
+  }
+
+  #wake(): void {
+    for (const go of this.#opened.splice(0)) go();
   }
 
   #join(client: Socket): void {
@@ -87,11 +88,10 @@ export class Gate {
       for await (const bytes of from as AsyncIterable<Buffer>) {
         for (let at = 0; at < bytes.length; ) {
           const piece = bytes.subarray(at, at + Math.min(bytes.length - at, this.#left[direction]));
+          at += piece.length;
+          this.#left[direction] -= piece.length;
           // One piece at a time: what has passed is then in the hands of the kernel, and not merely queued here.
           if (piece.length > 0) await new Promise<void>((taken) => to.write(piece, () => taken()));
-          this.passed[direction] += piece.length;
-          this.#left[direction] -= piece.length;
-          at += piece.length;
           if (this.#left[direction] === 0) await this.#wait();
           if (to.destroyed) return;
         }

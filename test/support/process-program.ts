@@ -108,6 +108,16 @@ export class Program {
     }
   }
 
+  /** Waits for something else, but not beyond the end of this program. @throws Error when it ends first */
+  async during(other: Promise<void>): Promise<void> {
+    let isOver = false;
+    void other.then(() => {
+      isOver = true;
+      this.#wake();
+    });
+    await this.until(() => isOver, "what the test waited for");
+  }
+
   signal(signal: NodeJS.Signals): void {
     if (this.#ending !== null) return;
     if (this.#group) process.kill(-this.pid, signal);

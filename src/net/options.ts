@@ -1,0 +1,73 @@
+/**
+ * What a sender and a receiver are asked to do, and what they report at the end: the library's parameters.
+ *
+ * The command line fills these in from flags, environment, file and prompts (cli/knobs.ts), and passes them on
+ * as they are, so that whatever it can do a program can do as well.
+ */
+import type { FilespoolError } from "../protocol/errors.ts";
+import type { TransferEvent } from "./events.ts";
+
+export interface ClientOptions {
+  /** Default "localhost". */
+  readonly host?: string;
+  /** Default 5011. */
+  readonly port?: number;
+  /** Default "default". */
+  readonly queue?: string;
+  /** Payload of one data frame and unit of disk access, bytes. */
+  readonly bufferBytes?: number;
+  /** How long to keep trying without progress once there was a connection; default a minute. */
+  readonly retryMs?: number;
+  /** The same before the first connection; default 0, which fails at once. */
+  readonly connectRetryMs?: number;
+  readonly signal?: AbortSignal;
+  readonly onEvent?: (event: TransferEvent) => void;
+}
+
+export interface SendOptions extends ClientOptions {
+  /** Paths of regular files; taken one by one, so there may be any number. */
+  readonly files: Iterable<string>;
+  /** Stores a new copy even if this very file was stored before. */
+  readonly again?: boolean;
+  /** A secret of the user that stays the same from run to run, so that a killed run is continued by the next. */
+  readonly senderKey?: string;
+  /** "blake3" (default) or "sha256". */
+  readonly digest?: string;
+}
+
+export interface SendSummary {
+  /** Files stored by this run, and files that the server had already. */
+  stored: number;
+  repeated: number;
+  /** Bytes of the files of both kinds. */
+  bytes: number;
+  /** One for each file that was not stored. */
+  failures: FilespoolError[];
+}
+
+/** What to do when the target folder has a file of that name. */
+export type IfExists = "refuse" | "rename" | "overwrite" | "skip";
+
+export interface ReceiveOptions extends ClientOptions {
+  /** Target folder; created when it is missing. */
+  readonly out: string;
+  /** Default "refuse". */
+  readonly ifExists?: IfExists;
+  /** Ends after so many files, and waits for them. Otherwise the run ends when the queue is empty, ... */
+  readonly count?: number;
+  /** ... or never, ... */
+  readonly follow?: boolean;
+  /** ... or when nothing has arrived for so long. */
+  readonly waitMs?: number;
+  /** "none" leaves syncing of landed files to the operating system. */
+  readonly durability?: "fsync" | "none";
+}
+
+export interface ReceiveSummary {
+  landed: number;
+  skipped: number;
+  /** Bytes of the files that landed. */
+  bytes: number;
+  /** One for each delivery that could not land. */
+  failures: FilespoolError[];
+}
