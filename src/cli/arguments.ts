@@ -82,7 +82,8 @@ Exit codes:
 const SOURCES = `
 Every option is also a variable (--buffer-size: ${variableOf("buffer-size")}) and a
 key in ${CONFIG_FILE} ("buffer-size": "1MiB"). A flag beats a variable,
-which beats the file. Sizes: 1000, 64KiB, 1MiB, 10GB. Durations: 500ms, 30s, 5m, 7d.
+which beats the file.
+Sizes: 1000, 64KiB, 1MiB, 10GB. Durations: 500ms, 30s, 5m, 7d.
 `;
 
 /**

@@ -36,7 +36,7 @@ export class IncomingFile {
   part: string;
   readonly #options: IncomingOptions;
   readonly #digest: Digest;
-  readonly #inline: Uint8Array[] | null;
+  readonly #inline: Buffer | null;
   #handle: FileHandle | null = null;
   #writer: BatchWriter | null = null;
   #taken = 0;
@@ -53,7 +53,7 @@ export class IncomingFile {
     this.#options = options;
     this.part = partPath(options.folder, delivery.transfer);
     this.#digest = createDigest(delivery.algorithm);
-    this.#inline = delivery.size <= LIMITS.pipelineBytesMax ? [] : null;
+    this.#inline = delivery.size <= LIMITS.pipelineBytesMax ? Buffer.allocUnsafe(delivery.size) : null;
   }
 
   /** Bytes we have; the server goes on from there. */
@@ -89,9 +89,9 @@ export class IncomingFile {
     const fresh = dropBytes(parts, overlap(this.#taken, this.delivery.size, { offset, length }));
     for (const part of fresh) {
       this.#digest.update(part);
+      this.#inline?.set(part, this.#taken);
       this.#taken += part.length;
     }
-    this.#inline?.push(...fresh);
     return this.#writer?.append(fresh);
   }
 
@@ -106,7 +106,7 @@ export class IncomingFile {
     if (this.#inline) {
       const { O_WRONLY, O_CREAT, O_TRUNC, O_NOFOLLOW } = constants;
       this.#handle = await open(this.part, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, 0o666);
-      await this.#handle.writev(this.#inline, 0);
+      await this.#handle.writeFile(this.#inline);
       if (this.#options.sync) await this.#handle.datasync();
     } else await this.#writer?.sync();
     await this.close();

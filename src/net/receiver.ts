@@ -6,6 +6,7 @@
  * may not land here (its name is taken or unsafe) gets *no* verdict: it stays leased until this run ends, so that
  * it is not offered again and again, and then goes back to the head of its queue for whoever may take it.
  */
+import { checkChunk } from "../protocol/chunks.ts";
 import { DELIVERY_RECEIVER } from "../protocol/delivery.ts";
 import { asError, FilespoolError, failure } from "../protocol/errors.ts";
 import { LIMITS } from "../protocol/limits.ts";
@@ -41,6 +42,8 @@ export async function receive(options: ReceiveOptions): Promise<ReceiveSummary> 
 
 class Receiver {
   readonly summary = { landed: 0, skipped: 0, bytes: 0 };
+  /** Transfers that landed in this run, but over connections that ended before the server had confirmed the ack. */
+  readonly #unsure = new Set<string>();
   /** What kept a transfer from landing, unless a later attempt lands it after all. */
   readonly failures = new Map<string, FilespoolError>();
   readonly #options: ReceiveOptions;
@@ -80,6 +83,7 @@ class Receiver {
     return this.#client.run("receiver", async (connection, server) => {
       this.#connection = connection;
       this.#talk = new Conversation(DELIVERY_RECEIVER, "greeting");
+      for (const { transfer } of this.#open.values()) if (this.#landing.landedBefore(transfer)) this.#unsure.add(transfer);
       this.#open.clear();
       this.#held.clear();
       this.#credit = 0;
@@ -131,6 +135,7 @@ class Receiver {
       this.#isEmpty = false;
       clearTimeout(this.#idle);
       this.#open.set(delivery.delivery, delivery);
+      this.#unsure.delete(delivery.transfer);
       this.#client.emit({ event: "delivered", ...about(delivery), digest, attempt });
       if (await this.#declines(delivery)) return this.#talk.carryOut("decline", this.#effects);
       const { out: folder, bufferBytes = LIMITS.bufferBytesDefault, durability } = this.#options;
@@ -156,6 +161,7 @@ class Receiver {
     },
 
     write: async ({ offset, parts, length }: Data) => {
+      checkChunk(offset, length, this.#file?.delivery.size ?? 0);
       try {
         await this.#file?.append(offset, parts, length);
       } catch (error) {
@@ -179,6 +185,8 @@ class Receiver {
 
     caughtUp: () => {
       this.#isEmpty = true;
+      // What did not come again is off the queue: only the reply to its ack was lost.
+      for (const transfer of this.#unsure) this.#landing.confirm(transfer);
       this.#endIfDone();
     },
 
@@ -243,6 +251,9 @@ class Receiver {
       this.#connection.send({ type: "ack", delivery: token });
     } catch (error) {
       if (!(error instanceof FilespoolError)) throw error;
+      // A large file is not sent before its start. A start at its end lets the server go on with the next one.
+      const { size } = delivery;
+      if (size > LIMITS.pipelineBytesMax) this.#connection.send({ type: "start", delivery: token, offset: size });
       this.#hold(delivery, error);
     }
     return true;

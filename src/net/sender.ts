@@ -35,7 +35,7 @@ interface Job extends About {
   /** Where the server wants it from. */
   from: number;
   digest: string;
-  /** Its finish was sent in this run: if the server has it already, it has it from us. */
+  /** Its finish was sent over an earlier connection of this run: if the server has it, it has it from us. */
   finished: boolean;
   mismatches: number;
 }
@@ -54,6 +54,7 @@ class Sender {
   readonly summary: SendSummary = { stored: 0, repeated: 0, bytes: 0, failures: [] };
   readonly #options: SendOptions;
   readonly #client: Client;
+  /** What transfer ids are derived from, beside the file: the user's secret, and with `again` something new. */
   readonly #key: string;
   readonly #salt: string;
   readonly #queue: string;
@@ -61,10 +62,13 @@ class Sender {
   readonly #paths: Iterator<string, undefined>;
   /** Files without an answer, in the order of their offers; after a cut they are offered again. */
   readonly #open = new Map<string, Job>();
+  /** Files of an earlier connection that are to be offered again, before any new path is taken. */
   #again: Job[] = [];
+  /** Sizes of the open files: what the window is measured in. */
   #openBytes = 0;
   #connection!: Connection;
   #server!: MessageOf<"welcome">;
+  /** The connection is over; whatever still runs for it should stop. */
   #isGone = false;
   /** Called when an answer has arrived or the connection is gone. */
   #ring: () => void = () => {};
@@ -90,7 +94,10 @@ class Sender {
       this.#again = [...this.#open.values(), ...this.#again];
       this.#open.clear();
       this.#openBytes = 0;
-      for (const job of this.#again) job.talk.on("lost");
+      for (const job of this.#again) {
+        job.finished ||= job.talk.state === "finishing";
+        job.talk.on("lost");
+      }
       const writing = this.#writeFiles();
       const reading = this.#readAnswers();
       writing.catch(() => {}); // both are watched below; neither may be an unhandled rejection first
@@ -114,6 +121,7 @@ class Sender {
     }
   }
 
+  /** The writing loop: every path once, then wait for the last answer. */
   async #writeFiles(): Promise<void> {
     while (!this.#isGone) {
       const job = this.#again.shift();
@@ -123,6 +131,7 @@ class Sender {
     }
   }
 
+  /** Sends one file. What fails in it is reported; only what concerns the connection is thrown. */
   async #writeFile(path: string, earlier?: Job): Promise<void> {
     let file: OutgoingFile | undefined;
     let job = earlier;
@@ -175,7 +184,8 @@ class Sender {
     await talk.carryOut("ask", this.#effects, job);
     await this.#until(() => talk.state !== "asking");
     if (talk.state !== "sending" || this.#isGone) return;
-    const chunkBytes = Math.min(this.#options.bufferBytes ?? LIMITS.bufferBytesDefault, this.#server.dataBytesMax);
+    const { bufferBytes = LIMITS.bufferBytesDefault } = this.#options;
+    const chunkBytes = Math.max(LIMITS.bufferBytesMin, Math.min(bufferBytes, this.#server.dataBytesMax));
     const digest = createDigest(this.#algorithm);
     const readInto = async (into: Buffer, offset: number) => {
       const { bytesRead } = await read(file.fd, into, 0, into.length, offset);
@@ -193,6 +203,7 @@ class Sender {
     await talk.carryOut("end", this.#effects, job);
   }
 
+  /** The reading loop. An answer about a file that is no longer open has crossed something of ours, and is ignored. */
   async #readAnswers(): Promise<void> {
     for (let answer = await this.#connection.read(); answer; answer = await this.#connection.read()) {
       const job = this.#open.get("transfer" in answer ? answer.transfer : answer.type === "refuse" ? answer.about : "");
@@ -230,10 +241,7 @@ class Sender {
       if (job.from > 0) this.#client.emit({ event: "resumed", offset: job.from, ...about(job) });
       this.#client.progressed();
     },
-    finish: (job: Job) => {
-      job.finished = true;
-      this.#connection.send({ type: "finish", transfer: job.transfer, digest: job.digest });
-    },
+    finish: ({ transfer, digest }: Job) => this.#connection.send({ type: "finish", transfer, digest }),
     cancel: ({ transfer }: Job) => this.#connection.send({ type: "cancel", transfer }),
     report: (job: Job) => {
       this.#client.progressed();

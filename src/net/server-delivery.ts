@@ -27,13 +27,17 @@ export class DeliverySession {
   readonly #queue: string;
   readonly #chunkBytes: number;
   readonly #talk = new Conversation(DELIVERY_SERVER, "greeting");
-  /** Deliveries without a verdict, by token; the one that is being sent or asked for; and from where it is sent. */
+  /** Deliveries without a verdict, by token. They go back to their queue when the connection ends. */
   readonly #open = new Map<string, Delivery>();
+  /** The one that is being sent, or whose `start` we wait for; and from which byte on. */
   #current: Delivery | null = null;
   #from = 0;
+  /** Deliveries that the receiver still has room for. */
   #credit = 0;
+  /** The receiver knows that nothing is waiting; true until that may have changed. */
   #saidEmpty = false;
   #isOver = false;
+  /** Wakes `#handOut`: something that it waits for may have changed. */
   #ring: () => void = () => {};
 
   constructor(connection: Connection, server: ServerContext, hello: MessageOf<"hello">) {
@@ -73,13 +77,15 @@ export class DeliverySession {
     if (this.#server.isDraining && this.#open.size === 0) this.#connection.fail(new FilespoolError("shutting-down"));
   }
 
-  #eventOf(frame: Message | Data): "want" | "start" | "working" | "verdict" | "settle" | "bye" {
+  /** The event of the table that a frame is: a verdict on the current delivery is another than one on an earlier. */
+  #eventOf(frame: Message | Data): "want" | "start" | "late" | "working" | "verdict" | "settle" | "bye" {
     switch (frame.type) {
       case "ack":
       case "nack":
         return frame.delivery === this.#current?.token ? "verdict" : "settle";
-      case "want":
       case "start":
+        return frame.delivery === this.#current?.token ? "start" : "late";
+      case "want":
       case "working":
       case "bye":
         return frame.type;
@@ -88,6 +94,7 @@ export class DeliverySession {
     }
   }
 
+  /** Leases and sends, one file at a time, until the connection is over. */
   async #handOut(): Promise<void> {
     while (!this.#isOver) {
       const bell = new Promise<void>((ring) => {
@@ -105,13 +112,14 @@ export class DeliverySession {
       if (!delivery) continue;
       this.#saidEmpty = false;
       this.#open.set(delivery.token, delivery);
-      if (this.#isOver) break;
+      if (this.#isOver) break; // `run` gives it back
       this.#current = delivery;
       this.#credit--;
       await this.#talk.carryOut(delivery.size > LIMITS.pipelineBytesMax ? "large" : "small", this.#effects, delivery);
     }
   }
 
+  /** Sends the content of the current delivery, unless a verdict or the end of the connection comes in between. */
   async #sendCurrent(): Promise<void> {
     const delivery = this.#current;
     if (!delivery) return;
@@ -154,10 +162,12 @@ export class DeliverySession {
       this.#server.emit({ event: "delivered", peer: this.#connection.peer, ...about(delivery), attempt });
     },
 
+    // Only notes from where: `#handOut` sends it, so that this loop can go on reading.
     stream: (cause: Delivery | MessageOf<"start">) => {
       this.#from = "offset" in cause ? Math.min(cause.offset, this.#current?.size ?? 0) : 0;
     },
 
+    // Verdicts are recorded beside the reading: many acks share one sync of the index.
     record: (verdict: Verdict) => {
       const delivery = this.#open.get(verdict.delivery);
       if (this.#current === delivery) this.#current = null;
@@ -173,6 +183,7 @@ export class DeliverySession {
     tellEmpty: () => this.#connection.send({ type: "empty" }),
     tellLost: (start: MessageOf<"start">) => this.#tellLost(start, new FilespoolError("lease-lost")),
 
+    // The content cannot be read, or the lease is over. That counts as a failed attempt.
     withdraw: (error: FilespoolError) => {
       const delivery = this.#current?.token ?? "";
       this.#current = null;

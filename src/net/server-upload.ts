@@ -7,6 +7,7 @@
  * *while* the next ones arrive, so that the index can sync a hundred of them at once. Files of one connection
  * still become visible in the order in which they were sent, because the index writes in the order of asking.
  */
+import { checkChunk } from "../protocol/chunks.ts";
 import { FilespoolError, failure, known } from "../protocol/errors.ts";
 import { LIMITS } from "../protocol/limits.ts";
 import { Conversation, type Effects } from "../protocol/machine.ts";
@@ -20,10 +21,12 @@ import { type ServerContext, welcome } from "./server.ts";
 export class UploadSession {
   readonly #connection: Connection;
   readonly #server: ServerContext;
+  /** What may happen next. */
   readonly #talk = new Conversation(UPLOAD_SERVER, "greeting");
   /** The file being received and our grip on it; null between two files. */
   #offer: (Offer & { readonly wait: boolean }) | null = null;
   #upload: Upload | null = null;
+  /** Bytes of the refused file that were thrown away. */
   #skippedBytes = 0;
   /** Files that are becoming durable while others arrive. */
   readonly #storing = new Set<Promise<void>>();
@@ -67,6 +70,7 @@ export class UploadSession {
   readonly #effects: Effects<typeof UPLOAD_SERVER> = {
     welcome: () => this.#connection.send(welcome(this.#server)),
 
+    // Nothing is read from the socket until the spool has answered; see `opening` in the table.
     open: async ({ type: _, ...offer }: MessageOf<"offer">) => {
       this.#offer = offer;
       this.#skippedBytes = 0;
@@ -100,7 +104,9 @@ export class UploadSession {
 
     tellRefused: (error: FilespoolError) => this.#tellRefused(this.#current(), error),
 
-    append: async ({ offset, parts }: Data) => {
+    // A promise of the spool means that the disk is behind; waiting for it here is the back pressure.
+    append: async ({ offset, parts, length }: Data) => {
+      checkChunk(offset, length, this.#current().size);
       try {
         await this.#upload?.append(offset, parts);
       } catch (error) {
@@ -108,6 +114,7 @@ export class UploadSession {
       }
     },
 
+    // The file is complete if the digest says so. From here on a later file may use the connection.
     store: ({ transfer, digest }: MessageOf<"finish">) => {
       const offer = this.#current();
       if (transfer !== offer.transfer)
@@ -126,6 +133,7 @@ export class UploadSession {
       return undefined;
     },
 
+    // The sender gave up, because its file changed under it.
     discard: async () => {
       await this.#upload?.cancel();
       this.#upload = null;

@@ -86,6 +86,7 @@ export class Server implements ServerContext {
   readonly #listener: SocketServer;
   readonly #options: ServerOptions;
   readonly #limits: NetLimits;
+  /** Every connection, with its session once it has said hello, and the promise that it is over. */
   readonly #running = new Map<Connection, { session: Session | null; over: Promise<void> }>();
   /** The newest connection of each peer. */
   readonly #newest = new Map<string, Connection>();
@@ -127,6 +128,7 @@ export class Server implements ServerContext {
     this.#running.set(connection, { session: null, over });
   }
 
+  /** One connection from its first frame to its end. Never throws: what breaks a conversation is told to the peer. */
   async #converse(connection: Connection): Promise<void> {
     let hello: MessageOf<"hello"> | null = null;
     const { peer } = connection;
@@ -172,12 +174,13 @@ export class Server implements ServerContext {
     if (this.isDraining) throw new FilespoolError("shutting-down");
     const older = this.#newest.get(hello.peer);
     this.#newest.set(hello.peer, connection);
-    older?.fail(new FilespoolError("superseded"));
-    // What the older one held must be free before this one asks, or files would come out of order.
+    older?.destroy(new FilespoolError("superseded")); // without a word: its own client gave it up
+    // What the older one held must be free before this one asks, or it would hear that nothing is waiting.
     if (older) await this.#running.get(older)?.over;
     return hello;
   }
 
+  /** Leases that ran out and whatever expired; failures (a full disk, say) are reported and tried again next time. */
   async #sweep(): Promise<void> {
     try {
       for (const lease of (await this.spool.sweep()).leases) {

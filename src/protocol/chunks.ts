@@ -7,6 +7,7 @@
  * content is never looked at to find out what is missing (croc #368 took runs of zeroes for holes).
  */
 import { assert, FilespoolError } from "./errors.ts";
+import { LIMITS } from "./limits.ts";
 
 export interface Chunk {
   /** Absolute offset of the first byte. */
@@ -33,6 +34,18 @@ export function overlap(next: number, size: number, chunk: Chunk): number {
   }
   if (chunk.offset > next) throw new FilespoolError("offset-gap", `data at ${chunk.offset}, but ${next} is next`);
   return Math.min(next - chunk.offset, chunk.length);
+}
+
+/**
+ * Only the last chunk of a file may be shorter than the smallest buffer that a user may choose.
+ * @throws FilespoolError flood: a million chunks of one byte cost us a million arrays
+ */
+export function checkChunk(offset: number, length: number, size: number): void {
+  if (length >= LIMITS.bufferBytesMin || offset + length >= size) return;
+  throw new FilespoolError(
+    "flood",
+    `a chunk of ${length} bytes at ${offset}; all but the last have ${LIMITS.bufferBytesMin}`,
+  );
 }
 
 /** `parts` without their first `bytes` bytes; slices, no copies. */

@@ -51,6 +51,8 @@ export class Decoder {
   #blockUsed = 0;
   /** What ended the stream: every later call ends in the same way. */
   #failure: FilespoolError | null = null;
+  /** After one good header, bytes that are not ours are damage and not another protocol. */
+  #isOurs = false;
 
   constructor(checksum: Checksum) {
     this.#checksum = checksum;
@@ -95,7 +97,7 @@ export class Decoder {
   }
 
   #fail(code: ErrorCode): FilespoolError {
-    this.#failure = new FilespoolError(code);
+    this.#failure = new FilespoolError(code === "not-filespool" && this.#isOurs ? "frame-damaged" : code);
     return this.#failure;
   }
 
@@ -117,6 +119,7 @@ export class Decoder {
     }
     const header = decodeHeader(bytes, this.#checksum);
     if (typeof header === "string") throw this.#fail(header);
+    this.#isOurs = true;
     this.#header = header;
     return header;
   }

@@ -7,9 +7,9 @@
  * into a single path component that means the same on every system:
  *
  *   refused       empty, ".", "..", a "/" or NUL anywhere, broken UTF-16, more than 255 bytes
- *   replaced      control and bidirectional-override characters, "\", ":" (on Windows "c:a" is on another drive
- *   by "_"        and "a:b" a stream hidden in the file "a"), a trailing dot or space (Windows drops them, and
- *                 two names become one)
+ *   replaced      control and bidirectional-override characters, "\", the colon of a drive ("c:a"; a later one,
+ *   by "_"        as in "12:30.log", is an ordinary character except on Windows, which then refuses the file
+ *                 or adds to another), a trailing dot or space (Windows drops them, and two names become one)
  *   prefixed      device names such as "con" or "lpt1.txt" (on Windows they are devices in every folder),
  *   with "_"      and names that start with our own OWN_PREFIX, also as a forgiving file system compares them
  *   composed      to Unicode NFC, so that "é" from a Mac and "é" from Linux are the same file
@@ -26,7 +26,7 @@ export const OWN_PREFIX = ".filespool";
 /** C0, DEL, C1; line and paragraph separators; marks and overrides that make "gpj.exe" read as "exe.jpg". */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what this is about
 const INVISIBLE = /[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff]/g;
-const DEVICE = /^(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9\u00b9\u00b2\u00b3]) *(\.|$)/i;
+const DEVICE = /^(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9\u00b9\u00b2\u00b3]) *([.:]|$)/i;
 
 const utf8 = new TextEncoder();
 
@@ -40,7 +40,7 @@ export function safeName(wireName: string): string {
   if (wireName.includes("/") || wireName.includes("\0")) throw refuse("contains a path separator or a NUL");
   if (/^\.{1,2}$/.test(wireName)) throw refuse("is a folder, not a file");
   if (/\p{Surrogate}/u.test(wireName)) throw refuse("is not valid Unicode");
-  let name = wireName.normalize("NFC").replace(INVISIBLE, "_").replace(/[\\:]/g, "_");
+  let name = wireName.normalize("NFC").replace(INVISIBLE, "_").replaceAll("\\", "_").replace(/^(.):/u, "$1_");
   name = name.replace(/[. ]+$/, (tail) => "_".repeat(tail.length));
   if (DEVICE.test(name) || looksLikeOurs(name)) name = `_${name}`;
   if (utf8.encode(name).length > LIMITS.nameBytesMax) throw refuse(`is longer than ${LIMITS.nameBytesMax} bytes`);

@@ -10,23 +10,13 @@
  * here waits for anything: every call has done its work when it returns, and promises only because the
  * contract does. The same laws hold for both (test/spool/contract.ts). Read next: local.ts.
  */
-import { dropBytes, overlap } from "../protocol/chunks.ts";
 import { joinParts } from "../protocol/decoder.ts";
 import { FilespoolError } from "../protocol/errors.ts";
 import { safeName } from "../protocol/names.ts";
 import type { Digest } from "./digest.ts";
 import { Leases } from "./leases.ts";
-import type {
-  DeadLetter,
-  Delivery,
-  Offer,
-  OfferAnswer,
-  Spool,
-  SpoolLimits,
-  StoredFile,
-  Swept,
-  Upload,
-} from "./spool.ts";
+import { MemoryUpload, type Slot } from "./memory-upload.ts";
+import type { DeadLetter, Delivery, Offer, OfferAnswer, Spool, SpoolLimits, StoredFile, Swept } from "./spool.ts";
 import * as contract from "./spool.ts";
 
 export interface MemorySpoolOptions {
@@ -41,17 +31,6 @@ export interface MemorySpoolOptions {
   readonly limits?: Partial<SpoolLimits>;
 }
 
-/** An unfinished upload, with or without somebody who is sending it. */
-interface Slot {
-  readonly offer: Offer;
-  /** What has arrived, as it came; its digest so far, and how many bytes it is. */
-  readonly parts: Uint8Array[];
-  readonly digest: Digest;
-  taken: number;
-  touchedAtMs: number;
-  holder: Grip | null;
-}
-
 /** A file that was stored and not yet collected. */
 interface Item {
   readonly file: StoredFile;
@@ -62,8 +41,7 @@ interface Item {
   failed: Omit<DeadLetter, keyof StoredFile>;
 }
 
-/** An upload that can be taken away from its holder. */
-type Grip = Upload & { supersede(): void };
+/** A delivery, and what it is of. */
 type Lent = Delivery & { readonly item: Item };
 
 export class MemorySpool implements Spool {
@@ -106,8 +84,13 @@ export class MemorySpool implements Spool {
     if (before) contract.checkSame(before.offer, offer);
     before?.holder?.supersede();
     const slot = this.#slots.get(offer.transfer) ?? this.#newSlot(offer);
-    slot.holder = this.#grip(slot, watcher);
-    return { kind: "upload", upload: slot.holder };
+    const upload = new MemoryUpload(slot, watcher, {
+      now: this.#now,
+      drop: () => void this.#slots.delete(offer.transfer),
+      enqueue: (digest) => this.#enqueue(slot, digest),
+    });
+    slot.holder = upload;
+    return { kind: "upload", upload };
   }
 
   /** Room is reserved before the first byte: an upload that was begun must not fail for want of it. */
@@ -122,54 +105,6 @@ export class MemorySpool implements Spool {
     const slot: Slot = { offer, parts: [], digest, taken: 0, touchedAtMs: this.#now(), holder: null };
     this.#slots.set(offer.transfer, slot);
     return slot;
-  }
-
-  /** One sender's grip on a slot. Who has lost it, to a newer offer or by ending it, can do nothing any more. */
-  #grip(slot: Slot, watcher: contract.UploadWatcher): Grip {
-    const { transfer, size } = slot.offer;
-    /** Lets go; with `keep` false nothing of the upload remains, and its room is free again. */
-    const end = (keep: boolean): void => {
-      slot.holder = null;
-      if (!keep) this.#slots.delete(transfer);
-    };
-    const check = (): void => {
-      if (slot.holder !== grip) throw new FilespoolError("superseded");
-    };
-    const grip: Grip = {
-      offset: slot.taken,
-      append: (offset, parts) => {
-        check();
-        const length = parts.reduce((bytes, part) => bytes + part.length, 0);
-        for (const part of dropBytes(parts, overlap(slot.taken, size, { offset, length }))) {
-          slot.parts.push(part);
-          slot.digest.update(part);
-          slot.taken += part.length;
-        }
-        slot.touchedAtMs = this.#now();
-        watcher.onDurable(slot.taken);
-        return undefined;
-      },
-      finish: async (digest) => {
-        check();
-        end(false);
-        if (slot.taken !== size) throw new FilespoolError("size-mismatch", `finished after ${slot.taken} of ${size}`);
-        const found = slot.digest.hex();
-        if (found !== digest) throw new FilespoolError("digest-mismatch", `the digest is ${found}, not ${digest}`);
-        this.#enqueue(slot, digest);
-      },
-      suspend: async () => {
-        if (slot.holder === grip) end(slot.taken > 0); // without a byte there is nothing to keep room for
-      },
-      cancel: async () => {
-        check();
-        end(false);
-      },
-      supersede: () => {
-        watcher.onSuperseded();
-        end(slot.taken > 0);
-      },
-    };
-    return grip;
   }
 
   /** The content is verified, so the upload becomes a file, in one step that nobody can see half of. */

@@ -11,6 +11,7 @@
  *
  * No node: imports here: memory.ts runs in a browser, local.ts on a disk. Why LMDB there: adr/0013.
  */
+import { FilespoolError } from "../protocol/errors.ts";
 
 /** What surviving means: a power cut, only the death of the process, or nothing at all. */
 export type Durability = "fsync" | "none" | "memory";
@@ -92,10 +93,23 @@ export interface SpoolLimits {
   readonly failuresMax: number;
   /** How long an unfinished upload is kept after its last progress. */
   readonly uploadTtlMs: number;
-  /** How long a waiting file or dead letter is kept after it was stored. */
+  /** How long a waiting file is kept after it was stored, and a dead letter after its last failure. */
   readonly fileTtlMs: number;
   /** How long a collected transfer is remembered, so that repeating it changes nothing. */
   readonly tombstoneTtlMs: number;
+}
+
+/** Entries of one kind that a sweep removes, or a list of dead letters holds: neither may hold up transfers. */
+export const SWEEP_MAX = 1000;
+/** Acks remembered, so that repeating one is harmless. */
+export const ACKS_REMEMBERED = 4096;
+/** The reason that is noted for a delivery that got no verdict. */
+export const LEASE_EXPIRED = "the lease ran out without a verdict";
+
+/** Two offers with one id must mean one file. @throws FilespoolError transfer-conflict */
+export function checkSame(known: Offer, offer: Offer): void {
+  const same = known.size === offer.size && known.queue === offer.queue && known.algorithm === offer.algorithm;
+  if (!same || known.name !== offer.name) throw new FilespoolError("transfer-conflict");
 }
 
 const DAY_MS = 86_400_000;

@@ -42,7 +42,7 @@ describe("words that end in a sentence", () => {
     [["serve", "--host", "0.0.0.0"], 2, /^error: --host says 0\.0\.0\.0, which other machines may reach/],
     [["serve", "--config", "none.json"], 2, /^error: the config file none\.json cannot be read: ENOENT/],
     [["receive", "--follow", "--count", "1"], 2, /^error: --follow and --count exclude each other/],
-    [[], 2, /Usage: filespool[^]*error: no command given, and nobody to ask for one; use serve, send or receive\n$/],
+    [[], 2, /Usage: filespool[\s\S]*error: no command given, and nobody to ask for one; use serve, send or receive\n$/],
     [["send", "x", "--port", "1"], 3, /^error: cannot reach a server at localhost:1 /],
   ])("%j exits with %d", async (words, code, sentence) => {
     expect(await finish(words)).toEqual({ code, out: "", err: expect.stringMatching(sentence) });

@@ -24,7 +24,7 @@ export class Screen extends Writable {
 /** Starts a run of the program in this process, with a folder of its own. */
 export function start(folder: string, words: string[], { isTTY = false, env = {} as Record<string, string> } = {}) {
   const [stdout, stderr] = [new Screen(), new Screen()];
-  const stdin = Object.assign(new PassThrough(), { isTTY });
+  const stdin = Object.assign(new PassThrough(), { isTTY, setRawMode() {} });
   stdout.isTTY = isTTY;
   const [interrupt, terminate] = [new AbortController(), new AbortController()];
   const world: World = {

@@ -1,4 +1,5 @@
 import { renameSync } from "node:fs";
+import { basename } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { isSame, MiB, namesIn, scratch, writeBig, writeSmall } from "../support/process-files.ts";
 import { Gate } from "../support/process-gate.ts";
@@ -18,7 +19,7 @@ test("a receiver killed at any byte goes on from there when the same command is 
   const place = new Place();
   const server = await place.serve();
   await place.run(place.send(server.port, big));
-  const gate = await Gate.open(server.port);
+  const gate = await Gate.before(server.port);
   let from = 0;
   for (const bytes of [1, 600, 3 * MiB, 20 * MiB + 1, 33 * MiB, 64 * MiB, 70 * MiB]) {
     const shut = gate.shutAfter(bytes, "down");
@@ -32,7 +33,7 @@ test("a receiver killed at any byte goes on from there when the same command is 
     expect(offset, "resumed at").toBeGreaterThanOrEqual(from - RESENT_MAX);
     from = offset + bytes;
     gate.cut();
-    gate.release();
+    gate.open();
   }
 
   const receiver = await place.run(place.receive(gate.port));
@@ -44,35 +45,42 @@ test("a receiver killed at any byte goes on from there when the same command is 
   expect(isSame(big, place.path("inbox/big.bin"))).toBe(true);
 });
 
-// Small files land from memory, large ones from a part file; the folder is synced in either case.
 for (const kind of ["large", "small"] as const) {
-  for (const fate of ["left where it is", "moved away"] as const) {
-    test(`a ${kind} file that landed before its receiver was killed lands no second time when ${fate}`, async () => {
-      const place = new Place();
-      const server = await place.serve();
-      const path = kind === "large" ? medium : writeSmall(place.path("small.txt"), "small");
-      await place.run(place.send(server.port, path));
-      const gate = await Gate.open(server.port);
-      const killed = place.receive(gate.port, "--if-exists", "rename");
-      await killed.seen("connected");
-      // The hello has passed; `want` may pass or not, so let it, and hold back what is far too late for it: the ack.
-      await killed.seen("delivered");
-      void gate.shutAfter(kind === "large" ? 200 : 0, "up");
-      const landed = await killed.seen("landed");
-      await killed.kill();
-      gate.cut();
-      gate.release();
-      if (fate === "moved away") renameSync(landed.path, place.path("elsewhere"));
+  for (const lost of ["ack", "answer to its ack"] as const) {
+    for (const fate of ["stays", "is moved away"] as const) {
+      test(`a ${kind} file lands once when its receiver is killed with the ${lost} under way, and the file ${fate}`, async () => {
+        const place = new Place();
+        const server = await place.serve();
+        const gate = await Gate.before(server.port);
+        const inbox = place.path("inbox");
+        const killed = place.receive(gate.port, "--follow", "--if-exists", "rename");
+        // With one file behind it, it has asked for more already: all that it has yet to send is its answers.
+        await place.run(place.send(server.port, writeSmall(place.path("first.txt"), "first")));
+        await killed.seen("acked");
+        const path = kind === "large" ? medium : writeSmall(place.path("small.txt"), "small");
+        const begun = gate.shutAfter(kind === "large" ? MiB : 1, "down");
+        await place.run(place.send(server.port, path));
+        await killed.during(begun);
+        gate.shut("up");
+        gate.open("down");
+        const landed = await killed.seen(({ event, name }) => event === "landed" && name === basename(path));
+        if (lost !== "ack") {
+          gate.shut("down");
+          gate.open("up");
+          await server.seen(({ event, name }) => event === "acked" && name === landed.name);
+        }
+        await killed.kill();
+        gate.cut();
+        if (fate !== "stays") renameSync(landed.path, place.path("elsewhere"));
 
-      const receiver = await place.run(place.receive(server.port, "--if-exists", "rename"));
-      expect(receiver.all("landed")).toEqual([]);
-      expect(await receiver.seen("done")).toMatchObject({ landed: 0, skipped: 0, failed: 0 });
-      const kept = fate === "moved away" ? place.path("elsewhere") : landed.path;
-      expect(isSame(path, kept)).toBe(true);
-      expect(namesIn(place.path("inbox"))).toEqual(fate === "moved away" ? [] : [landed.name]);
-      // Confirmed now: nothing is waiting any more.
-      const empty = await place.run(place.receive(server.port));
-      expect(empty.all("delivered")).toEqual([]);
-    });
+        const receiver = await place.run(place.receive(server.port, "--if-exists", "rename"));
+        expect(receiver.all("landed")).toEqual([]);
+        expect(await receiver.seen("done")).toMatchObject({ landed: 0, skipped: 0, failed: 0 });
+        expect(isSame(path, fate === "stays" ? landed.path : place.path("elsewhere"))).toBe(true);
+        expect(namesIn(inbox)).toEqual(fate === "stays" ? ["first.txt", landed.name] : ["first.txt"]);
+        const later = await place.run(place.receive(server.port));
+        expect(later.all("delivered")).toEqual([]);
+      });
+    }
   }
 }

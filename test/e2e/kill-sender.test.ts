@@ -17,7 +17,7 @@ afterAll(() => folder.remove());
 test("a sender killed at any byte goes on from there when the same command is run again", async () => {
   const place = new Place();
   const server = await place.serve();
-  const gate = await Gate.open(server.port);
+  const gate = await Gate.before(server.port);
   let from = 0;
   // Bytes on the wire of each run until its kill: inside the first frame, inside the offer, then ever further.
   for (const bytes of [1, 400, 3 * MiB, 20 * MiB + 1, 33 * MiB, 64 * MiB, 70 * MiB]) {
@@ -32,7 +32,7 @@ test("a sender killed at any byte goes on from there when the same command is ru
     if (from > 3 * MiB) expect(offset).toBeGreaterThan(0);
     from = offset + bytes;
     gate.cut();
-    gate.release();
+    gate.open();
   }
 
   const sender = await place.run(place.send(gate.port, big));
@@ -50,15 +50,17 @@ test("a sender killed at any byte goes on from there when the same command is ru
 test("a sender killed before it heard that its file is stored does not store it again", async () => {
   const place = new Place();
   const server = await place.serve();
-  const gate = await Gate.open(server.port);
+  const gate = await Gate.before(server.port);
+  const shut = gate.shutAfter(20 * MiB, "up");
   const killed = place.send(gate.port, medium);
-  await killed.seen("progress");
-  void gate.shutAfter(0, "down");
+  await killed.during(shut);
+  gate.shut("down");
+  gate.open("up");
   const stored = await server.seen("stored");
   expect(await killed.kill()).toBe("SIGKILL");
   expect(killed.all("stored")).toEqual([]);
   gate.cut();
-  gate.release();
+  gate.open();
 
   const sender = await place.run(place.send(gate.port, medium));
   const { transfer, digest } = stored;
@@ -93,14 +95,14 @@ test("a stored file is stored again only with --again, also after it was collect
 test("the newest sender of a file takes over from one that is still connected", async () => {
   const place = new Place();
   const server = await place.serve();
-  const gate = await Gate.open(server.port);
+  const gate = await Gate.before(server.port);
   const shut = gate.shutAfter(30 * MiB, "up");
   const older = place.send(gate.port, medium);
   await older.during(shut);
   const newer = await place.run(place.send(server.port, medium));
   expect((await newer.seen("resumed")).offset).toBeGreaterThan(0);
   expect(newer.all("stored")).toMatchObject([{ repeated: false }]);
-  gate.release();
+  gate.open();
   expect(await older.ended).toBe(4);
   expect(await older.seen("error")).toMatchObject({ code: "superseded" });
 });

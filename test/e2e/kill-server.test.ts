@@ -31,7 +31,7 @@ function expectLittleResent(resumes: readonly Event[]): void {
 test("a sender completes although its server is killed again and again", async () => {
   const place = new Place();
   let server = await place.serve();
-  const gate = await Gate.open(server.port);
+  const gate = await Gate.before(server.port);
   let shut = gate.shutAfter(200, "up");
   const sender = place.send(gate.port, big);
   for (const next of [...STEPS, Infinity]) {
@@ -56,7 +56,7 @@ test("a receiver completes although its server is killed again and again", async
   const place = new Place();
   let server = await place.serve();
   await place.run(place.send(server.port, big));
-  const gate = await Gate.open(server.port);
+  const gate = await Gate.before(server.port);
   let shut = gate.shutAfter(200, "down");
   const receiver = place.receive(gate.port, "--retry", "1m");
   for (const next of [...STEPS, Infinity]) {
@@ -101,14 +101,16 @@ test("what was reported stored is there after the server was killed in that mome
 test("a sender whose answer was lost with the server stores its file once", async () => {
   const place = new Place();
   let server = await place.serve();
-  const gate = await Gate.open(server.port);
+  const gate = await Gate.before(server.port);
+  const shut = gate.shutAfter(20 * MiB, "up");
   const sender = place.send(gate.port, medium);
-  await sender.seen("progress");
-  void gate.shutAfter(0, "down");
+  await sender.during(shut);
+  gate.shut("down");
+  gate.open("up");
   await server.seen("stored");
   await server.kill();
   gate.cut();
-  gate.release();
+  gate.open();
   server = await place.serve();
   gate.target = server.port;
   await place.run(sender);
@@ -121,16 +123,18 @@ test("a receiver whose ack was lost with the server lands its file once, also wh
   const place = new Place();
   let server = await place.serve();
   await place.run(place.send(server.port, medium));
-  const gate = await Gate.open(server.port);
+  const gate = await Gate.before(server.port);
+  const shut = gate.shutAfter(20 * MiB, "down");
   const receiver = place.receive(gate.port);
-  await receiver.seen("progress");
-  void gate.shutAfter(0, "up");
+  await receiver.during(shut);
+  gate.shut("up");
+  gate.open("down");
   const { path } = await receiver.seen("landed");
   await server.kill();
   expect(isSame(medium, path)).toBe(true);
   rmSync(path);
   gate.cut();
-  gate.release();
+  gate.open();
   server = await place.serve();
   gate.target = server.port;
   await place.run(receiver);

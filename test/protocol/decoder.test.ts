@@ -194,6 +194,11 @@ describe("arbitrary bytes", () => {
     expect(decodePieces([utf8("FS"), utf8("FS")]).error).toBeNull();
   });
 
+  test("behind one good header are damage, and no other protocol", () => {
+    expect(decodePieces([PING, utf8("G")]).error).toBe("frame-damaged");
+    expect(decodePieces([concat(PING, utf8("GET / HTTP/1.1\r\nHost: x\r\n"))]).error).toBe("frame-damaged");
+  });
+
   test("end the stream: nothing after an error is read as a frame", () => {
     fc.assert(
       fc.property(anyFrame, fc.nat(), anyCuts, (frame, where, sizes) => {

@@ -1,5 +1,15 @@
 import { describe, expect, test } from "vitest";
-import { assert, ERRORS, type ErrorCode, FilespoolError, isErrorCode } from "../../src/protocol/errors.ts";
+import {
+  asError,
+  assert,
+  ERRORS,
+  type ErrorCode,
+  FilespoolError,
+  failure,
+  isErrorCode,
+  known,
+} from "../../src/protocol/errors.ts";
+import { LIMITS } from "../../src/protocol/limits.ts";
 
 const codes = Object.keys(ERRORS) as ErrorCode[];
 
@@ -68,5 +78,33 @@ describe("the table is closed:", () => {
   test("our own bug is no FilespoolError", () => {
     expect(() => assert(false, "1 is 2")).toThrow(new Error("bug in filespool: 1 is 2"));
     expect(() => assert(true, "1 is 1")).not.toThrow();
+  });
+});
+
+describe("an error that crosses the wire", () => {
+  test.each(codes)("%s arrives as it was sent", (code) => {
+    const sent = new FilespoolError(code, "what happened");
+    expect(asError(failure(sent))).toMatchObject({ ...sent, message: "what happened" });
+  });
+
+  test("fits the message that carries it", () => {
+    const { message } = failure(new FilespoolError("message-invalid", "x".repeat(100_000)));
+    expect(message.length).toBeLessThanOrEqual(LIMITS.textCharsMax);
+  });
+
+  test("with a code that nobody knows is the peer's fault, and keeps its sentence", () => {
+    const message = "out of cheese";
+    expect(asError({ code: "toString", message })).toMatchObject({ code: "frame-unexpected", message });
+  });
+});
+
+describe("whatever was thrown", () => {
+  test("stays as it is when it is ours", () => {
+    const error = new FilespoolError("disk-full");
+    expect(known(error)).toBe(error);
+  });
+
+  test.each([new TypeError("x is not a function"), "a string", null, undefined, 7])("else is our bug: %s", (thrown) => {
+    expect(known(thrown)).toMatchObject({ code: "internal", kind: "bug", cause: thrown });
   });
 });

@@ -66,7 +66,7 @@ describe("for every name from the wire", () => {
     forEverySafeName((safe) => {
       expect(posix.resolve("/in/here", safe)).toBe(`/in/here/${safe}`);
       expect(win32.resolve("D:\\in\\here", safe)).toBe(`D:\\in\\here\\${safe}`);
-      expect(safe).not.toMatch(/[/\\:\0]/);
+      expect(safe).not.toMatch(/[/\\\0]/);
       expect([".", ".."]).not.toContain(safe);
     });
   });

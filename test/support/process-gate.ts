@@ -18,11 +18,11 @@ export class Gate {
   readonly #left: Record<Direction, number> = { up: Infinity, down: Infinity };
   readonly #relay = createServer({ allowHalfOpen: true }, (client) => this.#join(client));
   readonly #sockets = new Set<Socket>();
-  #shut: (() => void) | null = null;
-  #opened: (() => void)[] = [];
+  readonly #onShut: Record<Direction, () => void> = { up: () => {}, down: () => {} };
+  #waiting: (() => void)[] = [];
 
   /** Opens a gate in front of a server. Must be called inside a test, which it then belongs to. */
-  static async open(target: number): Promise<Gate> {
+  static async before(target: number): Promise<Gate> {
     const gate = new Gate(target);
     gate.#relay.listen(0, "localhost");
     await once(gate.#relay, "listening");
@@ -41,17 +41,22 @@ export class Gate {
     return (this.#relay.address() as AddressInfo).port;
   }
 
-  /** Lets so many more bytes through in one direction; resolves when they have passed and the gate is shut. */
+  /** Lets so many more bytes, at least one, through in one direction; resolves when they have passed. */
   shutAfter(bytes: number, direction: Direction): Promise<void> {
     this.#left[direction] = bytes;
     return new Promise((resolve) => {
-      this.#shut = resolve;
+      this.#onShut[direction] = resolve;
     });
   }
 
-  /** Lets everything through again. */
-  release(): void {
-    this.#left.up = this.#left.down = Infinity;
+  /** Lets nothing more through in one direction. */
+  shut(direction: Direction): void {
+    this.#left[direction] = 0;
+  }
+
+  /** Lets everything through again, in one direction or both. */
+  open(direction?: Direction): void {
+    for (const one of direction ? [direction] : (["up", "down"] as const)) this.#left[one] = Infinity;
     this.#wake();
   }
 
@@ -62,7 +67,7 @@ export class Gate {
   }
 
   #wake(): void {
-    for (const go of this.#opened.splice(0)) go();
+    for (const go of this.#waiting.splice(0)) go();
   }
 
   #join(client: Socket): void {
@@ -77,6 +82,7 @@ export class Gate {
         this.#sockets.delete(socket);
         // An orderly end was passed on by the pump; anything else breaks the other side as well.
         if (socket.errored !== null || !socket.readableEnded) other.destroy();
+        this.#wake();
       });
     }
     void this.#pump(client, server, "up");
@@ -87,13 +93,14 @@ export class Gate {
     try {
       for await (const bytes of from as AsyncIterable<Buffer>) {
         for (let at = 0; at < bytes.length; ) {
+          if (this.#left[direction] === 0) await this.#wait(direction, to);
+          if (to.destroyed) return;
           const piece = bytes.subarray(at, at + Math.min(bytes.length - at, this.#left[direction]));
           at += piece.length;
           this.#left[direction] -= piece.length;
           // One piece at a time: what has passed is then in the hands of the kernel, and not merely queued here.
-          if (piece.length > 0) await new Promise<void>((taken) => to.write(piece, () => taken()));
-          if (this.#left[direction] === 0) await this.#wait();
-          if (to.destroyed) return;
+          await new Promise<void>((taken) => to.write(piece, () => taken()));
+          if (this.#left[direction] === 0) this.#onShut[direction]();
         }
       }
       to.end();
@@ -102,8 +109,9 @@ export class Gate {
     }
   }
 
-  async #wait(): Promise<void> {
-    this.#shut?.();
-    await new Promise<void>((go) => this.#opened.push(go));
+  async #wait(direction: Direction, to: Socket): Promise<void> {
+    while (this.#left[direction] === 0 && !to.destroyed) {
+      await new Promise<void>((go) => this.#waiting.push(go));
+    }
   }
 }
