@@ -116,12 +116,11 @@ async function runCommand(
   if (settings !== given || paths !== files) {
     report.say(line`Without questions: ${sameWithoutQuestions(command, settings, paths)}`);
   }
-  const { now, interrupt: signal, terminate } = world;
-  if (command === "serve")
-    return (await import("./serve.ts")).serve(settings, report, { interrupt: signal, terminate });
-  if (command === "receive") return (await import("./receive.ts")).receive(settings, report, { signal, now });
+  if (command === "serve") return (await import("./serve.ts")).serve(settings, report, world);
+  const run = { signal: eitherOf(world), now: world.now };
+  if (command === "receive") return (await import("./receive.ts")).receive(settings, report, run);
   const key = await senderKey(stateFolder(world.env), (sentence) => report.remark(line`${sentence}`));
-  return (await import("./send.ts")).send(settings, paths, key, report, { signal, now });
+  return (await import("./send.ts")).send(settings, paths, key, report, run);
 }
 
 /** Loads the prompts. */

@@ -103,13 +103,16 @@ export class IncomingFile {
       await this.discard();
       throw new FilespoolError("digest-mismatch", `"${name}" arrived with the digest ${found}, not ${digest}`);
     }
-    if (this.#inline) {
-      const { O_WRONLY, O_CREAT, O_TRUNC, O_NOFOLLOW } = constants;
-      this.#handle = await open(this.part, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, 0o666);
-      await this.#handle.writeFile(this.#inline);
-      if (this.#options.sync) await this.#handle.datasync();
-    } else await this.#writer?.sync();
-    await this.close();
+    try {
+      if (this.#inline) {
+        const { O_WRONLY, O_CREAT, O_TRUNC, O_NOFOLLOW } = constants;
+        this.#handle = await open(this.part, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, 0o666);
+        await this.#handle.writeFile(this.#inline);
+        if (this.#options.sync) await this.#handle.datasync();
+      } else await this.#writer?.sync();
+    } finally {
+      await this.close();
+    }
   }
 
   /** Lets go of the part and keeps it for the next attempt. */

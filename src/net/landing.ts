@@ -31,6 +31,11 @@ import type { IfExists } from "./options.ts";
 export type Landed = { readonly path: string | null } | { readonly failure: FilespoolError };
 
 const JOURNAL = `${OWN_PREFIX}-landed-`;
+/**
+ * How long an entry whose ack was never confirmed is believed. Not longer than a server remembers what was collected
+ * (tombstoneTtlMs): after that the same transfer may be sent anew, and must land anew.
+ */
+const ENTRY_TTL_MS = 7 * 86_400_000;
 /** A journal that is longer is written anew without the entries that were confirmed. */
 const JOURNAL_BYTES_MAX = 1_000_000;
 /** Syncs at a time. More make a disk slower, not faster: 4,100 files/s with 4 here, 1,200 with 64. */
@@ -40,8 +45,8 @@ export class Landing {
   readonly folder: string;
   readonly sync: boolean;
   readonly #ifExists: IfExists;
-  /** Transfers that landed, or were about to, and whose ack is not confirmed; with their final path. */
-  readonly #unconfirmed = new Map<string, string>();
+  /** Transfers that landed, or were about to, and whose ack is not confirmed; with the time, ms since the epoch. */
+  readonly #unconfirmed = new Map<string, number>();
   /** Our journal, locked; and the files that stop being needed once the next one is on disk. */
   #journal: FileHandle | null = null;
   #journalBytes = 0;
@@ -71,15 +76,17 @@ export class Landing {
   async #readJournals(): Promise<void> {
     for (const name of (await readdir(this.folder)).filter((name) => name.startsWith(JOURNAL))) {
       const path = join(this.folder, name);
-      const journal = await open(path, constants.O_RDWR | constants.O_NOFOLLOW);
-      // Locked: another receiver is working on this folder, and goes on to need it.
-      if (tryLock(journal.fd)) this.#oldJournals.push(path);
-      const lines = (await journal.readFile("utf8")).split("\n");
-      await journal.close();
+      const journal = await open(path, constants.O_RDWR | constants.O_NOFOLLOW).catch(unlessMissing);
+      // Gone or locked: another receiver is working on this folder, and answers for what it landed itself.
+      const isOurs = journal !== null && tryLock(journal.fd);
+      const lines = isOurs ? (await journal.readFile("utf8")).split("\n") : [];
+      await journal?.close();
+      if (isOurs) this.#oldJournals.push(path);
       lines.pop(); // what follows the last line end was cut off while it was being written
-      for (const line of lines) {
-        const [transfer, landed] = JSON.parse(line) as [string, string];
-        if (await this.#hasLeft(transfer)) this.#unconfirmed.set(transfer, landed);
+      // The last word on a transfer counts; #retract writes one that is too old.
+      for (const [transfer, atMs] of new Map(lines.map((line) => JSON.parse(line) as [string, number]))) {
+        const isRecent = atMs > Date.now() - ENTRY_TTL_MS;
+        if (isRecent && (await this.#hasLeft(transfer))) this.#unconfirmed.set(transfer, atMs);
       }
     }
   }
@@ -100,7 +107,7 @@ export class Landing {
     this.#oldJournals = [path];
   }
 
-  async #write(entries: readonly (readonly [transfer: string, path: string])[]): Promise<void> {
+  async #write(entries: readonly (readonly [transfer: string, atMs: number])[]): Promise<void> {
     const text = entries.map((entry) => `${JSON.stringify(entry)}\n`).join("");
     await this.#journal?.appendFile(text);
     if (this.sync) await this.#journal?.datasync();
@@ -115,9 +122,9 @@ export class Landing {
     return !stat || stat.nlink > 1;
   }
 
-  /** Where the file of this transfer landed before, when its ack was not confirmed; null otherwise. */
-  landedBefore(transfer: string): string | null {
-    return this.#unconfirmed.get(transfer) ?? null;
+  /** Whether the file of this transfer has landed before, and its ack was not confirmed. */
+  landedBefore(transfer: string): boolean {
+    return this.#unconfirmed.has(transfer);
   }
 
   /**
@@ -142,11 +149,11 @@ export class Landing {
 
   /** Lands complete files, in order. A failure of one does not touch the others. @throws FilespoolError folder-unusable, disk-full */
   async land(files: readonly IncomingFile[]): Promise<Landed[]> {
+    const landed: Landed[] = [];
     try {
       const failures = await this.#settle(files); // 1. contents
       if (this.sync) await syncFolder(this.folder);
       await this.#announce(files.filter((file) => !failures.has(file))); // 2. intention
-      const landed: Landed[] = [];
       for (const file of files) {
         const failure = failures.get(file);
         landed.push(failure ? { failure } : await this.#place(file)); // 3. names
@@ -154,10 +161,12 @@ export class Landing {
       if (this.sync) await syncFolder(this.folder); // 4. names on disk
       return landed;
     } catch (error) {
+      await this.#retract(files.slice(landed.length)).catch(() => {});
       throw folderError(error, this.folder);
     }
   }
 
+  /** Each file is settled or closed with its part kept. @throws whatever is not the fault of one file's content */
   async #settle(files: readonly IncomingFile[]): Promise<Map<IncomingFile, FilespoolError>> {
     const failures = new Map<IncomingFile, FilespoolError>();
     const todo = [...files];
@@ -166,23 +175,27 @@ export class Landing {
         try {
           await file.settle();
         } catch (error) {
-          if (!(error instanceof FilespoolError)) throw error;
-          failures.set(file, error);
+          failures.set(file, folderError(error, this.folder));
         }
       }
     };
     await Promise.all(Array.from({ length: SYNCS_MAX }, work));
+    for (const failure of failures.values()) if (failure.code !== "digest-mismatch") throw failure;
     return failures;
   }
 
   async #announce(files: readonly IncomingFile[]): Promise<void> {
-    const entries = files.map(
-      ({ delivery: { transfer, name } }) => [transfer, join(this.folder, safeName(name))] as const,
-    );
-    for (const [transfer, path] of entries) this.#unconfirmed.set(transfer, path);
+    const entries = files.map(({ delivery }) => [delivery.transfer, Date.now()] as const);
+    for (const [transfer, atMs] of entries) this.#unconfirmed.set(transfer, atMs);
     const isLong = this.#journalBytes > JOURNAL_BYTES_MAX;
     if (isLong) this.#journalBytes = 0;
     await (this.#journal && !isLong ? this.#write(entries) : this.#renewJournal());
+  }
+
+  /** Announced, but not landed: the journal must say so before their parts may go, or it would vouch for them. */
+  async #retract(files: readonly IncomingFile[]): Promise<void> {
+    for (const { delivery } of files) this.#unconfirmed.delete(delivery.transfer);
+    await this.#write(files.map(({ delivery }) => [delivery.transfer, 0]));
   }
 
   async #place(file: IncomingFile): Promise<Landed> {
@@ -201,7 +214,7 @@ export class Landing {
       const { code } = error as NodeJS.ErrnoException;
       if (code !== "EISDIR" && code !== "ENOTEMPTY") throw error;
     }
-    this.#unconfirmed.delete(file.delivery.transfer);
+    await this.#retract([file]);
     await rm(file.part, { force: true });
     return this.#ifExists === "skip" ? { path: null } : { failure: this.#exists(name) };
   }
@@ -248,6 +261,11 @@ export function numbered(name: string, number: number): string {
   const chars = [...stem];
   while (Buffer.byteLength(chars.join("") + suffix) > LIMITS.nameBytesMax) chars.pop();
   return basename(chars.join("") + suffix);
+}
+
+function unlessMissing(error: NodeJS.ErrnoException): null {
+  if (error.code === "ENOENT") return null;
+  throw error;
 }
 
 async function syncFolder(folder: string): Promise<void> {

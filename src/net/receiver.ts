@@ -8,7 +8,7 @@
  */
 import { checkChunk } from "../protocol/chunks.ts";
 import { DELIVERY_RECEIVER } from "../protocol/delivery.ts";
-import { asError, FilespoolError, failure } from "../protocol/errors.ts";
+import { asError, FilespoolError, failure, known } from "../protocol/errors.ts";
 import { LIMITS } from "../protocol/limits.ts";
 import { Conversation, type Effects } from "../protocol/machine.ts";
 import type { MessageOf } from "../protocol/messages.ts";
@@ -100,6 +100,10 @@ class Receiver {
       reading.catch(() => {});
       try {
         await Promise.race([ended, reading]);
+      } catch (error) {
+        connection.fail(known(error));
+        await reading.catch(() => {}); // no further file may be opened
+        throw error;
       } finally {
         clearInterval(alive);
         clearTimeout(this.#idle);
@@ -240,7 +244,7 @@ class Receiver {
   /** Files that are not to be sent: landed by an earlier run, skipped by policy, or not allowed to land. */
   async #declines(delivery: Delivered): Promise<boolean> {
     const { delivery: token, transfer, name } = delivery;
-    if (this.#landing.landedBefore(transfer) !== null) {
+    if (this.#landing.landedBefore(transfer)) {
       this.#promised--; // it counted when it landed
       this.#connection.send({ type: "ack", delivery: token });
       return true;
@@ -278,6 +282,7 @@ class Receiver {
     const { code, message: reason } = failure(error);
     this.#connection.send({ type: "nack", delivery: delivery.delivery, counts: true, reason });
     this.#client.emit({ event: "retrying", delayMs: 0, attempt: delivery.attempt, code, message: reason });
+    this.#isEmpty = false; // it comes again, or the server says once more that nothing is waiting
     this.#want();
   }
 

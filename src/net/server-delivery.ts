@@ -205,6 +205,8 @@ export class DeliverySession {
     }
     const dead = verdict.counts && (await spool.nack(token, verdict.reason));
     if (!verdict.counts) spool.release(token);
+    this.#saidEmpty = false; // whoever gave no good verdict waits to hear whether there is more
+    this.#ring();
     this.#server.emit({ event: "returned", ...file, reason: verdict.reason, dead });
   }
 

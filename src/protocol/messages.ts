@@ -89,7 +89,7 @@ export const SCHEMAS = {
   working: v.object({ delivery }),
   ack: v.object({ delivery }),
   acked: v.object({ delivery }),
-  /** Not landed. `counts`: as a failed attempt towards the dead letters; otherwise it is merely given back. */
+  /** Not landed; `deliver` or `empty` is said (again) after it. `counts`: as a failed attempt towards the dead letters; otherwise it is merely given back. */
   nack: v.object({ delivery, counts: v.boolean(), reason: text(LIMITS.textCharsMax) }),
   /** The server takes a delivery back: its lease is over, or its content cannot be read. */
   withdraw: v.object({ delivery, ...failure }),

@@ -51,7 +51,7 @@ export class BatchWriter {
   append(parts: readonly Uint8Array[]): Promise<void> | undefined {
     if (this.#failure) throw this.#failure;
     for (const part of parts) {
-      this.#batch.push(part);
+      if (part.length > 0) this.#batch.push(part); // writing nothing would look like no progress
       this.#batchLength += part.length;
     }
     if (this.#batchLength < this.#options.batchBytes) return undefined;

@@ -15,7 +15,8 @@
  * commit with one fdatasync, off the event loop; that is what makes durable small files cheap (measured here:
  * 2,100 a second one at a time, 87,000 with 256 under way). Why LMDB: adr/0013.
  */
-import { join } from "node:path";
+import { statfs } from "node:fs/promises";
+import { dirname, join } from "node:path";
 import { type Database, open, type RootDatabase } from "lmdb";
 import { FilespoolError } from "../protocol/errors.ts";
 import { fileError } from "./batch-writer.ts";
@@ -49,8 +50,8 @@ export interface Place extends StoredFile {
 type Position = [queue: string, sequence: number];
 
 const FORMAT = 1;
-/** Sequence numbers are promised to the index in blocks, so that a restart never hands one out twice. */
-const SEQUENCE_BLOCK = 1_000_000;
+/** With less than this left, a disk counts as full: more than LMDB asks for in one write. */
+const DISK_FULL_BYTES = 4 * 1024 * 1024;
 
 export class LocalIndex {
   readonly #root: RootDatabase;
@@ -66,20 +67,22 @@ export class LocalIndex {
   /** Bytes of all waiting files and dead letters. */
   bytes = 0;
   #sequence: number;
-  #sequencePromised: number;
 
   /** @throws FilespoolError spool-unusable: not readable, or written by a newer version */
   static async open(folder: string, sync: boolean): Promise<LocalIndex> {
     const file = join(folder, "index.mdb");
+    let root: RootDatabase | undefined;
     try {
       // `overlappingSync` would resolve a write when it is *visible*, before it is on disk; `stored` would
       // then be a lie for some milliseconds. Off, a write resolves after its commit was synced. The test
       // "stored is said only after the index was synced" watches the system calls. Why: adr/0015.
-      const root = open({ path: file, maxDbs: 8, overlappingSync: false, noSync: !sync });
+      // `eventTurnBatching` makes promises that it gives to nobody: a failed commit would end the process.
+      root = open({ path: file, maxDbs: 8, overlappingSync: false, noSync: !sync, eventTurnBatching: false });
       const index = new LocalIndex(root, file);
       await index.#begin();
       return index;
     } catch (error) {
+      await root?.close();
       throw fileError(error, file);
     }
   }
@@ -94,7 +97,6 @@ export class LocalIndex {
     this.#totals = root.openDB({ name: "totals" });
     this.#meta = root.openDB({ name: "meta" });
     this.#sequence = this.#meta.get("sequence") ?? 0;
-    this.#sequencePromised = this.#sequence;
   }
 
   async #begin(): Promise<void> {
@@ -110,7 +112,11 @@ export class LocalIndex {
     try {
       await this.#root.batch(changes);
     } catch (error) {
-      throw fileError(error, this.#file);
+      // lmdb-js tells the reason by a second promise; LMDB calls a write that a full disk cut short an I/O error.
+      const why = await (error as { commitError?: Promise<never> }).commitError?.catch((reason: unknown) => reason);
+      const { bavail, bsize } = await statfs(dirname(this.#file));
+      if (why && bavail * bsize < DISK_FULL_BYTES) throw new FilespoolError("disk-full", undefined, { cause: why });
+      throw fileError(why ?? error, this.#file);
     }
   }
 
@@ -123,15 +129,19 @@ export class LocalIndex {
   ): Promise<void> {
     if (into) this.#count(into, 1, bytes);
     if (from) this.#count(from, -1, -bytes);
+    const putTotals = () => {
+      if (into) this.#putTotal(into);
+      if (from) this.#putTotal(from);
+    };
     try {
       await this.#write(() => {
-        if (into) this.#putTotal(into);
-        if (from) this.#putTotal(from);
+        putTotals();
         changes();
       });
     } catch (error) {
       if (into) this.#count(into, -1, -bytes);
       if (from) this.#count(from, 1, bytes);
+      void this.#write(putTotals).catch(() => {}); // a later batch may have written sums that include this one
       throw error;
     }
   }
@@ -181,10 +191,8 @@ export class LocalIndex {
    */
   store(entry: Entry, queue = entry.queue, from?: Position): Promise<void> {
     const sequence = ++this.#sequence;
-    const block = sequence > this.#sequencePromised;
-    if (block) this.#sequencePromised = sequence + SEQUENCE_BLOCK;
     return this.#writeCounted(queue, from?.[0], entry.size, () => {
-      if (block) this.#meta.put("sequence", this.#sequencePromised);
+      this.#meta.put("sequence", sequence); // so that a restart never hands it out again
       if (from) this.#entries.remove(from);
       else if (!entry.content) this.#uploads.remove(entry.transfer);
       this.#entries.put([queue, sequence], entry);
@@ -222,9 +230,9 @@ export class LocalIndex {
   }
 
   /** The files of a queue from the head, at most `limit`. */
-  list(queue: string, limit: number): { sequence: number; entry: Entry }[] {
+  list(queue: string, limit: number): Entry[] {
     const range = this.#entries.getRange({ start: [queue, 0], end: [queue, Infinity], limit });
-    return [...range].map(({ key, value }) => ({ sequence: key[1], entry: value }));
+    return [...range].map(({ value }) => value);
   }
 
   /** Forgets at most `limit` tombstones older than `beforeMs`; returns how many. */

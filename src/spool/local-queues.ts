@@ -13,10 +13,20 @@ import { FilespoolError } from "../protocol/errors.ts";
 import { fileError } from "./batch-writer.ts";
 import { Leases } from "./leases.ts";
 import { deadQueue, type Entry, type LocalIndex } from "./local-index.ts";
-import type { DeadLetter, Delivery, SpoolLimits, Swept } from "./spool.ts";
+import {
+  ACKS_REMEMBERED,
+  type DeadLetter,
+  type Delivery,
+  LEASE_EXPIRED,
+  type SpoolLimits,
+  SWEEP_MAX,
+  type Swept,
+} from "./spool.ts";
 
-/** What a lease is on. The file stays open between two reads. */
-interface Lent extends Delivery {
+/** What a lease is on: a file at its place in the index. It stays open between two reads. */
+interface Lent {
+  readonly delivery: Delivery;
+  readonly home: string;
   readonly sequence: number;
   readonly content: Uint8Array | undefined;
   handle: Promise<FileHandle> | null;
@@ -31,11 +41,6 @@ interface QueueState {
   readonly listeners: Set<() => void>;
 }
 
-/** Entries looked at by one sweep, so that it never holds up transfers. */
-const SWEEP_MAX = 1000;
-/** Acks remembered, so that repeating one is harmless, also while the first is not durable yet. */
-const ACKS_REMEMBERED = 4096;
-
 export class LocalQueues {
   readonly index: LocalIndex;
   readonly folder: string;
@@ -43,6 +48,7 @@ export class LocalQueues {
   readonly now: () => number;
   readonly #queues = new Map<string, QueueState>();
   readonly #leases: Leases<Lent>;
+  /** Also those that are not durable yet: repeating an ack waits for the first. */
   readonly #acks = new Map<string, Promise<void>>();
   readonly #removals = new Set<Promise<void>>();
 
@@ -88,22 +94,27 @@ export class LocalQueues {
   }
 
   async lease(queue: string): Promise<Delivery | null> {
-    const state = this.#queue(queue);
-    for (let sequence = state.returned.shift(); sequence !== undefined; sequence = state.returned.shift()) {
-      const entry = this.index.entry(queue, sequence);
-      if (entry) return this.#lend(state, entry, sequence);
-    }
-    const next = this.index.after(queue, state.cursor);
+    const next = this.#next(queue);
     if (!next) this.#forgetIdle(queue);
-    return next && this.#lend(state, next.entry, next.sequence);
+    return next && this.#lend(queue, next.sequence, next.entry);
   }
 
-  #lend(state: QueueState, entry: Entry, sequence: number): Delivery {
+  /** The first file that nobody holds. */
+  #next(home: string): { sequence: number; entry: Entry } | null {
+    const { returned, cursor } = this.#queue(home);
+    const entry = returned[0] === undefined ? undefined : this.index.entry(home, returned[0]);
+    return entry ? { sequence: returned[0] as number, entry } : this.index.after(home, cursor);
+  }
+
+  #lend(home: string, sequence: number, entry: Entry): Delivery {
+    const state = this.#queue(home);
+    if (state.returned[0] === sequence) state.returned.shift();
     state.busy.add(sequence);
     state.cursor = Math.max(state.cursor, sequence);
     const { transfer, queue, name, size, algorithm, digest, content } = entry;
     const file = { transfer, queue, name, size, algorithm, digest, attempt: entry.failures + 1 };
-    return this.#leases.grant((token) => ({ ...file, token, sequence, content, handle: null }), this.now());
+    const lend = (token: string) => ({ delivery: { ...file, token }, home, sequence, content, handle: null });
+    return this.#leases.grant(lend, this.now()).delivery;
   }
 
   async read(token: string, offset: number, into: Uint8Array): Promise<number> {
@@ -113,7 +124,7 @@ export class LocalQueues {
       into.set(piece);
       return piece.length;
     }
-    const path = this.dataPath(lent.transfer);
+    const path = this.dataPath(lent.delivery.transfer);
     try {
       lent.handle ??= open(path, "r");
       return (await (await lent.handle).read(into, 0, into.length, offset)).bytesRead;
@@ -141,19 +152,15 @@ export class LocalQueues {
     const lent = this.#endLease(token);
     if (!lent) throw new FilespoolError("lease-lost");
     try {
-      await this.index.collect(lent, [lent.queue, lent.sequence], this.now()); // 1. off the queue, durably
+      await this.index.collect(lent.delivery, [lent.home, lent.sequence], this.now()); // 1. off the queue, durably
     } catch (error) {
       this.#giveBack(lent);
       throw error;
     }
     this.#leave(lent);
-    this.#remove(lent); // 2. only then may its content go
-  }
-
-  /** Removes content in the background. Should a crash come first, the next `open` finds that nothing points to it. */
-  #remove({ transfer, content }: { transfer: string; content?: Uint8Array | undefined }): void {
-    if (content) return;
-    const removal = rm(this.dataPath(transfer), { force: true }).catch(() => {});
+    if (lent.content) return;
+    // 2. Only then may its content go, in the background. Should a crash come first, the next `open` finds it.
+    const removal = rm(this.dataPath(lent.delivery.transfer), { force: true }).catch(() => {});
     this.#removals.add(removal);
     void removal.then(() => this.#removals.delete(removal));
   }
@@ -164,40 +171,38 @@ export class LocalQueues {
     return lent;
   }
 
-  #leave({ queue, sequence }: Lent): void {
-    this.#queue(queue).busy.delete(sequence);
-    this.#forgetIdle(queue);
+  #leave({ home, sequence }: Lent): void {
+    this.#queue(home).busy.delete(sequence);
+    this.#forgetIdle(home);
   }
 
-  #giveBack({ queue, sequence }: Lent): void {
-    const { busy, returned } = this.#queue(queue);
+  #giveBack({ home, sequence }: Lent): void {
+    const { busy, returned } = this.#queue(home);
     busy.delete(sequence);
     const at = returned.findIndex((other) => other > sequence);
     returned.splice(at < 0 ? returned.length : at, 0, sequence);
-    this.arrived(queue);
+    this.arrived(home);
   }
 
   async nack(token: string, reason: string): Promise<boolean> {
     const lent = this.#endLease(token);
-    const entry = lent && this.index.entry(lent.queue, lent.sequence);
+    const entry = lent && this.index.entry(lent.home, lent.sequence);
     if (!entry) throw new FilespoolError("lease-lost");
-    const position: [string, number] = [lent.queue, lent.sequence];
+    const position: [string, number] = [lent.home, lent.sequence];
     const failures = entry.failures + 1;
     const nowMs = this.now();
-    const failed = {
-      ...entry,
-      failures,
-      reason,
-      firstFailedAtMs: entry.firstFailedAtMs || nowMs,
-      lastFailedAtMs: nowMs,
-    };
+    const times = { firstFailedAtMs: entry.firstFailedAtMs || nowMs, lastFailedAtMs: nowMs };
+    const failed = { ...entry, failures, reason, ...times };
     const dead = failures >= this.limits.failuresMax;
     try {
-      await (dead ? this.index.store(failed, deadQueue(lent.queue), position) : this.index.update(failed, position));
-    } finally {
-      if (dead) this.#leave(lent);
-      else this.#giveBack(lent);
+      if (dead) await this.index.store({ ...failed, storedAtMs: nowMs }, deadQueue(lent.home), position);
+      else await this.index.update(failed, position);
+    } catch (error) {
+      this.#giveBack(lent);
+      throw error;
     }
+    if (dead) this.#leave(lent);
+    else this.#giveBack(lent);
     return dead;
   }
 
@@ -207,29 +212,32 @@ export class LocalQueues {
   }
 
   async dead(queue: string): Promise<DeadLetter[]> {
-    return this.index.list(deadQueue(queue), SWEEP_MAX).map(({ entry }) => entry);
+    const letters = this.index.list(deadQueue(queue), SWEEP_MAX);
+    return letters.map(({ content: _, storedAtMs: __, ...letter }) => letter);
   }
 
   /** The part of `sweep` that is about queues: leases that ran out, files and tombstones that expired. */
   protected async sweepQueues(): Promise<Omit<Swept, "uploads">> {
     const nowMs = this.now();
-    const leases: Swept["leases"][number][] = [];
-    for (const token of this.#leases.expired(nowMs)) {
-      const delivery = this.#leases.get(token);
-      leases.push({ ...delivery, dead: await this.nack(token, "the lease ran out without a verdict") });
+    const { fileTtlMs, tombstoneTtlMs } = this.limits;
+    // The leases end all at once: waiting between two would let a holder renew one that is on the list.
+    const tokens = this.#leases.expired(nowMs).slice(0, SWEEP_MAX);
+    const leases = tokens.map(async (token) => {
+      const { delivery } = this.#leases.get(token);
+      return { ...delivery, dead: await this.nack(token, LEASE_EXPIRED) };
+    });
+    // Files expire in the order in which they came, so the heads of the queues tell all. What expired is taken
+    // and acked as a receiver would, so that nobody can lease it meanwhile.
+    const files: Promise<void>[] = [];
+    for (const home of fileTtlMs === Infinity ? [] : this.index.queues()) {
+      let next = this.#next(home);
+      for (; next && next.entry.storedAtMs + fileTtlMs < nowMs && files.length < SWEEP_MAX; next = this.#next(home))
+        files.push(this.#collect(this.#lend(home, next.sequence, next.entry).token));
+      this.#forgetIdle(home);
     }
-    let files = 0;
-    // Files expire in the order in which they came, so the heads of the queues tell all.
-    for (const queue of this.limits.fileTtlMs === Infinity ? [] : this.index.queues()) {
-      for (const { sequence, entry } of this.index.list(queue, SWEEP_MAX)) {
-        if (entry.storedAtMs + this.limits.fileTtlMs >= nowMs) break;
-        if (this.#queues.get(queue)?.busy.has(sequence)) continue;
-        await this.index.collect(entry, [queue, sequence], nowMs);
-        this.#remove(entry);
-        files++;
-      }
-    }
-    return { files, leases, tombstones: await this.index.forget(nowMs - this.limits.tombstoneTtlMs, SWEEP_MAX) };
+    const [ended] = await Promise.all([Promise.all(leases), ...files]);
+    const tombstones = await this.index.forget(nowMs - tombstoneTtlMs, SWEEP_MAX);
+    return { files: files.length, leases: ended, tombstones };
   }
 
   protected async closeQueues(): Promise<void> {

@@ -43,23 +43,26 @@ export class LocalUpload implements Upload {
     this.#slot = slot;
     this.#watcher = watcher;
     this.#path = spool.dataPath(slot.offer.transfer);
-    this.#inline = slot.offer.size <= spool.inlineBytesMax ? [] : null;
+    // The threshold may have been lower when the upload began: what is in a file goes on there.
+    this.#inline = slot.offer.size <= spool.inlineBytesMax && slot.durable === 0 ? [] : null;
     this.#digest = createDigest(slot.offer.algorithm);
   }
 
   /** Opens the content and catches up with what is durable already. */
   open(): Promise<void> {
-    return this.#inTurn(async () => {
-      this.#check();
-      if (this.#inline) return;
-      const { durable } = this.#slot;
-      this.#handle = await open(this.#path, durable > 0 ? "r+" : "w+");
-      await this.#handle.truncate(durable); // what lies behind it was never vouched for
-      await digestPrefix(this.#digest, this.#handle, durable);
-      this.offset = this.#taken = durable;
-      const { bufferBytes: batchBytes, sync } = this.#spool;
-      this.#writer = new BatchWriter(this.#handle, durable, { batchBytes, sync, onSynced: (at) => this.#record(at) });
-    });
+    return this.#inTurn(() =>
+      this.#orLetGo(async () => {
+        this.#check();
+        if (this.#inline) return;
+        const { durable } = this.#slot;
+        this.#handle = await open(this.#path, durable > 0 ? "r+" : "w+");
+        await this.#handle.truncate(durable); // what lies behind it was never vouched for
+        await digestPrefix(this.#digest, this.#handle, durable);
+        this.offset = this.#taken = durable;
+        const { bufferBytes: batchBytes, sync } = this.#spool;
+        this.#writer = new BatchWriter(this.#handle, durable, { batchBytes, sync, onSynced: (at) => this.#record(at) });
+      }),
+    );
   }
 
   async #inTurn(work: () => Promise<void>): Promise<void> {
@@ -83,7 +86,11 @@ export class LocalUpload implements Upload {
       this.#taken += part.length;
     }
     this.#inline?.push(...fresh);
-    return this.#writer?.append(fresh);
+    try {
+      return this.#writer?.append(fresh);
+    } catch (error) {
+      throw fileError(error, this.#path);
+    }
   }
 
   async #record(offset: number): Promise<void> {
@@ -99,26 +106,24 @@ export class LocalUpload implements Upload {
       const { size, algorithm } = this.#slot.offer;
       const found = this.#digest.hex();
       if (this.#taken !== size || found !== digest) {
-        await this.#discard();
+        await this.#end(false);
         if (this.#taken !== size)
           throw new FilespoolError("size-mismatch", `finished after ${this.#taken} of ${size} bytes`);
         throw new FilespoolError("digest-mismatch", `the content has the ${algorithm} digest ${found}, not ${digest}`);
       }
-      try {
+      await this.#orLetGo(async () => {
         await this.#writer?.sync(); // 1. content
         await this.#spool.enqueue(this.#slot, digest, this.#inline && joinParts(this.#inline)); // 2. then the entry
-      } finally {
-        await this.#putAway();
-      }
+      });
+      this.#state = "over";
+      this.#slot.holder = null;
+      await this.#handle?.close();
     });
   }
 
   suspend(): Promise<void> {
     return this.#inTurn(async () => {
-      if (this.#state === "over") return;
-      await this.#writer?.sync().catch(() => {}); // should the disk fail, what was recorded before counts
-      if (this.#slot.durable === 0) await this.#discard();
-      else await this.#putAway();
+      if (this.#state !== "over") await this.#end(true);
     });
   }
 
@@ -134,19 +139,29 @@ export class LocalUpload implements Upload {
   cancel(): Promise<void> {
     return this.#inTurn(async () => {
       this.#check();
-      await this.#discard();
+      await this.#end(false);
     });
   }
 
-  async #discard(): Promise<void> {
-    await this.#writer?.sync().catch(() => {}); // nothing may write to the file once it is removed
-    await this.#putAway();
-    await this.#spool.forgetUpload(this.#slot);
+  async #orLetGo(work: () => Promise<void>): Promise<void> {
+    try {
+      await work();
+    } catch (error) {
+      await this.#end(true);
+      throw error;
+    }
   }
 
-  async #putAway(): Promise<void> {
+  /** Ends an upload that did not become a file. What is not durable is never kept; without `keep` nothing is. */
+  async #end(keep: boolean): Promise<void> {
+    // Should the disk fail, what was recorded before counts. And nothing may write to a file that is removed.
+    await this.#writer?.sync().catch(() => {});
     this.#state = "over";
-    if (this.#slot.holder === this) this.#slot.holder = null;
-    await this.#handle?.close();
+    try {
+      await this.#handle?.close();
+      if (!keep || this.#slot.durable === 0) await this.#spool.forgetUpload(this.#slot);
+    } finally {
+      this.#slot.holder = null; // last: whoever comes next finds all of it or nothing
+    }
   }
 }

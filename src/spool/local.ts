@@ -13,7 +13,7 @@
  * them out. Why: adr/0013 (LMDB and files).
  */
 import { type FileHandle, mkdir, open, readdir, rm, statfs } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { tryLock } from "fs-native-extensions";
 import { FilespoolError } from "../protocol/errors.ts";
 import { LIMITS } from "../protocol/limits.ts";
@@ -24,11 +24,13 @@ import { LocalIndex } from "./local-index.ts";
 import { LocalQueues } from "./local-queues.ts";
 import { LocalUpload } from "./local-upload.ts";
 import {
+  checkSame,
   type Offer,
   type OfferAnswer,
   SPOOL_LIMITS,
   type Spool,
   type SpoolLimits,
+  SWEEP_MAX,
   type Swept,
   type UploadWatcher,
 } from "./spool.ts";
@@ -75,15 +77,18 @@ export class LocalSpool extends LocalQueues implements Spool {
   static async open(options: LocalSpoolOptions): Promise<LocalSpool> {
     const { folder } = options;
     let lock: FileHandle | undefined;
+    let index: LocalIndex | undefined;
     try {
-      await mkdir(join(folder, "data"), { recursive: true });
+      const created = await mkdir(join(folder, "data"), { recursive: true });
+      if (created) await syncFolder(dirname(created));
       lock = await open(join(folder, "lock"), "a");
       if (!tryLock(lock.fd)) throw new FilespoolError("spool-locked", `another server is using the spool ${folder}`);
-      const index = await LocalIndex.open(folder, options.durability !== "none");
+      index = await LocalIndex.open(folder, options.durability !== "none");
       const spool = new LocalSpool(options, lock, index);
       await spool.#recover();
       return spool;
     } catch (error) {
+      await index?.close();
       await lock?.close();
       throw fileError(error, `the spool ${folder}`);
     }
@@ -134,7 +139,7 @@ export class LocalSpool extends LocalQueues implements Spool {
         continue;
       }
       const upload = new LocalUpload(this, slot, watcher);
-      slot.holder = upload;
+      slot.holder = upload; // the newest is known before anything is waited for
       await upload.open();
       return { kind: "upload", upload };
     }
@@ -154,20 +159,19 @@ export class LocalSpool extends LocalQueues implements Spool {
   }
 
   #admit(slot: Slot): Slot {
-    const { transfer, queue, size } = slot.offer;
+    const { transfer, size } = slot.offer;
     this.#slots.set(transfer, slot);
-    this.#unfinished.set(queue, (this.#unfinished.get(queue) ?? 0) + 1);
-    this.#reservedBytes += size;
+    this.#reserve(slot, 1);
     this.#roomBytes -= size;
     return slot;
   }
 
-  #dismiss({ offer: { transfer, queue, size } }: Slot): void {
-    this.#slots.delete(transfer);
-    const left = (this.#unfinished.get(queue) ?? 1) - 1;
+  /** Counts an unfinished upload in (1) or out (-1). */
+  #reserve({ offer: { queue, size } }: Slot, uploads: 1 | -1): void {
+    const left = (this.#unfinished.get(queue) ?? 0) + uploads;
     if (left > 0) this.#unfinished.set(queue, left);
     else this.#unfinished.delete(queue);
-    this.#reservedBytes -= size;
+    this.#reservedBytes += uploads * size;
   }
 
   /** For LocalUpload: writes down that `durable` bytes of an upload are on disk. */
@@ -180,27 +184,25 @@ export class LocalSpool extends LocalQueues implements Spool {
 
   /** For LocalUpload: the content is durable (or is `content`), so the upload becomes a file in its queue. */
   async enqueue(slot: Slot, digest: string, content: Uint8Array | null): Promise<void> {
-    const { size, queue } = slot.offer;
     const none = { failures: 0, firstFailedAtMs: 0, lastFailedAtMs: 0, reason: "" };
     const entry = { ...slot.offer, digest, storedAtMs: this.now(), ...none, ...(content && { content }) };
-    this.#reservedBytes -= size; // from here on the index counts these bytes
+    this.#reserve(slot, -1); // from here on the index counts it
     try {
       await this.index.store(entry);
     } catch (error) {
-      this.#reservedBytes += size;
-      if (content) this.#dismiss(slot);
+      this.#reserve(slot, 1);
       throw error;
     }
-    this.#reservedBytes += size;
-    this.#dismiss(slot);
-    this.arrived(queue);
+    this.#slots.delete(entry.transfer);
+    this.arrived(entry.queue);
   }
 
   /** For LocalUpload: nothing of it is kept. */
   async forgetUpload(slot: Slot): Promise<void> {
     if (slot.durable > 0) await this.index.removeUpload(slot.offer.transfer);
     await rm(this.dataPath(slot.offer.transfer), { force: true });
-    this.#dismiss(slot);
+    this.#slots.delete(slot.offer.transfer);
+    this.#reserve(slot, -1);
   }
 
   /** For LocalUpload: makes the names under data/ durable. */
@@ -218,8 +220,13 @@ export class LocalSpool extends LocalQueues implements Spool {
     await this.#lookAtDisk();
     const beforeMs = this.now() - this.limits.uploadTtlMs;
     const stale = [...this.#slots.values()].filter((slot) => !slot.holder && slot.touchedAtMs < beforeMs);
-    for (const slot of stale) await this.forgetUpload(slot);
-    return { uploads: stale.length, ...(await this.sweepQueues()) };
+    // The sweeper takes hold of an upload like a sender. Where a real one comes at that very moment, it may have it.
+    const sweeping = stale.slice(0, SWEEP_MAX).map((slot) => {
+      slot.holder = new LocalUpload(this, slot, { onDurable: () => {}, onSuperseded: () => {} });
+      return slot.holder.cancel();
+    });
+    const swept = (await Promise.allSettled(sweeping)).filter(({ status }) => status === "fulfilled");
+    return { uploads: swept.length, ...(await this.sweepQueues()) };
   }
 
   async close(): Promise<void> {
@@ -228,11 +235,6 @@ export class LocalSpool extends LocalQueues implements Spool {
     await this.index.close();
     await this.#lock.close();
   }
-}
-
-function checkSame(known: Offer, offer: Offer): void {
-  const same = known.size === offer.size && known.queue === offer.queue && known.algorithm === offer.algorithm;
-  if (!same || known.name !== offer.name) throw new FilespoolError("transfer-conflict");
 }
 
 async function syncFolder(folder: string): Promise<void> {

@@ -41,8 +41,11 @@ interface Item {
   failed: Omit<DeadLetter, keyof StoredFile>;
 }
 
-/** A delivery, and what it is of. */
-type Lent = Delivery & { readonly item: Item };
+/** What a lease is on. */
+interface Lent {
+  readonly delivery: Delivery;
+  readonly item: Item;
+}
 
 export class MemorySpool implements Spool {
   readonly durability = "memory";
@@ -120,7 +123,8 @@ export class MemorySpool implements Spool {
     if (!item) return null;
     item.state = "leased";
     const attempt = item.failed.failures + 1;
-    return this.#leases.grant((token) => ({ ...item.file, token, attempt, item }), this.#now());
+    const lend = (token: string) => ({ delivery: { ...item.file, token, attempt }, item });
+    return this.#leases.grant(lend, this.#now()).delivery;
   }
 
   async read(token: string, offset: number, into: Uint8Array): Promise<number> {
@@ -211,8 +215,8 @@ export class MemorySpool implements Spool {
       [...all].filter(isOver).slice(0, contract.SWEEP_MAX);
     // The leases end all at once: waiting between two would let a holder renew one that is on the list.
     const leases = await Promise.all(
-      this.#leases.expired(nowMs).map(async (token) => {
-        const { item: _, ...delivery } = this.#leases.get(token);
+      some(this.#leases.expired(nowMs), () => true).map(async (token) => {
+        const { delivery } = this.#leases.get(token);
         return { ...delivery, dead: await this.nack(token, contract.LEASE_EXPIRED) };
       }),
     );

@@ -94,7 +94,7 @@ describe("the newest connection of a receiver", () => {
     expect(frame).not.toMatchObject({ delivery: lost.delivery });
     newer.send({ type: "ack", delivery: lost.delivery });
     expect(await newer.until("refuse")).toMatchObject({ about: lost.delivery, code: "lease-lost" });
-    await old.closed;
+    expect(await old.ending()).toBe("closed");
     await events.waitFor("disconnected", ({ code }) => code === "superseded");
   });
 

@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { content } from "../support/content.ts";
 import { CuttingProxy } from "../support/cutting-proxy.ts";
-import { idOf, listenRaw, WELCOME } from "../support/raw-peer.ts";
+import { deadPort, idOf, listenRaw, WELCOME } from "../support/raw-peer.ts";
 import { Workspace } from "../support/workspace.ts";
 
 const KiB = 1024;
@@ -149,7 +149,7 @@ describe("an AbortSignal", () => {
   test("while a client waits to try again", async () => {
     const work = new Workspace();
     const stop = new AbortController();
-    const sender = work.send({ port: 1, files: [], connectRetryMs: 3_600_000, signal: stop.signal });
+    const sender = work.send({ port: await deadPort(), files: [], connectRetryMs: 3_600_000, signal: stop.signal });
     await sender.events.waitFor("retrying", ({ attempt }) => attempt >= 3);
     stop.abort();
     await expect(sender.done).rejects.toMatchObject({ code: "interrupted" });

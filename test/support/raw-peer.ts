@@ -145,6 +145,15 @@ export const WELCOME: MessageOf<"welcome"> = {
   leaseMs: 30_000,
 };
 
+/** A port on which nobody listens. */
+export async function deadPort(): Promise<number> {
+  const server = createServer().listen(0, "localhost");
+  await once(server, "listening");
+  const { port } = server.address() as { port: number };
+  await new Promise((closed) => server.close(closed));
+  return port;
+}
+
 /** A server whose side of each conversation is `script`. Returns its port. */
 export async function listenRaw(script: (peer: RawPeer, number: number) => Promise<void>): Promise<number> {
   const peers: RawPeer[] = [];

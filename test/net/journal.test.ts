@@ -1,0 +1,198 @@
+import { appendFileSync, linkSync, mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { describe, expect, test } from "vitest";
+import { IncomingFile, partPath } from "../../src/net/incoming-file.ts";
+import { Landing } from "../../src/net/landing.ts";
+import type { MessageOf } from "../../src/protocol/messages.ts";
+import { content, sha256 } from "../support/content.ts";
+import { CuttingProxy } from "../support/cutting-proxy.ts";
+import { serveLies } from "../support/hostile-server.ts";
+import { idOf } from "../support/raw-peer.ts";
+import { Workspace } from "../support/workspace.ts";
+
+const KiB = 1024;
+const SIZES: [string, number][] = [["small", 100], ["large", 100 * KiB]];
+
+function deliveryOf(number: number, bytes: Uint8Array, name = `file-${number}`): MessageOf<"deliver"> {
+  const about = { transfer: idOf(number), queue: "default", name, size: bytes.length, attempt: 1 };
+  return { type: "deliver", delivery: `d-${number}`, ...about, algorithm: "sha256", digest: sha256(bytes) };
+}
+
+async function incoming(folder: string, delivery: MessageOf<"deliver">, bytes: Uint8Array): Promise<IncomingFile> {
+  const file = await IncomingFile.open(delivery, { folder, bufferBytes: 64 * KiB, sync: true, onSynced: () => {} });
+  await file.append(0, [bytes], bytes.length);
+  return file;
+}
+
+/** Lands files in the folder "out" up to the moment before the ack, and then dies. */
+async function landAndDie(work: Workspace, ...files: Uint8Array[]): Promise<void> {
+  const out = work.path("out");
+  const landing = await Landing.open(out, "refuse", true);
+  const batch = await Promise.all(files.map((bytes, at) => incoming(out, deliveryOf(at + 1, bytes), bytes)));
+  const landed = await landing.land(batch);
+  expect(landed).toEqual(files.map((_, at) => ({ path: work.path("out", `file-${at + 1}`) })));
+  await landing.close(); // what is unconfirmed stays, exactly as if the process had died
+}
+
+/** The server delivers the files once more, and says what the receiver answered. */
+async function deliverAgain(work: Workspace, files: readonly Uint8Array[], ifExists: "refuse" | "rename" = "rename") {
+  const lies = files.map((bytes, at) => ({ bytes, name: `file-${at + 1}` }));
+  const { port, verdicts } = await serveLies(lies);
+  const receiver = work.receive({ port, ifExists, retryMs: 0 });
+  const { landed, failures } = await receiver.done;
+  return { landed, failures, verdicts: verdicts.map(({ type }) => type) };
+}
+
+describe("a crash between landing and ack", () => {
+  test.each(SIZES)("is followed by an ack and no second copy (%s file)", async (_, size) => {
+    const work = new Workspace();
+    await landAndDie(work, content(size));
+    expect(await deliverAgain(work, [content(size)])).toEqual({ landed: 0, failures: [], verdicts: ["ack"] });
+    expect(work.list()).toEqual(["file-1"]);
+  });
+
+  test("the same if the user has moved or removed the files meanwhile", async () => {
+    const work = new Workspace();
+    const files = [content(100), content(100 * KiB), content(0)];
+    await landAndDie(work, ...files);
+    renameSync(work.path("out", "file-1"), work.path("mine"));
+    rmSync(work.path("out", "file-2"));
+    expect(await deliverAgain(work, files)).toEqual({ landed: 0, failures: [], verdicts: ["ack", "ack", "ack"] });
+    expect(work.list()).toEqual(["file-3"]);
+  });
+
+  test("the same if none or some of the acks were recorded, and no reply to them arrived", async () => {
+    const work = new Workspace();
+    const { port, spool } = await work.serve();
+    const names = Array.from({ length: 20 }, (_, number) => String(number + 10));
+    await work.send({ port, files: names.map((name) => work.write(name, name)) }).done;
+    // Dies when the first reply to an ack is on its way: by then some acks are recorded, and maybe not all.
+    const proxy = await CuttingProxy.start(port, () => ({ direction: "down", before: "acked", how: "reset" }));
+    const first = work.receive({ port: proxy.port, count: 7, retryMs: 0 });
+    await expect(first.done).rejects.toMatchObject({ code: "connection-lost" });
+    expect(first.events.all("acked")).toEqual([]);
+    expect(await work.receive({ port, ifExists: "rename" }).done).toMatchObject({ failures: [] });
+    expect(work.list().filter((name) => !name.startsWith("."))).toEqual(names);
+    expect(spool.waiting("default")).toBe(0);
+  });
+});
+
+describe("a crash in the middle of landing", () => {
+  test.each(SIZES)("between the two names of the file: it has landed (%s file)", async (_, size) => {
+    const work = new Workspace();
+    await landAndDie(work, content(size));
+    linkSync(work.path("out", "file-1"), partPath(work.path("out"), idOf(1)));
+    expect(await deliverAgain(work, [content(size)])).toEqual({ landed: 0, failures: [], verdicts: ["ack"] });
+    expect(work.list()).toEqual(["file-1"]);
+  });
+
+  test.each(SIZES)("after the journal, before the final name: it has not landed, and lands now (%s file)", async (_, size) => {
+    const work = new Workspace();
+    await landAndDie(work, content(size));
+    renameSync(work.path("out", "file-1"), partPath(work.path("out"), idOf(1)));
+    expect(await deliverAgain(work, [content(size)])).toEqual({ landed: 1, failures: [], verdicts: ["ack"] });
+    expect(work.list()).toEqual(["file-1"]);
+    expect(work.read("out", "file-1").equals(content(size))).toBe(true);
+  });
+
+  test("in the middle of a line of the journal: what came before counts, the torn line does not", async () => {
+    const work = new Workspace();
+    const files = [content(10), content(20)];
+    await landAndDie(work, files[0] as Buffer);
+    const [journal = ""] = work.list().filter((name) => name.startsWith("."));
+    appendFileSync(work.path("out", journal), JSON.stringify([idOf(2), Date.now()]).slice(0, -3));
+    expect(await deliverAgain(work, files)).toEqual({ landed: 1, failures: [], verdicts: ["ack", "ack"] });
+    expect(work.list()).toEqual(["file-1", "file-2"]);
+  });
+
+  test("whose journal is a damaged file is reported, and nothing is guessed", async () => {
+    const work = new Workspace();
+    mkdirSync(work.path("out"));
+    writeFileSync(work.path("out", ".filespool-landed-0"), "no journal\n");
+    await expect(deliverAgain(work, [content(10)])).rejects.toMatchObject({ code: "folder-unusable" });
+  });
+});
+
+test("what the journal says is believed for a week, so that the same file can be collected again one day", async () => {
+  const work = new Workspace();
+  mkdirSync(work.path("out"));
+  const ago = (days: number) => Date.now() - days * 86_400_000;
+  const lines = [[idOf(1), ago(6)], [idOf(2), ago(8)]].map((entry) => `${JSON.stringify(entry)}\n`);
+  writeFileSync(work.path("out", ".filespool-landed-0"), lines.join(""));
+  expect(await deliverAgain(work, [content(10), content(20)])).toMatchObject({ landed: 1, verdicts: ["ack", "ack"] });
+  expect(work.list()).toEqual(["file-2"]);
+});
+
+describe("what was announced and did not land", () => {
+  test("is never acked later: a name that was taken at the last moment", async () => {
+    const work = new Workspace();
+    const out = work.path("out");
+    const twins = [content(10, 1), content(10, 2)];
+    const landing = await Landing.open(out, "refuse", true);
+    const batch = await Promise.all(twins.map((bytes, at) => incoming(out, deliveryOf(at + 1, bytes, "twin"), bytes)));
+    expect(await landing.land(batch)).toMatchObject([{ path: work.path("out", "twin") }, { failure: { code: "file-exists" } }]);
+    await landing.close(); // dies before the first one is acked
+    const { verdicts, landed } = await deliverAgain(work, twins);
+    expect([verdicts, landed]).toEqual([["ack", "ack"], 1]);
+    expect(work.read("out", "file-2").equals(twins[1] as Buffer)).toBe(true);
+  });
+
+  test("is never acked later: the step itself failed", async () => {
+    const work = new Workspace();
+    const out = work.path("out");
+    const bytes = content(10);
+    const landing = await Landing.open(out, "refuse", true);
+    const file = await incoming(out, deliveryOf(1, bytes), bytes);
+    const settle = file.settle.bind(file);
+    file.settle = async () => {
+      await settle();
+      file.part = `${file.part}-gone`; // so that giving it its final name fails
+    };
+    await expect(landing.land([file])).rejects.toMatchObject({ code: "folder-unusable" });
+    expect(landing.landedBefore(idOf(1))).toBe(false);
+    await landing.close();
+    expect(await deliverAgain(work, [bytes])).toMatchObject({ landed: 1, verdicts: ["ack"] });
+    expect(work.list()).toContain("file-1");
+  });
+});
+
+describe("receivers that work on the same folder at the same time", () => {
+  test("land each file once, and leave nothing else", async () => {
+    const work = new Workspace();
+    const { port, spool } = await work.serve();
+    const names = Array.from({ length: 120 }, (_, number) => String(number + 100));
+    const files = names.map((name, at) => work.write(name, content(at % 6 === 0 ? 200 * KiB : at, at)));
+    await work.send({ port, files }).done;
+    const receivers = [1, 2, 3].map(() => work.receive({ port, ifExists: "rename" }));
+    const landed = (await Promise.all(receivers.map(({ done }) => done))).map((summary) => summary.landed);
+    expect(landed.reduce((sum, count) => sum + count)).toBe(names.length);
+    expect([work.list(), spool.waiting("default")]).toEqual([names, 0]);
+    for (const [at, name] of names.entries())
+      expect(work.read("out", name).equals(content(at % 6 === 0 ? 200 * KiB : at, at)), name).toBe(true);
+  });
+
+  test("do not keep each other's journals: the last one leaves nothing", async () => {
+    const work = new Workspace();
+    const { port } = await work.serve();
+    const stop = new AbortController();
+    const first = work.receive({ port, follow: true, signal: stop.signal });
+    for (const name of ["a", "b", "c"]) await work.send({ port, files: [work.write(name, name)] }).done;
+    await first.events.waitForCount("acked", 3);
+    const other = { port, queue: "other" };
+    await work.send({ ...other, files: [work.write("d", "d")] }).done;
+    expect(await work.receive(other).done).toMatchObject({ landed: 1 });
+    stop.abort();
+    await first.done.catch(() => {});
+    expect(work.list()).toEqual(["a", "b", "c", "d"]);
+  });
+
+  test("use parts of their own for the same transfer", async () => {
+    const work = new Workspace();
+    mkdirSync(work.path("out"));
+    const bytes = content(100 * KiB);
+    const [one, two] = await Promise.all([1, 1].map((number) => incoming(work.path("out"), deliveryOf(number, bytes), bytes)));
+    expect(one?.part).not.toBe(two?.part);
+    expect(work.list()).toHaveLength(2);
+    await Promise.all([one?.discard(), two?.discard()]);
+    expect(work.list()).toEqual([]);
+  });
+});

@@ -1,0 +1,159 @@
+import { expect, test } from "vitest";
+import { type Spool, SWEEP_MAX } from "../../src/spool/spool.ts";
+import {
+  appendRest,
+  begin,
+  contentOf,
+  digestOf,
+  drain,
+  type Implementation,
+  idOf,
+  lease,
+  nobody,
+  offerOf,
+  store,
+} from "./subject.ts";
+
+/** Many empty files, a few hundred at a time. */
+async function storeMany(spool: Spool, count: number): Promise<void> {
+  const empty = digestOf(new Uint8Array());
+  for (let number = 0; number < count; ) {
+    const finishing = [];
+    for (; finishing.length < 300 && number < count; number++)
+      finishing.push((await begin(spool, offerOf(number, 0))).finish(empty));
+    await Promise.all(finishing);
+  }
+}
+
+export function expiryLaws({ kept, run }: Implementation): void {
+  const nothing = { uploads: 0, files: 0, tombstones: 0, leases: [] };
+
+  test("an unfinished upload that nobody holds expires after its last progress, a held one never", () =>
+    run({ uploadTtlMs: 1000 }, async ({ spool, clock }) => {
+      const content = contentOf(5000);
+      const upload = await begin(spool, offerOf(1, 5000));
+      await upload.append(0, [content.subarray(0, 10)]);
+      clock.nowMs += 5000;
+      expect(await spool.sweep()).toEqual(nothing);
+      await upload.append(10, [content.subarray(10, 20)]);
+      await upload.suspend();
+      clock.nowMs += 1000;
+      expect(await spool.sweep()).toEqual(nothing);
+      const again = await begin(spool, offerOf(1, 5000));
+      expect(again.offset).toBe(20);
+      await again.append(20, [content.subarray(20, 30)]);
+      await again.suspend();
+      clock.nowMs += 1001;
+      expect(await spool.sweep()).toEqual({ ...nothing, uploads: 1 });
+      expect(spool.bytesUsed()).toBe(0);
+      const third = await begin(spool, offerOf(1, 5000));
+      expect(third.offset).toBe(0);
+      await appendRest(third, content);
+      await third.finish(digestOf(content));
+      clock.nowMs += 1_000_000;
+      expect(await spool.sweep()).toEqual(nothing);
+      expect(await drain(spool)).toEqual([idOf(1)]);
+    }));
+
+  test("an offer that comes while its upload expires is not disturbed", () =>
+    run({ uploadTtlMs: 1000 }, async ({ spool, clock }) => {
+      const content = contentOf(5000);
+      const upload = await begin(spool, offerOf(1, 5000));
+      await upload.append(0, [content.subarray(0, 10)]);
+      await upload.suspend();
+      clock.nowMs += 1001;
+      const sweeping = spool.sweep();
+      const again = await begin(spool, offerOf(1, 5000));
+      await sweeping;
+      expect([0, kept(5000, 10)]).toContain(again.offset);
+      await appendRest(again, content);
+      await again.finish(digestOf(content));
+      expect(spool.bytesUsed()).toBe(5000);
+      expect(await drain(spool)).toEqual([idOf(1)]);
+    }));
+
+  test("a waiting file expires after it was stored, one that is leased when it comes back, an upload not at all", () =>
+    run({ fileTtlMs: 1000, leaseMs: 100_000 }, async ({ spool, clock }) => {
+      for (const number of [1, 2, 3]) await store(spool, number, 2000);
+      const upload = await begin(spool, offerOf(9, 2000));
+      const first = await lease(spool);
+      clock.nowMs += 500;
+      await store(spool, 4, 2000);
+      clock.nowMs += 500;
+      expect(await spool.sweep()).toEqual(nothing);
+      clock.nowMs += 1;
+      expect(await spool.sweep()).toEqual({ ...nothing, files: 2 });
+      expect([spool.waiting("default"), spool.bytesUsed()]).toEqual([2, 6000]);
+      const answer = await spool.offer(offerOf(2, 2000), nobody);
+      expect(answer).toMatchObject({ kind: "stored", collected: true });
+      spool.release(first.token);
+      expect(await spool.sweep()).toEqual({ ...nothing, files: 1 });
+      await upload.cancel();
+      expect(await drain(spool)).toEqual([idOf(4)]);
+      expect(spool.bytesUsed()).toBe(0);
+    }));
+
+  test("nobody can lease a file that is expiring", () =>
+    run({ fileTtlMs: 1000 }, async ({ spool, clock }) => {
+      for (const number of [1, 2, 3]) await store(spool, number, 2000);
+      spool.release((await lease(spool)).token);
+      clock.nowMs += 1001;
+      const sweeping = spool.sweep();
+      expect(await spool.lease("default")).toBeNull();
+      expect((await sweeping).files).toBe(3);
+      expect([spool.waiting("default"), spool.bytesUsed()]).toEqual([0, 0]);
+      await store(spool, 4, 2000);
+      expect(await drain(spool)).toEqual([idOf(4)]);
+    }));
+
+  test("a dead letter expires after its last failure", () =>
+    run({ fileTtlMs: 1000, failuresMax: 1 }, async ({ spool, clock }) => {
+      for (const number of [1, 2]) await store(spool, number, 2000);
+      const [first, second] = [await lease(spool), await lease(spool)];
+      clock.nowMs += 900;
+      await spool.nack(second.token, "no");
+      clock.nowMs += 50;
+      await spool.nack(first.token, "no");
+      clock.nowMs += 951;
+      expect(await spool.sweep()).toEqual({ ...nothing, files: 1 });
+      expect((await spool.dead("default")).map(({ transfer }) => transfer)).toEqual([idOf(1)]);
+      clock.nowMs += 50;
+      expect(await spool.sweep()).toEqual({ ...nothing, files: 1 });
+      expect([await spool.dead("default"), spool.bytesUsed()]).toEqual([[], 0]);
+    }));
+
+  test("a collected transfer is remembered for its time, and may be stored anew after that", () =>
+    run({ tombstoneTtlMs: 1000 }, async ({ spool, clock }) => {
+      for (const size of [10, 5000]) {
+        const offer = await store(spool, size, size);
+        await drain(spool);
+        clock.nowMs += 1000;
+        expect(await spool.sweep()).toEqual(nothing);
+        expect(await spool.offer(offer, nobody)).toMatchObject({ kind: "stored", collected: true });
+        clock.nowMs += 1;
+        expect(await spool.sweep()).toEqual({ ...nothing, tombstones: 1 });
+        await store(spool, size, size);
+        expect(await drain(spool)).toEqual([idOf(size)]);
+        clock.nowMs += 1001;
+        expect(await spool.sweep()).toEqual({ ...nothing, tombstones: 1 });
+      }
+    }));
+
+  test("one sweep does a bounded piece of work, and the next goes on", () =>
+    run({ fileTtlMs: 1000, tombstoneTtlMs: 1000, leaseMs: 500, failuresMax: 100 }, async ({ spool, clock }) => {
+      const count = SWEEP_MAX + 5;
+      await storeMany(spool, count);
+      for (let number = 0; number < count; number++) await lease(spool);
+      clock.nowMs += 501;
+      expect((await spool.sweep()).leases.length).toBe(SWEEP_MAX);
+      expect((await spool.sweep()).leases.length).toBe(5);
+      clock.nowMs += 500;
+      expect(await spool.sweep()).toEqual({ ...nothing, files: SWEEP_MAX });
+      expect(spool.waiting("default")).toBe(5);
+      expect(await spool.sweep()).toEqual({ ...nothing, files: 5 });
+      clock.nowMs += 1001;
+      expect(await spool.sweep()).toEqual({ ...nothing, tombstones: SWEEP_MAX });
+      expect(await spool.sweep()).toEqual({ ...nothing, tombstones: 5 });
+      expect(await spool.sweep()).toEqual(nothing);
+    }));
+}

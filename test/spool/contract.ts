@@ -1,0 +1,16 @@
+/** The laws of the Spool contract; contract.test.ts runs them on every implementation. */
+import { describe } from "vitest";
+import { boundLaws } from "./contract-bounds.ts";
+import { deliveryLaws } from "./contract-deliveries.ts";
+import { expiryLaws } from "./contract-expiry.ts";
+import { uploadLaws } from "./contract-uploads.ts";
+import type { Implementation } from "./subject.ts";
+
+export function spoolContract(implementation: Implementation): void {
+  describe(implementation.name, () => {
+    describe("uploads", () => uploadLaws(implementation));
+    describe("deliveries", () => deliveryLaws(implementation));
+    describe("bounds", () => boundLaws(implementation));
+    describe("expiry", () => expiryLaws(implementation));
+  });
+}
