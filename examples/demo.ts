@@ -29,6 +29,9 @@ Options:
 /** Pace of the link between sender and server: slow enough to watch, fast enough not to bore. */
 const LINK_BYTES_PER_SECOND = 32 * 1024 * 1024;
 
+/** Stands for "somebody pressed Ctrl-C" in place of a list of problems. */
+const INTERRUPTED: string[] = [];
+
 /** The demo itself. @returns what was wrong; an empty list is success */
 async function play(stage: Stage, folder: string, bufferSize: string | undefined): Promise<string[]> {
   const problems: string[] = [];
@@ -160,13 +163,14 @@ async function main(): Promise<number> {
   const folder = await mkdtemp(join(tmpdir(), "filespool-demo-"));
   stage.plain(stage.paint("bold", "Filespool: send a file now, collect it later."));
   const interrupted = new Promise<string[]>((resolve) => {
-    process.once("SIGINT", () => resolve(["interrupted"]));
-    process.once("SIGTERM", () => resolve(["interrupted"]));
+    process.once("SIGINT", () => resolve(INTERRUPTED));
+    process.once("SIGTERM", () => resolve(INTERRUPTED));
   });
   try {
     const problems = await Promise.race([play(stage, folder, bufferSize), interrupted]);
+    if (problems === INTERRUPTED) return 130;
     for (const problem of problems) stage.plain(stage.paint("red", `FAILED: ${problem}`));
-    return problems.length === 0 ? 0 : problems[0] === "interrupted" ? 130 : 1;
+    return problems.length === 0 ? 0 : 1;
   } finally {
     await stopAll();
     if (keep) stage.plain(`\nKept: ${folder}`);

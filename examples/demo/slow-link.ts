@@ -13,6 +13,9 @@ export interface SlowLink {
   close(): void;
 }
 
+/** How far the link may be ahead of its pace, or behind, before it waits. */
+const DEBT_MS = 10;
+
 /**
  * Starts a relay on a free port.
  * @param serverPort where it leads to, on localhost; whoever listens there may come and go
@@ -36,10 +39,15 @@ export async function slowLink(serverPort: number, bytesPerSecond: number): Prom
     }
     server.pipe(client);
     client.on("end", () => server.end());
+    let dueMs = performance.now();
     client.on("data", (bytes) => {
       server.write(bytes);
+      // When these bytes would have come over the real thing. Timers are coarse, so small debts add up first.
+      dueMs = Math.max(dueMs, performance.now() - DEBT_MS) + (bytes.length / bytesPerSecond) * 1000;
+      const aheadMs = dueMs - performance.now();
+      if (aheadMs < DEBT_MS) return;
       client.pause();
-      setTimeout(() => client.resume(), (bytes.length / bytesPerSecond) * 1000);
+      setTimeout(() => client.resume(), aheadMs);
     });
   });
   relay.listen(0, "localhost");

@@ -4,19 +4,26 @@
  * The library says what happened and to which file or address. What helps depends on who is listening: a
  * program gets the code, a person at a command line gets a command, a flag, or a thing to look at. The table is
  * exhaustive, so that a new code cannot be added without asking what a person should do about it.
+ *
+ * Advice is told to people only. Programs get the code, which is stable, while these sentences may be improved
+ * at any time. Whose fault an error is, and whether it is worth another try: protocol/errors.ts (adr/0017).
  */
 import type { ErrorCode } from "../protocol/errors.ts";
 
+// Advice that several errors share.
 const AGAIN = "run the same command again: it continues where this one ended";
 const LATER = "try again later, or let it try for longer, such as --retry 1h";
 const NOT_OURS = "check that --host and --port lead to a filespool server of the same version";
 
 /** Null where the message of the library says it already, or where nothing can be done at this end. */
 const ADVICE: Readonly<Record<ErrorCode, string | null>> = {
+  // The road between the two ends: nobody has to change anything, or the address is wrong.
   unreachable: null,
+  // Retries were made and are used up; what was durable is still there, and a new run begins with new patience.
   "connection-lost": AGAIN,
   "timed-out": AGAIN,
   "frame-damaged": AGAIN,
+  // What arrives is not what this program says. Nearly always it is another program that answers.
   "not-filespool": NOT_OURS,
   "version-unsupported": "install the same version of filespool on both ends",
   "frame-too-large": NOT_OURS,
@@ -26,14 +33,18 @@ const ADVICE: Readonly<Record<ErrorCode, string | null>> = {
   "offset-gap": NOT_OURS,
   "size-mismatch": NOT_OURS,
   flood: NOT_OURS,
+  // Checksums guard the wire, so what still differs was changed inside one of the machines.
   "digest-mismatch": "run it again; if that fails too, suspect a disk or the memory of one of the two machines",
+  // Refused for good: the same command will fail again, so each of these says what to change.
   "name-refused": "rename the file, and send it again",
   "file-too-large": "the server decides: serve --max-file-size",
   "transfer-conflict": "add --again to store it as a new file",
   "transfer-unknown": AGAIN,
   "digest-unsupported": "use --digest sha256, which every server knows",
+  // Not a failure of the file: somebody started the command twice, and the newer one has it.
   superseded: "the same transfer was started once more, and goes on there",
   "lease-lost": AGAIN,
+  // Refused for now. Where somebody can make room, that comes before waiting.
   "shutting-down": LATER,
   "connections-full": LATER,
   "uploads-full": LATER,
@@ -41,13 +52,16 @@ const ADVICE: Readonly<Record<ErrorCode, string | null>> = {
   "spool-full": `collect files, or raise serve --max-spool-size; or ${LATER}`,
   "disk-full": `make room on the disk; or ${LATER}`,
   stalled: AGAIN,
+  // On this machine.
   "file-unreadable": "check the path, and that you may read it; the other files are not affected",
   "file-changed": "send it again when nobody writes to it",
   "file-exists": "the choices are --if-exists rename, overwrite or skip",
   "folder-unusable": "check that it is a folder and that you may write to it, or use another --out",
   "spool-locked": "stop that server, or use another folder: --spool",
   "spool-unusable": "check the folder, its permissions and its disk, or use another one: --spool",
-  interrupted: null,
+  // Said by report.ts, and only to clients: there is something to continue.
+  interrupted: AGAIN,
+  // The one error that is ours. It asks for a report, because nothing the person does will mend it.
   internal: "this is a bug in filespool; run it with --verbose for details, and please report it",
 };
 

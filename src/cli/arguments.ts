@@ -4,6 +4,9 @@
  * commander splits the words, writes the help and guesses what a mistyped word was meant to be. It is not
  * asked what a value means: flags stay text here, and config.ts reads them together with the other sources.
  * So its own defaults, parsers and variables stay unused, and the table in knobs.ts remains the only one.
+ * Any other library that splits words could take its place without the rest noticing.
+ *
+ * Never here: reading the environment, asking questions, ending the process. Read next: config.ts.
  */
 import { Command as Commander, type Command as CommanderCommand, CommanderError, Option } from "commander";
 import { CONFIG_FILE } from "./config.ts";
@@ -13,22 +16,28 @@ import { type Command, type KnobName, knobOf, knobsOn, shownFallback, variableOf
 /** `client` asks whether to send or to receive; the others are what they say. */
 export type Verb = Command | "client";
 
-/** What was typed. `flags` has only what was really there. */
+/**
+ * What was typed, and nothing else: no default is mixed in, because a default that looks like a typed value
+ * would beat the environment and the config file, and nobody would be asked for it.
+ */
 export interface Typed {
   readonly verb: Verb;
+  /** By setting name, as text; `true` for a switch. */
   readonly flags: Readonly<Record<string, string | true>>;
   /** Paths to send. */
   readonly files: readonly string[];
-  /** Path from `--config`. */
+  /** The one option that is no setting, since it says where settings are. Path from `--config`. */
   readonly config: string | undefined;
 }
 
 /** Where the help goes, and how wide it may be. */
 export interface HelpOutput {
   write(text: string): unknown;
+  /** Cells of a line; 80 where nothing is known, as for a pipe. */
   readonly columns?: number | undefined;
 }
 
+/** One line about each command: its summary in the overview, and the beginning of its own help. */
 const ABOUT: Record<Verb, string> = {
   serve: "keep files on disk until they are collected",
   send: "put files into a queue of a server",
@@ -39,6 +48,7 @@ const ABOUT: Record<Verb, string> = {
 /** What one would want to do, and the command for it. */
 type Example = readonly [purpose: string, command: string];
 
+/** People copy examples sooner than they read options, so each of these does something that is wanted often. */
 const EXAMPLES: Record<Verb | "overview", readonly Example[]> = {
   overview: [
     ["keep what is sent to localhost:5011, in the folder ./spool", "filespool serve --yes"],
@@ -70,6 +80,7 @@ const EXAMPLES: Record<Verb | "overview", readonly Example[]> = {
 const examplesOf = (verb: Verb | "overview"): string =>
   `\nExamples:\n${EXAMPLES[verb].map(([purpose, command]) => `  # ${purpose}\n  ${command}\n`).join("")}`;
 
+/** The promise of exit.ts, where whoever writes a script looks first. */
 const EXIT_CODES = `
 Exit codes:
   0 done                4 refused for good          7 local file problem
@@ -88,6 +99,10 @@ Sizes: 1000, 64KiB, 1MiB, 10GB. Durations: 500ms, 30s, 5m, 7d.
 
 /**
  * Reads the words after the program's name.
+ *
+ * commander would print errors and end the process by itself. Both are taken from it: an error has to pass
+ * through the report like any other, to become an object with `--json` and the exit code 2.
+ *
  * @returns null when the words asked for help or the version, which has been written to `output`
  * @throws UsageError for anything that cannot be understood
  */
@@ -107,6 +122,7 @@ export function parseArguments(words: readonly string[], version: string, output
       getOutHelpWidth: () => output.columns ?? 80,
     })
     .configureHelp({ sortOptions: false });
+  // The action only takes notes: what to do with them is decided when everything is read.
   for (const verb of ["serve", "send", "receive", "client"] as const) {
     const command = addCommand(program, verb);
     command.action((paths: string[] | object) => {
@@ -118,6 +134,7 @@ export function parseArguments(words: readonly string[], version: string, output
     program.parse(words, { from: "user" });
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
+    // Help and version end the parsing as well, by an "error" that is none.
     if (error.exitCode === 0) return null;
     // "error: unknown option '--prot'\n(Did you mean --port?)" becomes one sentence.
     throw new UsageError(error.message.replace(/^error: /, "").replaceAll("\n", " "));
@@ -125,32 +142,37 @@ export function parseArguments(words: readonly string[], version: string, output
   return typed;
 }
 
-/** The help of the whole program, for those who typed nothing where nobody can be asked. */
+/** The help of the whole program, on a stream of choice, for those who typed nothing where nobody can be asked. */
 export function overview(version: string, output: HelpOutput): void {
   parseArguments(["--help"], version, output);
 }
 
-/** One command with the flags of its settings. */
+/**
+ * One command with the flags of its settings. `client` is hidden: it is there for `npm run client`, and who
+ * reads the help has a choice of better words.
+ */
 function addCommand(program: CommanderCommand, verb: Verb): CommanderCommand {
   const command = program.command(verb, { hidden: verb === "client" });
   command.description(`${ABOUT[verb][0]?.toUpperCase()}${ABOUT[verb].slice(1)}.`).summary(ABOUT[verb]);
   if (verb === "send") command.argument("[file...]", "files to send; asked for on a terminal if there are none");
   for (const name of settingsOf(verb)) {
+    // The default is part of the sentence and not of the option, for the reason given at `Typed`.
     const { argument, help } = knobOf(name);
     const fallback = shownFallback(name);
     const flags = argument === null ? `--${name}` : `--${name} <${argument}>`;
     command.addOption(new Option(flags, fallback === null ? help : `${help} (default: ${fallback})`));
   }
+  // Not in the table: its value says where the table's values are.
   command.option("--config <file>", `config file (default: ${CONFIG_FILE}, if there is one)`);
   return command.addHelpText("after", SOURCES + examplesOf(verb));
 }
 
-/** `client` takes what either of its two roles takes. */
+/** `client` takes what either of its two roles takes, since the role is not known when the flags are read. */
 function settingsOf(verb: Verb): KnobName[] {
   return verb === "client" ? [...new Set([...knobsOn("send"), ...knobsOn("receive")])] : knobsOn(verb);
 }
 
-/** The flags that were typed, by setting name. */
+/** The flags that were typed, by setting name. A flag that is typed twice has its last value, as usual. */
 function flagsOf(command: CommanderCommand): Record<string, string | true> {
   const flags: Record<string, string | true> = {};
   for (const option of command.options) {

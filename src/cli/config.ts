@@ -8,7 +8,7 @@
  * two reasons: an error can name the very place that has to be changed, and the prompts can tell what nobody
  * has said yet from what somebody set to the value that happens to be the default.
  *
- * Never here: the settings themselves (knobs.ts), and how questions look (terminal.ts).
+ * Never here: the settings themselves (knobs.ts), and how questions look (terminal.ts). Why this order: adr/0022.
  */
 import { readFile } from "node:fs/promises";
 import { resolve as resolvePath } from "node:path";
@@ -34,7 +34,7 @@ export interface Settings {
   readonly origins: Readonly<Record<KnobName, Origin>>;
 }
 
-/** A config file that was read: its path as a message should show it, and its keys. */
+/** A config file that was read: every key is known, no value has been looked at yet. `path` is as messages show it. */
 export interface ConfigFile {
   readonly path: string;
   readonly values: Readonly<Record<string, unknown>>;
@@ -42,9 +42,10 @@ export interface ConfigFile {
 
 /** All that was said by anybody before the first question is asked. */
 export interface Sources {
-  /** By setting name; `true` for a switch. Only what was really typed, no defaults. */
+  /** What arguments.ts found. By setting name; `true` for a switch. Only what was really typed, no defaults. */
   readonly flags: Readonly<Record<string, string | true>>;
   readonly env: Readonly<Record<string, string | undefined>>;
+  /** What `loadConfig` found, or null if there is no file. */
   readonly file: ConfigFile | null;
 }
 
@@ -64,12 +65,15 @@ export function withAnswer<K extends KnobName>(settings: Settings, name: K, valu
  * @throws UsageError for a value that is not accepted, and for settings that exclude each other
  */
 export function resolve(command: Command, sources: Sources): Settings {
+  // Every setting has a value, also those of other commands: whoever reads `values` need not know which is which.
   const values: Record<string, unknown> = {};
   const origins: Record<string, Origin> = {};
   for (const name of Object.keys(KNOBS) as KnobName[]) {
     values[name] = knobOf(name).fallback;
     origins[name] = { kind: "default", label: "the default" };
   }
+  // Only this command's own settings are read and judged. A container sets variables for all three programs at
+  // once, and a sender must not fail because of a limit that is meant for a server.
   for (const name of knobsOn(command)) {
     const said = firstSaid(name, sources);
     if (said === null) continue;
@@ -80,7 +84,7 @@ export function resolve(command: Command, sources: Sources): Settings {
   return withoutConflict({ values, origins } as unknown as Settings);
 }
 
-/** What one source says, as it was written. */
+/** What one source says, as it was written. From a JSON file it may be of any type. */
 interface Said {
   readonly raw: unknown;
   readonly origin: Origin;
@@ -117,6 +121,7 @@ function parseValue(command: Command, name: KnobName, { raw, origin }: Said): un
  */
 function withoutConflict(settings: Settings): Settings {
   let { values, origins } = settings;
+  // The lower the number, the stronger the source.
   const rank = (name: KnobName) => ORIGINS.indexOf(origins[name].kind);
   for (const name of ["count", "wait"] as const) {
     if (!values.follow || values[name] === undefined) continue;
@@ -136,6 +141,7 @@ function withoutConflict(settings: Settings): Settings {
  * @throws UsageError when it cannot be read, is not a JSON object, or has a key that nothing knows
  */
 export async function loadConfig(asked: string | undefined, folder: string): Promise<ConfigFile | null> {
+  // Messages show the path as it was given: that is the one that the person knows.
   const path = asked ?? CONFIG_FILE;
   let text: string;
   try {
@@ -155,6 +161,8 @@ export async function loadConfig(asked: string | undefined, folder: string): Pro
   if (typeof values !== "object" || values === null || Array.isArray(values)) {
     throw new UsageError(`the config file ${path} must hold one JSON object, such as {"port": 5011}`);
   }
+  // A key that nothing knows is a mistyped one, and to ignore it would be to run without the setting that somebody
+  // believes to have made. Variables are not judged like that: others may use the prefix for things of their own.
   for (const key of Object.keys(values)) {
     if (Object.hasOwn(KNOBS, key)) continue;
     const near = closest(key, Object.keys(KNOBS));

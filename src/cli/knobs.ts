@@ -6,19 +6,24 @@
  * is `--buffer-size` on a command line, `FILESPOOL_BUFFER_SIZE` in the environment and `"buffer-size"` in
  * a config file. Which source wins is decided in config.ts; what the values do is decided in the commands.
  *
- * To add a setting: one row here, and its use in the command. Nothing else.
+ * To add a setting: one row here, and its use in the command. Nothing else. Why one table: adr/0022.
  */
 import { LIMITS } from "../protocol/limits.ts";
 import { isQueueName } from "../protocol/messages.ts";
 import { SPOOL_LIMITS } from "../spool/spool.ts";
 import { count, duration, oneOf, orUnlimited, type Shape, size, text, toggle } from "./shapes.ts";
 
+/** The three programs. A row says by these names who has the setting. */
 export type Command = "serve" | "send" | "receive";
 
-/** One row of the table. */
+/**
+ * One row of the table: a shape (how values are read and shown) together with what only this setting has.
+ * `T` is the type of a value that somebody gave, `D` the type of the default, which may be undefined.
+ */
 export interface Knob<T, D> extends Shape<T> {
   /** What it is when nobody says anything; undefined stands for "not set". */
   readonly fallback: D;
+  /** The commands that have it. Elsewhere the flag is unknown, and a variable or key of that name is ignored. */
   readonly on: readonly Command[];
   /** One sentence for `--help`, without the default, which is added from `fallback`. */
   readonly help: string;
@@ -30,6 +35,7 @@ export interface Knob<T, D> extends Shape<T> {
   readonly only?: Partial<Record<Command, Shape<T>>>;
 }
 
+/** The part of a row that its shape does not bring. */
 type Row<T, D> = Omit<Knob<T, D>, keyof Shape<T>>;
 
 /** A setting that always has a value. */
@@ -45,15 +51,19 @@ const optional = <T>(
   fallback: undefined,
 });
 
+// Who has a setting.
 const ALL: readonly Command[] = ["serve", "send", "receive"];
 const CLIENTS: readonly Command[] = ["send", "receive"];
 
+// Milliseconds. Ten years stand for "longer than anybody means": a bound that catches a typing mistake.
 const SECOND = 1_000;
 const DAY = 86_400 * SECOND;
 const YEARS = 3_650 * DAY;
 
+/** The table. Its order is the order of the help and, but for the port of a server, of the questions. */
 export const KNOBS = {
-  // Where. Asked for on a terminal, as the program did that this one descends from.
+  // Where. Asked for on a terminal, as the program did that this one descends from. Whether such a host exists
+  // is found out when it is used; a space or the slash of a URL is a mistake at once.
   host: knob(
     text("host", "a host name or an IP address", (host) => !/[\s/]/.test(host)),
     {
@@ -63,6 +73,7 @@ export const KNOBS = {
       ask: { serve: "Host to listen on?", send: "Host of the server?", receive: "Host of the server?" },
     },
   ),
+  // 0 asks the system for a free port. That means something to who listens only, hence `only` for the clients.
   port: knob(count(0, 65_535), {
     fallback: 5011,
     on: ALL,
@@ -70,11 +81,13 @@ export const KNOBS = {
     only: { send: count(1, 65_535), receive: count(1, 65_535) },
     ask: { serve: "Port to listen on?", send: "Port of the server?", receive: "Port of the server?" },
   }),
+  // The words by which somebody takes the risk; prompts.ts asks for them when the host is not this machine.
   insecure: knob(toggle, {
     fallback: false,
     on: ["serve"],
     help: "listen where other machines can reach it, without encryption or passwords",
   }),
+  // The protocol's own rule, so that a wrong name is told before a connection is made.
   queue: knob(text("name", "a queue name: letters, digits, space, dot, dash, underscore", isQueueName), {
     fallback: "default",
     on: CLIENTS,
@@ -82,105 +95,124 @@ export const KNOBS = {
   }),
 
   // How. The defaults are measured: adr/0010 (buffer), adr/0007 (digest).
+  // Every buffer size gives the same files. In the original it decided whether they arrived whole.
   "buffer-size": knob(size(LIMITS.bufferBytesMin, LIMITS.bufferBytesMax), {
     fallback: LIMITS.bufferBytesDefault,
     on: ALL,
     help: "bytes per data frame and per write to disk",
     ask: { serve: "Buffer size?" },
   }),
+  // For serve it is what "stored" promises; for receive, what the folder holds when the server may forget a file.
   durability: knob(oneOf(["fsync", "none"], "kind"), {
     fallback: "fsync",
     on: ["serve", "receive"],
     help: "fsync: survives a power cut before it is acknowledged; none: faster, may lose files",
   }),
+  // SHA-256 is for receivers of other makes: every language's standard library can check it.
   digest: knob(oneOf(["blake3", "sha256"], "kind"), {
     fallback: "blake3",
     on: ["send"],
     help: "digest that proves the content arrived whole",
   }),
+  // Time without progress, not time altogether: a large file over a slow link never runs into it.
   retry: knob(duration(0, YEARS), {
     fallback: 60 * SECOND,
     on: CLIENTS,
     help: "keep trying so long after a lost connection; if given, also while no server answers yet",
   }),
 
-  // serve: the store and its limits.
+  // serve: the store and its limits. Of these, only the first is looked at by most people; the others have defaults
+  // that never refuse an honest sender. A server that runs unattended has exactly the bounds that are written down;
+  // what has none is bounded by the disk, and then by a person who is woken at night (adr/0009).
   spool: knob(text("folder", "the path of a folder"), {
     fallback: "./spool",
     on: ["serve"],
     help: "folder that keeps the files until they are collected",
   }),
+  // Each connection costs memory, whoever it is from. The refusal is temporary, so that clients come back.
   "max-connections": knob(count(1, 65_535), {
     fallback: 10_000,
     on: ["serve"],
     help: "connections at a time; further ones are asked to come back later",
   }),
+  // Refused for good, and at the offer: before a byte of the file has been sent.
   "max-file-size": knob(orUnlimited(size(1), "unlimited"), {
     fallback: Infinity,
     on: ["serve"],
     help: "largest file that is taken",
   }),
+  // Room is reserved when a file is offered, so that two uploads cannot both run into the end of it.
   "max-spool-size": knob(orUnlimited(size(1), "unlimited"), {
     fallback: SPOOL_LIMITS.spoolBytesMax,
     on: ["serve"],
     help: "bytes of all files in the spool, unfinished uploads included",
   }),
+  // Bytes alone are no bound: ten million empty files have not one byte of content.
   "max-queue-files": knob(count(1, Number.MAX_SAFE_INTEGER), {
     fallback: SPOOL_LIMITS.queueFilesMax,
     on: ["serve"],
     help: "files that may wait in one queue",
   }),
+  // The disk is shared with programs that fail in worse ways than a sender that is told to come back.
   "min-free-disk": knob(size(0), {
     fallback: SPOOL_LIMITS.diskFreeBytesMin,
     on: ["serve"],
     help: "refuse new files when the disk would have less than this left",
   }),
+  // Too short, and a slow receiver loses its file while it works; too long, and a dead one keeps it from the next.
   lease: knob(duration(SECOND, DAY), {
     fallback: SPOOL_LIMITS.leaseMs,
     on: ["serve"],
     help: "a receiver that shows no progress for so long loses its file to the next one",
   }),
+  // Unfinished uploads hold a reservation each. Senders that never return must not fill the spool.
   "upload-ttl": knob(duration(SECOND, YEARS), {
     fallback: SPOOL_LIMITS.uploadTtlMs,
     on: ["serve"],
     help: "keep an unfinished upload so long after its last progress",
   }),
+  // Apart from the above: an abandoned upload is rubbish, an uncollected file is somebody's. So never, unless asked.
   "file-ttl": knob(orUnlimited(duration(SECOND, YEARS), "never"), {
     fallback: SPOOL_LIMITS.fileTtlMs,
     on: ["serve"],
     help: "delete files that nobody collected for so long",
   }),
+  // Less than the ten seconds after which container managers usually kill: an end of our own is the better one.
   drain: knob(duration(0, DAY), {
-    fallback: 10 * SECOND,
+    fallback: 8 * SECOND,
     on: ["serve"],
     help: "on SIGTERM, wait so long for transfers that are under way",
   }),
 
-  // send
+  // send: the same file, unchanged, to the same queue is the same transfer, unless somebody says otherwise.
   again: knob(toggle, {
     fallback: false,
     on: ["send"],
     help: "store a new copy even if this very file was stored before",
   }),
 
-  // receive
+  // receive: where to, what about names that are taken, and when to stop.
   out: knob(text("folder", "the path of a folder"), {
     fallback: ".",
     on: ["receive"],
     help: "folder to put the files in",
     ask: { receive: "Folder to put the files in?" },
   }),
+  // Refusing is the only default that can lose nothing: the file goes back to its queue.
   "if-exists": knob(oneOf(["refuse", "rename", "overwrite", "skip"], "policy"), {
     fallback: "refuse",
     on: ["receive"],
     help: "what to do when a file of that name is already there: refuse, rename, overwrite or skip",
   }),
+  // Without any of these three, a run takes what is waiting. config.ts knows that follow excludes the other two.
   count: optional(count(1, Number.MAX_SAFE_INTEGER), {
     on: ["receive"],
     help: "end after so many files, and wait for them",
     unset: "take what is waiting",
   }),
+  // With the server's own queue as the memory, a follower may be killed and started at any time.
   follow: knob(toggle, { fallback: false, on: ["receive"], help: "never end: take files as they arrive" }),
+  // 0 is allowed and means what leaving it out means: look once.
   wait: optional(duration(0, YEARS), {
     on: ["receive"],
     help: "end when nothing has arrived for so long",
@@ -188,13 +220,18 @@ export const KNOBS = {
   }),
 
   // What is said, and whether anything is asked.
+  // stdout belongs to a program then: no question, no sentence, nothing but objects.
   json: knob(toggle, { fallback: false, on: ALL, help: "one JSON object per line on stdout, for programs" }),
+  // For cron, which mails whatever is printed: silence is success.
   quiet: knob(toggle, { fallback: false, on: ALL, help: "print nothing but errors" }),
+  // For the person who wants to know why; FILESPOOL_DEBUG adds the stack traces alone.
   verbose: knob(toggle, { fallback: false, on: ALL, help: "print more, and stack traces of errors" }),
+  // Two names for one thing: --yes is what people type, --no-input what scripts for other tools use.
   yes: knob(toggle, { fallback: false, on: ALL, help: "ask nothing: take the defaults" }),
   "no-input": knob(toggle, { fallback: false, on: ALL, help: "ask nothing: the same as --yes" }),
 };
 
+/** The name of a setting, which is the key of its row. */
 export type KnobName = keyof typeof KNOBS;
 
 /** The resolved values: what each command is started with. */
@@ -209,11 +246,14 @@ export const knobOf = (name: KnobName): Knob<unknown, unknown> => KNOBS[name] as
 export const shapeOf = (name: KnobName, command: Command): Shape<unknown> =>
   knobOf(name).only?.[command] ?? knobOf(name);
 
-/** The settings of one command, in the order of the table. */
+/**
+ * The settings of one command, in the order of the table: what its help lists, what its flags are, and
+ * which variables and keys are read for it.
+ */
 export const knobsOn = (command: Command): KnobName[] =>
   (Object.keys(KNOBS) as KnobName[]).filter((name) => knobOf(name).on.includes(command));
 
-/** The environment variable of a setting. */
+/** The environment variable of a setting: `FILESPOOL_BUFFER_SIZE` for `buffer-size`. */
 export const variableOf = (name: string): string => `FILESPOOL_${name.toUpperCase().replaceAll("-", "_")}`;
 
 /** The default as the help and the prompts show it; null where there is none to speak of (a switch). */

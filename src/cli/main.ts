@@ -8,10 +8,14 @@
  *   first SIGINT     ends the run in an orderly way, exit code 130
  *   first SIGTERM    the same; a server finishes what is under way, and that is a success (0)
  *   the second one   whichever it is: exit at once. Nothing is lost by it, only resumed later.
+ *
+ * That a run may be ended at any moment is what the rest of the project is built for, so nothing here tries to
+ * save anything: an orderly end is a courtesy to the peer, not a condition for the safety of a file.
  */
 import { EXIT } from "./exit.ts";
 import { run } from "./program.ts";
 
+// "Stop now" and "stop when you can". A run sees the two signals and decides what they mean for it.
 const interrupt = new AbortController();
 const terminate = new AbortController();
 
@@ -31,6 +35,7 @@ for (const stream of [process.stdout, process.stderr]) {
   });
 }
 
+// The only place in the project that reads the process: everything below here is handed what it needs.
 const code = await run({
   words: process.argv.slice(2),
   env: process.env,

@@ -7,6 +7,8 @@
  *
  * The list is read when it is needed, in one go and synchronously, because the prompt library asks for it
  * while it draws. Its length is bounded: a folder with 100,000 files must not freeze the terminal.
+ *
+ * Never here: what the list looks like on the screen, and which keys move in it (terminal.ts).
  */
 import { readdirSync, type Stats, statSync } from "node:fs";
 import { join, resolve } from "node:path";
@@ -35,6 +37,7 @@ const NAME_CELLS = 48;
 export function entriesFor(typed: string, folder: string): Entry[] {
   const slash = typed.lastIndexOf("/") + 1;
   const [shownFolder, wanted] = [typed.slice(0, slash), typed.slice(slash).toLowerCase()];
+  // A folder that is not there is what an unfinished path usually names: no error, only nothing to choose yet.
   let names: string[];
   try {
     names = readdirSync(resolve(folder, shownFolder));

@@ -5,12 +5,18 @@
  * can clear the screen, rename the window, or write a line that looks like ours. Right-to-left marks make
  * "gpj.exe" read as "exe.jpg". So whatever did not come from this program's own source is escaped when it is
  * printed, at one place, whether it is a name, a path or a sentence that a server sent.
+ *
+ * Escaping is for the eyes only. The name under which a file lands is decided by protocol/names.ts, and what
+ * `--json` carries decodes to the very name that was sent.
  */
 
 /** Controls (C0, DEL, C1), line and paragraph separators, direction marks, byte order mark, lone surrogates. */
 const UNSAFE = /\p{Cc}|[\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff]|\p{Surrogate}/gu;
 
-/** Replaces each unsafe character by its `\u....` escape, which is also how JSON would write it. */
+/**
+ * Replaces each unsafe character by its `\u....` escape, which is also how JSON would write it. Doing it twice
+ * changes nothing, so that a sentence may be built from parts that are escaped already.
+ */
 export function printable(text: string): string {
   return text.replace(UNSAFE, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`);
 }

@@ -6,6 +6,9 @@
  * It touches nothing of the process by itself, so that tests can run it in theirs. What is heavy (the
  * network, the database, the prompts) is imported when it is needed: `--help` and a typing mistake are
  * answered without loading any of it.
+ *
+ * One rule holds in every path: nothing is touched, neither the network nor a folder, before every setting is
+ * known and accepted. A mistake in the last flag must not be found after the first file has been sent.
  */
 import { readFileSync } from "node:fs";
 import type { Readable, Writable } from "node:stream";
@@ -18,13 +21,17 @@ import { type Asker, allowHost, askCommand, askRole, askSettings, mayAsk, sameWi
 import { Report } from "./report.ts";
 import { senderKey, stateFolder } from "./sender-key.ts";
 
-/** A stream that may be a terminal. */
+/** A stream that may be a terminal: what decides about questions, colours and the width of the help. */
 type End<S> = S & { readonly isTTY?: boolean | undefined; readonly columns?: number | undefined };
 
-/** All that a run sees of the outside. */
+/**
+ * All that a run sees of the outside. Whatever would make one run differ from another is in here, and nowhere
+ * else: what is not handed in cannot be read by accident.
+ */
 export interface World {
   /** The words after the program's name. */
   readonly words: readonly string[];
+  /** FILESPOOL_* and the few variables of other conventions: NO_COLOR, FORCE_COLOR, XDG_STATE_HOME. */
   readonly env: Readonly<Record<string, string | undefined>>;
   /** The working folder. */
   readonly folder: string;
@@ -45,13 +52,17 @@ export function version(): string {
   return (JSON.parse(text) as { version: string }).version;
 }
 
-/** Runs one command. Never throws. @returns the exit code */
+/**
+ * Runs one command. Never throws: whatever goes wrong on the way is told by the report, and becomes a number.
+ * @returns the exit code, see exit.ts
+ */
 export async function run(world: World): Promise<number> {
   const { words, env, stdout, stderr, now } = world;
   const reportOf = (switches: { json: boolean; quiet: boolean; verbose: boolean }) =>
     new Report({ ...switches, stdout, stderr, env, now });
   // Until the settings are known, an error is told in the way that the words alone ask for.
   const has = (flag: string) => words.includes(flag);
+  // This first report is replaced below, when variables and the config file have been heard as well.
   let report = reportOf({ json: has("--json"), quiet: has("--quiet"), verbose: has("--verbose") });
   try {
     const typed = await whatToDo(world);
@@ -62,8 +73,10 @@ export async function run(world: World): Promise<number> {
     let command: Command = verb === "client" ? "send" : verb;
     let settings = resolve(command, { flags, env, file });
     report = reportOf(settings.values);
+    // From here on it is decided whether anybody may be asked; null is carried along where not.
     const asker = mayAsk(world, settings.values) ? await askerOf(world) : null;
     if (verb === "client") {
+      // The original's order: where the server is, then which role, then what that role needs.
       if (asker === null) throw new UsageError("client asks questions, and there is no terminal; use send or receive");
       const asked = await askSettings("send", settings, asker);
       command = await askRole(asker);
@@ -78,6 +91,7 @@ export async function run(world: World): Promise<number> {
 /** What was typed or, if nothing was typed, chosen. Null: help or version was asked for, and is printed. */
 async function whatToDo(world: World): Promise<Typed | null> {
   const { words, env, folder, stdout, stderr } = world;
+  // With any word at all, the words decide; questions are then about settings only.
   if (words.length > 0) return parseArguments(words, version(), stdout);
   const file = await loadConfig(env.FILESPOOL_CONFIG || undefined, folder);
   // Whether anything may be asked is the same for every command; serve stands for all.
@@ -88,7 +102,7 @@ async function whatToDo(world: World): Promise<Typed | null> {
   return { verb: await askCommand(await askerOf(world)), flags: {}, files: [], config: undefined };
 }
 
-/** Carries over what was answered before the role was known. */
+/** Carries over what was answered before the role was known, so that no question is put twice. */
 const withAnswersOf = (asked: Settings, to: Settings): Settings => {
   let settings = to;
   for (const name of ["host", "port"] as const) {
@@ -97,7 +111,10 @@ const withAnswersOf = (asked: Settings, to: Settings): Settings => {
   return settings;
 };
 
-/** Asks for what is missing, then runs the command itself. */
+/**
+ * Asks for what is missing, then runs the command itself.
+ * @param asker null when nobody can be asked; what is missing then has its default, or is an error
+ */
 async function runCommand(
   world: World,
   report: Report,
@@ -108,14 +125,17 @@ async function runCommand(
 ): Promise<number> {
   let settings = asker === null ? given : await askSettings(command, given, asker);
   if (command === "serve") settings = await allowHost(settings, asker);
+  // A file cannot have a default, so this is the one thing that must be asked for, or fail.
   let paths = files;
   if (command === "send" && files.length === 0) {
     if (asker === null) throw new UsageError("send needs at least one file: filespool send FILE...");
     paths = [await asker.file("Which file?")];
   }
+  // Who was asked learns how not to be: the questions are a way in, not a way of life.
   if (settings !== given || paths !== files) {
     report.say(line`Without questions: ${sameWithoutQuestions(command, settings, paths)}`);
   }
+  // Each command brings its half of the library with it, and only now.
   if (command === "serve") return (await import("./serve.ts")).serve(settings, report, world);
   const run = { signal: eitherOf(world), now: world.now };
   if (command === "receive") return (await import("./receive.ts")).receive(settings, report, run);
@@ -123,11 +143,11 @@ async function runCommand(
   return (await import("./send.ts")).send(settings, paths, key, report, run);
 }
 
-/** Loads the prompts. */
+/** Loads the prompts, which only those runs pay for that ask something. */
 async function askerOf(world: World): Promise<Asker> {
   const { terminalAsker } = await import("./terminal.ts");
   return terminalAsker({ input: world.stdin, output: world.stdout, folder: world.folder, signal: eitherOf(world) });
 }
 
-/** For all who are to stop by either signal. */
+/** For all who are to stop by either signal: a client has nothing to drain, and neither has a question. */
 const eitherOf = ({ interrupt, terminate }: World): AbortSignal => AbortSignal.any([interrupt, terminate]);

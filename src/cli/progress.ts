@@ -29,13 +29,19 @@ export interface Step {
 const REDRAW_MS = 100;
 /** A rate over less time than this is noise. */
 const RATE_AFTER_MS = 500;
-const BAR_CELLS = 16;
+/** As wide as leaves room for a name on a screen of 80 columns. */
+const BAR_CELLS = 10;
 
+/**
+ * The line on one terminal. Between calls it is either on the screen, as the last thing written, or not there
+ * at all: whoever prints something else calls `clear` first.
+ */
 export class ProgressLine {
   readonly #screen: Screen;
   readonly #now: () => number;
   /** The file being shown, where and when it was first seen: the rate is measured from there. */
   #first: { transfer: string; offset: number; atMs: number } | null = null;
+  /** When it was last drawn; long ago after a `clear`, so that the next step is drawn at once. */
   #drawnAtMs = -Infinity;
   #visible = false;
 
@@ -85,6 +91,7 @@ export function progressText(step: Step, movedBytes: number, tookMs: number, col
   const full = Math.floor(share * BAR_CELLS);
   const bar = `[${"#".repeat(full)}${"-".repeat(BAR_CELLS - full)}]`;
   let rest = ` ${bar} ${String(Math.floor(share * 100)).padStart(3)} %  ${humanSize(step.offset)} of ${humanSize(step.size)}`;
+  // Nothing acknowledged yet is no speed, and "for ever left" would be no help.
   if (tookMs >= RATE_AFTER_MS && movedBytes > 0) {
     const bytesPerMs = movedBytes / tookMs;
     rest += `  ${humanSize(bytesPerMs * 1000)}/s`;

@@ -6,7 +6,8 @@
  * ends must be terminals, stdout must be for people, and nobody said `--yes`. Everything else is plain
  * logic on an `Asker`, which tests play by themselves.
  *
- * Never here: drawing and keys (terminal.ts), and listing files (picker.ts).
+ * Never here: drawing and keys (terminal.ts), and listing files (picker.ts). Which of several sources wins:
+ * adr/0022.
  */
 import { isGiven, type Settings, withAnswer } from "./config.ts";
 import { UsageError } from "./exit.ts";
@@ -23,7 +24,9 @@ export interface Choice<T extends string> {
 export interface Asker {
   /** A line of text; Enter alone gives `fallback`. `check` says what is wrong with an answer, or nothing. */
   text(message: string, fallback: string, check: (answer: string) => string | undefined): Promise<string>;
+  /** One of a few; Enter alone takes the first. */
   choose<T extends string>(message: string, choices: readonly Choice<T>[]): Promise<T>;
+  /** Yes or no; Enter alone is no. */
   confirm(message: string): Promise<boolean>;
   /** The path of an existing file, picked from a list that starts in the working folder. */
   file(message: string): Promise<string>;
@@ -44,6 +47,7 @@ export function mayAsk({ stdin, stdout }: Situation, values: Values): boolean {
 
 /** Asks for each setting of a command that has a question and that nobody has set. */
 export async function askSettings(command: Command, settings: Settings, asker: Asker): Promise<Settings> {
+  // What is answered does not change what is asked: whether a setting was given is looked up in the original.
   let filled = settings;
   const names = knobsOn(command).filter((name) => knobOf(name).ask?.[command] !== undefined);
   // In the order of the table, except that the original's server asked for the port before the host.
@@ -57,6 +61,7 @@ export async function askSettings(command: Command, settings: Settings, asker: A
 /** One question. The asker repeats it until the answer is accepted. */
 async function askSetting(command: Command, name: KnobName, settings: Settings, asker: Asker): Promise<Settings> {
   const { parse, accepts } = shapeOf(name, command);
+  // The same parser and the same sentence as for a flag: a range cannot be one thing here and another there.
   const check = (answer: string) => (parse(answer) === null ? `Please give ${accepts}.` : undefined);
   const answer = await asker.text(knobOf(name).ask?.[command] as string, shownFallback(name) as string, check);
   return withAnswer(settings, name, parse(answer) as Values[KnobName]);
@@ -79,7 +84,10 @@ export function askRole(asker: Asker): Promise<"send" | "receive"> {
   ]);
 }
 
-/** Names and addresses that only this machine can reach. */
+/**
+ * Names and addresses that only this machine can reach. A name other than "localhost" is not looked up: what
+ * it leads to may change while the server runs, so it counts as open.
+ */
 export function isLoopback(host: string): boolean {
   return host === "localhost" || host === "::1" || /^127(\.\d{1,3}){3}$/.test(host);
 }

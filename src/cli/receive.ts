@@ -3,6 +3,9 @@
  *
  * Without `--count`, `--wait` or `--follow` it takes what is waiting and ends. That nothing was waiting is an
  * answer and no failure: a script that collects every night must not alarm anybody on a quiet day.
+ *
+ * A file that could not land (its name is taken, say) stays in the queue for whoever may take it, and the exit
+ * code is that of the first such failure. Never here: how a file lands (net/landing.ts, adr/0016).
  */
 import { receive as receiveFiles } from "../net/index.ts";
 import { isGiven, type Settings } from "./config.ts";
@@ -13,12 +16,16 @@ import type { Run } from "./send.ts";
 import { exactDuration, humanDuration, humanSize } from "./sizes.ts";
 
 /**
+ * Collects files, and tells where each of them is.
+ * @param settings host, port, queue, buffer-size, out, if-exists, durability, count, follow, wait, retry
  * @returns the exit code
  * @throws FilespoolError when the run as a whole failed, such as unreachable or interrupted
  */
 export async function receive(settings: Settings, report: Report, { signal, now }: Run): Promise<number> {
   const { host, port, queue, out, durability, count, follow, wait, retry } = settings.values;
+  // Without this line, a run that waits could not be told from one that hangs.
   if (follow) report.say(line`Waiting for files in queue "${queue}"; Ctrl-C ends it.`);
+  // For errors whose message does not say where: "the server is shutting down" (which one?).
   report.talksTo(host, port);
   const startMs = now();
   const { landed, skipped, bytes, failures } = await receiveFiles({
@@ -30,6 +37,7 @@ export async function receive(settings: Settings, report: Report, { signal, now 
     follow,
     ifExists: settings.values["if-exists"],
     bufferBytes: settings.values["buffer-size"],
+    // Left out rather than undefined: the library tells "not said" by the absence of the key.
     ...(count !== undefined && { count }),
     ...(wait !== undefined && { waitMs: wait }),
     retryMs: retry,
@@ -43,6 +51,7 @@ export async function receive(settings: Settings, report: Report, { signal, now 
   if (skipped > 0) sentence += `, ${skipped} skipped`;
   if (failures.length > 0) sentence += `, ${failures.length} failed`;
   sentence += `; ${humanSize(bytes)} in ${humanDuration(tookMs)}.`;
+  // "0 files landed in 3 ms" would be true and would leave the question open whether something went wrong.
   if (landed + skipped + failures.length === 0) {
     const when = wait === undefined ? "Nothing is waiting" : `Nothing has arrived for ${exactDuration(wait)}`;
     sentence = line`${when} in queue "${queue}".`;

@@ -8,6 +8,9 @@
  * A run ends with `done` (what was achieved), or `error` (why it failed), or both when some files failed.
  * Errors are told to people on stderr in every mode, because a script that keeps stdout for its programs
  * still has somebody who reads its log.
+ *
+ * Never here: what an event means in words (lines.ts), what to do about an error (advice.ts), and which exit
+ * code it has (exit.ts). This file decides where a line goes, whether it goes at all, and how it is dressed.
  */
 import { styleText } from "node:util";
 import type { ServerEvent, TransferEvent } from "../net/events.ts";
@@ -25,12 +28,14 @@ export interface Output {
   readonly columns?: number | undefined;
 }
 
+/** Where a report goes, and how much of it there is. The three switches are the flags of the same names. */
 export interface ReportOptions {
   readonly stdout: Output;
   readonly stderr: Output;
   readonly json: boolean;
   readonly quiet: boolean;
   readonly verbose: boolean;
+  /** For NO_COLOR, FORCE_COLOR and FILESPOOL_DEBUG. */
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Milliseconds that never go backwards, for rates. */
   readonly now: () => number;
@@ -41,19 +46,27 @@ export interface Done {
   readonly [count: string]: number;
 }
 
+/** Colours repeat what the words say and add nothing: without them, the same is said. */
 const COLOURS = { good: "green", plain: "cyan", warn: "yellow", bad: "red" } as const satisfies Record<Tone, string>;
 
 /** First column: wide enough for "collected" and a space. */
 const VERB_CELLS = 10;
 
+/**
+ * The voice of one run. Everything that a run tells anybody goes through it, so that no line can get between
+ * the objects of `--json`, and none can be written across the progress line.
+ */
 export class Report {
   readonly #options: ReportOptions;
   readonly #progress: ProgressLine | null;
+  /** Codes whose advice has been given. */
   readonly #advised = new Set<string>();
+  /** host:port of the server that a client talks to. */
   #server: string | null = null;
 
   constructor(options: ReportOptions) {
     const { stderr, json, quiet, now } = options;
+    // No progress line for --json even where stderr is a terminal: a program is reading, and nobody watches.
     this.#options = options;
     this.#progress = stderr.isTTY && !json && !quiet ? new ProgressLine(stderr, now) : null;
   }
@@ -70,7 +83,7 @@ export class Report {
     if (!this.#json(event)) this.#line(transferLine(event));
   };
 
-  /** An event of `serve`. */
+  /** An event of `serve`. A field and not a method, like `transfer`: both are handed to the library as they are. */
   readonly server = (event: ServerEvent): void => {
     if (!this.#json(event)) this.#line(serverLine(event));
   };
@@ -96,6 +109,7 @@ export class Report {
    */
   fail(error: unknown): number {
     const facts = errorFacts(error);
+    // Programs first: should printing for people fail, the object is out.
     this.#json({ event: "error", ...facts });
     const { stderr, verbose, env } = this.#options;
     // Who pressed Ctrl-C knows why it ended, and need not be told of an error.
@@ -131,6 +145,7 @@ export class Report {
   /** Prints the line of an event: results to stdout, troubles to stderr. */
   #line(told: Line | null): void {
     const { stdout, stderr, quiet, verbose } = this.#options;
+    // Under --quiet, `bad` alone is an error; a `warn` is something that the program still means to mend.
     if (told === null || (told.verbose && !verbose) || (quiet && told.tone !== "bad")) return;
     const output = told.tone === "good" || told.tone === "plain" ? stdout : stderr;
     const gap = " ".repeat(Math.max(1, VERB_CELLS - told.verb.length));
@@ -149,11 +164,14 @@ export class Report {
   /** What to do about an error, below it, and only once in a run: of 500 files, 500 may fail for one reason. */
   #advise(code: string, indentCells: number): void {
     const advice = adviceFor(code);
-    if (advice === null || this.#advised.has(code)) return;
+    // A question that was cancelled, or a server that was stopped, left nothing that could be continued.
+    const isPointless = code === "interrupted" && this.#server === null;
+    if (advice === null || isPointless || this.#advised.has(code)) return;
     this.#advised.add(code);
     this.#print(this.#options.stderr, `${" ".repeat(indentCells)}${advice}`);
   }
 
+  /** The one place that writes lines for people; it makes room by taking the progress line away. */
   #print(output: Output, text: string): void {
     this.#progress?.clear();
     output.write(`${text}\n`);
@@ -165,7 +183,10 @@ export class Report {
   }
 }
 
-/** https://no-color.org: any text that is not empty switches colours off. */
+/**
+ * Whether an output gets colours. Asked for each of the two, since one may be a terminal and the other a file.
+ * https://no-color.org: any text that is not empty switches colours off.
+ */
 export function wantsColour(output: Output, env: Readonly<Record<string, string | undefined>>): boolean {
   if (env.NO_COLOR) return false;
   if (env.FORCE_COLOR) return env.FORCE_COLOR !== "0";

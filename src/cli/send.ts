@@ -3,7 +3,9 @@
  *
  * One file that cannot be read does not keep the others back: it is named, the others are sent, and the exit
  * code is that of the first failure. Running the same command again continues where this run ended, because
- * transfer ids derive from the sender key of this user (sender-key.ts) and not from this run.
+ * transfer ids derive from the sender key of this user (sender-key.ts) and not from this run: adr/0011.
+ *
+ * Never here: how a file is sent (net/sender.ts), and what the events look like (lines.ts).
  */
 import { send as sendFiles } from "../net/index.ts";
 import { isGiven, type Settings } from "./config.ts";
@@ -14,12 +16,15 @@ import { humanDuration, humanSize } from "./sizes.ts";
 
 /** What the clients need besides their settings. */
 export interface Run {
+  /** Ends the run. What was reported stored is stored; the rest is continued by the next run. */
   readonly signal: AbortSignal;
   /** Milliseconds that never go backwards. */
   readonly now: () => number;
 }
 
 /**
+ * Sends files, and tells what became of each.
+ * @param settings host, port, queue, buffer-size, digest, again, retry
  * @param files paths, in the order in which they are sent
  * @returns the exit code
  * @throws FilespoolError when the run as a whole failed, such as unreachable or interrupted
@@ -50,6 +55,8 @@ export async function send(
     signal,
     onEvent: report.transfer,
   });
+  // The sentence for people and the counts for programs say the same; `repeated` is apart from `stored`, because
+  // "nothing was sent" and "it is there" are both true of it.
   const tookMs = now() - startMs;
   let sentence = `Done: ${counted(stored, "file")} stored`;
   if (repeated > 0) sentence += `, ${repeated} stored before`;
@@ -58,6 +65,7 @@ export async function send(
     { stored, repeated, bytes, failed: failures.length },
     `${sentence}; ${humanSize(bytes)} in ${humanDuration(tookMs)}.`,
   );
+  // People have read about each failure when it happened. What is left is the code, and a word for programs.
   const [first] = failures;
   if (first === undefined) return EXIT.done;
   report.failures(failures);

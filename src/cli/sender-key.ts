@@ -18,6 +18,7 @@ import { join } from "node:path";
 const KEY_BYTES = 32;
 const KEY_FORM = /^[0-9a-f]{64}$/;
 
+/** A key nobody has had before and nobody can guess. */
 const newKey = (): string => randomBytes(KEY_BYTES).toString("hex");
 
 /** The folder for what should outlive a run: FILESPOOL_STATE, else what the XDG base directory rules say. */
@@ -43,7 +44,11 @@ export async function senderKey(folder: string, warn: (sentence: string) => void
   }
 }
 
-/** The key in the file, or null when there is no file. */
+/**
+ * The key in the file, or null when there is no file.
+ * @throws Error when there is something of that name that cannot be read or is no key. It is not replaced: a
+ *   damaged key may be mended from a backup, and a new one would give up every transfer under way.
+ */
 async function readKey(path: string): Promise<string | null> {
   let text: string;
   try {

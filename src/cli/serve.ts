@@ -5,6 +5,9 @@
  * may finish (`--drain`), new work is told to come back, and the exit code is 0, because ending was the
  * order. Ctrl-C comes from a person who wants the prompt back: connections are cut at once. That costs the
  * peers a resume and nobody a file, since whatever was reported stored is on disk.
+ *
+ * Never here: who may listen where (prompts.ts asks before the command starts), and what happens on a connection
+ * (net/server.ts) or on disk (spool/local.ts).
  */
 import { createServer } from "../net/index.ts";
 import { LocalSpool } from "../spool/local.ts";
@@ -14,7 +17,7 @@ import { line } from "./printable.ts";
 import type { Report } from "./report.ts";
 import { exactSize } from "./sizes.ts";
 
-/** How a running server is told to stop. */
+/** How a running server is told to stop. main.ts makes signals of the process into these two. */
 export interface Stops {
   /** SIGINT: at once. */
   readonly interrupt: AbortSignal;
@@ -30,6 +33,7 @@ export interface Stops {
 export async function serve({ values }: Settings, report: Report, stops: Stops): Promise<number> {
   const { host, port, durability, spool: folder } = values;
   const bufferBytes = values["buffer-size"];
+  // The spool first: a server that listens and then finds its disk unusable would have made promises by then.
   const spool = await LocalSpool.open({
     folder,
     durability,
@@ -48,6 +52,7 @@ export async function serve({ values }: Settings, report: Report, stops: Stops):
     const limits = { connectionsMax: values["max-connections"] };
     const server = await createServer({ host, port, bufferBytes, spool, limits, onEvent: report.server });
     report.remark(line`files in ${folder}, durability ${durability}, buffer ${exactSize(bufferBytes)}`);
+    // The original's own words. They come after the address, which `listening` has just named.
     report.say("Waiting for sender...");
     await firstOf(stops);
     await server.close({ drainMs: stops.interrupt.aborted ? 0 : values.drain });
@@ -55,6 +60,7 @@ export async function serve({ values }: Settings, report: Report, stops: Stops):
     // Only after the server: a connection that is still being served writes to it.
     await spool.close();
   }
+  // Interrupted is told by the exit code alone: whoever pressed Ctrl-C need not be told of an error.
   report.done({}, "Stopped.");
   return stops.interrupt.aborted ? EXIT.interrupted : EXIT.done;
 }

@@ -4,6 +4,9 @@
  * A flag, an environment variable, an answer at a prompt are all text, so one parser per shape serves every
  * source, and a range is stated once: the check and the sentence in the error message come from the same two
  * numbers and cannot drift apart. Parsers return null for "not accepted"; config.ts makes the error.
+ *
+ * These functions are the vocabulary of knobs.ts, and nothing there needs more than them. One law holds for each
+ * shape, and a test checks it for every default: parse(show(value)) is the value.
  */
 import { exactDuration, exactSize, parseCount, parseDuration, parseSize } from "./sizes.ts";
 
@@ -11,6 +14,7 @@ import { exactDuration, exactSize, parseCount, parseDuration, parseSize } from "
 export interface Shape<T> {
   /** The value, or null when the text is not accepted. */
   readonly parse: (text: string) => T | null;
+  /** The shortest text for a value, for help, prompts and the command that needs no questions. */
   readonly show: (value: T) => string;
   /** What is accepted, as it follows "it takes" in a sentence. */
   readonly accepts: string;
@@ -48,7 +52,7 @@ export function duration(min: number, max: number): Shape<number> {
   };
 }
 
-/** A whole number, written in plain digits. */
+/** A whole number, written in plain digits: "1e3" and "0x10" are more likely mistakes than wishes. */
 export function count(min: number, max: number): Shape<number> {
   const range = max === Number.MAX_SAFE_INTEGER ? `of at least ${min}` : `from ${min} to ${max}`;
   return { parse: within(parseCount, min, max), show: String, accepts: `a whole number ${range}`, argument: "number" };
@@ -67,8 +71,9 @@ export function orUnlimited(shape: Shape<number>, word: string): Shape<number> {
   };
 }
 
-/** One of a few words. */
+/** One of a few words, in any case. The type of the value is the union of these words. */
 export function oneOf<const W extends string>(words: readonly W[], argument: string): Shape<W> {
+  // "a, b or c", as a sentence wants it.
   const last = words.length - 1;
   return {
     parse: (text) => words.find((word) => word === text.toLowerCase()) ?? null,
@@ -78,7 +83,10 @@ export function oneOf<const W extends string>(words: readonly W[], argument: str
   };
 }
 
-/** Any text that passes `check`. The empty text never does: it is how a variable is usually left blank. */
+/**
+ * Any text that passes `check`. The empty text never does: `--out ""` is what a shell makes of an unset variable,
+ * and would otherwise mean the working folder.
+ */
 export function text(argument: string, accepts: string, check: (text: string) => boolean = () => true): Shape<string> {
   return { parse: (value) => (value !== "" && check(value) ? value : null), show: (value) => value, accepts, argument };
 }

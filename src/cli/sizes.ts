@@ -6,7 +6,8 @@
  * same number. `humanSize` and `humanDuration` are for progress and summaries: at most three digits.
  *
  * The parsers forgive spelling (case, one space before the unit) and nothing else. A bare "64K" is refused
- * rather than guessed: half of the readers mean 64,000 and half 65,536. Parsers return null for what they
+ * rather than guessed: half of the readers mean 64,000 and half 65,536. A fraction is refused, because not every
+ * one of them is a whole number of bytes, and "digits" is a rule without exceptions. Parsers return null for what they
  * do not understand; config.ts, which knows whether it came from a flag or a file, makes the sentence.
  */
 
@@ -66,6 +67,7 @@ const safe = (value: number): number | null => (Number.isSafeInteger(value) ? va
 
 /** The shortest spelling that the parser reads back as the same number: 65536 is "64KiB", 1000 is "1KB". */
 export function exactSize(bytes: number): string {
+  // Binary units come first: what this program counts (buffers, batches) is nearly always a power of two.
   return exact(bytes, [
     ["TiB", 2 ** 40],
     ["GiB", 2 ** 30],
@@ -81,7 +83,8 @@ export function exactSize(bytes: number): string {
 /** The same for milliseconds: 60000 is "1m", 1500 is "1500ms", and 0 is "0s". */
 export function exactDuration(ms: number): string {
   if (ms === 0) return "0s";
-  return exact(ms, [["d", 86_400_000], ["h", 3_600_000], ["m", 60_000], ["s", 1_000], ["ms", 1]]); // biome-ignore format: one table
+  // The table of units runs from small to large, and the largest that fits is wanted.
+  return exact(ms, Object.entries(TIME_UNITS).reverse());
 }
 
 /** The largest unit that divides the value without a rest. Zero is divided by everything: it gets no unit. */
@@ -92,6 +95,7 @@ function exact(value: number, units: readonly (readonly [string, number])[]): st
 
 /** A size for reading: "0 B", "999 B", "1.50 KiB", "24.0 MiB", "512 GiB". Three digits are enough to compare. */
 export function humanSize(bytes: number): string {
+  // Binary units only: 1 MiB of a 1 GiB file is easier to see than 1.05 MB of 1.07 GB.
   let value = bytes;
   let unit = 0;
   const names = ["B", "KiB", "MiB", "GiB", "TiB", "PiB"];
@@ -100,12 +104,14 @@ export function humanSize(bytes: number): string {
     value /= 1024;
     unit += 1;
   }
+  // The limits are where rounding would make one digit more: 99.95 reads as 100.0 with one digit after the point.
   const digits = unit === 0 || value >= 99.95 ? 0 : value >= 9.995 ? 1 : 2;
   return `${value.toFixed(digits)} ${names[unit]}`;
 }
 
 /** A duration for reading: "12 ms", "3.4 s", "2 m 05 s", "3 h 12 m", "2 d 04 h". */
 export function humanDuration(ms: number): string {
+  // Two units at most: the seconds of a transfer that takes three hours are noise.
   if (ms < 999.5) return `${Math.round(ms)} ms`;
   if (ms < 59_950) return `${(ms / 1000).toFixed(1)} s`;
   const seconds = Math.round(ms / 1000);

@@ -1,7 +1,8 @@
 /**
  * An `Asker` made of real prompts: the only file that knows the prompt library.
  *
- * It is loaded when the first question is asked and not before, so that scripts do not pay for it.
+ * It is loaded when the first question is asked and not before, so that scripts do not pay for it. Which questions
+ * there are is prompts.ts's business; this file knows how one looks, which keys answer it, and how it ends.
  */
 import type { Readable, Writable } from "node:stream";
 import { autocomplete, type CANCEL_SYMBOL, confirm, isCancel, select, text } from "@clack/prompts";
@@ -9,7 +10,7 @@ import { cancelled } from "./exit.ts";
 import { entriesFor } from "./picker.ts";
 import type { Asker, Choice } from "./prompts.ts";
 
-/** The two ends of the terminal. */
+/** The two ends of the terminal, and what a question must know besides. */
 export interface Terminal {
   readonly input: Readable;
   readonly output: Writable;
@@ -25,8 +26,12 @@ function answered<T>(answer: T | typeof CANCEL_SYMBOL): T {
   return answer;
 }
 
-/** Questions on a terminal. Every one of them throws FilespoolError "interrupted" on Ctrl-C, Escape or the signal. */
+/**
+ * Questions on a terminal. Every one of them throws FilespoolError "interrupted" on Ctrl-C, Escape or the signal; the
+ * library has by then given the terminal back as it was, with its cursor and its echo.
+ */
 export function terminalAsker({ input, output, folder, signal }: Terminal): Asker {
+  // Every prompt of the library takes these three; the signal makes SIGTERM end a question like Ctrl-C.
   const streams = { input, output, signal };
   return {
     async text(message, fallback, check) {
@@ -36,7 +41,9 @@ export function terminalAsker({ input, output, folder, signal }: Terminal): Aske
     },
 
     async choose<T extends string>(message: string, choices: readonly Choice<T>[]) {
+      // The keyboard hints of the library are left out: two or three lines need no manual.
       const options = choices.map(({ value, label, hint }) => ({ value: value as string, label, hint }));
+      // The library's type for options wants literal types; the words come back as they were handed in.
       return answered(await select<string>({ message, options, showInstructions: false, ...streams })) as T;
     },
 
@@ -47,6 +54,7 @@ export function terminalAsker({ input, output, folder, signal }: Terminal): Aske
 
     async file(message) {
       // Choosing a folder opens it: the same question again, one level further.
+      // The path so far becomes what is typed, so that it can be edited, or left again by "../".
       let path = "";
       do {
         path = answered(
@@ -56,6 +64,7 @@ export function terminalAsker({ input, output, folder, signal }: Terminal): Aske
             placeholder: "type a part of its name or a path",
             completeOnTab: true,
             maxItems: 12,
+            // Asked again with every key, with `this` being the prompt: a list that follows what is typed.
             options() {
               return entriesFor(this.userInput, folder).map((entry) => ({ value: entry.path, label: entry.label }));
             },

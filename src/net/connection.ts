@@ -9,7 +9,7 @@
  *   nothing heard while we listen (half-open)    idleMs; each side pings after heartbeatMs of its own silence
  *   a frame that has begun but does not end      stallMs + its length at bytesPerSecondMin (slow loris)
  *   a peer that does not take what we send       stallMs + what is unsent at bytesPerSecondMin
- *   pings and nothing else                       pingsPerSecondMax
+ *   pings or skipped frames, and nothing else    pingsPerSecondMax
  *
  * Invariant: at most one frame and one read are held for the peer, and before a server reads on, the control
  * frames it has not got rid of are below UNSENT_BYTES_MAX. A client always reads; else both could wait for ever.
@@ -101,13 +101,12 @@ export class Connection {
     this.#frames++;
     const name = frameName(frame.type);
     if (name === "data") return { type: name, offset: frame.offset, length: frame.length, parts: frame.parts };
-    if (name === null) {
-      if (frame.flags & FLAG_OPTIONAL) return null;
+    if (name === null && !(frame.flags & FLAG_OPTIONAL))
       throw new FilespoolError("frame-unknown", `frame type 0x${frame.type.toString(16)}`);
-    }
-    const message = decodeMessage(name, joinParts(frame.parts));
-    if (message.type === "ping") {
-      if (++this.#pings > this.#patience.pingsPerSecondMax) throw new FilespoolError("flood", "too many pings");
+    const message = name && decodeMessage(name, joinParts(frame.parts));
+    if (!message || message.type === "ping") {
+      const isFlood = ++this.#pings > this.#patience.pingsPerSecondMax;
+      if (isFlood) throw new FilespoolError("flood", "too many frames that say nothing");
       return null;
     }
     if (message.type === "error") throw asError(message);
@@ -117,13 +116,12 @@ export class Connection {
   async #receive(): Promise<Buffer | null> {
     this.#listening = true;
     this.#heardMs = performance.now();
+    if (this.#decoder.midFrame && this.#begunMs === 0) this.#begunMs = this.#heardMs;
     try {
       const { value, done } = await new Promise<IteratorResult<Buffer>>((resolve, reject) => {
         this.#stopReading = reject;
         this.#chunks.next().then(resolve, reject);
       });
-      this.#heardMs = performance.now();
-      if (this.#begunMs === 0) this.#begunMs = this.#heardMs;
       return done ? null : value;
     } catch (error) {
       throw this.#failure ?? lost(error);
@@ -144,13 +142,16 @@ export class Connection {
     return new Promise((resolve, reject) => {
       this.#write(FRAMES.data, bytes, offset, (error) => {
         this.#unsentData -= bytes.length;
-        if (error) reject(this.#failure ?? lost(error));
+        // A write that was cut by destroying the socket is reported as done, so our own failure decides.
+        if (error || this.#failure) reject(this.#failure ?? lost(error));
         else resolve();
       });
     });
   }
 
   #write(type: number, payload: Uint8Array, offset: number, done?: (error?: Error | null) => void): void {
+    // To a socket that was ended, a write would be an error that resets it, and our last words would be lost.
+    if (this.#socket.writableEnded) return done?.(new Error("the conversation is over"));
     if (!this.#corked) {
       // Everything written before this turn of the event loop ends leaves in one `writev`.
       this.#corked = true;
@@ -256,7 +257,7 @@ function lost(error: unknown): FilespoolError {
 export async function connect(host: string, port: number, signal?: AbortSignal): Promise<Connection> {
   const socket = connectSocket({ host, port, ...(signal && { signal }) });
   try {
-    await once(socket, "connect", signal && { signal });
+    await once(socket, "connect");
   } catch (error) {
     socket.destroy();
     if (signal?.aborted) throw new FilespoolError("interrupted");

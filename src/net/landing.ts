@@ -30,6 +30,9 @@ import type { IfExists } from "./options.ts";
 /** What became of a file: its path, or null when it was skipped. */
 export type Landed = { readonly path: string | null } | { readonly failure: FilespoolError };
 
+/** A line of the journal: the transfer, the time (ms since the epoch), the server and queue that it came from. */
+type Entry = readonly [transfer: string, atMs: number, origin: string];
+
 const JOURNAL = `${OWN_PREFIX}-landed-`;
 /**
  * How long an entry whose ack was never confirmed is believed. Not longer than a server remembers what was collected
@@ -45,8 +48,9 @@ export class Landing {
   readonly folder: string;
   readonly sync: boolean;
   readonly #ifExists: IfExists;
-  /** Transfers that landed, or were about to, and whose ack is not confirmed; with the time, ms since the epoch. */
-  readonly #unconfirmed = new Map<string, number>();
+  readonly #origin: string;
+  /** Transfers that landed, or were about to, and whose ack is not confirmed. */
+  readonly #unconfirmed = new Map<string, Entry>();
   /** Our journal, locked; and the files that stop being needed once the next one is on disk. */
   #journal: FileHandle | null = null;
   #journalBytes = 0;
@@ -54,10 +58,11 @@ export class Landing {
 
   /**
    * Opens the target folder, creating it when it is missing, and reads what an earlier run left.
+   * @param origin names the server and the queue; see `confirmRest`
    * @throws FilespoolError folder-unusable
    */
-  static async open(folder: string, ifExists: IfExists, sync: boolean): Promise<Landing> {
-    const landing = new Landing(folder, ifExists, sync);
+  static async open(folder: string, ifExists: IfExists, sync: boolean, origin = ""): Promise<Landing> {
+    const landing = new Landing(folder, ifExists, sync, origin);
     try {
       await mkdir(folder, { recursive: true });
       await landing.#readJournals();
@@ -67,10 +72,11 @@ export class Landing {
     return landing;
   }
 
-  private constructor(folder: string, ifExists: IfExists, sync: boolean) {
+  private constructor(folder: string, ifExists: IfExists, sync: boolean, origin: string) {
     this.folder = folder;
     this.sync = sync;
     this.#ifExists = ifExists;
+    this.#origin = origin;
   }
 
   async #readJournals(): Promise<void> {
@@ -84,9 +90,10 @@ export class Landing {
       if (isOurs) this.#oldJournals.push(path);
       lines.pop(); // what follows the last line end was cut off while it was being written
       // The last word on a transfer counts; #retract writes one that is too old.
-      for (const [transfer, atMs] of new Map(lines.map((line) => JSON.parse(line) as [string, number]))) {
-        const isRecent = atMs > Date.now() - ENTRY_TTL_MS;
-        if (isRecent && (await this.#hasLeft(transfer))) this.#unconfirmed.set(transfer, atMs);
+      const entries = lines.map((line) => JSON.parse(line) as Entry);
+      for (const [transfer, entry] of new Map(entries.map((entry) => [entry[0], entry]))) {
+        const isRecent = entry[1] > Date.now() - ENTRY_TTL_MS;
+        if (isRecent && (await this.#hasLeft(transfer))) this.#unconfirmed.set(transfer, entry);
       }
     }
   }
@@ -99,7 +106,7 @@ export class Landing {
     const old = this.#journal;
     this.#journal = await open(unlocked, "wx");
     tryLock(this.#journal.fd);
-    await this.#write([...this.#unconfirmed]);
+    await this.#write([...this.#unconfirmed.values()]);
     await rename(unlocked, path); // it gets its name only now, so nobody ever finds it without a lock
     if (this.sync) await syncFolder(this.folder);
     await old?.close();
@@ -107,7 +114,7 @@ export class Landing {
     this.#oldJournals = [path];
   }
 
-  async #write(entries: readonly (readonly [transfer: string, atMs: number])[]): Promise<void> {
+  async #write(entries: readonly Entry[]): Promise<void> {
     const text = entries.map((entry) => `${JSON.stringify(entry)}\n`).join("");
     await this.#journal?.appendFile(text);
     if (this.sync) await this.#journal?.datasync();
@@ -185,8 +192,8 @@ export class Landing {
   }
 
   async #announce(files: readonly IncomingFile[]): Promise<void> {
-    const entries = files.map(({ delivery }) => [delivery.transfer, Date.now()] as const);
-    for (const [transfer, atMs] of entries) this.#unconfirmed.set(transfer, atMs);
+    const entries = files.map(({ delivery }): Entry => [delivery.transfer, Date.now(), this.#origin]);
+    for (const entry of entries) this.#unconfirmed.set(entry[0], entry);
     const isLong = this.#journalBytes > JOURNAL_BYTES_MAX;
     if (isLong) this.#journalBytes = 0;
     await (this.#journal && !isLong ? this.#write(entries) : this.#renewJournal());
@@ -195,7 +202,7 @@ export class Landing {
   /** Announced, but not landed: the journal must say so before their parts may go, or it would vouch for them. */
   async #retract(files: readonly IncomingFile[]): Promise<void> {
     for (const { delivery } of files) this.#unconfirmed.delete(delivery.transfer);
-    await this.#write(files.map(({ delivery }) => [delivery.transfer, 0]));
+    await this.#write(files.map(({ delivery }) => [delivery.transfer, 0, this.#origin]));
   }
 
   async #place(file: IncomingFile): Promise<Landed> {
@@ -222,6 +229,12 @@ export class Landing {
   /** The server has confirmed the ack: it will not deliver this transfer again. */
   confirm(transfer: string): void {
     this.#unconfirmed.delete(transfer);
+  }
+
+  /** Its queue has nothing more, except for what is `open` here: the acks of a run that was killed did arrive. */
+  confirmRest(open: ReadonlySet<string>): void {
+    for (const [transfer, , origin] of this.#unconfirmed.values())
+      if (origin === this.#origin && !open.has(transfer)) this.#unconfirmed.delete(transfer);
   }
 
   /** Leaves nothing behind unless something is unconfirmed. */

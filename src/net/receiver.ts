@@ -30,7 +30,8 @@ const BATCH_MAX = 64;
  * @throws FilespoolError unreachable, interrupted, folder-unusable, or whatever else ends the run rather than one file
  */
 export async function receive(options: ReceiveOptions): Promise<ReceiveSummary> {
-  const landing = await Landing.open(options.out, options.ifExists ?? "refuse", options.durability !== "none");
+  const { out, ifExists = "refuse", durability, host = "localhost", port = 5011, queue = "default" } = options;
+  const landing = await Landing.open(out, ifExists, durability !== "none", `${host}:${port}/${queue}`);
   const receiver = new Receiver(options, landing);
   try {
     await receiver.run();
@@ -83,7 +84,8 @@ class Receiver {
     return this.#client.run("receiver", async (connection, server) => {
       this.#connection = connection;
       this.#talk = new Conversation(DELIVERY_RECEIVER, "greeting");
-      for (const { transfer } of this.#open.values()) if (this.#landing.landedBefore(transfer)) this.#unsure.add(transfer);
+      for (const { transfer } of this.#open.values())
+        if (this.#landing.landedBefore(transfer)) this.#unsure.add(transfer);
       this.#open.clear();
       this.#held.clear();
       this.#credit = 0;
@@ -187,10 +189,12 @@ class Receiver {
       this.#file = null;
     },
 
-    caughtUp: () => {
+    caughtUp: ({ leased }: MessageOf<"empty">) => {
       this.#isEmpty = true;
       // What did not come again is off the queue: only the reply to its ack was lost.
       for (const transfer of this.#unsure) this.#landing.confirm(transfer);
+      // That is sure of an earlier run as well, unless the server still takes that run's connection for alive.
+      if (leased === 0) this.#landing.confirmRest(new Set([...this.#open.values()].map(({ transfer }) => transfer)));
       this.#endIfDone();
     },
 

@@ -29,6 +29,8 @@ export class DeliverySession {
   readonly #talk = new Conversation(DELIVERY_SERVER, "greeting");
   /** Deliveries without a verdict, by token. They go back to their queue when the connection ends. */
   readonly #open = new Map<string, Delivery>();
+  /** Those among them whose verdict is being recorded. */
+  #recording = 0;
   /** The one that is being sent, or whose `start` we wait for; and from which byte on. */
   #current: Delivery | null = null;
   #from = 0;
@@ -172,15 +174,20 @@ export class DeliverySession {
       const delivery = this.#open.get(verdict.delivery);
       if (this.#current === delivery) this.#current = null;
       if (!delivery) return this.#tellLost(verdict, new FilespoolError("lease-lost"));
+      this.#recording++;
       const recorded = this.#record(verdict, delivery).catch((error: unknown) => this.#tellLost(verdict, known(error)));
       void recorded.finally(() => {
+        this.#recording--;
         this.#open.delete(delivery.token);
         this.drain();
       });
     },
 
     renew: ({ delivery }: MessageOf<"working">) => void this.#server.spool.renew(delivery),
-    tellEmpty: () => this.#connection.send({ type: "empty" }),
+    tellEmpty: () => {
+      const ours = this.#open.size - this.#recording; // an ack takes its file off the count at once
+      this.#connection.send({ type: "empty", leased: Math.max(0, this.#server.spool.waiting(this.#queue) - ours) });
+    },
     tellLost: (start: MessageOf<"start">) => this.#tellLost(start, new FilespoolError("lease-lost")),
 
     // The content cannot be read, or the lease is over. That counts as a failed attempt.

@@ -28,7 +28,7 @@ export class UploadSession {
   #upload: Upload | null = null;
   /** Bytes of the refused file that were thrown away. */
   #skippedBytes = 0;
-  /** Files that are becoming durable while others arrive. */
+  /** Files that are becoming durable, while others may arrive. */
   readonly #storing = new Set<Promise<void>>();
 
   constructor(connection: Connection, server: ServerContext) {
@@ -126,11 +126,10 @@ export class UploadSession {
         () => this.#tellStored(offer, digest, false, false),
         (error: unknown) => this.#tellRefused(offer, known(error)),
       );
-      // A large file takes its time to be synced; whatever was sent after it must not overtake it.
-      if (offer.wait) return storing;
       this.#storing.add(storing);
       void storing.then(() => this.#storing.delete(storing));
-      return undefined;
+      // A large file takes its time to be synced; whatever was sent after it must not overtake it.
+      return offer.wait ? storing : undefined;
     },
 
     // The sender gave up, because its file changed under it.

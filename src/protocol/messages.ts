@@ -80,8 +80,8 @@ export const SCHEMAS = {
 
   /** Room for so many more deliveries. */
   want: v.object({ files: count(LIMITS.windowFiles) }),
-  /** Nothing is waiting at this moment. */
-  empty: nothing,
+  /** Nothing is waiting at this moment. `leased`: files of this queue that are with others, and may come back. */
+  empty: v.object({ leased: v.optional(bytes) }),
   /** One attempt. The data follows at once up to `pipelineBytesMax`, otherwise after `start`. */
   deliver: v.object({ delivery, transfer: id, queue, name, size: bytes, algorithm, digest, attempt: count(1_000_000) }),
   start: v.object({ delivery, offset: bytes }),

@@ -15,7 +15,7 @@
  * commit with one fdatasync, off the event loop; that is what makes durable small files cheap (measured here:
  * 2,100 a second one at a time, 87,000 with 256 under way). Why LMDB: adr/0013.
  */
-import { statfs } from "node:fs/promises";
+import { open as openFile, statfs } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { type Database, open, type RootDatabase } from "lmdb";
 import { FilespoolError } from "../protocol/errors.ts";
@@ -50,6 +50,8 @@ export interface Place extends StoredFile {
 type Position = [queue: string, sequence: number];
 
 const FORMAT = 1;
+/** In the first 32 bytes of every LMDB file. */
+const LMDB_MAGIC = 0xbeefc0de;
 /** With less than this left, a disk counts as full: more than LMDB asks for in one write. */
 const DISK_FULL_BYTES = 4 * 1024 * 1024;
 
@@ -73,9 +75,15 @@ export class LocalIndex {
     const file = join(folder, "index.mdb");
     let root: RootDatabase | undefined;
     try {
-      // `overlappingSync` would resolve a write when it is *visible*, before it is on disk; `stored` would
-      // then be a lie for some milliseconds. Off, a write resolves after its commit was synced. The test
-      // "stored is said only after the index was synced" watches the system calls. Why: adr/0015.
+      // LMDB crashes on a file that is not its own, so look for its mark first; an empty file is a new index.
+      const head = new Uint32Array(8);
+      const handle = await openFile(file, "a+");
+      const { bytesRead } = await handle.read(head, 0, head.byteLength, 0).finally(() => handle.close());
+      if (bytesRead > 0 && !head.includes(LMDB_MAGIC))
+        throw new FilespoolError("spool-unusable", `${file} is damaged or not an index`);
+      // With `overlappingSync` a resolved write promises no more than to be *visible*; `stored` could then be a
+      // lie for some milliseconds. Off, a write resolves after its commit was synced. The test
+      // "stored is said only after content and index were synced" watches the system calls. Why: adr/0015.
       // `eventTurnBatching` makes promises that it gives to nobody: a failed commit would end the process.
       root = open({ path: file, maxDbs: 8, overlappingSync: false, noSync: !sync, eventTurnBatching: false });
       const index = new LocalIndex(root, file);

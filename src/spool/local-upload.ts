@@ -56,8 +56,8 @@ export class LocalUpload implements Upload {
         if (this.#inline) return;
         const { durable } = this.#slot;
         this.#handle = await open(this.#path, durable > 0 ? "r+" : "w+");
-        await this.#handle.truncate(durable); // what lies behind it was never vouched for
         await digestPrefix(this.#digest, this.#handle, durable);
+        await this.#handle.truncate(durable); // what lies behind it was never vouched for
         this.offset = this.#taken = durable;
         const { bufferBytes: batchBytes, sync } = this.#spool;
         this.#writer = new BatchWriter(this.#handle, durable, { batchBytes, sync, onSynced: (at) => this.#record(at) });

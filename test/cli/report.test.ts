@@ -257,7 +257,12 @@ describe("the end of a run", () => {
   test("a person who pressed Ctrl-C is not told about an error", () => {
     const { report, written } = listen();
     expect(report.fail(new FilespoolError("interrupted", "stopped on request"))).toBe(130);
-    expect(written.stderr).toBe("interrupted: stopped on request\n");
+    report.talksTo("localhost", 1);
+    report.fail(new FilespoolError("interrupted", "stopped on request"));
+    expect(written.stderr).toBe(
+      "interrupted: stopped on request\ninterrupted: stopped on request\n" +
+        "       run the same command again: it continues where this one ended\n",
+    );
   });
 
   test("--json: every event is one line, in order, and the last one says how it ended", () => {

@@ -1,4 +1,4 @@
-import { tmpdir } from "node:os";
+import { mkdirSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
 import { namesIn } from "../support/process-files.ts";
@@ -10,15 +10,15 @@ test.each([[[]], [["--buffer-size", "4KiB"]]])(
   "the demo %j kills its server, compares every byte, and ends well",
   async (words) => {
     const place = new Place();
-    // Its own folder goes into TMPDIR, where leftovers would show; the compiled sources stay where they are cached.
-    const demo = await place.run(place.script(DEMO, words, { group: true }));
+    mkdirSync(place.path("tmp"));
+    const demo = await place.run(place.script(DEMO, words, { group: true, env: { TMPDIR: place.path("tmp") } }));
     expect(demo.stdout).toContain("SIGKILL to the server at ");
     expect(demo.stdout).toMatch(/sender +│ resumed +\S+ at [1-9]/);
     expect(demo.stdout.match(/identical/g)).toHaveLength(4);
     expect(demo.stdout).not.toMatch(/FAILED|DIFFERENT/);
     expect(demo.stdout).toMatch(/All four files arrived/);
     expect(demo.stderr).toBe("");
-    expect(namesIn(tmpdir()).filter((name) => name.startsWith(`filespool-demo-${demo.pid}`))).toEqual([]);
+    expect(namesIn(place.path("tmp")).filter((name) => name.startsWith("filespool"))).toEqual([]);
   },
 );
 

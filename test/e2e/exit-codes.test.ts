@@ -148,7 +148,7 @@ test("130, interrupted: at once, nothing is lost by it, and the same command con
   const gate = await Gate.before(server.port);
   const big = writeBig(place.path("big"), 40 * MiB);
   for (const signal of ["SIGINT", "SIGTERM"] as const) {
-    const shut = gate.shutAfter(20 * MiB, "up");
+    const shut = gate.shutAfter(12 * MiB, "up");
     const sender = place.send(gate.port, big);
     await sender.during(shut);
     expect(await sender.kill(signal)).toBe(130);

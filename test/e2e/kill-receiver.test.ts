@@ -1,11 +1,14 @@
 import { renameSync } from "node:fs";
 import { basename } from "node:path";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { isSame, MiB, namesIn, scratch, writeBig, writeSmall } from "../support/process-files.ts";
 import { Gate } from "../support/process-gate.ts";
 import { Place } from "../support/process-program.ts";
 
 const RESENT_MAX = 64 * MiB;
+
+// Hundreds of MiB are written and synced here, perhaps by a slow disk.
+vi.setConfig({ testTimeout: 180_000 });
 
 const folder = scratch();
 let [big, medium] = ["", ""];
@@ -71,9 +74,10 @@ for (const kind of ["large", "small"] as const) {
         }
         await killed.kill();
         gate.cut();
+        gate.open();
         if (fate !== "stays") renameSync(landed.path, place.path("elsewhere"));
 
-        const receiver = await place.run(place.receive(server.port, "--if-exists", "rename"));
+        const receiver = await place.run(place.receive(gate.port, "--if-exists", "rename"));
         expect(receiver.all("landed")).toEqual([]);
         expect(await receiver.seen("done")).toMatchObject({ landed: 0, skipped: 0, failed: 0 });
         expect(isSame(path, fate === "stays" ? landed.path : place.path("elsewhere"))).toBe(true);

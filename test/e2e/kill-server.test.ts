@@ -1,10 +1,13 @@
 import { rmSync } from "node:fs";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { isSame, MiB, namesIn, scratch, writeBig, writeSmall } from "../support/process-files.ts";
 import { Gate } from "../support/process-gate.ts";
 import { type Event, Place } from "../support/process-program.ts";
 
 const RESENT_MAX = 64 * MiB;
+
+// Hundreds of MiB are written and synced here, perhaps by a slow disk.
+vi.setConfig({ testTimeout: 180_000 });
 
 const folder = scratch();
 let [big, medium] = ["", ""];
@@ -73,6 +76,20 @@ test("a receiver completes although its server is killed again and again", async
   expect(await receiver.seen("done")).toMatchObject({ landed: 1, failed: 0 });
   expect(namesIn(place.path("inbox"))).toEqual(["big.bin"]);
   expect(isSame(big, place.path("inbox/big.bin"))).toBe(true);
+});
+
+test("clients that are connected, and clients that are not yet, find a server that comes back at its address", async () => {
+  const place = new Place();
+  const server = await place.serve();
+  const receiver = place.receive(server.port, "--follow");
+  await receiver.seen("connected");
+  await server.kill();
+  const sender = place.send(server.port, "--retry", "1m", medium);
+  for (const client of [receiver, sender]) await client.seen("retrying");
+  await place.serve("--port", String(server.port));
+  await place.run(sender);
+  await receiver.seen("acked");
+  expect(isSame(medium, place.path("inbox/medium.bin"))).toBe(true);
 });
 
 test("what was reported stored is there after the server was killed in that moment", async () => {

@@ -1,5 +1,6 @@
+import { setImmediate } from "node:timers/promises";
 import { expect, test } from "vitest";
-import { ACKS_REMEMBERED, LEASE_EXPIRED, type Spool } from "../../src/spool/spool.ts";
+import { ACKS_REMEMBERED, type Delivery, LEASE_EXPIRED, type Spool } from "../../src/spool/spool.ts";
 import {
   begin,
   contentIn,
@@ -17,8 +18,8 @@ import {
   store,
 } from "./subject.ts";
 
-const storeAll = async (spool: Spool, count: number, size = 10): Promise<void> => {
-  for (let number = 1; number <= count; number++) await store(spool, number, size);
+const storeAll = async (spool: Spool, count: number, size = 10, after = 0): Promise<void> => {
+  for (let number = after + 1; number <= after + count; number++) await store(spool, number, size);
 };
 
 export function deliveryLaws({ run }: Implementation): void {
@@ -213,20 +214,30 @@ export function deliveryLaws({ run }: Implementation): void {
 
   test("a sweep and the holders of leases do not get into each other's way", () =>
     run({ leaseMs: 1000 }, async ({ spool, clock }) => {
-      await storeAll(spool, 6);
-      const tokens: string[] = [];
-      for (let number = 0; number < 6; number++) tokens.push((await lease(spool)).token);
-      clock.nowMs += 1000;
-      const acked = spool.ack(tokens[1]!);
-      const sweeping = spool.sweep();
-      expect(spool.renew(tokens[2]!)).toBe(false);
-      spool.release(tokens[3]!);
-      const late = await Promise.all(tokens.slice(4).map((token) => failure(spool.ack(token))));
-      expect(late).toEqual(["lease-lost", "lease-lost"]);
-      await acked;
-      const { leases } = await sweeping;
-      expect(leases.map(({ transfer }) => transfer)).toEqual([1, 3, 4, 5, 6].map(idOf));
-      expect(await drain(spool)).toEqual([1, 3, 4, 5, 6].map(idOf));
+      for (let turns = 0; turns < 5; turns++) {
+        await storeAll(spool, 4, 10, turns * 100);
+        const deliveries: Delivery[] = [];
+        for (let number = 0; number < 4; number++) deliveries.push(await lease(spool));
+        const [acked, renewed, released, nacked] = deliveries.map(({ token }) => token) as [
+          string,
+          string,
+          string,
+          string,
+        ];
+        clock.nowMs += 1000;
+        const sweeping = spool.sweep();
+        for (let turn = 0; turn < turns; turn++) await setImmediate();
+        const isRenewed = spool.renew(renewed);
+        spool.release(released);
+        const verdicts = [await failure(spool.ack(acked)), await failure(spool.nack(nacked, "no"))];
+        const ended = (await sweeping).leases.map(({ token }) => token);
+        const inTime = verdicts.map((verdict) => verdict === "it did not fail");
+        expect([acked, nacked].map((token) => !ended.includes(token))).toEqual(inTime);
+        expect(ended.includes(renewed)).toBe(!isRenewed);
+        if (isRenewed) spool.release(renewed);
+        const left = deliveries.slice(inTime[0] ? 1 : 0).map(({ transfer }) => transfer);
+        expect(await drain(spool)).toEqual(left);
+      }
     }));
 
   test("whoever listens hears of files that arrive or come back in that queue, until told to stop", () =>

@@ -1,8 +1,10 @@
+import { setImmediate } from "node:timers/promises";
 import { expect, test } from "vitest";
 import { type Spool, SWEEP_MAX } from "../../src/spool/spool.ts";
 import {
   appendRest,
   begin,
+  contentIn,
   contentOf,
   digestOf,
   drain,
@@ -11,6 +13,7 @@ import {
   lease,
   nobody,
   offerOf,
+  sameBytes,
   store,
 } from "./subject.ts";
 
@@ -30,8 +33,8 @@ export function expiryLaws({ kept, run }: Implementation): void {
 
   test("an unfinished upload that nobody holds expires after its last progress, a held one never", () =>
     run({ uploadTtlMs: 1000 }, async ({ spool, clock }) => {
-      const content = contentOf(5000);
-      const upload = await begin(spool, offerOf(1, 5000));
+      const content = contentOf(100_000);
+      const upload = await begin(spool, offerOf(1, 100_000));
       await upload.append(0, [content.subarray(0, 10)]);
       clock.nowMs += 5000;
       expect(await spool.sweep()).toEqual(nothing);
@@ -39,14 +42,14 @@ export function expiryLaws({ kept, run }: Implementation): void {
       await upload.suspend();
       clock.nowMs += 1000;
       expect(await spool.sweep()).toEqual(nothing);
-      const again = await begin(spool, offerOf(1, 5000));
+      const again = await begin(spool, offerOf(1, 100_000));
       expect(again.offset).toBe(20);
       await again.append(20, [content.subarray(20, 30)]);
       await again.suspend();
       clock.nowMs += 1001;
       expect(await spool.sweep()).toEqual({ ...nothing, uploads: 1 });
       expect(spool.bytesUsed()).toBe(0);
-      const third = await begin(spool, offerOf(1, 5000));
+      const third = await begin(spool, offerOf(1, 100_000));
       expect(third.offset).toBe(0);
       await appendRest(third, content);
       await third.finish(digestOf(content));
@@ -93,17 +96,25 @@ export function expiryLaws({ kept, run }: Implementation): void {
       expect(spool.bytesUsed()).toBe(0);
     }));
 
-  test("nobody can lease a file that is expiring", () =>
+  test("a file that is expiring is leased by nobody, and one that is leased does not expire", () =>
     run({ fileTtlMs: 1000 }, async ({ spool, clock }) => {
-      for (const number of [1, 2, 3]) await store(spool, number, 2000);
-      spool.release((await lease(spool)).token);
-      clock.nowMs += 1001;
-      const sweeping = spool.sweep();
-      expect(await spool.lease("default")).toBeNull();
-      expect((await sweeping).files).toBe(3);
-      expect([spool.waiting("default"), spool.bytesUsed()]).toEqual([0, 0]);
-      await store(spool, 4, 2000);
-      expect(await drain(spool)).toEqual([idOf(4)]);
+      const numbers = [...Array(20).keys()];
+      for (let turns = 0; turns < 10; turns++) {
+        await Promise.all(numbers.map((number) => store(spool, turns * 100 + number, 2000)));
+        spool.release((await lease(spool)).token);
+        clock.nowMs += 1001;
+        const sweeping = spool.sweep();
+        for (let turn = 0; turn < turns; turn++) await setImmediate();
+        const deliveries = [];
+        for (let next = await spool.lease("default"); next; next = await spool.lease("default")) deliveries.push(next);
+        for (const delivery of deliveries) {
+          const content = contentOf(2000, Number.parseInt(delivery.transfer, 16));
+          expect(sameBytes(await contentIn(spool, delivery), content)).toBe(true);
+          await spool.ack(delivery.token);
+        }
+        expect((await sweeping).files + deliveries.length).toBe(20);
+        expect([spool.waiting("default"), spool.bytesUsed()]).toEqual([0, 0]);
+      }
     }));
 
   test("a dead letter expires after its last failure", () =>

@@ -45,8 +45,8 @@ export function uploadLaws({ kept, run }: Implementation): void {
   test("both digests are verified", () =>
     run({}, async ({ spool }) => {
       expect(spool.digests).toEqual(["blake3", "sha256"]);
-      for (const algorithm of spool.digests)
-        await store(spool, 1, 5000, { transfer: idOf(algorithm.length), algorithm });
+      const transfers = [idOf(1), idOf(2)];
+      for (const algorithm of spool.digests) await store(spool, 1, 5000, { transfer: transfers.shift()!, algorithm });
       expect(await lease(spool)).toMatchObject({ algorithm: "blake3", digest: digestOf(contentOf(5000)) });
       expect(await lease(spool)).toMatchObject({ algorithm: "sha256", digest: digestOf(contentOf(5000), "sha256") });
     }));
@@ -206,6 +206,7 @@ export function uploadLaws({ kept, run }: Implementation): void {
           expect([spool.bytesUsed(), spool.waiting("default"), await spool.lease("default")]).toEqual([0, 0, null]);
         }
         await store(spool, number, size);
+        expect(await drain(spool)).toEqual([idOf(number)]);
       }
     }));
 

@@ -135,12 +135,10 @@ export async function contentIn(spool: Spool, { token, size }: Delivery, pieceBy
 
 /** Takes everything that is waiting; returns the transfers in the order of delivery. */
 export async function drain(spool: Spool, queue = "default"): Promise<string[]> {
-  const transfers: string[] = [];
-  for (let delivery = await spool.lease(queue); delivery; delivery = await spool.lease(queue)) {
-    transfers.push(delivery.transfer);
-    await spool.ack(delivery.token);
-  }
-  return transfers;
+  const deliveries: Delivery[] = [];
+  for (let next = await spool.lease(queue); next; next = await spool.lease(queue)) deliveries.push(next);
+  await Promise.all(deliveries.map(({ token }) => spool.ack(token)));
+  return deliveries.map(({ transfer }) => transfer);
 }
 
 /** The code of the FilespoolError with which `work` fails. */

@@ -22,7 +22,8 @@ const PAGE = 4 * KiB;
 
 /** A generator of numbers from 0 to 1 (xorshift32), the same on every machine for the same seed. */
 export function random(seed: number): () => number {
-  let state = seed | 0 || 1;
+  // Seeds that follow each other would begin with numbers that do so, too.
+  let state = Math.imul(seed + 1, 0x9e3779b1) || 1;
   return () => {
     state ^= state << 13;
     state ^= state >>> 17;

@@ -120,8 +120,8 @@ export class Program {
 
   signal(signal: NodeJS.Signals): void {
     if (this.#ending !== null) return;
-    if (this.#group) process.kill(-this.pid, signal);
-    else this.#child.kill(signal);
+    if (!this.#group) this.#child.kill(signal);
+    else if (this.#child.exitCode === null && this.#child.signalCode === null) process.kill(-this.pid, signal);
   }
 
   /** Sends a signal and waits for the end; the default is the one that nobody can handle. */
