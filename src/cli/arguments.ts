@@ -4,6 +4,10 @@
  * commander splits the words, writes the help and guesses what a mistyped word was meant to be. It is not
  * asked what a value means: flags stay text here, and config.ts reads them together with the other sources.
  * So its own defaults, parsers and variables stay unused, and the table in knobs.ts remains the only one.
+ *   filespool send --port 7000 --again a.txt b.txt
+ *
+ *   { verb: "send", flags: { port: "7000", again: true }, files: ["a.txt", "b.txt"], config: undefined }
+ *
  * Any other library that splits words could take its place without the rest noticing.
  *
  * Never here: reading the environment, asking questions, ending the process. Read next: config.ts.

@@ -8,6 +8,15 @@
  * two reasons: an error can name the very place that has to be changed, and the prompts can tell what nobody
  * has said yet from what somebody set to the value that happens to be the default.
  *
+ * With "port": 6000 in the file, FILESPOOL_PORT=7000 and --port 8000, the port is 8000. Take the flag away, and it
+ * is 7000; take the variable away as well, and it is 6000; without the file, a terminal is asked, and a script
+ * gets 5011. Only the strongest source is read; if what it says is wrong, that is
+ * an error, and no weaker one steps in:
+ *
+ *   --port does not accept "x": it takes a whole number from 0 to 65535
+ *   FILESPOOL_PORT does not accept "x": ...
+ *   "port" in filespool.config.json does not accept "x": ...
+ *
  * Never here: the settings themselves (knobs.ts), and how questions look (terminal.ts). Why this order: adr/0022.
  */
 import { readFile } from "node:fs/promises";
@@ -49,7 +58,10 @@ export interface Sources {
   readonly file: ConfigFile | null;
 }
 
-/** Whether anybody has said what this setting should be. */
+/**
+ * Whether anybody has said what this setting should be, even if it was the default. A person who types
+ * `--port 5011` has answered the question that would otherwise be put.
+ */
 export const isGiven = (settings: Settings, name: KnobName): boolean => settings.origins[name].kind !== "default";
 
 /** The same settings with one value replaced, for an answer at a prompt. */
@@ -190,7 +202,10 @@ export function closest(word: string, candidates: readonly string[]): string | n
   return best;
 }
 
-/** Levenshtein distance: the fewest insertions, deletions and replacements that turn one word into the other. */
+/**
+ * Levenshtein distance: the fewest insertions, deletions and replacements that turn one word into the other. It is
+ * quadratic, and the words are a dozen letters long.
+ */
 function editDistance(from: string, to: string): number {
   // One row of the usual table at a time: `row[j]` is the distance between the letters read so far and to[0, j).
   let row = Array.from({ length: to.length + 1 }, (_, j) => j);

@@ -1,6 +1,13 @@
 /**
  * Exit codes: the shortest summary of a run, and the only one that a script can read without parsing.
  *
+ *   filespool send --yes report.pdf
+ *   case $? in
+ *     0)   ;;                         stored, on disk
+ *     3|5) try again in an hour ;;    the server is away, full or shutting down
+ *     *)   tell a person ;;           nothing will change by itself
+ *   esac
+ *
  * Every kind of failure of the protocol's error table has one code, so that a script can tell "try again
  * later" (3, 5) from "do not bother" (4) and "look at this machine" (7) without reading a sentence. The
  * numbers are a promise: they never change their meaning, and new kinds of failure get new numbers.

@@ -6,6 +6,16 @@
  * is `--buffer-size` on a command line, `FILESPOOL_BUFFER_SIZE` in the environment and `"buffer-size"` in
  * a config file. Which source wins is decided in config.ts; what the values do is decided in the commands.
  *
+ * What one row becomes, with `lease` as the example:
+ *
+ *   help       --lease <duration>    a receiver that shows no progress for ... (default: 30s)
+ *   flag       filespool serve --lease 2m
+ *   variable   FILESPOOL_LEASE=2m
+ *   key        { "lease": "2m" }
+ *   question   none, since the row has no `ask`
+ *   mistake    --lease does not accept "2": it takes a duration from 1s to 1d, such as 500ms, 30s, 5m or 7d
+ *   value      values.lease === 120_000
+ *
  * To add a setting: one row here, and its use in the command. Nothing else. Why one table: adr/0022.
  */
 import { LIMITS } from "../protocol/limits.ts";

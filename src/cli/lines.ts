@@ -1,6 +1,18 @@
 /**
  * What each event looks like to a person: one table for the two clients, one for the server.
  *
+ * A server's screen, with one sender that came twice and one receiver:
+ *
+ *   listening on localhost:5011
+ *   Waiting for sender...
+ *   sender    connected from 127.0.0.1:50652
+ *   sender    127.0.0.1:50652 is gone: the connection was lost
+ *   sender    connected from 127.0.0.1:50660
+ *   resumed   holiday.raw at 16.0 MiB of 48.0 MiB
+ *   stored    holiday.raw, 48.0 MiB, in queue default, from 127.0.0.1:50660
+ *   receiver  connected from 127.0.0.1:50702, takes from queue default
+ *   collected holiday.raw, 48.0 MiB, from queue default, by 127.0.0.1:50702
+ *
  * The tables are exhaustive by type, so that an event added to the library cannot stay silent here by
  * accident; an event that has nothing to say to people says so with null. A line is data (a verb, a text, a
  * tone), not yet a string with colours: report.ts decides about streams and colours, and tests can compare

@@ -5,6 +5,13 @@
  * looked for in the names there. With nothing typed it is the working folder. Files come first, with their
  * sizes, then the folders, which end with a slash and open when they are chosen.
  *
+ *   typed       listed
+ *   (nothing)   a.txt 3 B, big.bin 28.6 MiB, ../, sub/
+ *   bi          big.bin 28.6 MiB
+ *   sub/        sub/deep.bin 2 B, sub/../
+ *   /etc/host   /etc/hosts 221 B, /etc/hostname 3 B
+ *   .b          the hidden files with a "b" after a dot
+ *
  * The list is read when it is needed, in one go and synchronously, because the prompt library asks for it
  * while it draws. Its length is bounded: a folder with 100,000 files must not freeze the terminal.
  *

@@ -1,6 +1,13 @@
 /**
  * One run of the program, from words to exit code, in a world that is handed to it.
  *
+ * The order of things is the order in which they can still be taken back for nothing:
+ *
+ *   1. the words are understood       a typing mistake ends here
+ *   2. the settings are resolved      so does a wrong value, wherever it stands
+ *   3. what is missing is asked       so does Ctrl-C in a question
+ *   4. the command runs               from here on, a spool or a server is involved
+ *
  *   words -> arguments.ts -> config.ts -> prompts.ts -> serve.ts | send.ts | receive.ts -> exit code
  *
  * It touches nothing of the process by itself, so that tests can run it in theirs. What is heavy (the

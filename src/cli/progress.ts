@@ -1,6 +1,8 @@
 /**
  * The one line that is rewritten while a file is under way.
  *
+ *   holiday.raw [#####-----]  50 %  24.0 MiB of 48.0 MiB  31.2 MiB/s  0.8 s left
+ *
  * It shows acknowledged bytes, not bytes handed to the kernel: a bar at 100 % that then waits for a minute
  * has lied for a minute. It lives on stderr, so that stdout stays a list of results that can be piped, and
  * it exists only where stderr is a terminal: in a log file, a thousand rewritten lines are a thousand lines.

@@ -6,6 +6,14 @@
  * ends must be terminals, stdout must be for people, and nobody said `--yes`. Everything else is plain
  * logic on an `Asker`, which tests play by themselves.
  *
+ * What the questions are, and what they offer:
+ *
+ *   serve     Port to listen on? 5011     Host to listen on? localhost     Buffer size? 256KiB
+ *   send      Host of the server? localhost     Port of the server? 5011     Which file? (a list)
+ *   receive   Host of the server? localhost     Port of the server? 5011     Folder to put the files in? .
+ *   client    Host ...     Port ...     Sender or receiver?     and then what that one still needs
+ *   (nothing) Serve, send or receive?     and then its questions
+ *
  * Never here: drawing and keys (terminal.ts), and listing files (picker.ts). Which of several sources wins:
  * adr/0022.
  */
@@ -32,7 +40,7 @@ export interface Asker {
   file(message: string): Promise<string>;
 }
 
-/** What decides whether anybody can be asked. */
+/** What decides whether anybody can be asked: both ends, since a question needs eyes as well as hands. */
 export interface Situation {
   readonly stdin: { readonly isTTY?: boolean | undefined };
   readonly stdout: { readonly isTTY?: boolean | undefined };
@@ -76,7 +84,10 @@ export function askCommand(asker: Asker): Promise<Command> {
   ]);
 }
 
-/** The question of the original's client, after host and port. */
+/**
+ * The question of the original's client, after host and port. It says "sender or receiver" where a command says
+ * "send or receive", because that is what the original asked for.
+ */
 export function askRole(asker: Asker): Promise<"send" | "receive"> {
   return asker.choose("Sender or receiver?", [
     { value: "send", label: "sender", hint: "put a file into a queue" },

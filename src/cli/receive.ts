@@ -4,6 +4,12 @@
  * Without `--count`, `--wait` or `--follow` it takes what is waiting and ends. That nothing was waiting is an
  * answer and no failure: a script that collects every night must not alarm anybody on a quiet day.
  *
+ *   (nothing)              ends when the queue is empty
+ *   --wait 30s             ends when nothing has arrived for half a minute
+ *   --count 3              ends after three files, and waits for them
+ *   --count 3 --wait 30s   ends when either is the case
+ *   --follow               never ends by itself
+ *
  * A file that could not land (its name is taken, say) stays in the queue for whoever may take it, and the exit
  * code is that of the first such failure. Never here: how a file lands (net/landing.ts, adr/0016).
  */

@@ -5,6 +5,17 @@
  *   --json        every event as one JSON object per line on stdout, and nothing else there
  *   --quiet       errors on stderr; with --json, the `refused` and `error` objects
  *
+ * The same send, told to people (the first column is the verb) and to a program:
+ *
+ *   stored    a.txt, 12.0 KiB                              stdout
+ *   failed    b.txt: cannot send b.txt: it is a directory  stderr
+ *   Done: 1 file stored, 1 failed; 12.0 KiB in 8 ms.       stdout
+ *
+ *   {"event":"stored","transfer":"6f2a...","queue":"default","name":"a.txt","size":12288,...}
+ *   {"event":"refused","path":"b.txt","code":"file-unreadable",...}
+ *   {"event":"done","stored":1,"repeated":0,"bytes":12288,"failed":1}
+ *   {"event":"error","code":"file-unreadable","message":"...","exitCode":7}
+ *
  * A run ends with `done` (what was achieved), or `error` (why it failed), or both when some files failed.
  * Errors are told to people on stderr in every mode, because a script that keeps stdout for its programs
  * still has somebody who reads its log.
@@ -98,7 +109,10 @@ export class Report {
     if (this.#options.verbose) this.#print(this.#options.stderr, sentence);
   }
 
-  /** The end of a run that was carried out, even if some files failed. */
+  /**
+   * The end of a run that was carried out, even if some files failed.
+   * @param counts for programs, @param sentence the same for people
+   */
   done(counts: Done, sentence: string): void {
     if (!this.#json({ event: "done", ...counts })) this.say(sentence);
   }
@@ -142,7 +156,10 @@ export class Report {
     return json;
   }
 
-  /** Prints the line of an event: results to stdout, troubles to stderr. */
+  /**
+   * Prints the line of an event: results to stdout, troubles to stderr. A list of what was stored can so be
+   * piped on, while what went wrong still reaches the person.
+   */
   #line(told: Line | null): void {
     const { stdout, stderr, quiet, verbose } = this.#options;
     // Under --quiet, `bad` alone is an error; a `warn` is something that the program still means to mend.

@@ -5,6 +5,10 @@
  * code is that of the first failure. Running the same command again continues where this run ended, because
  * transfer ids derive from the sender key of this user (sender-key.ts) and not from this run: adr/0011.
  *
+ *   killed, and run again       continues where the server says that it is
+ *   stored meanwhile            says so, and stores no second copy; --again stores one
+ *   changed meanwhile           is another file, and another transfer
+ *
  * Never here: how a file is sent (net/sender.ts), and what the events look like (lines.ts).
  */
 import { send as sendFiles } from "../net/index.ts";

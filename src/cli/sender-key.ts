@@ -6,6 +6,10 @@
  * again in the second run (key, queue, path, size, time of change). The key makes ids of different users
  * differ, and keeps strangers from guessing an id and taking over the transfer behind it.
  *
+ * Other ways to find the transfer again were worse. Asking the server "what have I begun?" needs to know who
+ * "I" am, which is this key again. Noting the id beside the file writes into folders that may be read-only or
+ * shared. Hashing the content reads a large file twice before the first byte is sent. Why in full: adr/0011.
+ *
  * One invariant: whoever reads the file finds a whole key, the same one for ever, even when two senders
  * start at the same moment on a new machine.
  */

@@ -6,6 +6,10 @@
  * order. Ctrl-C comes from a person who wants the prompt back: connections are cut at once. That costs the
  * peers a resume and nobody a file, since whatever was reported stored is on disk.
  *
+ *   SIGTERM    no new work, what is under way may finish for `--drain`, exit code 0
+ *   SIGINT     connections are cut at once, exit code 130
+ *   SIGKILL    or the power: nothing is said to anybody, and the next start finds all that was stored
+ *
  * Never here: who may listen where (prompts.ts asks before the command starts), and what happens on a connection
  * (net/server.ts) or on disk (spool/local.ts).
  */

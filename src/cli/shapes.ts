@@ -5,6 +5,11 @@
  * source, and a range is stated once: the check and the sentence in the error message come from the same two
  * numbers and cannot drift apart. Parsers return null for "not accepted"; config.ts makes the error.
  *
+ *   size(min, max)      bytes            "64KiB"       duration(min, max)   milliseconds     "30s"
+ *   count(min, max)     a whole number   "17"          oneOf(words)         one of them      "fsync"
+ *   text(what, check)   a text           "./spool"     toggle               true or false    "yes"
+ *   orUnlimited(shape)  Infinity, too    "never"
+ *
  * These functions are the vocabulary of knobs.ts, and nothing there needs more than them. One law holds for each
  * shape, and a test checks it for every default: parse(show(value)) is the value.
  */

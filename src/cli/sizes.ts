@@ -1,6 +1,10 @@
 /**
  * Sizes and durations as people write them, and as they like to read them.
  *
+ *   size       1000   64KiB   1 MiB   10gb        not: 64K, 1.5MiB, -1, 1e3
+ *   duration   500ms   30s   5m   1h   7d   0     not: 30, 1.5s, 1min, 1w
+ *   count      1   17   1000                      not: 1e3, +1, 1,000
+ *
  * Two kinds of formatter, because they have two kinds of reader. `exactSize` and `exactDuration` are for
  * prompts, help texts and error messages: what they print is accepted by the parser again and means the
  * same number. `humanSize` and `humanDuration` are for progress and summaries: at most three digits.
@@ -52,7 +56,10 @@ export function parseCount(text: string): number | null {
   return /^\d+$/.test(text) ? safe(Number(text)) : null;
 }
 
-/** The value of one number with one unit; `bare` is the unit of a number that has none. */
+/**
+ * The value of one number with one unit; `bare` is the unit of a number that has none, null if it must have one.
+ * @returns null for anything that is not exactly that
+ */
 function parseWithUnit(text: string, units: Readonly<Record<string, number>>, bare: string | null): number | null {
   const [, digits, letters] = WITH_UNIT.exec(text.trim()) ?? [];
   if (digits === undefined) return null;

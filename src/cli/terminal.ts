@@ -1,9 +1,15 @@
 /**
  * An `Asker` made of real prompts: the only file that knows the prompt library.
  *
+ *   ◆  Which file?
+ *   │  Search: bi█
+ *   │  ● big.bin                                 28.6 MiB
+ *   └
+ *
  * It is loaded when the first question is asked and not before, so that scripts do not pay for it. Which questions
  * there are is prompts.ts's business; this file knows how one looks, which keys answer it, and how it ends.
  */
+import { normalize } from "node:path";
 import type { Readable, Writable } from "node:stream";
 import { autocomplete, type CANCEL_SYMBOL, confirm, isCancel, select, text } from "@clack/prompts";
 import { cancelled } from "./exit.ts";
@@ -57,7 +63,7 @@ export function terminalAsker({ input, output, folder, signal }: Terminal): Aske
       // The path so far becomes what is typed, so that it can be edited, or left again by "../".
       let path = "";
       do {
-        path = answered(
+        const chosen = answered(
           await autocomplete<string>({
             message: path === "" ? message : `${message} In ${path}`,
             initialUserInput: path,
@@ -74,6 +80,8 @@ export function terminalAsker({ input, output, folder, signal }: Terminal): Aske
             ...streams,
           }),
         );
+        // Down and up again leaves no trace: "sub/../a.txt" is "a.txt".
+        path = normalize(chosen);
       } while (path.endsWith("/"));
       return path;
     },

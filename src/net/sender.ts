@@ -89,7 +89,9 @@ class Sender {
         throw new FilespoolError("digest-unsupported", `the server does not know the digest ${this.#algorithm}`);
       }
       this.#connection = connection;
-      this.#server = server;
+      // No server makes us hold more than our own limits say.
+      const { pipelineBytesMax, windowFiles, windowBytes } = LIMITS;
+      this.#pipelineBytesMax = Math.min(server.pipelineBytesMax, pipelineBytesMax);
       this.#isGone = false;
       this.#again = [...this.#open.values(), ...this.#again];
       this.#open.clear();
@@ -209,6 +211,7 @@ class Sender {
       const job = this.#open.get("transfer" in answer ? answer.transfer : answer.type === "refuse" ? answer.about : "");
       switch (answer.type) {
         case "accept":
+          if (job && answer.offset > job.from) this.#client.progressed();
           if (job) job.from = Math.min(answer.offset, job.size);
           await job?.talk.carryOut("accept", this.#effects, job);
           break;
@@ -239,7 +242,6 @@ class Sender {
     // The writing loop does it; this one only says from where.
     stream: (job: Job) => {
       if (job.from > 0) this.#client.emit({ event: "resumed", offset: job.from, ...about(job) });
-      this.#client.progressed();
     },
     finish: ({ transfer, digest }: Job) => this.#connection.send({ type: "finish", transfer, digest }),
     cancel: ({ transfer }: Job) => this.#connection.send({ type: "cancel", transfer }),

@@ -223,6 +223,8 @@ describe("with files to pick", () => {
     expect(await keyboard(["Which file?", "b1"], ["b10.txt", "\r"]).asker.file("Which file?")).toBe("b10.txt");
     const { asker } = keyboard(["Which file?", "su"], ["sub/", "\r"], ["In sub/", "d"], ["deep.bin", "\r"]);
     expect(await asker.file("Which file?")).toBe("sub/deep.bin");
+    const back = keyboard(["Which file?", "sub/.."], ["../", "\r"], ["In ./", "b1"], ["b10.txt", "\r"]);
+    expect(await back.asker.file("Which file?")).toBe("b10.txt");
   });
 
   test("Enter on nothing is explained", async () => {

@@ -1,10 +1,9 @@
 import { describe, expect, test } from "vitest";
-import { cancelled, EXIT, errorFacts, exitCodeOf, UsageError } from "../../src/cli/exit.ts";
 import { address, serverLine, transferLine } from "../../src/cli/lines.ts";
 import { counted, printable } from "../../src/cli/printable.ts";
 import { Report, type ReportOptions, wantsColour } from "../../src/cli/report.ts";
 import type { ServerEvent, TransferEvent } from "../../src/net/events.ts";
-import { ERRORS, type ErrorCode, FilespoolError } from "../../src/protocol/errors.ts";
+import { FilespoolError } from "../../src/protocol/errors.ts";
 
 const about = { transfer: "0".repeat(32), queue: "default", name: "a.txt", size: 2048 };
 const digest = "d";
@@ -28,38 +27,6 @@ function listen(options: Partial<ReportOptions> & { isTTY?: boolean; columns?: n
   const report = new Report({ ...quiet, env: {}, now, stdout: stream("stdout"), stderr: stream("stderr"), ...rest });
   return { report, written };
 }
-
-describe("exit codes", () => {
-  test.each<[ErrorCode, number]>([
-    ["internal", 1],
-    ["unreachable", 3],
-    ["connection-lost", 3],
-    ["name-refused", 4],
-    ["file-too-large", 4],
-    ["disk-full", 5],
-    ["shutting-down", 5],
-    ["digest-mismatch", 6],
-    ["offset-gap", 6],
-    ["file-unreadable", 7],
-    ["spool-locked", 7],
-    ["interrupted", 130],
-  ])("%s exits with %d", (code, exitCode) => expect(exitCodeOf(new FilespoolError(code))).toBe(exitCode));
-
-  test("every code of the error table has an exit code that is neither success nor wrong usage", () => {
-    for (const code of Object.keys(ERRORS) as ErrorCode[]) {
-      expect([1, 3, 4, 5, 6, 7, 130]).toContain(exitCodeOf(new FilespoolError(code)));
-    }
-  });
-
-  test("wrong usage is 2, and whatever nobody foresaw is our bug", () => {
-    expect(exitCodeOf(new UsageError("x"))).toBe(2);
-    expect(exitCodeOf(new TypeError("x"))).toBe(1);
-    expect(exitCodeOf("x")).toBe(1);
-    expect(exitCodeOf(cancelled())).toBe(EXIT.interrupted);
-    expect(errorFacts("x")).toEqual({ code: "internal", message: "x", exitCode: 1 });
-    expect(errorFacts(new UsageError("y"))).toEqual({ code: "usage", message: "y", exitCode: 2 });
-  });
-});
 
 const TRANSFERS: TransferEvent[] = [
   { event: "connected", host: "::1", port: 1, server: "s", durability: "fsync" },

@@ -48,43 +48,45 @@ test("a receiver killed at any byte goes on from there when the same command is 
   expect(isSame(big, place.path("inbox/big.bin"))).toBe(true);
 });
 
-for (const kind of ["large", "small"] as const) {
-  for (const lost of ["ack", "answer to its ack"] as const) {
-    for (const fate of ["stays", "is moved away"] as const) {
-      test(`a ${kind} file lands once when its receiver is killed with the ${lost} under way, and the file ${fate}`, async () => {
-        const place = new Place();
-        const server = await place.serve();
-        const gate = await Gate.before(server.port);
-        const inbox = place.path("inbox");
-        const killed = place.receive(gate.port, "--follow", "--if-exists", "rename");
-        // With one file behind it, it has asked for more already: all that it has yet to send is its answers.
-        await place.run(place.send(server.port, writeSmall(place.path("first.txt"), "first")));
-        await killed.seen("acked");
-        const path = kind === "large" ? medium : writeSmall(place.path("small.txt"), "small");
-        const begun = gate.shutAfter(kind === "large" ? MiB : 1, "down");
-        await place.run(place.send(server.port, path));
-        await killed.during(begun);
-        gate.shut("up");
-        gate.open("down");
-        const landed = await killed.seen(({ event, name }) => event === "landed" && name === basename(path));
-        if (lost !== "ack") {
-          gate.shut("down");
-          gate.open("up");
-          await server.seen(({ event, name }) => event === "acked" && name === landed.name);
-        }
-        await killed.kill();
-        gate.cut();
-        gate.open();
-        if (fate !== "stays") renameSync(landed.path, place.path("elsewhere"));
-
-        const receiver = await place.run(place.receive(gate.port, "--if-exists", "rename"));
-        expect(receiver.all("landed")).toEqual([]);
-        expect(await receiver.seen("done")).toMatchObject({ landed: 0, skipped: 0, failed: 0 });
-        expect(isSame(path, fate === "stays" ? landed.path : place.path("elsewhere"))).toBe(true);
-        expect(namesIn(inbox)).toEqual(fate === "stays" ? ["first.txt", landed.name] : ["first.txt"]);
-        const later = await place.run(place.receive(server.port));
-        expect(later.all("delivered")).toEqual([]);
-      });
+test.each([
+  ["large", "ack", "stays"],
+  ["large", "answer to its ack", "is moved away"],
+  ["small", "ack", "is moved away"],
+  ["small", "answer to its ack", "stays"],
+])(
+  "a %s file lands once when its receiver is killed with the %s under way, and the file %s",
+  async (kind, lost, fate) => {
+    const place = new Place();
+    const server = await place.serve();
+    const gate = await Gate.before(server.port);
+    const inbox = place.path("inbox");
+    const killed = place.receive(gate.port, "--follow", "--if-exists", "rename");
+    // With one file behind it, it has asked for more already: all that it has yet to send is its answers.
+    await place.run(place.send(server.port, writeSmall(place.path("first.txt"), "first")));
+    await killed.seen("acked");
+    const path = kind === "large" ? medium : writeSmall(place.path("small.txt"), "small");
+    const begun = gate.shutAfter(kind === "large" ? MiB : 1, "down");
+    await place.run(place.send(server.port, path));
+    await killed.during(begun);
+    gate.shut("up");
+    gate.open("down");
+    const landed = await killed.seen(({ event, name }) => event === "landed" && name === basename(path));
+    if (lost !== "ack") {
+      gate.shut("down");
+      gate.open("up");
+      await server.seen(({ event, name }) => event === "acked" && name === landed.name);
     }
-  }
-}
+    await killed.kill();
+    gate.cut();
+    gate.open();
+    if (fate !== "stays") renameSync(landed.path, place.path("elsewhere"));
+
+    const receiver = await place.run(place.receive(gate.port, "--if-exists", "rename"));
+    expect(receiver.all("landed")).toEqual([]);
+    expect(await receiver.seen("done")).toMatchObject({ landed: 0, skipped: 0, failed: 0 });
+    expect(isSame(path, fate === "stays" ? landed.path : place.path("elsewhere"))).toBe(true);
+    expect(namesIn(inbox)).toEqual(fate === "stays" ? ["first.txt", landed.name] : ["first.txt"]);
+    const later = await place.run(place.receive(server.port));
+    expect(later.all("delivered")).toEqual([]);
+  },
+);

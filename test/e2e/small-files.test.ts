@@ -54,11 +54,12 @@ test.each([
   const files = manyFiles(place, 500);
   const server = await place.serve();
   const receivers = folders.map((folder) =>
-    place.start(["receive", "--json", "--port", String(server.port), "--out", place.path(folder), "--wait", "2s"]),
+    place.start(["receive", "--json", "--port", String(server.port), "--out", place.path(folder), "--follow"]),
   );
   for (const receiver of receivers) await receiver.seen("connected");
   await place.run(place.send(server.port, ...files.map(({ path }) => path)));
-  for (const receiver of receivers) await place.run(receiver);
+  await server.until(() => server.all("acked").length === files.length);
+  for (const receiver of receivers) expect(await receiver.kill("SIGTERM")).toBe(130);
   const landed = receivers.flatMap((receiver) => receiver.all("landed").map(({ name }) => name));
   const names = files.map(({ name }) => name).sort();
   expect(landed.sort()).toEqual(names);

@@ -91,7 +91,7 @@ test("what was there is there after a restart: files in order, verdicts, uploads
 
 test("an upload whose server was killed goes on at an offset that was said to be durable, or behind it", () =>
   inTempFolder(async (folder) => {
-    const content = contentOf(64 * MiB, 3);
+    const content = contentOf(40 * MiB, 3);
     const child = startChild("spool-child.ts", folder, "upload", `${content.length}`);
     const said = Number(await child.nextLine());
     await child.kill();
