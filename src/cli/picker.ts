@@ -58,7 +58,7 @@ export function entriesFor(typed: string, folder: string): Entry[] {
     .slice(0, ENTRIES_MAX);
   const files: Entry[] = [];
   // The way up comes with the folders, so that the whole disk is within reach without typing.
-  const folders: Entry[] = wanted === "" ? [{ path: `${shownFolder}../`, label: "../" }] : [];
+  const folders: Entry[] = "..".startsWith(wanted) ? [{ path: `${shownFolder}../`, label: "../" }] : [];
   for (const name of matching) {
     const found = look(join(resolve(folder, shownFolder), name));
     if (found?.isDirectory()) folders.push({ path: `${shownFolder}${name}/`, label: `${printable(name)}/` });

@@ -102,6 +102,8 @@ export class Client {
     const server = await connection.read();
     if (!server) throw new FilespoolError("connection-lost", `${host}:${port} ended the connection without a word`);
     if (server.type !== "welcome") throw new FilespoolError("frame-unexpected", `the server began with ${server.type}`);
+    if (!LIMITS.versions.includes(server.version))
+      throw new FilespoolError("version-unsupported", `the server answers in version ${server.version}`);
     this.#hasConnected = true;
     this.emit({ event: "connected", host, port, server: server.agent, durability: server.durability });
     return server;

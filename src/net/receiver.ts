@@ -18,11 +18,11 @@ import { about } from "./events.ts";
 import { IncomingFile } from "./incoming-file.ts";
 import { folderError, type Landed, Landing } from "./landing.ts";
 import type { ReceiveOptions, ReceiveSummary } from "./options.ts";
+import { ReceiveWindow } from "./receive-window.ts";
 
 type Delivered = MessageOf<"deliver">;
 
-/** Deliveries that may be without a verdict, those that wait to land included. */
-const WINDOW = LIMITS.windowFiles / 2;
+/** Files that share their syncs when they land. */
 const BATCH_MAX = 64;
 
 /**
@@ -58,19 +58,12 @@ class Receiver {
   readonly #open = new Map<string, Delivered>();
   /** Tokens among them that will get none: they may not land here, and go back when the run ends. */
   readonly #held = new Set<string>();
-  /** Deliveries that the server may still make before it is asked for more. */
-  #credit = 0;
-  /** Files of this run that landed, are on their way or may come: never more than `count`. */
-  #promised = 0;
+  #window!: ReceiveWindow;
   /** The file whose data is arriving. */
   #file: IncomingFile | null = null;
   /** Complete files that wait to land, and the landing that is under way. */
   #complete: IncomingFile[] = [];
   #landingNow: Promise<void> | null = null;
-  /** The server has said that nothing is waiting, and has sent nothing since. */
-  #isEmpty = false;
-  /** Runs while the queue is empty and `waitMs` says to wait. */
-  #idle: NodeJS.Timeout | undefined;
   /** Ends the conversation well, or with an error. */
   #end: (error?: FilespoolError) => void = () => {};
 
@@ -88,9 +81,7 @@ class Receiver {
         if (this.#landing.landedBefore(transfer)) this.#unsure.add(transfer);
       this.#open.clear();
       this.#held.clear();
-      this.#credit = 0;
-      this.#promised = this.summary.landed + this.summary.skipped;
-      this.#isEmpty = false;
+      this.#window = new ReceiveWindow(this.#options, this.#done, () => this.#end());
       const ended = new Promise<void>((resolve, reject) => {
         this.#end = (error) => (error ? reject(error) : resolve());
       });
@@ -108,7 +99,7 @@ class Receiver {
         throw error;
       } finally {
         clearInterval(alive);
-        clearTimeout(this.#idle);
+        this.#window.close();
         this.#end = () => {};
         // What is landing lands; its acks are lost, and the journal answers when it is delivered again.
         const unfinished = this.#complete.splice(0);
@@ -137,9 +128,7 @@ class Receiver {
     // A delivery is announced: may it land here, and what have we of it already?
     decide: async (delivery: Delivered) => {
       const { size, digest, attempt } = delivery;
-      this.#credit--;
-      this.#isEmpty = false;
-      clearTimeout(this.#idle);
+      this.#window.delivered();
       this.#open.set(delivery.delivery, delivery);
       this.#unsure.delete(delivery.transfer);
       this.#client.emit({ event: "delivered", ...about(delivery), digest, attempt });
@@ -190,7 +179,7 @@ class Receiver {
     },
 
     caughtUp: ({ leased }: MessageOf<"empty">) => {
-      this.#isEmpty = true;
+      this.#window.isEmpty = true;
       // What did not come again is off the queue: only the reply to its ack was lost.
       for (const transfer of this.#unsure) this.#landing.confirm(transfer);
       // That is sure of an earlier run as well, unless the server still takes that run's connection for alive.
@@ -211,7 +200,7 @@ class Receiver {
 
     // The lease is over; the server will deliver the file again, to us or to another.
     giveUp: (loss: MessageOf<"refuse"> | MessageOf<"withdraw">) => {
-      if (this.#open.delete(loss.type === "refuse" ? loss.about : loss.delivery)) this.#promised--;
+      if (this.#open.delete(loss.type === "refuse" ? loss.about : loss.delivery)) this.#window.failed();
       const { code, message } = asError(loss);
       this.#client.emit({ event: "retrying", delayMs: 0, attempt: 1, code, message });
       this.#want();
@@ -221,35 +210,27 @@ class Receiver {
     close: () => this.#end(),
   };
 
-  /** Gives the server room for more, in portions rather than one by one. */
+  /** Gives the server room for more. */
   #want(): void {
-    const busy = this.#credit + this.#open.size;
-    const files = Math.min(WINDOW - busy, (this.#options.count ?? Infinity) - this.#promised);
-    if (files <= 0 || (files < WINDOW / 4 && this.#credit > 0)) return;
-    this.#credit += files;
-    this.#promised += files;
-    this.#connection.send({ type: "want", files });
+    const files = this.#window.ask(this.#open.size);
+    if (files > 0) this.#connection.send({ type: "want", files });
   }
 
-  /** Ends the run when it has what the options ask for. Called whenever one of the conditions may have changed. */
+  get #done(): number {
+    return this.summary.landed + this.summary.skipped;
+  }
+
+  /** Called whenever something has come to its end. */
   #endIfDone(): void {
-    const { count = Infinity, follow, waitMs } = this.#options;
-    const { landed, skipped } = this.summary;
     const isBusy = this.#open.size > this.#held.size || this.#file !== null || this.#landingNow !== null;
-    if (isBusy) return;
-    // With a window full of files that may not land here, nothing more can come.
-    if (landed + skipped >= count || this.#held.size >= WINDOW) return this.#end();
-    if (!this.#isEmpty || follow) return;
-    clearTimeout(this.#idle);
-    if (waitMs !== undefined) this.#idle = setTimeout(() => this.#end(), waitMs);
-    else if (count === Infinity) this.#end();
+    if (!isBusy) this.#window.endIfDone(this.#done, this.#held.size);
   }
 
   /** Files that are not to be sent: landed by an earlier run, skipped by policy, or not allowed to land. */
   async #declines(delivery: Delivered): Promise<boolean> {
     const { delivery: token, transfer, name } = delivery;
     if (this.#landing.landedBefore(transfer)) {
-      this.#promised--; // it counted when it landed
+      this.#window.failed(); // it counted when it landed
       this.#connection.send({ type: "ack", delivery: token });
       return true;
     }
@@ -270,7 +251,7 @@ class Receiver {
   /** No verdict: the file stays leased, so that it is not offered to us again in this run. */
   #hold(delivery: Delivered, error: FilespoolError): void {
     this.#held.add(delivery.delivery);
-    this.#promised--;
+    this.#window.failed();
     const isNews = !this.failures.has(delivery.transfer);
     this.failures.set(delivery.transfer, error);
     if (isNews) this.#client.emit({ event: "refused", ...about(delivery), ...failure(error) });
@@ -281,12 +262,12 @@ class Receiver {
   /** The content is not what its digest says: a failed attempt. The server delivers it again, or buries it. */
   #reject(delivery: Delivered, error: FilespoolError): void {
     this.#open.delete(delivery.delivery);
-    this.#promised--;
+    this.#window.failed();
     this.failures.set(delivery.transfer, error);
     const { code, message: reason } = failure(error);
     this.#connection.send({ type: "nack", delivery: delivery.delivery, counts: true, reason });
     this.#client.emit({ event: "retrying", delayMs: 0, attempt: delivery.attempt, code, message: reason });
-    this.#isEmpty = false; // it comes again, or the server says once more that nothing is waiting
+    this.#window.isEmpty = false; // it comes again, or the server says once more that nothing is waiting
     this.#want();
   }
 

@@ -90,8 +90,12 @@ class Sender {
       }
       this.#connection = connection;
       // No server makes us hold more than our own limits say.
-      const { pipelineBytesMax, windowFiles, windowBytes } = LIMITS;
-      this.#pipelineBytesMax = Math.min(server.pipelineBytesMax, pipelineBytesMax);
+      this.#server = {
+        ...server,
+        pipelineBytesMax: Math.min(server.pipelineBytesMax, LIMITS.pipelineBytesMax),
+        windowFiles: Math.min(server.windowFiles, LIMITS.windowFiles),
+        windowBytes: Math.min(server.windowBytes, LIMITS.windowBytes),
+      };
       this.#isGone = false;
       this.#again = [...this.#open.values(), ...this.#again];
       this.#open.clear();

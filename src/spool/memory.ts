@@ -72,6 +72,13 @@ export class MemorySpool implements Spool {
     this.#leases = new Leases(epoch, this.limits.leaseMs);
   }
 
+  /**
+   * An offer is answered from what is known of its transfer id, and that is all it takes to make it repeatable: a
+   * sender that lost the answer, the connection or its own process just asks again.
+   *
+   *   known as    collected       a file in a queue    an unfinished upload    nothing
+   *   answer      stored          stored               upload from `taken`     upload from 0
+   */
   async offer(offer: Offer, watcher: contract.UploadWatcher): Promise<OfferAnswer> {
     safeName(offer.name);
     if (!this.digests.includes(offer.algorithm)) throw new FilespoolError("digest-unsupported");
@@ -96,7 +103,10 @@ export class MemorySpool implements Spool {
     return { kind: "upload", upload };
   }
 
-  /** Room is reserved before the first byte: an upload that was begun must not fail for want of it. */
+  /**
+   * Room is reserved before the first byte: two uploads that each fit, but not together, would otherwise fill the
+   * spool and block each other half-way (tusd #176). Every bound has its own error, since who can help differs.
+   */
   #newSlot(offer: Offer): Slot {
     const { fileBytesMax, uploadsMax, queueFilesMax, spoolBytesMax } = this.limits;
     if (offer.size > fileBytesMax) throw new FilespoolError("file-too-large");
@@ -118,6 +128,7 @@ export class MemorySpool implements Spool {
     this.#arrived(queue);
   }
 
+  /** The first file that is nobody's. It stays in the list; only its state says that it is away. */
   async lease(queue: string): Promise<Delivery | null> {
     const item = this.#files.find(({ file, state }) => state === "waiting" && file.queue === queue);
     if (!item) return null;
@@ -127,16 +138,22 @@ export class MemorySpool implements Spool {
     return this.#leases.grant(lend, this.#now()).delivery;
   }
 
+  /** Copies: a receiver must never hold the stored bytes themselves. */
   async read(token: string, offset: number, into: Uint8Array): Promise<number> {
     const piece = this.#leases.get(token).item.content.subarray(offset, offset + into.length);
     into.set(piece);
     return piece.length;
   }
 
+  /** Progress of any kind keeps a lease, so that it can be short and a large file may still take its time. */
   renew(token: string): boolean {
     return this.#leases.renew(token, this.#now());
   }
 
+  /**
+   * The receiver has the file: it leaves the queue for ever. An ack whose answer was lost comes again, when the lease
+   * has ended by it; that must not look like `lease-lost`, so tokens of acks are remembered for a while.
+   */
   async ack(token: string): Promise<void> {
     if (this.#acked.has(token)) return;
     this.#collect(this.#end(token));
@@ -145,6 +162,7 @@ export class MemorySpool implements Spool {
     if (this.#acked.size > contract.ACKS_REMEMBERED) this.#acked.delete(oldest);
   }
 
+  /** Whoever ends a lease has the right to say what becomes of the file; everybody later is told that it is lost. */
   #end(token: string): Item {
     const lent = this.#leases.end(token);
     if (!lent) throw new FilespoolError("lease-lost");
@@ -157,6 +175,11 @@ export class MemorySpool implements Spool {
     this.#tombstones.set(item.file.transfer, { file: item.file, sinceMs: this.#now() });
   }
 
+  /**
+   * A failed attempt. The count stays with the file, so that one which no receiver can land ends as a dead letter
+   * instead of blocking its queue for ever; the first and last time tell a person whether it is one bad day or a
+   * bad file.
+   */
   async nack(token: string, reason: string): Promise<boolean> {
     const item = this.#end(token);
     const nowMs = this.#now();
@@ -172,6 +195,7 @@ export class MemorySpool implements Spool {
     return dead;
   }
 
+  /** The receiver went away without a verdict: nobody's fault, nothing is counted. */
   release(token: string): void {
     const lent = this.#leases.end(token);
     if (lent) this.#giveBack(lent.item);
@@ -183,6 +207,7 @@ export class MemorySpool implements Spool {
     this.#arrived(item.file.queue);
   }
 
+  /** The list is copied first: a listener may lease, release, or stop listening. */
   #arrived(queue: string): void {
     for (const listener of [...this.#listeners]) if (listener.queue === queue) listener.call();
   }
@@ -203,11 +228,16 @@ export class MemorySpool implements Spool {
     return [...this.#slots.values()].reduce((sum, { offer }) => sum + offer.size, files);
   }
 
+  /** Files that were given up, oldest first. They keep their room until they expire: nothing that was stored is lost. */
   async dead(queue: string): Promise<DeadLetter[]> {
     const dead = this.#files.filter(({ file, state }) => state === "dead" && file.queue === queue);
     return dead.slice(0, contract.SWEEP_MAX).map(({ file, failed }) => ({ ...file, ...failed }));
   }
 
+  /**
+   * Time passes: four kinds of things end, each by a clock of its own. That the clocks of an unfinished upload and of
+   * a stored file are not the same is the point: tus-node's expiry deleted finished uploads, because it had one.
+   */
   async sweep(): Promise<Swept> {
     const nowMs = this.#now();
     const { uploadTtlMs, fileTtlMs, tombstoneTtlMs } = this.limits;
@@ -229,6 +259,7 @@ export class MemorySpool implements Spool {
     return { uploads: slots.length, files: files.length, tombstones: tombstones.length, leases };
   }
 
+  /** Nobody holds anything any more. What is here stays here, for as long as the object does. */
   async close(): Promise<void> {
     for (const { holder } of this.#slots.values()) holder?.supersede();
     for (const token of this.#leases.tokens()) this.release(token);

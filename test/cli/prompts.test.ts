@@ -180,6 +180,7 @@ describe("with files to pick", () => {
     expect(entriesFor("sub/", folder).map(({ path }) => path)).toEqual(["sub/deep.bin", "sub/../"]);
     expect(entriesFor(`${folder}/sub/d`, "/").map(({ path }) => path)).toEqual([`${folder}/sub/deep.bin`]);
     expect(entriesFor(".h", folder).map(({ path }) => path)).toEqual([".hidden"]);
+    expect(entriesFor("sub/..", folder).map(({ path }) => path)).toEqual(["sub/../"]);
     expect(entriesFor("none/", folder)).toEqual([]);
     expect(entriesFor("b9.txt/", folder)).toEqual([]);
   });

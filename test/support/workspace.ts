@@ -72,19 +72,27 @@ export class Workspace {
   }
 
   send(options: SendOptions): Running<SendSummary> {
-    return running((both) => send({ ...options, ...both }));
+    return running(options, (both) => send({ ...options, ...both }));
   }
 
   /** Receives into the folder "out" unless told otherwise. */
   receive(options: Partial<ReceiveOptions>): Running<ReceiveSummary> {
-    return running((both) => receive({ out: this.path("out"), ...options, ...both }));
+    return running(options, (both) => receive({ out: this.path("out"), ...options, ...both }));
   }
 }
 
-/** Starts a client and sees to it that it has ended when the test has, so that nothing outlives its test. */
-function running<S>(start: (both: Pick<SendOptions, "onEvent">) => Promise<S>): Running<S> {
+/** Starts a client, and ends it with the test if it has not ended by itself. */
+function running<S>(
+  { signal }: Pick<SendOptions, "signal">,
+  start: (both: Required<Pick<SendOptions, "onEvent" | "signal">>) => Promise<S>,
+): Running<S> {
   const events = new Collector<TransferEvent>();
-  const done = start({ onEvent: events.onEvent });
+  const over = new AbortController();
+  const done = start({ onEvent: events.onEvent, signal: AbortSignal.any([over.signal, ...(signal ? [signal] : [])]) });
   done.catch(() => {}); // a test that cares awaits `done` itself
+  onTestFinished(async () => {
+    over.abort();
+    await done.catch(() => {});
+  });
   return { done, events };
 }
