@@ -54,12 +54,13 @@ export class Client {
     for (;;) {
       let connection: Connection | undefined;
       let connectedMs = Infinity;
-      const { signal } = this.#options;
+      const { host = "localhost", port = 5011, signal } = this.#options;
       const interrupt = () => connection?.destroy(new FilespoolError("interrupted"));
       try {
         if (signal?.aborted) throw new FilespoolError("interrupted");
-        connection = await this.#connect();
+        connection = await connect(host, port, signal);
         signal?.addEventListener("abort", interrupt);
+        if (signal?.aborted) interrupt();
         const server = await this.#greet(connection, role);
         connectedMs = performance.now();
         await converse(connection, server);
@@ -76,11 +77,6 @@ export class Client {
         signal?.removeEventListener("abort", interrupt);
       }
     }
-  }
-
-  #connect(): Promise<Connection> {
-    const { host = "localhost", port = 5011, signal } = this.#options;
-    return connect(host, port, signal);
   }
 
   async #greet(connection: Connection, role: "sender" | "receiver"): Promise<MessageOf<"welcome">> {

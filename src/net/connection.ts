@@ -255,9 +255,9 @@ function lost(error: unknown): FilespoolError {
  * @throws FilespoolError unreachable, or what the server reported
  */
 export async function connect(host: string, port: number, signal?: AbortSignal): Promise<Connection> {
-  const socket = connectSocket({ host, port, ...(signal && { signal }) });
+  const socket = connectSocket({ host, port }).on("error", () => {}); // `once` hears of it, until it is aborted
   try {
-    await once(socket, "connect");
+    await once(socket, "connect", signal && { signal });
   } catch (error) {
     socket.destroy();
     if (signal?.aborted) throw new FilespoolError("interrupted");

@@ -12,6 +12,7 @@ import { type FileHandle, open, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { tryLock } from "fs-native-extensions";
 import { dropBytes, overlap } from "../protocol/chunks.ts";
+import { joinParts } from "../protocol/decoder.ts";
 import { FilespoolError } from "../protocol/errors.ts";
 import { LIMITS } from "../protocol/limits.ts";
 import type { MessageOf } from "../protocol/messages.ts";
@@ -86,7 +87,9 @@ export class IncomingFile {
 
   /** Takes bytes; a promise means: wait for it. @throws FilespoolError offset-gap, size-mismatch; what the disk said */
   append(offset: number, parts: readonly Uint8Array[], length: number): Promise<void> | undefined {
-    const fresh = dropBytes(parts, overlap(this.#taken, this.delivery.size, { offset, length }));
+    const have = overlap(this.#taken, this.delivery.size, { offset, length });
+    // What is left of an overlap is copied: a slice would keep alive the whole read that it came in.
+    const fresh = have === 0 ? parts : [joinParts(dropBytes(parts, have)).slice()];
     for (const part of fresh) {
       this.#digest.update(part);
       this.#inline?.set(part, this.#taken);

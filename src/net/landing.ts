@@ -24,6 +24,7 @@ import { tryLock } from "fs-native-extensions";
 import { FilespoolError } from "../protocol/errors.ts";
 import { LIMITS } from "../protocol/limits.ts";
 import { OWN_PREFIX, quoteName, safeName } from "../protocol/names.ts";
+import { fileError, syncFolder } from "../spool/batch-writer.ts";
 import { type IncomingFile, partPath } from "./incoming-file.ts";
 import type { IfExists } from "./options.ts";
 
@@ -103,29 +104,45 @@ export class Landing {
     const name = randomBytes(6).toString("hex");
     const path = join(this.folder, JOURNAL + name);
     const unlocked = join(this.folder, `${OWN_PREFIX}-new-${name}`);
-    const old = this.#journal;
-    this.#journal = await open(unlocked, "wx");
-    tryLock(this.#journal.fd);
-    await this.#write([...this.#unconfirmed.values()]);
-    await rename(unlocked, path); // it gets its name only now, so nobody ever finds it without a lock
-    if (this.sync) await syncFolder(this.folder);
-    await old?.close();
+    const journal = await open(unlocked, "ax");
+    try {
+      tryLock(journal.fd);
+      this.#journalBytes = await this.#append(journal, [...this.#unconfirmed.values()], 0);
+      await rename(unlocked, path); // it gets its name only now, so nobody ever finds it without a lock
+      if (this.sync) await syncFolder(this.folder);
+    } catch (error) {
+      await journal.close();
+      await rm(unlocked, { force: true });
+      throw error;
+    }
+    await this.#journal?.close();
+    this.#journal = journal;
     for (const done of this.#oldJournals) await rm(done, { force: true });
     this.#oldJournals = [path];
   }
 
   async #write(entries: readonly Entry[]): Promise<void> {
+    if (this.#journal) this.#journalBytes = await this.#append(this.#journal, entries, this.#journalBytes);
+  }
+
+  /** Appends to a journal of `bytes` bytes and returns its new length. */
+  async #append(journal: FileHandle, entries: readonly Entry[], bytes: number): Promise<number> {
     const text = entries.map((entry) => `${JSON.stringify(entry)}\n`).join("");
-    await this.#journal?.appendFile(text);
-    if (this.sync) await this.#journal?.datasync();
-    this.#journalBytes += text.length;
+    try {
+      await journal.appendFile(text);
+      if (this.sync) await journal.datasync();
+    } catch (error) {
+      await journal.truncate(bytes); // a line that a full disk cut must not swallow the next
+      throw error;
+    }
+    return bytes + Buffer.byteLength(text);
   }
 
   /** Whether the part of a listed transfer got its final name. */
   async #hasLeft(transfer: string): Promise<boolean> {
     const part = partPath(this.folder, transfer);
     const stat = await lstat(part).catch(() => null);
-    if (stat && stat.nlink > 1) await rm(part); // linked, but the crash came before the part was removed
+    if (stat && stat.nlink > 1) await rm(part, { force: true }); // linked, but the crash came before the part was removed
     return !stat || stat.nlink > 1;
   }
 
@@ -168,7 +185,10 @@ export class Landing {
       if (this.sync) await syncFolder(this.folder); // 4. names on disk
       return landed;
     } catch (error) {
-      await this.#retract(files.slice(landed.length)).catch(() => {});
+      // What has its name already counts as landed, if only the name is on disk.
+      const synced = this.sync ? syncFolder(this.folder) : Promise.resolve();
+      const kept = await synced.then(() => landed.length).catch(() => 0);
+      await this.#retract(files.slice(kept)).catch(() => {});
       throw folderError(error, this.folder);
     }
   }
@@ -195,7 +215,6 @@ export class Landing {
     const entries = files.map(({ delivery }): Entry => [delivery.transfer, Date.now(), this.#origin]);
     for (const entry of entries) this.#unconfirmed.set(entry[0], entry);
     const isLong = this.#journalBytes > JOURNAL_BYTES_MAX;
-    if (isLong) this.#journalBytes = 0;
     await (this.#journal && !isLong ? this.#write(entries) : this.#renewJournal());
   }
 
@@ -281,17 +300,6 @@ function unlessMissing(error: NodeJS.ErrnoException): null {
   throw error;
 }
 
-async function syncFolder(folder: string): Promise<void> {
-  const handle = await open(folder, "r");
-  await handle.sync();
-  await handle.close();
-}
-
 /** An error of the file system in the target folder. */
-export function folderError(error: unknown, folder: string): FilespoolError {
-  if (error instanceof FilespoolError) return error;
-  const { code, message } = error as NodeJS.ErrnoException;
-  if (code === "ENOSPC" || code === "EDQUOT")
-    return new FilespoolError("disk-full", `no space left in ${folder}`, { cause: error });
-  return new FilespoolError("folder-unusable", `cannot write to ${folder}: ${message}`, { cause: error });
-}
+export const folderError = (error: unknown, folder: string): FilespoolError =>
+  fileError(error, folder, "folder-unusable");

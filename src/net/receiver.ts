@@ -10,7 +10,7 @@ import { checkChunk } from "../protocol/chunks.ts";
 import { DELIVERY_RECEIVER } from "../protocol/delivery.ts";
 import { asError, FilespoolError, failure, known } from "../protocol/errors.ts";
 import { LIMITS } from "../protocol/limits.ts";
-import { Conversation, type Effects } from "../protocol/machine.ts";
+import { Conversation, type Effects, type EventOf } from "../protocol/machine.ts";
 import type { MessageOf } from "../protocol/messages.ts";
 import { Client } from "./client.ts";
 import type { Connection, Data } from "./connection.ts";
@@ -43,8 +43,6 @@ export async function receive(options: ReceiveOptions): Promise<ReceiveSummary> 
 
 class Receiver {
   readonly summary = { landed: 0, skipped: 0, bytes: 0 };
-  /** Transfers that landed in this run, but over connections that ended before the server had confirmed the ack. */
-  readonly #unsure = new Set<string>();
   /** What kept a transfer from landing, unless a later attempt lands it after all. */
   readonly failures = new Map<string, FilespoolError>();
   readonly #options: ReceiveOptions;
@@ -66,6 +64,8 @@ class Receiver {
   #landingNow: Promise<void> | null = null;
   /** Ends the conversation well, or with an error. */
   #end: (error?: FilespoolError) => void = () => {};
+  /** It has ended: what was read together with its last frame is not ours any more. */
+  #isOver = false;
 
   constructor(options: ReceiveOptions, landing: Landing) {
     this.#options = options;
@@ -77,13 +77,16 @@ class Receiver {
     return this.#client.run("receiver", async (connection, server) => {
       this.#connection = connection;
       this.#talk = new Conversation(DELIVERY_RECEIVER, "greeting");
-      for (const { transfer } of this.#open.values())
-        if (this.#landing.landedBefore(transfer)) this.#unsure.add(transfer);
       this.#open.clear();
       this.#held.clear();
       this.#window = new ReceiveWindow(this.#options, this.#done, () => this.#end());
       const ended = new Promise<void>((resolve, reject) => {
-        this.#end = (error) => (error ? reject(error) : resolve());
+        this.#isOver = false;
+        this.#end = (error) => {
+          this.#isOver = true;
+          if (error) reject(error);
+          else resolve();
+        };
       });
       // Files that wait for a disk or for the end of the run keep their leases.
       const alive = setInterval(() => {
@@ -115,9 +118,8 @@ class Receiver {
   async #read(): Promise<void> {
     await this.#talk.carryOut("welcome", this.#effects);
     for (let frame = await this.#connection.read(); frame; frame = await this.#connection.read()) {
-      if (!isEvent(frame.type))
-        throw new FilespoolError("frame-unexpected", `a server does not send ${frame.type} to a receiver`);
-      await this.#talk.carryOut(frame.type, this.#effects, frame);
+      await this.#talk.carryOut(frame.type as EventOf<typeof DELIVERY_RECEIVER>, this.#effects, frame);
+      if (this.#isOver) return;
     }
     throw new FilespoolError("connection-lost", "the server ended the connection");
   }
@@ -130,7 +132,6 @@ class Receiver {
       const { size, digest, attempt } = delivery;
       this.#window.delivered();
       this.#open.set(delivery.delivery, delivery);
-      this.#unsure.delete(delivery.transfer);
       this.#client.emit({ event: "delivered", ...about(delivery), digest, attempt });
       if (await this.#declines(delivery)) return this.#talk.carryOut("decline", this.#effects);
       const { out: folder, bufferBytes = LIMITS.bufferBytesDefault, durability } = this.#options;
@@ -180,9 +181,7 @@ class Receiver {
 
     caughtUp: ({ leased }: MessageOf<"empty">) => {
       this.#window.isEmpty = true;
-      // What did not come again is off the queue: only the reply to its ack was lost.
-      for (const transfer of this.#unsure) this.#landing.confirm(transfer);
-      // That is sure of an earlier run as well, unless the server still takes that run's connection for alive.
+      // What did not come again, and nobody holds, is off the queue: only the reply to its ack was lost.
       if (leased === 0) this.#landing.confirmRest(new Set([...this.#open.values()].map(({ transfer }) => transfer)));
       this.#endIfDone();
     },
@@ -200,7 +199,11 @@ class Receiver {
 
     // The lease is over; the server will deliver the file again, to us or to another.
     giveUp: (loss: MessageOf<"refuse"> | MessageOf<"withdraw">) => {
-      if (this.#open.delete(loss.type === "refuse" ? loss.about : loss.delivery)) this.#window.failed();
+      const token = loss.type === "refuse" ? loss.about : loss.delivery;
+      const lost = this.#open.get(token);
+      this.#open.delete(token);
+      // What was held has failed already; and what has landed counts as landed, only its ack came too late.
+      if (lost && !this.#held.delete(token) && !this.#landing.landedBefore(lost.transfer)) this.#window.failed();
       const { code, message } = asError(loss);
       this.#client.emit({ event: "retrying", delayMs: 0, attempt: 1, code, message });
       this.#want();
@@ -298,6 +301,3 @@ class Receiver {
     this.#endIfDone();
   }
 }
-
-const EVENTS = ["deliver", "data", "withdraw", "empty", "acked", "refuse", "bye"] as const;
-const isEvent = (type: string): type is (typeof EVENTS)[number] => (EVENTS as readonly string[]).includes(type);

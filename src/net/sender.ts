@@ -156,7 +156,9 @@ class Sender {
       this.#openBytes += size;
       await (isSmall ? this.#pipe(job, file) : this.#ask(job, file));
     } catch (error) {
-      const failure = known(error);
+      // An error of a system call here is one of reading the file.
+      const isLocal = (error as NodeJS.ErrnoException).syscall !== undefined;
+      const failure = isLocal ? new FilespoolError("file-unreadable", `cannot read ${path}: ${error}`) : known(error);
       // If not the file but the connection failed: the file is still among the open ones.
       if (failure.kind !== "local") throw failure;
       if (job?.talk.allows("fail")) await job.talk.carryOut("fail", this.#effects, job);

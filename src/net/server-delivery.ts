@@ -144,7 +144,9 @@ export class DeliverySession {
       this.#current = null;
       await this.#talk.carryOut("sent", this.#effects);
     } catch (error) {
-      if (this.#current === delivery) await this.#talk.carryOut("lost", this.#effects, known(error));
+      // A connection that is gone says nothing about the file; `run` gives it back.
+      const isGone = known(error).kind === "unreachable";
+      if (this.#current === delivery && !isGone) await this.#talk.carryOut("lost", this.#effects, known(error));
     }
   }
 

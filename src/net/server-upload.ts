@@ -10,7 +10,7 @@
 import { checkChunk } from "../protocol/chunks.ts";
 import { FilespoolError, failure, known } from "../protocol/errors.ts";
 import { LIMITS } from "../protocol/limits.ts";
-import { Conversation, type Effects } from "../protocol/machine.ts";
+import { Conversation, type Effects, type EventOf } from "../protocol/machine.ts";
 import type { MessageOf } from "../protocol/messages.ts";
 import { UPLOAD_SERVER } from "../protocol/upload.ts";
 import type { Offer, OfferAnswer, Upload } from "../spool/spool.ts";
@@ -42,9 +42,8 @@ export class UploadSession {
       while (this.#talk.state !== "closed") {
         const frame = await this.#connection.read();
         if (!frame) break;
-        if (!isEvent(frame.type)) throw new FilespoolError("frame-unexpected", `a sender does not send ${frame.type}`);
         if (frame.type === "data" && this.#talk.state === "skipping") this.#skip(frame);
-        await this.#talk.carryOut(frame.type, this.#effects, frame);
+        await this.#talk.carryOut(frame.type as EventOf<typeof UPLOAD_SERVER>, this.#effects, frame);
         this.drain();
         while (this.#storing.size >= LIMITS.windowFiles) await Promise.race(this.#storing);
       }
@@ -166,6 +165,3 @@ export class UploadSession {
     this.#server.emit({ event: "refused", peer: this.#connection.peer, ...about(offer), ...failure(error) });
   }
 }
-
-const EVENTS = ["offer", "data", "finish", "cancel", "bye"] as const;
-const isEvent = (type: string): type is (typeof EVENTS)[number] => (EVENTS as readonly string[]).includes(type);

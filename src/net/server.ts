@@ -145,12 +145,10 @@ export class Server implements ServerContext {
       connection.end();
       this.emit({ event: "disconnected", role, peer });
     } catch (error) {
-      const known =
-        error instanceof FilespoolError ? error : new FilespoolError("internal", undefined, { cause: error });
-      if (known.code === "internal") this.#report(error);
-      connection.fail(known);
-      const role = hello?.role ?? "sender";
-      this.emit({ event: "disconnected", role, peer, code: known.code, message: known.message });
+      const failed = known(error);
+      if (failed.code === "internal") this.#report(error);
+      connection.fail(failed);
+      this.emit({ event: "disconnected", role: hello?.role ?? "sender", peer, ...failure(failed) });
     } finally {
       if (hello && this.#newest.get(hello.peer) === connection) this.#newest.delete(hello.peer);
     }

@@ -12,12 +12,15 @@
  *
  * Both ends use it: the server for uploads, the receiver for files that land. Why: adr/0010.
  */
-import type { FileHandle } from "node:fs/promises";
+import { type FileHandle, open } from "node:fs/promises";
 import { dropBytes } from "../protocol/chunks.ts";
 import { FilespoolError } from "../protocol/errors.ts";
 
 /** Bytes between two syncs; about what a crash makes the sender repeat. */
 export const SYNC_BYTES = 16 * 1024 * 1024;
+
+/** Parts of one batch: chunks that overlap may bring a byte each. */
+const PARTS_MAX = 4096;
 
 export interface BatchWriterOptions {
   readonly batchBytes: number;
@@ -54,7 +57,7 @@ export class BatchWriter {
       if (part.length > 0) this.#batch.push(part); // writing nothing would look like no progress
       this.#batchLength += part.length;
     }
-    if (this.#batchLength < this.#options.batchBytes) return undefined;
+    if (this.#batchLength < this.#options.batchBytes && this.#batch.length < PARTS_MAX) return undefined;
     const previous = this.#work;
     this.#issue(SYNC_BYTES);
     return this.#waiting > 1 ? previous : undefined;
@@ -100,12 +103,26 @@ export class BatchWriter {
 }
 
 const DISK_FULL = new Set(["ENOSPC", "EDQUOT"]);
+const BUSY = new Set(["EMFILE", "ENFILE", "ENOMEM"]);
 
 /** Turns an error of the file system into one of ours: a full disk is temporary, the rest needs a person. */
-export function fileError(error: unknown, what: string): FilespoolError {
+export function fileError(
+  error: unknown,
+  what: string,
+  otherwise: "spool-unusable" | "folder-unusable" = "spool-unusable",
+): FilespoolError {
   if (error instanceof FilespoolError) return error;
   const { code, message } = error as NodeJS.ErrnoException;
   const full = DISK_FULL.has(code ?? "") || /MDB_MAP_FULL|No space left/.test(message);
   if (full) return new FilespoolError("disk-full", `no space left for ${what}`, { cause: error });
-  return new FilespoolError("spool-unusable", `cannot use ${what}: ${message}`, { cause: error });
+  // Out of descriptors or memory: another connection that ends gives some back.
+  if (BUSY.has(code ?? ""))
+    return new FilespoolError("connections-full", `too much is open for ${what} (${code})`, { cause: error });
+  return new FilespoolError(otherwise, `cannot use ${what}: ${message}`, { cause: error });
+}
+
+/** Makes the names in a folder durable. */
+export async function syncFolder(folder: string): Promise<void> {
+  const handle = await open(folder, "r");
+  await handle.sync().finally(() => handle.close());
 }

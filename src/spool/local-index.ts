@@ -218,9 +218,8 @@ export class LocalIndex {
 
   /** The first waiting file behind `sequence`. */
   after(queue: string, sequence: number): { sequence: number; entry: Entry } | null {
-    const range = this.#entries.getRange({ start: [queue, sequence + 1], end: [queue, Infinity], limit: 1 });
-    for (const { key, value } of range) return { sequence: key[1], entry: value };
-    return null;
+    const [next] = this.#entries.getRange({ start: [queue, sequence + 1], end: [queue, Infinity], limit: 1 });
+    return next ? { sequence: next.key[1], entry: next.value } : null;
   }
 
   /** Takes a file out for ever and leaves a tombstone. */

@@ -80,7 +80,9 @@ export class LocalUpload implements Upload {
   append(offset: number, parts: readonly Uint8Array[]): Promise<void> | undefined {
     this.#check();
     const length = parts.reduce((bytes, part) => bytes + part.length, 0);
-    const fresh = dropBytes(parts, overlap(this.#taken, this.#slot.offer.size, { offset, length }));
+    const known = overlap(this.#taken, this.#slot.offer.size, { offset, length });
+    // What is left of an overlap is copied: a slice would keep alive the whole read that it came in.
+    const fresh = known === 0 ? parts : [joinParts(dropBytes(parts, known)).slice()];
     for (const part of fresh) {
       this.#digest.update(part);
       this.#taken += part.length;

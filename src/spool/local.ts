@@ -18,7 +18,7 @@ import { tryLock } from "fs-native-extensions";
 import { FilespoolError } from "../protocol/errors.ts";
 import { LIMITS } from "../protocol/limits.ts";
 import { safeName } from "../protocol/names.ts";
-import { fileError } from "./batch-writer.ts";
+import { fileError, syncFolder } from "./batch-writer.ts";
 import { createDigest, DIGESTS } from "./digest.ts";
 import { LocalIndex } from "./local-index.ts";
 import { LocalQueues } from "./local-queues.ts";
@@ -235,10 +235,4 @@ export class LocalSpool extends LocalQueues implements Spool {
     await this.index.close();
     await this.#lock.close();
   }
-}
-
-async function syncFolder(folder: string): Promise<void> {
-  const handle = await open(folder, "r");
-  await handle.sync();
-  await handle.close();
 }

@@ -91,18 +91,21 @@ describe("the patience of a client ends after retryMs without progress", () => {
     expect(attempts).toEqual(attempts.map((_, at) => at + 1));
   });
 
-  test.each(["queue-full", "disk-full", "spool-full", "uploads-full"] as const)("with a server that says %s, and goes on saying so", async (code) => {
-    const work = new Workspace();
-    const port = await listenRaw(async (peer) => {
-      await welcome(peer);
-      const { transfer } = await peer.until("offer");
-      peer.send({ type: "refuse", about: transfer, code, message: "later" });
-      await peer.next();
-    });
-    const sender = work.send({ port, files: [work.write("a", "a")], retryMs: 300 });
-    await expect(sender.done).rejects.toMatchObject({ code, kind: "temporary", message: "later" });
-    expect(retries(sender.events.events).length).toBeGreaterThan(0);
-  });
+  test.each(["queue-full", "disk-full", "spool-full", "uploads-full"] as const)(
+    "with a server that says %s, and goes on saying so",
+    async (code) => {
+      const work = new Workspace();
+      const port = await listenRaw(async (peer) => {
+        await welcome(peer);
+        const { transfer } = await peer.until("offer");
+        peer.send({ type: "refuse", about: transfer, code, message: "later" });
+        await peer.next();
+      });
+      const sender = work.send({ port, files: [work.write("a", "a")], retryMs: 300 });
+      await expect(sender.done).rejects.toMatchObject({ code, kind: "temporary", message: "later" });
+      expect(retries(sender.events.events).length).toBeGreaterThan(0);
+    },
+  );
 
   test("but each stored file starts it anew, and so does each durable byte", async () => {
     const work = new Workspace();
@@ -127,22 +130,28 @@ describe("the patience of a client ends after retryMs without progress", () => {
 });
 
 describe("what no further attempt can mend ends the run at once", () => {
-  test.each(["version-unsupported", "superseded", "flood", "message-invalid", "not-a-code"])("the error %s", async (code) => {
-    const work = new Workspace();
-    const port = await listenRaw(async (peer) => {
-      await peer.until("hello");
-      peer.send({ type: "error", code, message: "said the server" });
-      peer.socket.end();
-    });
-    for (const client of [work.send({ port, files: [], connectRetryMs: 9000 }), work.receive({ port, connectRetryMs: 9000 })]) {
-      await expect(client.done).rejects.toMatchObject({
-        code: code === "not-a-code" ? "frame-unexpected" : code,
-        retry: false,
-        message: "said the server",
+  test.each(["version-unsupported", "superseded", "flood", "message-invalid", "not-a-code"])(
+    "the error %s",
+    async (code) => {
+      const work = new Workspace();
+      const port = await listenRaw(async (peer) => {
+        await peer.until("hello");
+        peer.send({ type: "error", code, message: "said the server" });
+        peer.socket.end();
       });
-      expect(retries(client.events.events)).toEqual([]);
-    }
-  });
+      for (const client of [
+        work.send({ port, files: [], connectRetryMs: 9000 }),
+        work.receive({ port, connectRetryMs: 9000 }),
+      ]) {
+        await expect(client.done).rejects.toMatchObject({
+          code: code === "not-a-code" ? "frame-unexpected" : code,
+          retry: false,
+          message: "said the server",
+        });
+        expect(retries(client.events.events)).toEqual([]);
+      }
+    },
+  );
 
   test.each<[string, Message | string, string]>([
     ["something that is not this protocol", "HTTP/1.1 400 Bad Request\r\n\r\n", "not-filespool"],
@@ -233,7 +242,13 @@ describe("a client does not trust the limits of its server beyond its own", () =
       await peer.until("want");
       for (let number = 1; number <= 300; number++) {
         const about = { transfer: idOf(number), queue: "default", name: `${number}`, size: 0, attempt: 1 };
-        peer.send({ type: "deliver", delivery: `d-${number}`, ...about, algorithm: "sha256", digest: sha256(content(0)) });
+        peer.send({
+          type: "deliver",
+          delivery: `d-${number}`,
+          ...about,
+          algorithm: "sha256",
+          digest: sha256(content(0)),
+        });
       }
     });
     await expect(work.receive({ port, durability: "none" }).done).rejects.toMatchObject({ code: "flood" });

@@ -6,7 +6,13 @@ import { content } from "../support/content.ts";
 import { dataFrameOf, deadPort, frameOf, idOf, listenRaw, RawPeer, WELCOME } from "../support/raw-peer.ts";
 
 const MiB = 1024 * 1024;
-const SHORT: Partial<Patience> = { handshakeMs: 400, heartbeatMs: 100, idleMs: 400, stallMs: 400, bytesPerSecondMin: 10 * MiB };
+const SHORT: Partial<Patience> = {
+  handshakeMs: 400,
+  heartbeatMs: 100,
+  idleMs: 400,
+  stallMs: 400,
+  bytesPerSecondMin: 10 * MiB,
+};
 
 /** A connection, and the raw peer at its other end. */
 async function pair(patience: Partial<Patience> = {}): Promise<{ connection: Connection; peer: RawPeer }> {
@@ -26,7 +32,12 @@ async function pair(patience: Partial<Patience> = {}): Promise<{ connection: Con
 describe("reading", () => {
   test("gives messages and data one by one, however they were cut, and null at an orderly end", async () => {
     const { connection, peer } = await pair();
-    const frames = Buffer.concat([frameOf(WELCOME), frameOf({ type: "ping" }), dataFrameOf(7, content(3000)), frameOf({ type: "empty" })]);
+    const frames = Buffer.concat([
+      frameOf(WELCOME),
+      frameOf({ type: "ping" }),
+      dataFrameOf(7, content(3000)),
+      frameOf({ type: "empty" }),
+    ]);
     for (const byte of frames) peer.write(Buffer.from([byte]));
     peer.socket.end();
     expect(await connection.read()).toEqual(WELCOME);
@@ -46,7 +57,10 @@ describe("reading", () => {
   });
 
   test("fails with what the peer reports; a code that this version does not know breaks the rules", async () => {
-    for (const [code, known] of [["disk-full", "disk-full"], ["something-new", "frame-unexpected"]]) {
+    for (const [code, known] of [
+      ["disk-full", "disk-full"],
+      ["something-new", "frame-unexpected"],
+    ]) {
       const { connection, peer } = await pair();
       peer.send({ type: "error", code: code as string, message: "words" });
       await expect(connection.read()).rejects.toMatchObject({ code: known, message: "words" });

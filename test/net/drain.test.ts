@@ -62,7 +62,10 @@ describe("a server that is told to stop", () => {
     expect(after.spool.waiting("default")).toBe(1);
   });
 
-  test.each([["small", 5000], ["large", 2 * MiB]])("waits for the last sync of a %s file", async (_, size) => {
+  test.each([
+    ["small", 5000],
+    ["large", 2 * MiB],
+  ])("waits for the last sync of a %s file", async (_, size) => {
     const work = new Workspace();
     const server = await work.serve();
     const bytes = content(size);
@@ -88,10 +91,16 @@ describe("a server that is told to stop", () => {
     const [small, large] = [content(5000, 1), content(30 * MiB, 2)];
     const sender = await RawPeer.connect(server.port);
     await sender.greet("sender");
-    sender.send(offerOf(1, small, false)).sendData(0, small).send(finishOf(1, small), offerOf(2, large, true));
+    sender
+      .send(offerOf(1, small, false))
+      .sendData(0, small)
+      .send(finishOf(1, small), offerOf(2, large, true));
     await sender.until("accept");
     for (let at = 0; at < large.length; at += MiB) sender.sendData(at, large.subarray(at, at + MiB));
-    sender.send(finishOf(2, large), offerOf(3, small, false)).sendData(0, small).send(finishOf(3, small));
+    sender
+      .send(finishOf(2, large), offerOf(3, small, false))
+      .sendData(0, small)
+      .send(finishOf(3, small));
     await sender.until("progress"); // so the large one is on its way, and its last sync still to come
     const stopped = server.stop(LONG_MS);
     const answers: string[] = [];

@@ -6,7 +6,14 @@ import { Workspace } from "../support/workspace.ts";
 
 const REFUSED = [
   ...["", ".", "..", "/", "a/b", "../x", "../../etc/passwd", "/etc/passwd", "a/../../x", "./x", "x/", "a\0b", "\0"],
-  ...["\ud800", "a\udfff", "x".repeat(256), "\u00e9".repeat(128), `con.${"x".repeat(251)}`, `${"\u212b".repeat(100)}${"\u0344".repeat(100)}`],
+  ...[
+    "\ud800",
+    "a\udfff",
+    "x".repeat(256),
+    "\u00e9".repeat(128),
+    `con.${"x".repeat(251)}`,
+    `${"\u212b".repeat(100)}${"\u0344".repeat(100)}`,
+  ],
 ];
 /** What is wanted on the wire, and what must be in the folder. */
 const NEUTRALISED: readonly (readonly [string, string])[] = [
@@ -30,20 +37,23 @@ const NEUTRALISED: readonly (readonly [string, string])[] = [
 ];
 
 describe("a hostile server cannot make a receiver write anywhere but into its folder", () => {
-  test.each(REFUSED.map((name) => [JSON.stringify(name), name]))("with the name %s, which is refused", async (_, name) => {
-    const work = new Workspace();
-    // One that fits the frame but not the schema is a broken protocol; the rest fail by themselves.
-    const { port } = await serveLies([
-      { name, bytes: Buffer.from("evil") },
-      { name: "good", bytes: Buffer.from("good") },
-    ]);
-    const receiver = work.receive({ port, ifExists: "overwrite", retryMs: 0 });
-    const outcome = await receiver.done.catch((error: { code: string }) => error.code);
-    if (name.length > 255) expect(outcome).toBe("message-invalid");
-    else expect(outcome).toMatchObject({ landed: 1, failures: [{ code: "name-refused" }] });
-    expect(work.list()).toEqual(name.length > 255 ? [] : ["good"]);
-    expect(readdirSync(work.folder)).toEqual(["out"]);
-  });
+  test.each(REFUSED.map((name) => [JSON.stringify(name), name]))(
+    "with the name %s, which is refused",
+    async (_, name) => {
+      const work = new Workspace();
+      // One that fits the frame but not the schema is a broken protocol; the rest fail by themselves.
+      const { port } = await serveLies([
+        { name, bytes: Buffer.from("evil") },
+        { name: "good", bytes: Buffer.from("good") },
+      ]);
+      const receiver = work.receive({ port, ifExists: "overwrite", retryMs: 0 });
+      const outcome = await receiver.done.catch((error: { code: string }) => error.code);
+      if (name.length > 255) expect(outcome).toBe("message-invalid");
+      else expect(outcome).toMatchObject({ landed: 1, failures: [{ code: "name-refused" }] });
+      expect(work.list()).toEqual(name.length > 255 ? [] : ["good"]);
+      expect(readdirSync(work.folder)).toEqual(["out"]);
+    },
+  );
 
   test.each(NEUTRALISED.map(([wire, local]) => [JSON.stringify(wire), wire, local]))(
     "with the name %s, which becomes a harmless one",

@@ -43,9 +43,17 @@ describe("what is not this protocol is answered with an error, at once", () => {
     ["a data frame longer than one may be", forgeFrame({ type: FRAMES.data, length: 4 * MiB + 1 }), "frame-too-large"],
     ["an empty data frame", forgeFrame({ type: FRAMES.data }), "message-invalid"],
     ["an offset beyond 2^53", forgeFrame({ type: FRAMES.data, length: 1, offset: 2n ** 63n }), "message-invalid"],
-    ["a message with an offset", forgeFrame({ type: FRAMES.hello, offset: 1n, payload: Buffer.from("{}") }), "message-invalid"],
+    [
+      "a message with an offset",
+      forgeFrame({ type: FRAMES.hello, offset: 1n, payload: Buffer.from("{}") }),
+      "message-invalid",
+    ],
     ["a header whose checksum is wrong", forgeFrame({ type: FRAMES.hello, headerSum: 1 }), "frame-damaged"],
-    ["a payload whose checksum is wrong", forgeFrame({ type: FRAMES.hello, payload: Buffer.from("{}"), payloadSum: 1 }), "frame-damaged"],
+    [
+      "a payload whose checksum is wrong",
+      forgeFrame({ type: FRAMES.hello, payload: Buffer.from("{}"), payloadSum: 1 }),
+      "frame-damaged",
+    ],
     ["no JSON", forgeFrame({ type: FRAMES.hello, payload: randomBytes(100) }), "message-invalid"],
     ["JSON that is no hello", forgeFrame({ type: FRAMES.hello, payload: Buffer.from("{}") }), "message-invalid"],
     ["a deep JSON", forgeFrame({ type: FRAMES.hello, payload: Buffer.from("[".repeat(16 * KiB)) }), "message-invalid"],
@@ -73,7 +81,15 @@ test("a conversation that ends after any byte leaves nothing but what was comple
   const server = await work.serve();
   const bytes = content(300);
   const rest: Message[] = [{ type: "finish", transfer: idOf(1), digest: sha256(bytes) }, { type: "bye" }];
-  const offer: Message = { type: "offer", transfer: idOf(1), queue: "cut", name: "a", size: 300, algorithm: "sha256", wait: false };
+  const offer: Message = {
+    type: "offer",
+    transfer: idOf(1),
+    queue: "cut",
+    name: "a",
+    size: 300,
+    algorithm: "sha256",
+    wait: false,
+  };
   const all = Buffer.concat([frameOf(helloOf("sender")), frameOf(offer), dataFrameOf(0, bytes), ...rest.map(frameOf)]);
   const isStored = all.length - frameOf({ type: "bye" }).length;
   for (let from = 0; from < isStored; from += 50) {
@@ -100,13 +116,16 @@ describe("a frame at the wrong moment ends the conversation", () => {
   const names = Object.keys(SAMPLES) as ControlName[];
   const sample = (name: ControlName) => ({ type: name, ...SAMPLES[name] }) as Message;
 
-  test.each(names.filter((name) => !["hello", "ping", "error"].includes(name)))("%s as the first frame", async (name) => {
-    const work = new Workspace();
-    const server = await work.serve();
-    const peer = (await RawPeer.connect(server.port)).send(sample(name));
-    expect(await peer.ending()).toBe("frame-unexpected");
-    await expectUnharmed(work, server);
-  });
+  test.each(names.filter((name) => !["hello", "ping", "error"].includes(name)))(
+    "%s as the first frame",
+    async (name) => {
+      const work = new Workspace();
+      const server = await work.serve();
+      const peer = (await RawPeer.connect(server.port)).send(sample(name));
+      expect(await peer.ending()).toBe("frame-unexpected");
+      await expectUnharmed(work, server);
+    },
+  );
 
   test.each<["sender" | "receiver", ControlName[]]>([
     ["sender", ["offer", "bye", "ping", "error"]],
@@ -128,7 +147,15 @@ describe("a frame at the wrong moment ends the conversation", () => {
   test("a sender that finishes another file than it offered, or offers before it finished", async () => {
     const work = new Workspace();
     const server = await work.serve();
-    const offer: Message = { type: "offer", transfer: idOf(1), queue: "q", name: "a", size: 3, algorithm: "sha256", wait: false };
+    const offer: Message = {
+      type: "offer",
+      transfer: idOf(1),
+      queue: "q",
+      name: "a",
+      size: 3,
+      algorithm: "sha256",
+      wait: false,
+    };
     for (const next of [{ type: "finish", transfer: idOf(2), digest: sha256(content(3)) }, offer] as Message[]) {
       const peer = await RawPeer.connect(server.port);
       await peer.greet("sender");
@@ -145,7 +172,15 @@ describe("a frame at the wrong moment ends the conversation", () => {
     expect(await peer.send(hello as Message).ending()).toBe("message-invalid");
     const sender = await RawPeer.connect(server.port);
     await sender.greet("sender");
-    const offer: Message = { type: "offer", transfer: idOf(1), queue: "q", name: "a", size: MiB, algorithm: "sha256", wait: false };
+    const offer: Message = {
+      type: "offer",
+      transfer: idOf(1),
+      queue: "q",
+      name: "a",
+      size: MiB,
+      algorithm: "sha256",
+      wait: false,
+    };
     expect(await sender.send(offer).ending()).toBe("message-invalid");
     await expectUnharmed(work, server);
   });
@@ -154,7 +189,15 @@ describe("a frame at the wrong moment ends the conversation", () => {
 describe("frames without end, and without progress", () => {
   const ping = frameOf({ type: "ping" });
   const optional = Buffer.from(forgeFrame({ type: 0x7f, flags: FLAG_OPTIONAL }));
-  const offer: Message = { type: "offer", transfer: idOf(1), queue: "q", name: "a", size: MiB, algorithm: "sha256", wait: true };
+  const offer: Message = {
+    type: "offer",
+    transfer: idOf(1),
+    queue: "q",
+    name: "a",
+    size: MiB,
+    algorithm: "sha256",
+    wait: true,
+  };
 
   test.each<[string, Buffer, string[]]>([
     ["a million pings", ping, ["flood"]],

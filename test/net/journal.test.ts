@@ -10,7 +10,10 @@ import { idOf } from "../support/raw-peer.ts";
 import { Workspace } from "../support/workspace.ts";
 
 const KiB = 1024;
-const SIZES: [string, number][] = [["small", 100], ["large", 100 * KiB]];
+const SIZES: [string, number][] = [
+  ["small", 100],
+  ["large", 100 * KiB],
+];
 
 function deliveryOf(number: number, bytes: Uint8Array, name = `file-${number}`): MessageOf<"deliver"> {
   const about = { transfer: idOf(number), queue: "default", name, size: bytes.length, attempt: 1 };
@@ -85,14 +88,17 @@ describe("a crash in the middle of landing", () => {
     expect(work.list()).toEqual(["file-1"]);
   });
 
-  test.each(SIZES)("after the journal, before the final name: it has not landed, and lands now (%s file)", async (_, size) => {
-    const work = new Workspace();
-    await landAndDie(work, content(size));
-    renameSync(work.path("out", "file-1"), partPath(work.path("out"), idOf(1)));
-    expect(await deliverAgain(work, [content(size)])).toEqual({ landed: 1, failures: [], verdicts: ["ack"] });
-    expect(work.list()).toEqual(["file-1"]);
-    expect(work.read("out", "file-1").equals(content(size))).toBe(true);
-  });
+  test.each(SIZES)(
+    "after the journal, before the final name: it has not landed, and lands now (%s file)",
+    async (_, size) => {
+      const work = new Workspace();
+      await landAndDie(work, content(size));
+      renameSync(work.path("out", "file-1"), partPath(work.path("out"), idOf(1)));
+      expect(await deliverAgain(work, [content(size)])).toEqual({ landed: 1, failures: [], verdicts: ["ack"] });
+      expect(work.list()).toEqual(["file-1"]);
+      expect(work.read("out", "file-1").equals(content(size))).toBe(true);
+    },
+  );
 
   test("in the middle of a line of the journal: what came before counts, the torn line does not", async () => {
     const work = new Workspace();
@@ -116,7 +122,10 @@ test("what the journal says is believed for a week, so that the same file can be
   const work = new Workspace();
   mkdirSync(work.path("out"));
   const ago = (days: number) => Date.now() - days * 86_400_000;
-  const lines = [[idOf(1), ago(6)], [idOf(2), ago(8)]].map((entry) => `${JSON.stringify(entry)}\n`);
+  const lines = [
+    [idOf(1), ago(6)],
+    [idOf(2), ago(8)],
+  ].map((entry) => `${JSON.stringify(entry)}\n`);
   writeFileSync(work.path("out", ".filespool-landed-0"), lines.join(""));
   expect(await deliverAgain(work, [content(10), content(20)])).toMatchObject({ landed: 1, verdicts: ["ack", "ack"] });
   expect(work.list()).toEqual(["file-2"]);
@@ -129,7 +138,10 @@ describe("what was announced and did not land", () => {
     const twins = [content(10, 1), content(10, 2)];
     const landing = await Landing.open(out, "refuse", true);
     const batch = await Promise.all(twins.map((bytes, at) => incoming(out, deliveryOf(at + 1, bytes, "twin"), bytes)));
-    expect(await landing.land(batch)).toMatchObject([{ path: work.path("out", "twin") }, { failure: { code: "file-exists" } }]);
+    expect(await landing.land(batch)).toMatchObject([
+      { path: work.path("out", "twin") },
+      { failure: { code: "file-exists" } },
+    ]);
     await landing.close(); // dies before the first one is acked
     const { verdicts, landed } = await deliverAgain(work, twins);
     expect([verdicts, landed]).toEqual([["ack", "ack"], 1]);
@@ -189,7 +201,9 @@ describe("receivers that work on the same folder at the same time", () => {
     const work = new Workspace();
     mkdirSync(work.path("out"));
     const bytes = content(100 * KiB);
-    const [one, two] = await Promise.all([1, 1].map((number) => incoming(work.path("out"), deliveryOf(number, bytes), bytes)));
+    const [one, two] = await Promise.all(
+      [1, 1].map((number) => incoming(work.path("out"), deliveryOf(number, bytes), bytes)),
+    );
     expect(one?.part).not.toBe(two?.part);
     expect(work.list()).toHaveLength(2);
     await Promise.all([one?.discard(), two?.discard()]);

@@ -78,7 +78,10 @@ describe("a name that is taken", () => {
     expect(work.read("out", "a", "inner").toString()).toBe("inner");
     const rest = ["a", "a.txt", "b.txt"];
     expect(work.list()).toEqual(ifExists === "rename" ? ["a", "a (1)", "a.txt", "b.txt"] : rest);
-    expect([codes, skipped]).toEqual([ifExists === "refuse" || ifExists === "overwrite" ? ["file-exists"] : [], ifExists === "skip" ? 1 : 0]);
+    expect([codes, skipped]).toEqual([
+      ifExists === "refuse" || ifExists === "overwrite" ? ["file-exists"] : [],
+      ifExists === "skip" ? 1 : 0,
+    ]);
   });
 
   test.each(POLICIES)("only after the file had been let in is not overwritten by accident (%s)", async (ifExists) => {
@@ -89,7 +92,10 @@ describe("a name that is taken", () => {
     const late = { a: "late" };
     const expected = {
       refuse: [late, { landed: 0, skipped: 0, codes: ["file-exists"], acks: [] }],
-      rename: [{ ...late, "a (1)": content(100 * KiB).toString() }, { landed: 1, skipped: 0, codes: [], acks: ["ack"] }],
+      rename: [
+        { ...late, "a (1)": content(100 * KiB).toString() },
+        { landed: 1, skipped: 0, codes: [], acks: ["ack"] },
+      ],
       overwrite: [{ a: content(100 * KiB).toString() }, { landed: 1, skipped: 0, codes: [], acks: ["ack"] }],
       skip: [late, { landed: 0, skipped: 1, codes: [], acks: ["ack"] }],
     }[ifExists];
@@ -98,23 +104,31 @@ describe("a name that is taken", () => {
 });
 
 describe("a link in the target folder is never followed", () => {
-  test.each(POLICIES.flatMap((policy) => [[policy, "a file"], [policy, "nothing"]] as const))(
-    "%s, when it has the name of the file and points to %s",
-    async (ifExists, target) => {
-      const { work, run } = await meet([{ name: "a", bytes: text("new") }]);
-      const outside = work.path("outside");
-      if (target === "a file") writeFileSync(outside, "outside");
-      symlinkSync(outside, work.path("out", "a"));
-      await run(ifExists);
-      expect(work.list(".").includes("outside") ? readFileSync(outside, "utf8") : "nothing").toBe(
-        target === "a file" ? "outside" : "nothing",
-      );
-      expect(lstatSync(work.path("out", "a")).isSymbolicLink()).toBe(ifExists !== "overwrite");
-      expect(work.list()).toEqual(ifExists === "rename" ? ["a", "a (1)"] : ["a"]);
-    },
-  );
+  test.each(
+    POLICIES.flatMap(
+      (policy) =>
+        [
+          [policy, "a file"],
+          [policy, "nothing"],
+        ] as const,
+    ),
+  )("%s, when it has the name of the file and points to %s", async (ifExists, target) => {
+    const { work, run } = await meet([{ name: "a", bytes: text("new") }]);
+    const outside = work.path("outside");
+    if (target === "a file") writeFileSync(outside, "outside");
+    symlinkSync(outside, work.path("out", "a"));
+    await run(ifExists);
+    expect(work.list(".").includes("outside") ? readFileSync(outside, "utf8") : "nothing").toBe(
+      target === "a file" ? "outside" : "nothing",
+    );
+    expect(lstatSync(work.path("out", "a")).isSymbolicLink()).toBe(ifExists !== "overwrite");
+    expect(work.list()).toEqual(ifExists === "rename" ? ["a", "a (1)"] : ["a"]);
+  });
 
-  test.each([["small", 10], ["large", 100 * KiB]])("when it has the name of the part of a %s file", async (_, size) => {
+  test.each([
+    ["small", 10],
+    ["large", 100 * KiB],
+  ])("when it has the name of the part of a %s file", async (_, size) => {
     const { work, run } = await meet([{ name: "a", bytes: content(size) }]);
     writeFileSync(work.path("outside"), "outside");
     symlinkSync(work.path("outside"), work.path("out", `.filespool-${idOf(1)}.part`));
@@ -132,26 +146,35 @@ describe("a link in the target folder is never followed", () => {
 });
 
 describe("a folder that cannot be used", () => {
-  test.each([["a file", "in/file"], ["below a file", "in/file/below"]])(
-    "because it is %s ends the run before it connects, in the words of this machine",
-    async (_, path) => {
-      const work = new Workspace();
-      work.write("file", "file");
-      const port = await listenRaw(() => Promise.reject(new Error("somebody connected")));
-      await expect(work.receive({ port, out: work.path(path) }).done).rejects.toMatchObject({ code: "folder-unusable", kind: "local" });
-      expect(work.read("in", "file").toString()).toBe("file");
+  test.each([
+    ["a file", "in/file"],
+    ["below a file", "in/file/below"],
+  ])("because it is %s ends the run before it connects, in the words of this machine", async (_, path) => {
+    const work = new Workspace();
+    work.write("file", "file");
+    const port = await listenRaw(() => Promise.reject(new Error("somebody connected")));
+    await expect(work.receive({ port, out: work.path(path) }).done).rejects.toMatchObject({
+      code: "folder-unusable",
+      kind: "local",
+    });
+    expect(work.read("in", "file").toString()).toBe("file");
+  });
+
+  test.skipIf(process.getuid?.() === 0)(
+    "because it may not be written to leaves the files in their queue",
+    async () => {
+      const { work, run } = await meet([{ bytes: text("a") }]);
+      chmodSync(work.path("out"), 0o555);
+      await expect(run("refuse")).rejects.toMatchObject({ code: "folder-unusable" });
+      chmodSync(work.path("out"), 0o755);
+      expect(await run("refuse")).toMatchObject({ landed: 1 });
     },
   );
 
-  test.skipIf(process.getuid?.() === 0)("because it may not be written to leaves the files in their queue", async () => {
-    const { work, run } = await meet([{ bytes: text("a") }]);
-    chmodSync(work.path("out"), 0o555);
-    await expect(run("refuse")).rejects.toMatchObject({ code: "folder-unusable" });
-    chmodSync(work.path("out"), 0o755);
-    expect(await run("refuse")).toMatchObject({ landed: 1 });
-  });
-
-  test.each([["small", 100], ["large", 300 * KiB]])("for lack of space is tried again, and nothing is lost (%s file)", async (_, size) => {
+  test.each([
+    ["small", 100],
+    ["large", 300 * KiB],
+  ])("for lack of space is tried again, and nothing is lost (%s file)", async (_, size) => {
     const work = new Workspace();
     const { port } = await work.serve();
     await work.send({ port, files: [work.write("a", content(size)), work.write("b", content(size))] }).done;
@@ -174,7 +197,10 @@ describe("a folder that cannot be used", () => {
 });
 
 describe("content that is not what its digest says", () => {
-  test.each([["small", 100], ["large", 300 * KiB]])("is not landed, and its server is told (%s file)", async (_, size) => {
+  test.each([
+    ["small", 100],
+    ["large", 300 * KiB],
+  ])("is not landed, and its server is told (%s file)", async (_, size) => {
     const { work, run } = await meet([
       { name: "bad", bytes: content(size), digest: "0".repeat(64) },
       { name: "good", bytes: content(size) },

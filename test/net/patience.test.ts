@@ -58,7 +58,15 @@ describe("a client that keeps the server waiting is given up", () => {
     )) {
       const peer = await RawPeer.connect(server.port);
       await peer.greet("sender");
-      peer.send({ type: "offer", transfer: idOf(1), queue: "q", name: "a", size: MiB, algorithm: "sha256", wait: true });
+      peer.send({
+        type: "offer",
+        transfer: idOf(1),
+        queue: "q",
+        name: "a",
+        size: MiB,
+        algorithm: "sha256",
+        wait: true,
+      });
       await peer.until("accept");
       act(peer, frame);
       expect(await peer.ending()).toBe("stalled");

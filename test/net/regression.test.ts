@@ -92,28 +92,31 @@ describe("a peer that closes in the middle never looks like success", () => {
 });
 
 describe("a byte that changes on the way is noticed", () => {
-  test.each(["up", "down"] as const)("anywhere on the way %s, and the file arrives as it was all the same", async (direction) => {
-    const work = new Workspace();
-    const { port } = await work.serve({ bufferBytes: 16 * KiB });
-    const bytes = content(600 * KiB);
-    const files = [work.write("small", "small"), work.write("file", bytes)];
-    await fc.assert(
-      // Not before byte 2: what begins otherwise is no Filespool at all.
-      fc.asyncProperty(fc.integer({ min: 2, max: 600 * KiB }), async (after) => {
-        const fault = { direction, after, how: "flip" } as const;
-        const proxy = await CuttingProxy.start(port, (number) => (number === 1 ? fault : null));
-        const [sending, receiving] = direction === "up" ? [proxy.port, port] : [port, proxy.port];
-        const sender = work.send({ port: sending, files, again: true, connectRetryMs: 9999 });
-        expect(await sender.done).toMatchObject({ stored: 2, failures: [] });
-        const receiver = work.receive({ port: receiving, ifExists: "overwrite", connectRetryMs: 9999 });
-        expect(await receiver.done).toMatchObject({ landed: 2, failures: [] });
-        expect(work.read("out", "small").toString()).toBe("small");
-        expect(await fileSha256(work.path("out", "file"))).toBe(sha256(bytes));
-      }),
-      // In the first header and message, at the start of a later frame, in its checksum, in its payload.
-      { numRuns: 8, examples: [[2], [200], [frameOf(WELCOME).length], [frameOf(WELCOME).length + 17], [300_000]] },
-    );
-  });
+  test.each(["up", "down"] as const)(
+    "anywhere on the way %s, and the file arrives as it was all the same",
+    async (direction) => {
+      const work = new Workspace();
+      const { port } = await work.serve({ bufferBytes: 16 * KiB });
+      const bytes = content(600 * KiB);
+      const files = [work.write("small", "small"), work.write("file", bytes)];
+      await fc.assert(
+        // Not before byte 2: what begins otherwise is no Filespool at all.
+        fc.asyncProperty(fc.integer({ min: 2, max: 600 * KiB }), async (after) => {
+          const fault = { direction, after, how: "flip" } as const;
+          const proxy = await CuttingProxy.start(port, (number) => (number === 1 ? fault : null));
+          const [sending, receiving] = direction === "up" ? [proxy.port, port] : [port, proxy.port];
+          const sender = work.send({ port: sending, files, again: true, connectRetryMs: 9999 });
+          expect(await sender.done).toMatchObject({ stored: 2, failures: [] });
+          const receiver = work.receive({ port: receiving, ifExists: "overwrite", connectRetryMs: 9999 });
+          expect(await receiver.done).toMatchObject({ landed: 2, failures: [] });
+          expect(work.read("out", "small").toString()).toBe("small");
+          expect(await fileSha256(work.path("out", "file"))).toBe(sha256(bytes));
+        }),
+        // In the first header and message, at the start of a later frame, in its checksum, in its payload.
+        { numRuns: 8, examples: [[2], [200], [frameOf(WELCOME).length], [frameOf(WELCOME).length + 17], [300_000]] },
+      );
+    },
+  );
 });
 
 test("a write that takes only some of the bytes is continued, by the server and by the receiver", async () => {
@@ -186,7 +189,10 @@ describe("a receiver does not touch its target before there is something verifie
     const { port: honest, stop } = await work.serve();
     await journey(work, honest, Buffer.from("precious"));
     await stop();
-    for (const [sent, code] of [[100 * KiB, "connection-lost"], [200 * KiB, "connection-lost"]] as const) {
+    for (const [sent, code] of [
+      [100 * KiB, "connection-lost"],
+      [200 * KiB, "connection-lost"],
+    ] as const) {
       const port = await listenRaw(async (peer) => {
         await peer.until("hello");
         peer.send(WELCOME);

@@ -8,7 +8,10 @@ const MiB = 1024 * 1024;
 const onFirst = (fault: Fault) => (connection: number) => (connection === 1 ? fault : null);
 
 describe("a reply that is lost", () => {
-  test.each([["small", 1000], ["large", 2 * MiB]])("to the finish of a %s file: it is stored once, and not called repeated", async (_, size) => {
+  test.each([
+    ["small", 1000],
+    ["large", 2 * MiB],
+  ])("to the finish of a %s file: it is stored once, and not called repeated", async (_, size) => {
     const work = new Workspace();
     const { port, spool, events } = await work.serve();
     const proxy = await CuttingProxy.start(port, onFirst({ direction: "down", before: "stored", how: "reset" }));

@@ -17,8 +17,15 @@ const RESENT_MAX = 64 * MiB;
 const cuts = (long: "up" | "down") => {
   const how = fc.constantFrom<Fault["how"][]>("reset", "end");
   const place = fc.oneof(
-    { weight: 3, arbitrary: fc.record({ direction: fc.constant(long), after: fc.integer({ min: 0, max: SIZE + 9000 }), how }) },
-    fc.record({ direction: fc.constantFrom("up" as const, "down" as const), after: fc.integer({ min: 0, max: 700 }), how }),
+    {
+      weight: 3,
+      arbitrary: fc.record({ direction: fc.constant(long), after: fc.integer({ min: 0, max: SIZE + 9000 }), how }),
+    },
+    fc.record({
+      direction: fc.constantFrom("up" as const, "down" as const),
+      after: fc.integer({ min: 0, max: 700 }),
+      how,
+    }),
   );
   return fc.array(place, { minLength: 1, maxLength: 3 });
 };
@@ -47,7 +54,12 @@ describe("a connection that is cut anywhere, again and again", () => {
         expect(offsets(sender)).toEqual(ascending(offsets(sender)));
         expect(proxy.bytes.up - SIZE).toBeLessThan(RESENT_MAX);
         expect(spool.waiting("default")).toBe(1);
-        expect(events.all("stored").slice(before).filter(({ repeated }) => !repeated)).toHaveLength(1);
+        expect(
+          events
+            .all("stored")
+            .slice(before)
+            .filter(({ repeated }) => !repeated),
+        ).toHaveLength(1);
         expect(await work.receive({ port, ifExists: "overwrite" }).done).toMatchObject({ landed: 1 });
         expect(await fileSha256(work.path("out", "big"))).toBe(SUM);
       }),
@@ -109,7 +121,8 @@ describe("many small files whose connection is cut", () => {
         expect(await receiver.done).toMatchObject({ landed: 150, failures: [] });
         expect(receiver.events.all("landed").map(({ name }) => name)).toEqual(names);
         expect(work.list()).toEqual([...names].sort());
-        for (const [at, name] of names.entries()) expect(work.read("out", name).equals(content(at * 400, at))).toBe(true);
+        for (const [at, name] of names.entries())
+          expect(work.read("out", name).equals(content(at * 400, at))).toBe(true);
       }),
       { numRuns: 6 },
     );

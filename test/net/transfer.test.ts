@@ -34,7 +34,8 @@ describe("files of every size around the boundaries", () => {
     expect(await receiver.done).toEqual({ landed: sizes.length, skipped: 0, bytes, failures: [] });
     expect(landedNames(receiver)).toEqual(sizes.map((size) => `${size}.bin`));
     expect(work.list()).toEqual(sizes.map((size) => `${size}.bin`).sort());
-    for (const size of sizes) expect(await fileSha256(work.path("out", `${size}.bin`))).toBe(sha256(content(size, size)));
+    for (const size of sizes)
+      expect(await fileSha256(work.path("out", `${size}.bin`))).toBe(sha256(content(size, size)));
     expect([spool.bytesUsed(), work.list("spool/data")]).toEqual([0, []]);
   });
 });
@@ -74,8 +75,10 @@ test("two receivers on one queue collect each file exactly once between them", a
     return { folder, stop, ...work.receive({ port, out: work.path(folder), follow: true, signal: stop.signal }) };
   });
   for (const { events } of receivers) await events.waitFor("connected");
-  await work.send({ port, files: names.map((name, at) => work.write(name, content(at % 7 === 0 ? 100 * KiB : at, at))) })
-    .done;
+  await work.send({
+    port,
+    files: names.map((name, at) => work.write(name, content(at % 7 === 0 ? 100 * KiB : at, at))),
+  }).done;
   const acked = () => receivers.flatMap(({ events }) => events.all("acked").map(({ name }) => name));
   await Promise.race(receivers.map(({ events }) => events.waitFor("acked", () => acked().length === names.length)));
   for (const { stop, done } of receivers) {
@@ -83,7 +86,9 @@ test("two receivers on one queue collect each file exactly once between them", a
     await expect(done).rejects.toMatchObject({ code: "interrupted" });
   }
   expect(acked().sort()).toEqual([...names].sort());
-  expect([...work.list("one"), ...work.list("two")].filter((name) => !name.startsWith(".")).sort()).toEqual(names.sort());
+  expect([...work.list("one"), ...work.list("two")].filter((name) => !name.startsWith(".")).sort()).toEqual(
+    names.sort(),
+  );
   for (const { folder } of receivers) {
     for (const name of work.list(folder).filter((name) => !name.startsWith("."))) {
       const at = Number.parseInt(name, 10);

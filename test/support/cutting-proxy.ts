@@ -83,7 +83,13 @@ export class CuttingProxy {
     this.#forward(server, client, "down", fault, strike);
   }
 
-  #forward(from: Socket, to: Socket, direction: "up" | "down", fault: Fault | null, strike: (how: Fault["how"]) => void) {
+  #forward(
+    from: Socket,
+    to: Socket,
+    direction: "up" | "down",
+    fault: Fault | null,
+    strike: (how: Fault["how"]) => void,
+  ) {
     const place = fault?.direction === direction ? new Place(fault) : null;
     from.on("end", () => to.end());
     to.on("drain", () => from.resume());
