@@ -57,6 +57,7 @@ const ADVICE: Readonly<Record<ErrorCode, string | null>> = {
   "file-changed": "send it again when nobody writes to it",
   "file-exists": "the choices are --if-exists rename, overwrite or skip",
   "folder-unusable": "check that it is a folder and that you may write to it, or use another --out",
+  "address-unusable": null,
   "spool-locked": "stop that server, or use another folder: --spool",
   "spool-unusable": "check the folder, its permissions and its disk, or use another one: --spool",
   // Said by report.ts, and only to clients: there is something to continue.

@@ -274,13 +274,8 @@ async function claim(part: string, path: string): Promise<boolean> {
     if (code === "EEXIST") return false;
     if (code !== "EPERM" && code !== "ENOTSUP" && code !== "ENOSYS") throw error;
   }
-  // A file system without hard links (FAT): reserve the name, then replace our own reservation.
-  try {
-    await (await open(path, "wx")).close();
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "EEXIST") return false;
-    throw error;
-  }
+  // A file system without hard links (FAT): look first. Who takes the name in between would be replaced.
+  if (await lstat(path).catch(unlessMissing)) return false;
   await rename(part, path);
   return true;
 }

@@ -84,8 +84,7 @@ class Receiver {
         this.#isOver = false;
         this.#end = (error) => {
           this.#isOver = true;
-          if (error) reject(error);
-          else resolve();
+          error ? reject(error) : resolve();
         };
       });
       // Files that wait for a disk or for the end of the run keep their leases.
@@ -108,9 +107,8 @@ class Receiver {
         const unfinished = this.#complete.splice(0);
         await this.#landingNow;
         this.#landingNow = null;
-        if (this.#file) unfinished.push(this.#file);
+        for (const file of [...unfinished, this.#file]) await file?.close();
         this.#file = null;
-        for (const file of unfinished) await file.close();
       }
     });
   }
@@ -129,10 +127,9 @@ class Receiver {
 
     // A delivery is announced: may it land here, and what have we of it already?
     decide: async (delivery: Delivered) => {
-      const { size, digest, attempt } = delivery;
       this.#window.delivered();
       this.#open.set(delivery.delivery, delivery);
-      this.#client.emit({ event: "delivered", ...about(delivery), digest, attempt });
+      this.#client.emit({ event: "delivered", ...about(delivery), digest: delivery.digest, attempt: delivery.attempt });
       if (await this.#declines(delivery)) return this.#talk.carryOut("decline", this.#effects);
       const { out: folder, bufferBytes = LIMITS.bufferBytesDefault, durability } = this.#options;
       const onSynced = (offset: number) => {
@@ -145,7 +142,7 @@ class Receiver {
         throw folderError(error, folder);
       }
       await this.#talk.carryOut("begin", this.#effects, delivery);
-      if (size === this.#file.offset) await this.#talk.carryOut("full", this.#effects);
+      if (this.#file.isComplete) await this.#talk.carryOut("full", this.#effects);
     },
 
     // The data of a small file is on its way already; a large one is sent from where we say.
@@ -255,9 +252,9 @@ class Receiver {
   #hold(delivery: Delivered, error: FilespoolError): void {
     this.#held.add(delivery.delivery);
     this.#window.failed();
-    const isNews = !this.failures.has(delivery.transfer);
+    if (!this.failures.has(delivery.transfer))
+      this.#client.emit({ event: "refused", ...about(delivery), ...failure(error) });
     this.failures.set(delivery.transfer, error);
-    if (isNews) this.#client.emit({ event: "refused", ...about(delivery), ...failure(error) });
     this.#want();
     this.#endIfDone();
   }
@@ -279,8 +276,8 @@ class Receiver {
     if (path !== null) this.summary.bytes += delivery.size;
     this.#client.progressed();
     this.failures.delete(delivery.transfer);
-    const { digest } = delivery;
-    this.#client.emit({ event: "landed", ...about(delivery), digest, path: path ?? "", skipped: path === null });
+    const outcome = { digest: delivery.digest, path: path ?? "", skipped: path === null };
+    this.#client.emit({ event: "landed", ...about(delivery), ...outcome });
   }
 
   /** Lands what is complete, batch by batch, until nothing is left. */

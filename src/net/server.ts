@@ -60,7 +60,7 @@ const SWEEP_MS = 1000;
 
 /**
  * Starts a server. Resolves when it listens.
- * @throws FilespoolError unreachable when the address cannot be listened on
+ * @throws FilespoolError address-unusable
  */
 export async function createServer(options: ServerOptions): Promise<Server> {
   const { host = "localhost", port = 5011 } = options;
@@ -71,7 +71,7 @@ export async function createServer(options: ServerOptions): Promise<Server> {
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
     const why = code === "EADDRINUSE" ? "another program is listening there; choose another port" : (code ?? message);
-    throw new FilespoolError("unreachable", `cannot listen on ${host}:${port}: ${why}`, { cause: error });
+    throw new FilespoolError("address-unusable", `cannot listen on ${host}:${port}: ${why}`, { cause: error });
   }
   return new Server(listener, options, host);
 }

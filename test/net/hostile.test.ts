@@ -229,7 +229,7 @@ describe("frames without end, and without progress", () => {
     for (let time = 0; time < 5; time++) peer.write(optional);
     await peer.greet("receiver");
     peer.write(optional).send({ type: "want", files: 1 }).write(optional);
-    expect(await peer.until("empty")).toEqual({ type: "empty" });
+    expect(await peer.until("empty")).toMatchObject({ type: "empty" });
     peer.socket.end();
     await expectUnharmed(work, server);
   });

@@ -76,7 +76,7 @@ describe("a client that keeps the server waiting is given up", () => {
 
   test("a receiver that takes nothing of what it is sent: the file goes to the next", async () => {
     const work = new Workspace();
-    const server = await work.serve({ limits: SHORT });
+    const server = await work.serve({ limits: { ...SHORT, idleMs: 60_000 } });
     const bytes = content(40 * MiB);
     await work.send({ port: server.port, files: [work.write("big", bytes)] }).done;
     const deaf = await RawPeer.connect(server.port);

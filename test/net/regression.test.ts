@@ -54,9 +54,9 @@ describe("a peer that closes in the middle never looks like success", () => {
   const offer = { type: "offer", queue: "default", name: "half", algorithm: "sha256" } as const;
 
   test.each([
-    ["a small file", 100, 60, false],
+    ["a small file", 20 * KiB, 10 * KiB, false],
     ["a large file", 300 * KiB, 200 * KiB, true],
-    ["all bytes but no finish", 100, 100, false],
+    ["all bytes but no finish", 20 * KiB, 20 * KiB, false],
   ])("%s whose sender goes away is stored by nobody", async (_, size, sent, wait) => {
     const work = new Workspace();
     const { port, spool, events } = await work.serve();
@@ -70,7 +70,7 @@ describe("a peer that closes in the middle never looks like success", () => {
   });
 
   test.each([
-    ["a small file", 100],
+    ["a small file", 20 * KiB],
     ["a large file", 300 * KiB],
   ])("%s whose server goes away is landed by nobody", async (_, size) => {
     const work = new Workspace();
