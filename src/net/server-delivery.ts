@@ -181,6 +181,9 @@ export class DeliverySession {
       void recorded.finally(() => {
         this.#recording--;
         this.#open.delete(delivery.token);
+        // Whoever gave no good verdict waits to hear whether there is more.
+        if (verdict.type === "nack") this.#saidEmpty = false;
+        this.#ring();
         this.drain();
       });
     },
@@ -214,8 +217,6 @@ export class DeliverySession {
     }
     const dead = verdict.counts && (await spool.nack(token, verdict.reason));
     if (!verdict.counts) spool.release(token);
-    this.#saidEmpty = false; // whoever gave no good verdict waits to hear whether there is more
-    this.#ring();
     this.#server.emit({ event: "returned", ...file, reason: verdict.reason, dead });
   }
 

@@ -22,7 +22,7 @@ function awkwardFiles(place: Place): string[] {
   return [...paths, writeBig(place.path("out", "big.bin"), 3 * MiB + 1)];
 }
 
-test.each(["1KiB", "1500", "4MiB"])(
+test.each(["1500", "4MiB"])(
   "all files arrive in order, under their names, byte by byte, with a buffer of %s",
   async (size) => {
     const place = new Place();

@@ -1,4 +1,5 @@
 import { once } from "node:events";
+import { mkdirSync } from "node:fs";
 import { type AddressInfo, connect, createServer } from "node:net";
 import { expect, onTestFinished, test } from "vitest";
 import { MiB, namesIn, textsIn, writeBig, writeSmall } from "../support/process-files.ts";
@@ -59,15 +60,12 @@ test("4, refused for good: the file is named, and the others are sent", async ()
   expect(await sender.seen("error")).toMatchObject({ code: "file-too-large", exitCode: 4 });
 });
 
-test.each([
-  ["queue-full", ["--max-queue-files", "1"]],
-  ["spool-full", ["--max-spool-size", "1"]],
-])("5, temporary: %s, when the patience is over; later the same command succeeds", async (code, limits) => {
+test("5, temporary: the queue is full and the patience over; later the same command succeeds", async () => {
   const place = new Place();
-  const { port } = await place.serve(...limits);
+  const { port } = await place.serve("--max-queue-files", "1");
   const paths = ["a", "b"].map((name) => writeSmall(place.path(name), name));
   const sender = await place.run(place.send(port, "--retry", "0", ...paths), 5);
-  expect(sender.all("error")).toMatchObject([{ code, exitCode: 5 }]);
+  expect(sender.all("error")).toMatchObject([{ code: "queue-full", exitCode: 5 }]);
   const patient = place.send(port, ...paths);
   await patient.seen("retrying");
   await place.run(place.receive(port));
@@ -77,11 +75,14 @@ test.each([
   expect(textsIn(place.path("inbox"))).toEqual({ a: "a", b: "b" });
 });
 
-test("5, temporary: the disk would be too full", async () => {
+test.each([
+  ["disk-full", ["--min-free-disk", "1000TB"]],
+  ["spool-full", ["--max-spool-size", "1"]],
+])("5, temporary: %s", async (code, limits) => {
   const place = new Place();
-  const { port } = await place.serve("--min-free-disk", "1000TB");
-  const sender = await place.run(place.send(port, "--retry", "0", writeSmall(place.path("a"), "x")), 5);
-  expect(await sender.seen("error")).toMatchObject({ code: "disk-full", exitCode: 5 });
+  const { port } = await place.serve(...limits);
+  const sender = await place.run(place.send(port, "--retry", "0", writeSmall(place.path("a"), "xx")), 5);
+  expect(await sender.seen("error")).toMatchObject({ code, exitCode: 5 });
 });
 
 test("6, integrity: what listens there does not speak the protocol", async () => {
@@ -174,21 +175,22 @@ test("130, interrupted: at once, nothing is lost by it, and the same command con
 test("--if-exists decides what happens to a file whose name is taken, and refusing loses nothing", async () => {
   const place = new Place();
   const { port } = await place.serve();
-  const receive = async (policy: string, expected: number) => {
-    const receiver = await place.run(place.receive(port, "--if-exists", policy), expected);
+  const receive = async (policy: string, ...words: string[]) => {
+    const receiver = place.receive(port, "--if-exists", policy, ...words);
+    await receiver.ended;
     return receiver.events.filter(({ event }) => event === "landed" || event === "refused");
   };
-  for (const text of ["first", "second", "third", "fourth"]) {
-    await place.run(place.send(port, "--again", writeSmall(place.path("a.txt"), text)));
-    if (text === "first") expect(await receive("refuse", 0)).toMatchObject([{ event: "landed" }]);
-    if (text === "second") {
-      expect(await receive("refuse", 7)).toMatchObject([{ event: "refused", code: "file-exists" }]);
-      expect(await receive("rename", 0)).toMatchObject([{ path: place.path("inbox/a (1).txt") }]);
-    }
-    if (text === "third")
-      expect(await receive("skip", 0)).toMatchObject([{ event: "landed", skipped: true, path: "" }]);
-    if (text === "fourth") expect(await receive("overwrite", 0)).toMatchObject([{ path: place.path("inbox/a.txt") }]);
-  }
+  const paths = ["first", "second", "third", "fourth"].map((text) => {
+    mkdirSync(place.path(text));
+    return writeSmall(place.path(text, "a.txt"), text);
+  });
+  await place.run(place.send(port, ...paths));
+  const one = ["--count", "1"];
+  expect(await receive("refuse", ...one)).toMatchObject([{ event: "landed" }]);
+  expect(await receive("refuse")).toMatchObject(Array(3).fill({ event: "refused", code: "file-exists" }));
+  expect(await receive("rename", ...one)).toMatchObject([{ path: place.path("inbox/a (1).txt") }]);
+  expect(await receive("skip", ...one)).toMatchObject([{ event: "landed", skipped: true, path: "" }]);
+  expect(await receive("overwrite", ...one)).toMatchObject([{ path: place.path("inbox/a.txt") }]);
   expect(textsIn(place.path("inbox"))).toEqual({ "a.txt": "fourth", "a (1).txt": "second" });
 });
 

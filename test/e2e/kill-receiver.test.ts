@@ -24,7 +24,7 @@ test("a receiver killed at any byte goes on from there when the same command is 
   await place.run(place.send(server.port, big));
   const gate = await Gate.before(server.port);
   let from = 0;
-  for (const bytes of [1, 600, 3 * MiB, 20 * MiB + 1, 33 * MiB, 64 * MiB, 70 * MiB]) {
+  for (const bytes of [600, 3 * MiB, 33 * MiB + 1, 64 * MiB, 90 * MiB]) {
     const shut = gate.shutAfter(bytes, "down");
     const receiver = place.receive(gate.port);
     await receiver.during(shut);

@@ -32,7 +32,7 @@ export class RawPeer {
   readonly #decoder = new Decoder(crc32);
   readonly #frames: RawFrame[] = [];
   #isOver = false;
-  #wake: () => void = () => {};
+  #waiting: (() => void)[] = [];
 
   static async connect(port: number): Promise<RawPeer> {
     const socket = connect({ port, host: "localhost", allowHalfOpen: true });
@@ -67,6 +67,10 @@ export class RawPeer {
     this.#wake();
   }
 
+  #wake(): void {
+    for (const wake of this.#waiting.splice(0)) wake();
+  }
+
   /** The next frame, pings left out; null when the peer has ended the stream. */
   async next(): Promise<RawFrame | null> {
     for (;;) {
@@ -75,7 +79,7 @@ export class RawPeer {
       if (frame) continue;
       if (this.#isOver) return null;
       await new Promise<void>((wake) => {
-        this.#wake = wake;
+        this.#waiting.push(wake);
       });
     }
   }
