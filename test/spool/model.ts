@@ -1,13 +1,9 @@
 /**
  * The local spool beside a model of it that cannot crash: what each command does to both, and what must be the same.
  *
- * A crash is a copy of the spool folder, taken while the spool is open and at work, and opened in its place. That is
- * what kill -9 leaves: everything handed to the kernel, nothing that was in memory. The copy is made by one blocking
- * call, so that no more than the commit under way can happen meanwhile, and LMDB's file is consistent across one
- * commit. The spool that was left behind is then closed, in its own folder, where nobody looks. (Abandoning the
- * object in place would leave the lock and LMDB's map with this process; kill -9 of a process is in local.test.ts.)
+ * A restart closes the spool and opens it again. Crashes are in local.test.ts and test/e2e, where a process is killed.
  */
-import { cpSync, mkdirSync, rmSync } from "node:fs";
+import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { expect } from "vitest";
 import { LocalSpool } from "../../src/spool/local.ts";
@@ -99,17 +95,6 @@ export class Real {
 
   async reopen(): Promise<void> {
     await this.spool.close();
-    await this.#open();
-  }
-
-  /** @param pending what was under way; it ends in the folder that is left behind, where it does not matter how */
-  async crash(pending: readonly Promise<unknown>[]): Promise<void> {
-    const [spool, left] = [this.spool, this.folder];
-    this.#generation++;
-    cpSync(left, this.folder, { recursive: true });
-    await Promise.allSettled(pending);
-    await spool.close();
-    rmSync(left, { recursive: true });
     await this.#open();
   }
 }
