@@ -33,11 +33,7 @@ export async function receive(options: ReceiveOptions): Promise<ReceiveSummary> 
   const { out, ifExists = "refuse", durability, host = "localhost", port = 5011, queue = "default" } = options;
   const landing = await Landing.open(out, ifExists, durability !== "none", `${host}:${port}/${queue}`);
   const receiver = new Receiver(options, landing);
-  try {
-    await receiver.run();
-  } finally {
-    await landing.close();
-  }
+  await receiver.run().finally(() => landing.close());
   return { ...receiver.summary, failures: [...receiver.failures.values()] };
 }
 
@@ -198,11 +194,14 @@ class Receiver {
     giveUp: (loss: MessageOf<"refuse"> | MessageOf<"withdraw">) => {
       const token = loss.type === "refuse" ? loss.about : loss.delivery;
       const lost = this.#open.get(token);
+      const error = asError(loss);
       this.#open.delete(token);
       // What was held has failed already; and what has landed counts as landed, only its ack came too late.
-      if (lost && !this.#held.delete(token) && !this.#landing.landedBefore(lost.transfer)) this.#window.failed();
-      const { code, message } = asError(loss);
-      this.#client.emit({ event: "retrying", delayMs: 0, attempt: 1, code, message });
+      if (lost && !this.#held.delete(token) && !this.#landing.landedBefore(lost.transfer)) {
+        this.#window.failed();
+        if (loss.type === "withdraw") this.failures.set(lost.transfer, error);
+      }
+      this.#client.emit({ event: "retrying", delayMs: 0, attempt: 1, ...failure(error) });
       this.#want();
       this.#endIfDone();
     },

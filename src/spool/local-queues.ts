@@ -108,7 +108,7 @@ export class LocalQueues {
 
   #lend(home: string, sequence: number, entry: Entry): Delivery {
     const state = this.#queue(home);
-    if (state.returned[0] === sequence) state.returned.shift();
+    state.returned.shift(); // where anything came back, this is the first of it
     state.busy.add(sequence);
     state.cursor = Math.max(state.cursor, sequence);
     const { transfer, queue, name, size, algorithm, digest, content } = entry;

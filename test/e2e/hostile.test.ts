@@ -1,13 +1,11 @@
 import { readFileSync } from "node:fs";
-import { expect, test, vi } from "vitest";
+import { expect, test } from "vitest";
 import { FLAG_OPTIONAL, FRAMES } from "../../src/protocol/frame.ts";
 import { forgeFrame } from "../protocol/wire.ts";
 import { isSame, KiB, MiB, namesIn, noise, writeBig } from "../support/process-files.ts";
 import { Gate } from "../support/process-gate.ts";
 import { Place } from "../support/process-program.ts";
 import { dataFrameOf, frameOf, helloOf, idOf, RawPeer } from "../support/raw-peer.ts";
-
-vi.setConfig({ testTimeout: 180_000 });
 
 const hello = frameOf(helloOf("sender"));
 const after = (bytes: Uint8Array) => Buffer.concat([hello, bytes]);

@@ -8,7 +8,7 @@ const KILLS = Number(process.env.FILESPOOL_KILLS ?? 5);
 const SEED = Number(process.env.FILESPOOL_SEED);
 const SIZE = 48 * MiB;
 
-vi.setConfig({ testTimeout: 60_000 + KILLS * 30_000 });
+vi.setConfig({ testTimeout: 240_000 + KILLS * 30_000 });
 
 const folder = scratch();
 let file = "";

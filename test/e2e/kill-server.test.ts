@@ -1,13 +1,10 @@
 import { rmSync } from "node:fs";
-import { afterAll, beforeAll, expect, test, vi } from "vitest";
+import { afterAll, beforeAll, expect, test } from "vitest";
 import { isSame, MiB, namesIn, scratch, writeBig, writeSmall } from "../support/process-files.ts";
 import { Gate } from "../support/process-gate.ts";
 import { type Event, Place } from "../support/process-program.ts";
 
 const RESENT_MAX = 64 * MiB;
-
-// Hundreds of MiB are written and synced here, perhaps by a slow disk.
-vi.setConfig({ testTimeout: 180_000 });
 
 const folder = scratch();
 let [big, medium] = ["", ""];

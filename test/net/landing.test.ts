@@ -1,7 +1,6 @@
 import { chmodSync, lstatSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
-import { type FileHandle, open } from "node:fs/promises";
 import { join } from "node:path";
-import { describe, expect, onTestFinished, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import type { IfExists } from "../../src/net/options.ts";
 import { content } from "../support/content.ts";
 import { type Lie, serveLies } from "../support/hostile-server.ts";
@@ -170,30 +169,6 @@ describe("a folder that cannot be used", () => {
       expect(await run("refuse")).toMatchObject({ landed: 1 });
     },
   );
-
-  test.each([
-    ["small", 100],
-    ["large", 300 * KiB],
-  ])("for lack of space is tried again, and nothing is lost (%s file)", async (_, size) => {
-    const work = new Workspace();
-    const { port } = await work.serve();
-    await work.send({ port, files: [work.write("a", content(size)), work.write("b", content(size))] }).done;
-    const handle = await open(work.write("any", ""), "r");
-    const prototype = Object.getPrototypeOf(handle) as FileHandle;
-    await handle.close();
-    const { datasync } = prototype;
-    const restore = () => Object.assign(prototype, { datasync });
-    onTestFinished(() => void restore());
-    Object.assign(prototype, {
-      datasync: () => Promise.reject(Object.assign(new Error("no space left"), { code: "ENOSPC" })),
-    });
-    const receiver = work.receive({ port });
-    expect((await receiver.events.waitFor("retrying")).code).toBe("disk-full");
-    restore();
-    expect(await receiver.done).toMatchObject({ landed: 2, failures: [] });
-    expect(work.list()).toEqual(["a", "b"]);
-    expect(work.read("out", "b").equals(content(size))).toBe(true);
-  });
 });
 
 describe("content that is not what its digest says", () => {

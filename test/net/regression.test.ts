@@ -1,9 +1,9 @@
 /** One law for each thing that was wrong with the program that this one grew out of. */
-import { type FileHandle, open } from "node:fs/promises";
 import fc from "fast-check";
-import { describe, expect, onTestFinished, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { content, fileSha256, sha256 } from "../support/content.ts";
 import { CuttingProxy } from "../support/cutting-proxy.ts";
+import { replaceFileMethod } from "../support/disk-faults.ts";
 import { frameOf, idOf, listenRaw, RawPeer, WELCOME } from "../support/raw-peer.ts";
 import { Workspace } from "../support/workspace.ts";
 
@@ -121,19 +121,16 @@ describe("a byte that changes on the way is noticed", () => {
 
 test("a write that takes only some of the bytes is continued, by the server and by the receiver", async () => {
   const work = new Workspace();
-  const handle = await open(work.write("any", ""), "r");
-  const prototype = Object.getPrototypeOf(handle) as FileHandle;
-  await handle.close();
-  const { writev } = prototype;
-  onTestFinished(() => void Object.assign(prototype, { writev }));
   let shortWrites = 0;
-  Object.assign(prototype, {
-    writev(this: FileHandle, buffers: Uint8Array[], position: number) {
-      const [first] = buffers as [Uint8Array];
-      shortWrites++;
-      return writev.call(this, [first.subarray(0, Math.ceil(first.length / 3))], position);
-    },
-  });
+  await replaceFileMethod(
+    "writev",
+    (writev) =>
+      function (buffers: Uint8Array[], position: number) {
+        const [first] = buffers as [Uint8Array];
+        shortWrites++;
+        return writev.call(this, [first.subarray(0, Math.ceil(first.length / 3))] as never, position as never);
+      },
+  );
   const { port } = await work.serve({ spool: { inlineBytesMax: 0 } });
   for (const bytes of [content(30 * KiB), content(2 * MiB)]) {
     expect((await journey(work, port, bytes)).equals(bytes)).toBe(true);

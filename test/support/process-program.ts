@@ -11,7 +11,10 @@ import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { onTestFailed, onTestFinished } from "vitest";
+import { onTestFailed, onTestFinished, vi } from "vitest";
+
+// A process takes half a second to start, and many seconds on a busy machine; a slow disk has to sync hundreds of MiB.
+vi.setConfig({ testTimeout: 240_000 });
 
 const MAIN = fileURLToPath(new URL("../../src/cli/main.ts", import.meta.url));
 /** By its full address, because the programs are started in another folder. */
