@@ -1,13 +1,7 @@
-/**
- * The local spool beside a model of it that cannot crash: what each command does to both, and what must be the same.
- *
- * A restart closes the spool and opens it again. Crashes are in local.test.ts and test/e2e, where a process is killed.
- */
-import { mkdirSync } from "node:fs";
-import { join } from "node:path";
+/** The local spool beside a model of it that cannot crash: what each command does to both, and what must be the same. */
 import { expect } from "vitest";
-import { LocalSpool } from "../../src/spool/local.ts";
 import type { Upload } from "../../src/spool/spool.ts";
+import type { Host, ModelSpool } from "./model-real.ts";
 import { begin, contentIn, contentOf, digestOf, idOf, nobody, offerOf, sameBytes } from "./subject.ts";
 
 /** Each file has its size for ever: nothing, inside the index, around the threshold, several batches. */
@@ -59,32 +53,28 @@ export class Model {
 }
 
 export class Real {
-  readonly #temp: string;
+  readonly #folder: string;
   readonly #durability: "fsync" | "none";
+  readonly #host: Host;
   readonly #model: Model;
-  #generation = 0;
-  spool!: LocalSpool;
+  spool!: ModelSpool;
 
-  static async start(temp: string, durability: "fsync" | "none", model: Model): Promise<Real> {
-    const real = new Real(temp, durability, model);
-    mkdirSync(real.folder);
+  static async start(folder: string, durability: "fsync" | "none", host: Host, model: Model): Promise<Real> {
+    const real = new Real(folder, durability, host, model);
     await real.#open();
     return real;
   }
 
-  private constructor(temp: string, durability: "fsync" | "none", model: Model) {
-    this.#temp = temp;
+  private constructor(folder: string, durability: "fsync" | "none", host: Host, model: Model) {
+    this.#folder = folder;
     this.#durability = durability;
+    this.#host = host;
     this.#model = model;
   }
 
-  get folder(): string {
-    return join(this.#temp, `${this.#generation}`);
-  }
-
   async #open(): Promise<void> {
-    this.spool = await LocalSpool.open({
-      folder: this.folder,
+    this.spool = await this.#host.open({
+      folder: this.#folder,
       durability: this.#durability,
       inlineBytesMax: INLINE_MAX,
       bufferBytes: 600,
@@ -97,21 +87,36 @@ export class Real {
     await this.spool.close();
     await this.#open();
   }
+
+  /** @param pending what was asked and perhaps not answered */
+  async crash(pending: readonly Promise<unknown>[]): Promise<void> {
+    await this.#host.kill?.();
+    await Promise.allSettled(pending);
+    await this.#open();
+  }
+}
+
+/** Contents never change, so their digests are computed once. */
+const digests = new Map<number, string>();
+export function digestOfFile(number: number, size: number): string {
+  const digest = digests.get(number) ?? digestOf(contentOf(size, number));
+  digests.set(number, digest);
+  return digest;
 }
 
 /** After every command: the sums agree, and so does what an offer would hear of every file that is not uploading. */
 export async function expectSame(model: Model, { spool }: Real): Promise<void> {
-  expect(spool.waiting("default")).toBe(model.queue.length);
-  expect(spool.bytesUsed()).toBe(model.bytes);
+  expect(await spool.waiting("default")).toBe(model.queue.length);
+  expect(await spool.bytesUsed()).toBe(model.bytes);
   const dead = (await spool.dead("default")).map(({ transfer, failures }) => [transfer, failures]).sort();
   const letters = model.files.filter(({ state }) => state === "dead");
   expect(dead).toEqual(letters.map(({ number }) => [idOf(number), FAILURES_MAX]));
-  for (const { number, size, state } of model.files) {
-    if (state === "unknown" || state === "uploading") continue;
-    const answer = await spool.offer(offerOf(number, size), nobody);
-    const collected = state === "collected";
-    expect(answer).toEqual({ kind: "stored", digest: digestOf(contentOf(size, number)), collected });
-  }
+  const settled = model.files.filter(({ state }) => state !== "unknown" && state !== "uploading");
+  const answers = await Promise.all(settled.map(({ number, size }) => spool.offer(offerOf(number, size), nobody)));
+  const expected = settled.map(({ number, size, state }) => {
+    return { kind: "stored", digest: digestOfFile(number, size), collected: state === "collected" };
+  });
+  expect(answers).toEqual(expected);
 }
 
 /** What a crash or a restart does to the model: leases and holders are gone, and what was not durable. */
@@ -139,6 +144,7 @@ export async function offer(model: Model, { spool }: Real, file: File): Promise<
   if (previous && file.size > INLINE_MAX) file.durable = file.taken; // superseding keeps what arrived
   expect(held.upload.offset).toBe(file.durable);
   expect(held.upload.offset).toBeGreaterThanOrEqual(previous?.said ?? 0);
+  held.said = file.durable; // a newer holder begins with what the older one kept
   Object.assign(file, { state: "uploading", taken: file.durable });
   model.uploads.set(file.number, held);
 }

@@ -94,7 +94,7 @@ export const offerOf = (number: number, size: number, more: Partial<Offer> = {})
 export const nobody: UploadWatcher = { onDurable: () => {}, onSuperseded: () => {} };
 
 /** Offers, and expects that there is something to send. */
-export async function begin(spool: Spool, offer: Offer, watcher = nobody): Promise<Upload> {
+export async function begin(spool: Pick<Spool, "offer">, offer: Offer, watcher = nobody): Promise<Upload> {
   const answer = await spool.offer(offer, watcher);
   if (answer.kind !== "upload") throw new Error(`${offer.transfer} is stored already`);
   return answer.upload;
@@ -123,7 +123,11 @@ export async function lease(spool: Spool, queue = "default"): Promise<Delivery> 
 }
 
 /** Reads a whole leased file in pieces. */
-export async function contentIn(spool: Spool, { token, size }: Delivery, pieceBytes = 7000): Promise<Uint8Array> {
+export async function contentIn(
+  spool: Pick<Spool, "read">,
+  { token, size }: Delivery,
+  pieceBytes = 7000,
+): Promise<Uint8Array> {
   const content = new Uint8Array(size);
   for (let at = 0; at < size; ) {
     const read = await spool.read(token, at, content.subarray(at, at + pieceBytes));
