@@ -17,7 +17,7 @@
 import { once } from "node:events";
 import { connect as connectSocket, type Socket } from "node:net";
 import { Decoder, type Frame, joinParts } from "../protocol/decoder.ts";
-import { asError, FilespoolError, failure } from "../protocol/errors.ts";
+import { asError, FilespoolError, failureForPeer } from "../protocol/errors.ts";
 import { encodeHeader, FLAG_OPTIONAL, FRAMES, frameName } from "../protocol/frame.ts";
 import { LIMITS } from "../protocol/limits.ts";
 import { decodeMessage, encodeMessage, type Message } from "../protocol/messages.ts";
@@ -216,7 +216,7 @@ export class Connection {
   /** Tells the peer why, then ends. Whatever is being read or written here fails with `error`. */
   fail(error: FilespoolError): void {
     if (this.#failure || this.#socket.destroyed) return;
-    this.send({ type: "error", ...failure(error) });
+    this.send({ type: "error", ...failureForPeer(error) });
     this.#failure = error;
     this.#stopReading(error);
     this.end();

@@ -12,33 +12,22 @@ import { read as readFd } from "node:fs";
 import { promisify } from "node:util";
 import { asError, FilespoolError, known } from "../protocol/errors.ts";
 import { LIMITS } from "../protocol/limits.ts";
-import { Conversation, type Effects } from "../protocol/machine.ts";
+import type { Effects } from "../protocol/machine.ts";
 import type { MessageOf } from "../protocol/messages.ts";
-import { UPLOAD_SENDER } from "../protocol/upload.ts";
+import type { UPLOAD_SENDER } from "../protocol/upload.ts";
 import { createDigest, DIGESTS } from "../spool/digest.ts";
 import { Client } from "./client.ts";
 import type { Connection } from "./connection.ts";
-import { type About, about } from "./events.ts";
+import { about } from "./events.ts";
 import type { SendOptions, SendSummary } from "./options.ts";
 import { OutgoingFile } from "./outgoing-file.ts";
 import { sendContent } from "./send-content.ts";
+import { type Job, newTalk, SendWindow, withinLimits } from "./send-window.ts";
 
 const read = promisify(readFd);
 
 /** How often content that does not match its digest is sent again from the start. */
 const MISMATCHES_MAX = 2;
-
-/** One file on its way, on this connection or on the next. */
-interface Job extends About {
-  readonly path: string;
-  readonly talk: Conversation<typeof UPLOAD_SENDER>;
-  /** Where the server wants it from. */
-  from: number;
-  digest: string;
-  /** Its finish was sent over an earlier connection of this run: if the server has it, it has it from us. */
-  finished: boolean;
-  mismatches: number;
-}
 
 /**
  * Sends files and resolves when each is stored or has failed for good.
@@ -60,12 +49,9 @@ class Sender {
   readonly #queue: string;
   readonly #algorithm: string;
   readonly #paths: Iterator<string, undefined>;
-  /** Files without an answer, in the order of their offers; after a cut they are offered again. */
-  readonly #open = new Map<string, Job>();
+  readonly #window = new SendWindow();
   /** Files of an earlier connection that are to be offered again, before any new path is taken. */
   #again: Job[] = [];
-  /** Sizes of the open files: what the window is measured in. */
-  #openBytes = 0;
   #connection!: Connection;
   #server!: MessageOf<"welcome">;
   /** The connection is over; whatever still runs for it should stop. */
@@ -89,21 +75,9 @@ class Sender {
         throw new FilespoolError("digest-unsupported", `the server does not know the digest ${this.#algorithm}`);
       }
       this.#connection = connection;
-      // No server makes us hold more than our own limits say.
-      this.#server = {
-        ...server,
-        pipelineBytesMax: Math.min(server.pipelineBytesMax, LIMITS.pipelineBytesMax),
-        windowFiles: Math.min(server.windowFiles, LIMITS.windowFiles),
-        windowBytes: Math.min(server.windowBytes, LIMITS.windowBytes),
-      };
+      this.#server = withinLimits(server);
       this.#isGone = false;
-      this.#again = [...this.#open.values(), ...this.#again];
-      this.#open.clear();
-      this.#openBytes = 0;
-      for (const job of this.#again) {
-        job.finished ||= job.talk.state === "finishing";
-        job.talk.on("lost");
-      }
+      this.#again = [...this.#window.takeBack(), ...this.#again];
       const writing = this.#writeFiles();
       const reading = this.#readAnswers();
       writing.catch(() => {}); // both are watched below; neither may be an unhandled rejection first
@@ -132,9 +106,12 @@ class Sender {
     while (!this.#isGone) {
       const job = this.#again.shift();
       const path = job?.path ?? this.#paths.next().value;
-      if (path === undefined) return this.#until(() => this.#open.size === 0);
+      if (path === undefined) break;
       await this.#writeFile(path, job);
     }
+    await this.#until(() => this.#window.isIdle);
+    // Everything else is stored; back off, and offer once more what there was no room for.
+    if (this.#window.noRoom) throw this.#window.noRoom;
   }
 
   /** Sends one file. What fails in it is reported; only what concerns the connection is thrown. */
@@ -145,15 +122,11 @@ class Sender {
       file = new OutgoingFile(path, this.#queue, this.#key, this.#salt);
       if (job && job.transfer !== file.transfer) throw changed(path);
       job ??= this.#newJob(file);
-      const { transfer, size } = job;
-      const isSmall = size <= this.#server.pipelineBytesMax;
-      const { windowFiles, windowBytes } = this.#server;
-      const hasRoom = () => this.#open.size < windowFiles && (!isSmall || this.#openBytes + size <= windowBytes);
-      // The same file twice in one command: the first must be answered before the second is asked about.
-      await this.#until(() => (hasRoom() || this.#open.size === 0) && !this.#open.has(transfer));
+      const wanted = job;
+      await this.#until(() => this.#window.hasRoom(wanted, this.#server));
       if (this.#isGone) return void this.#again.unshift(job);
-      this.#open.set(transfer, job);
-      this.#openBytes += size;
+      this.#window.open(job);
+      const isSmall = job.size <= this.#server.pipelineBytesMax;
       await (isSmall ? this.#pipe(job, file) : this.#ask(job, file));
     } catch (error) {
       // An error of a system call here is one of reading the file.
@@ -169,9 +142,8 @@ class Sender {
   }
 
   #newJob({ path, name, size, transfer }: OutgoingFile): Job {
-    const talk = new Conversation(UPLOAD_SENDER, "waiting");
     const file = { path, name, size, transfer, queue: this.#queue };
-    return { ...file, talk, from: 0, digest: "", finished: false, mismatches: 0 };
+    return { ...file, talk: newTalk(), from: 0, digest: "", finished: false, mismatches: 0 };
   }
 
   /** A small file: offer, data and finish in one go. It is read first, so that a change is noticed before the offer. */
@@ -214,7 +186,9 @@ class Sender {
   /** The reading loop. An answer about a file that is no longer open has crossed something of ours, and is ignored. */
   async #readAnswers(): Promise<void> {
     for (let answer = await this.#connection.read(); answer; answer = await this.#connection.read()) {
-      const job = this.#open.get("transfer" in answer ? answer.transfer : answer.type === "refuse" ? answer.about : "");
+      const job = this.#window.get(
+        "transfer" in answer ? answer.transfer : answer.type === "refuse" ? answer.about : "",
+      );
       switch (answer.type) {
         case "accept":
           if (job && answer.offset > job.from) this.#client.progressed();
@@ -255,9 +229,9 @@ class Sender {
       this.#client.progressed();
       this.#client.emit({ event: "progress", offset: job.from, ...about(job) });
     },
-    settle: ({ transfer, size }: Job) => {
+    settle: (job: Job) => {
       this.#client.progressed();
-      if (this.#open.delete(transfer)) this.#openBytes -= size;
+      this.#window.close(job);
       this.#ring();
     },
   };
@@ -270,8 +244,10 @@ class Sender {
     this.#client.emit({ event: "stored", ...about(job), digest, repeated: isOld, collected });
   }
 
-  /** A refusal for now ends this connection, and the next one offers everything unanswered again. */
+  /** A refusal for now: the others are tried first, or the connection ends and the next one offers everything anew. */
   async #refused(job: Job, refusal: FilespoolError): Promise<void> {
+    // This is no progress: waiting for room is what the patience of a run bounds.
+    if (this.#window.postpone(job, refusal)) return void job.talk.on("refuse");
     const isMismatch = refusal.code === "digest-mismatch" && ++job.mismatches > MISMATCHES_MAX;
     if (refusal.retry && !isMismatch) throw refusal;
     await job.talk.carryOut("refuse", this.#effects, job);

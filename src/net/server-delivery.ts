@@ -9,7 +9,7 @@
  * for a lease to run out because of a cut that was noticed.
  */
 import { DELIVERY_SERVER } from "../protocol/delivery.ts";
-import { FilespoolError, failure, known } from "../protocol/errors.ts";
+import { FilespoolError, failureForPeer, known } from "../protocol/errors.ts";
 import { LIMITS } from "../protocol/limits.ts";
 import { Conversation, type Effects } from "../protocol/machine.ts";
 import type { Message, MessageOf } from "../protocol/messages.ts";
@@ -199,7 +199,7 @@ export class DeliverySession {
     withdraw: (error: FilespoolError) => {
       const delivery = this.#current?.token ?? "";
       this.#current = null;
-      this.#connection.send({ type: "withdraw", delivery, ...failure(error) });
+      this.#connection.send({ type: "withdraw", delivery, ...failureForPeer(error) });
       if (this.#open.delete(delivery)) void this.#server.spool.nack(delivery, error.message).catch(() => {});
     },
 
@@ -221,6 +221,6 @@ export class DeliverySession {
   }
 
   #tellLost({ delivery }: { readonly delivery: string }, error: FilespoolError): void {
-    this.#connection.send({ type: "refuse", about: delivery, ...failure(error) });
+    this.#connection.send({ type: "refuse", about: delivery, ...failureForPeer(error) });
   }
 }

@@ -8,7 +8,7 @@
  * still become visible in the order in which they were sent, because the index writes in the order of asking.
  */
 import { checkChunk } from "../protocol/chunks.ts";
-import { FilespoolError, failure, known } from "../protocol/errors.ts";
+import { FilespoolError, failure, failureForPeer, known } from "../protocol/errors.ts";
 import { LIMITS } from "../protocol/limits.ts";
 import { Conversation, type Effects, type EventOf } from "../protocol/machine.ts";
 import type { MessageOf } from "../protocol/messages.ts";
@@ -161,7 +161,7 @@ export class UploadSession {
   }
 
   #tellRefused(offer: Offer, error: FilespoolError): void {
-    this.#connection.send({ type: "refuse", about: offer.transfer, ...failure(error) });
+    this.#connection.send({ type: "refuse", about: offer.transfer, ...failureForPeer(error) });
     this.#server.emit({ event: "refused", peer: this.#connection.peer, ...about(offer), ...failure(error) });
   }
 }

@@ -74,7 +74,7 @@ export const ERRORS = {
   "folder-unusable": row("local", "client", false, "a local folder cannot be used"),
   "address-unusable": row("local", "server", false, "the server cannot listen on that address"),
   "spool-locked": row("local", "server", false, "another server is using this spool folder"),
-  "spool-unusable": row("local", "server", false, "the spool folder cannot be used"),
+  "spool-unusable": row("local", "server", false, "the server cannot use its spool"),
 
   interrupted: row("temporary", "client", true, "stopped on request"),
   internal: row("bug", "bug", false, "a bug in filespool"),
@@ -109,6 +109,15 @@ export function known(error: unknown): FilespoolError {
 /** The part of an error that goes into a message or an event; bounded, since it may quote what a peer sent. */
 export function failure({ code, message }: FilespoolError): { code: ErrorCode; message: string } {
   return { code, message: message.slice(0, 500) };
+}
+
+/**
+ * The same for a peer. What is about its own frames and files it hears in full; of our disk, folders and bugs only what
+ * the table says, since paths and the words of an operating system are nobody else's business.
+ */
+export function failureForPeer({ code, kind, message }: FilespoolError): { code: ErrorCode; message: string } {
+  const isTheirs = kind === "integrity" || kind === "refused" || kind === "unreachable";
+  return { code, message: isTheirs ? message.slice(0, 500) : ERRORS[code].means };
 }
 
 /** The error that a peer's message stands for. A code that this version does not know is the peer's fault. */

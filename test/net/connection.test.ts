@@ -127,9 +127,9 @@ describe("the last words", () => {
     const { connection, peer } = await pair();
     const pouring = peer.pour(dataFrameOf(0, content(MiB)), 20);
     await connection.read();
-    connection.fail(new FilespoolError("disk-full", "no room"));
+    connection.fail(new FilespoolError("file-too-large", "no room"));
     connection.send({ type: "empty" }); // somebody here has not heard of the failure yet
-    expect(await peer.until("error")).toEqual({ type: "error", code: "disk-full", message: "no room" });
+    expect(await peer.until("error")).toEqual({ type: "error", code: "file-too-large", message: "no room" });
     await pouring;
   });
 
@@ -147,7 +147,7 @@ describe("the last words", () => {
 
   test("are cut to the length that a message may have", async () => {
     const { connection, peer } = await pair();
-    connection.fail(new FilespoolError("disk-full", "x".repeat(5000)));
+    connection.fail(new FilespoolError("file-too-large", "x".repeat(5000)));
     expect((await peer.until("error")).message).toMatch(/^x{100,1000}$/);
   });
 

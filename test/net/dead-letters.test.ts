@@ -1,6 +1,7 @@
 import { rmSync, truncateSync, writeFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { content } from "../support/content.ts";
+import { diskError, replaceFileMethod } from "../support/disk-faults.ts";
 import { RawPeer } from "../support/raw-peer.ts";
 import { Workspace } from "../support/workspace.ts";
 
@@ -49,4 +50,22 @@ test("what is given back without a verdict on it is not counted, and comes first
   const receiver = work.receive({ port });
   expect(await receiver.done).toMatchObject({ landed: 3 });
   expect(receiver.events.all("landed").map(({ name }) => name)).toEqual(["a", "b", "c"]);
+});
+
+test("a client hears neither paths nor the words of the operating system at the other end", async () => {
+  const work = new Workspace();
+  const { port, events } = await work.serve({ spool: { limits: { failuresMax: 1 } } });
+  await work.send({ port, files: [work.write("bad", content(100 * KiB))] }).done;
+  const { transfer } = await events.waitFor("stored");
+  rmSync(work.path("spool", "data", transfer));
+  const receiver = work.receive({ port });
+  await receiver.done;
+  expect(await receiver.events.waitFor("retrying")).toMatchObject({
+    ...{ code: "spool-unusable", message: "the server cannot use its spool" },
+  });
+  await replaceFileMethod("datasync", () => () => Promise.reject(diskError("EIO")));
+  const sender = work.send({ port, again: true, files: [work.write("next", content(100 * KiB))], retryMs: 0 });
+  expect(await sender.done).toMatchObject({ failures: [{ code: "spool-unusable" }] });
+  expect(JSON.stringify([...sender.events.events, ...receiver.events.events])).not.toMatch(/ENOENT|EIO|\/data\//);
+  expect(events.all("refused")[0]?.message).toContain("EIO"); // whoever runs the server does hear it
 });

@@ -1,0 +1,99 @@
+/**
+ * Which files of a sender have no answer yet, and what becomes of them when a connection ends.
+ *
+ * A file is in exactly one place: not begun, among the `open` ones of this connection, postponed because the server
+ * had no room for it, or settled. What the window bounds is the open ones, their number and their bytes; whatever is
+ * not settled when a connection ends is offered again on the next, in the old order, with the same transfer id.
+ */
+import type { ErrorCode, FilespoolError } from "../protocol/errors.ts";
+import { LIMITS } from "../protocol/limits.ts";
+import { Conversation } from "../protocol/machine.ts";
+import type { MessageOf } from "../protocol/messages.ts";
+import { UPLOAD_SENDER } from "../protocol/upload.ts";
+import type { About } from "./events.ts";
+
+/** One file on its way, on this connection or on the next. */
+export interface Job extends About {
+  readonly path: string;
+  readonly talk: Conversation<typeof UPLOAD_SENDER>;
+  /** Where the server wants it from. */
+  from: number;
+  digest: string;
+  /** Its finish was sent over an earlier connection of this run: if the server has it, it has it from us. */
+  finished: boolean;
+  mismatches: number;
+}
+
+/** Refusals that are about one file: a smaller one may still be taken. */
+const NO_ROOM = new Set<ErrorCode>(["queue-full", "spool-full", "disk-full", "uploads-full"]);
+/** After so many of them it is no use to send still more content to a server that has no room. */
+const POSTPONED_MAX = 16;
+
+export const newTalk = () => new Conversation(UPLOAD_SENDER, "waiting");
+
+export class SendWindow {
+  /** In the order of their offers. */
+  readonly #open = new Map<string, Job>();
+  #postponed: Job[] = [];
+  #bytes = 0;
+  /** The last refusal for want of room, until the next connection. */
+  noRoom: FilespoolError | null = null;
+
+  get isIdle(): boolean {
+    return this.#open.size === 0;
+  }
+
+  /** The open job that an answer is about. */
+  get(transfer: string): Job | undefined {
+    return this.#open.get(transfer);
+  }
+
+  /** Whether this job may be opened beside the others. One alone always may; the same file twice may not. */
+  hasRoom({ transfer, size }: Job, { windowFiles, windowBytes, pipelineBytesMax }: MessageOf<"welcome">): boolean {
+    if (this.#open.has(transfer)) return false;
+    const fits = size > pipelineBytesMax || this.#bytes + size <= windowBytes;
+    return this.isIdle || (this.#open.size < windowFiles && fits);
+  }
+
+  open(job: Job): void {
+    this.#open.set(job.transfer, job);
+    this.#bytes += job.size;
+  }
+
+  close({ transfer, size }: Job): void {
+    if (this.#open.delete(transfer)) this.#bytes -= size;
+  }
+
+  /** Puts a refused job aside until all others were tried; false when that is no use. */
+  postpone(job: Job, refusal: FilespoolError): boolean {
+    if (!NO_ROOM.has(refusal.code) || this.#postponed.length >= POSTPONED_MAX) return false;
+    this.close(job);
+    this.#postponed.push({ ...job, talk: newTalk() });
+    this.noRoom = refusal;
+    return true;
+  }
+
+  /** The connection is gone: takes out everything without an answer, as the next one is to offer it. */
+  takeBack(): Job[] {
+    const jobs = [...this.#postponed, ...this.#open.values()];
+    for (const job of jobs) {
+      job.finished ||= job.talk.state === "finishing";
+      job.talk.on("lost");
+    }
+    this.#open.clear();
+    this.#postponed = [];
+    this.#bytes = 0;
+    this.noRoom = null;
+    return jobs;
+  }
+}
+
+/** What a server allows, but never more than our own limits: no server makes us hold what it likes. */
+export function withinLimits(server: MessageOf<"welcome">): MessageOf<"welcome"> {
+  return {
+    ...server,
+    pipelineBytesMax: Math.min(server.pipelineBytesMax, LIMITS.pipelineBytesMax),
+    windowFiles: Math.min(server.windowFiles, LIMITS.windowFiles),
+    windowBytes: Math.min(server.windowBytes, LIMITS.windowBytes),
+  };
+}
