@@ -1,9 +1,9 @@
-import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { FLAG_OPTIONAL, FRAMES } from "../../src/protocol/frame.ts";
 import { forgeFrame } from "../protocol/wire.ts";
 import { isSame, KiB, MiB, namesIn, noise, writeBig } from "../support/process-files.ts";
 import { Gate } from "../support/process-gate.ts";
+import { anonymousBytes, hasProc } from "../support/process-memory.ts";
 import { Place } from "../support/process-program.ts";
 import { dataFrameOf, frameOf, helloOf, idOf, RawPeer } from "../support/raw-peer.ts";
 
@@ -48,12 +48,6 @@ test("garbage and silence get the right answer, while the transfers of others go
   expect(server.all("error")).toEqual([]);
 });
 
-/** Anonymous memory of a process: LMDB's map of its file is page cache, and would count as memory elsewhere. */
-function anonymousBytes(pid: number): number {
-  const [, kib] = /^RssAnon:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, "utf8")) ?? [];
-  return Number(kib) * KiB;
-}
-
 const FLOODS: [what: string, frame: Uint8Array][] = [
   ["pings", frameOf({ type: "ping" })],
   ["empty data frames", forgeFrame({ type: FRAMES.data })],
@@ -62,9 +56,6 @@ const FLOODS: [what: string, frame: Uint8Array][] = [
 ];
 const FRAMES_EACH = 250_000;
 const BURST = 5_000;
-
-const hasProc = process.platform === "linux";
-if (!hasProc) console.warn("SKIPPED: memory under a flood is read from /proc, which only Linux has");
 
 test.skipIf(!hasProc)("a million frames that say nothing leave the server's memory where it was", async () => {
   const place = new Place();
