@@ -46,17 +46,20 @@ export class LocalQueues {
   readonly folder: string;
   readonly limits: SpoolLimits;
   readonly now: () => number;
+  /** What leases are measured by: unlike `now`, it is never set and never jumps. */
+  readonly #ticks: () => number;
   readonly #queues = new Map<string, QueueState>();
   readonly #leases: Leases<Lent>;
   /** Also those that are not durable yet: repeating an ack waits for the first. */
   readonly #acks = new Map<string, Promise<void>>();
   readonly #removals = new Set<Promise<void>>();
 
-  constructor(index: LocalIndex, folder: string, limits: SpoolLimits, now: () => number) {
+  constructor(index: LocalIndex, folder: string, limits: SpoolLimits, now: () => number, ticks: () => number) {
     this.index = index;
     this.folder = folder;
     this.limits = limits;
     this.now = now;
+    this.#ticks = ticks;
     this.#leases = new Leases(randomBytes(6).toString("hex"), limits.leaseMs);
   }
 
@@ -114,7 +117,7 @@ export class LocalQueues {
     const { transfer, queue, name, size, algorithm, digest, content } = entry;
     const file = { transfer, queue, name, size, algorithm, digest, attempt: entry.failures + 1 };
     const lend = (token: string) => ({ delivery: { ...file, token }, home, sequence, content, handle: null });
-    return this.#leases.grant(lend, this.now()).delivery;
+    return this.#leases.grant(lend, this.#ticks()).delivery;
   }
 
   async read(token: string, offset: number, into: Uint8Array): Promise<number> {
@@ -134,7 +137,7 @@ export class LocalQueues {
   }
 
   renew(token: string): boolean {
-    return this.#leases.renew(token, this.now());
+    return this.#leases.renew(token, this.#ticks());
   }
 
   ack(token: string): Promise<void> {
@@ -221,7 +224,7 @@ export class LocalQueues {
     const nowMs = this.now();
     const { fileTtlMs, tombstoneTtlMs } = this.limits;
     // The leases end all at once: waiting between two would let a holder renew one that is on the list.
-    const tokens = this.#leases.expired(nowMs).slice(0, SWEEP_MAX);
+    const tokens = this.#leases.expired(this.#ticks()).slice(0, SWEEP_MAX);
     const leases = tokens.map(async (token) => {
       const { delivery } = this.#leases.get(token);
       return { ...delivery, dead: await this.nack(token, LEASE_EXPIRED) };

@@ -45,8 +45,10 @@ export interface LocalSpoolOptions {
   /** Content up to this size is kept inside the index. */
   readonly inlineBytesMax?: number;
   readonly limits?: Partial<SpoolLimits>;
-  /** Milliseconds since the epoch; tests hand in a clock of their own. */
+  /** Milliseconds since the epoch, for what must outlive a restart; tests hand in a clock of their own. */
   readonly now?: () => number;
+  /** Milliseconds of a clock that nobody sets, for leases; `now` where that is given, else the monotonic clock. */
+  readonly ticks?: () => number;
 }
 
 /** The place of an unfinished upload in the spool, with or without somebody who is sending it. */
@@ -95,7 +97,8 @@ export class LocalSpool extends LocalQueues implements Spool {
   }
 
   private constructor(options: LocalSpoolOptions, lock: FileHandle, index: LocalIndex) {
-    super(index, options.folder, { ...SPOOL_LIMITS, ...options.limits }, options.now ?? Date.now);
+    const { now = Date.now, ticks = options.now ?? (() => performance.now()) } = options;
+    super(index, options.folder, { ...SPOOL_LIMITS, ...options.limits }, now, ticks);
     this.#lock = lock;
     this.durability = options.durability ?? "fsync";
     this.bufferBytes = options.bufferBytes ?? LIMITS.bufferBytesDefault;

@@ -22,6 +22,8 @@ import * as contract from "./spool.ts";
 export interface MemorySpoolOptions {
   /** Milliseconds since the epoch. */
   readonly now: () => number;
+  /** A clock that nobody sets, for leases; `now` unless given. */
+  readonly ticks?: () => number;
   /** Starts a digest of one of the algorithms in `digests`; spool/digest.ts has one for Node. */
   readonly createDigest: (algorithm: string) => Digest;
   /** Preferred first. */
@@ -52,6 +54,7 @@ export class MemorySpool implements Spool {
   readonly limits: SpoolLimits;
   readonly digests: readonly string[];
   readonly #now: () => number;
+  readonly #ticks: () => number;
   readonly #createDigest: (algorithm: string) => Digest;
   readonly #leases: Leases<Lent>;
   /** Unfinished uploads by transfer. */
@@ -64,10 +67,18 @@ export class MemorySpool implements Spool {
   readonly #acked = new Set<string>();
   readonly #listeners = new Set<{ readonly queue: string; readonly call: () => void }>();
 
-  constructor({ now, createDigest, digests = ["blake3", "sha256"], epoch = "memory", limits }: MemorySpoolOptions) {
+  constructor({
+    now,
+    ticks = now,
+    createDigest,
+    digests = ["blake3", "sha256"],
+    epoch = "memory",
+    limits,
+  }: MemorySpoolOptions) {
     this.digests = digests;
     this.limits = { ...contract.SPOOL_LIMITS, ...limits };
     this.#now = now;
+    this.#ticks = ticks;
     this.#createDigest = createDigest;
     this.#leases = new Leases(epoch, this.limits.leaseMs);
   }
@@ -135,7 +146,7 @@ export class MemorySpool implements Spool {
     item.state = "leased";
     const attempt = item.failed.failures + 1;
     const lend = (token: string) => ({ delivery: { ...item.file, token, attempt }, item });
-    return this.#leases.grant(lend, this.#now()).delivery;
+    return this.#leases.grant(lend, this.#ticks()).delivery;
   }
 
   /** Copies: a receiver must never hold the stored bytes themselves. */
@@ -147,7 +158,7 @@ export class MemorySpool implements Spool {
 
   /** Progress of any kind keeps a lease, so that it can be short and a large file may still take its time. */
   renew(token: string): boolean {
-    return this.#leases.renew(token, this.#now());
+    return this.#leases.renew(token, this.#ticks());
   }
 
   /**
@@ -245,7 +256,7 @@ export class MemorySpool implements Spool {
       [...all].filter(isOver).slice(0, contract.SWEEP_MAX);
     // The leases end all at once: waiting between two would let a holder renew one that is on the list.
     const leases = await Promise.all(
-      some(this.#leases.expired(nowMs), () => true).map(async (token) => {
+      some(this.#leases.expired(this.#ticks()), () => true).map(async (token) => {
         const { delivery } = this.#leases.get(token);
         return { ...delivery, dead: await this.nack(token, contract.LEASE_EXPIRED) };
       }),

@@ -212,6 +212,23 @@ export function deliveryLaws({ run }: Implementation): void {
       expect(await drain(spool)).toEqual([idOf(2)]);
     }));
 
+  test.each([3600_000, -3600_000])("a clock that is set by %i ms ends no lease early, and keeps none", (setMs) =>
+    run({ leaseMs: 1000, failuresMax: 2 }, async ({ spool, clock }) => {
+      await store(spool, 1);
+      await store(spool, 2);
+      const before = await lease(spool);
+      clock.setMs = setMs;
+      const after = await lease(spool);
+      clock.nowMs += 900;
+      expect((await spool.sweep()).leases).toEqual([]);
+      expect(spool.renew(before.token)).toBe(true);
+      clock.nowMs += 101;
+      expect((await spool.sweep()).leases).toMatchObject([{ token: after.token, dead: false }]);
+      await spool.ack(before.token);
+      expect(await drain(spool)).toEqual([idOf(2)]);
+    }),
+  );
+
   test("a sweep and the holders of leases do not get into each other's way", () =>
     run({ leaseMs: 1000 }, async ({ spool, clock }) => {
       for (let turns = 0; turns < 5; turns++) {

@@ -12,6 +12,8 @@ import type { Delivery, Offer, Spool, SpoolLimits, Upload, UploadWatcher } from 
 
 export interface Clock {
   nowMs: number;
+  /** How far somebody has set the clock on the wall forwards (or, below 0, back). */
+  setMs: number;
 }
 
 export interface Subject {
@@ -37,12 +39,14 @@ export async function inTempFolder<T>(work: (folder: string) => Promise<T>): Pro
   }
 }
 
+const clocks = (clock: Clock) => ({ now: () => clock.nowMs + clock.setMs, ticks: () => clock.nowMs });
+
 const memory: Implementation = {
   name: "MemorySpool",
   kept: (_, taken) => taken,
   async run(limits, law) {
-    const clock = { nowMs: startMs };
-    const spool = new MemorySpool({ now: () => clock.nowMs, createDigest, limits });
+    const clock = { nowMs: startMs, setMs: 0 };
+    const spool = new MemorySpool({ ...clocks(clock), createDigest, limits });
     await law({ spool, clock });
     await spool.close();
   },
@@ -53,8 +57,8 @@ const local = (about: string, options: Omit<LocalSpoolOptions, "folder">): Imple
   kept: (size, taken) => (size <= (options.inlineBytesMax ?? 0) ? 0 : taken),
   run: (limits, law) =>
     inTempFolder(async (folder) => {
-      const clock = { nowMs: startMs };
-      const spool = await LocalSpool.open({ ...options, folder, limits, now: () => clock.nowMs });
+      const clock = { nowMs: startMs, setMs: 0 };
+      const spool = await LocalSpool.open({ ...options, ...clocks(clock), folder, limits });
       await law({ spool, clock }).finally(() => spool.close());
     }),
 });
