@@ -7,24 +7,14 @@ import { connect, createServer, type Socket } from "node:net";
 import { onTestFinished } from "vitest";
 import { crc32 } from "../../src/protocol/checksum.ts";
 import { Decoder, joinParts } from "../../src/protocol/decoder.ts";
-import { encodeHeader, FRAMES, frameName } from "../../src/protocol/frame.ts";
-import { decodeMessage, encodeMessage, type Message, type MessageOf } from "../../src/protocol/messages.ts";
+import { frameName } from "../../src/protocol/frame.ts";
+import { decodeMessage, type Message, type MessageOf } from "../../src/protocol/messages.ts";
+import { dataFrameOf, frameOf, helloOf } from "./raw-frames.ts";
+
+export { dataFrameOf, frameOf, helloOf, idOf } from "./raw-frames.ts";
 
 export type RawData = { readonly type: "data"; readonly offset: number; readonly bytes: Uint8Array };
 export type RawFrame = Message | RawData;
-
-/** Frame bytes of a message. */
-export function frameOf(message: Message): Buffer {
-  const { type, payload } = encodeMessage(message);
-  return Buffer.concat([encodeHeader(type, payload, crc32), payload]);
-}
-
-/** Frame bytes of a piece of a file. */
-export const dataFrameOf = (offset: number, bytes: Uint8Array): Buffer =>
-  Buffer.concat([encodeHeader(FRAMES.data, bytes, crc32, offset), bytes]);
-
-/** An id like the ones that clients make, from a number. */
-export const idOf = (number: number): string => number.toString(16).padStart(32, "0");
 
 export class RawPeer {
   readonly socket: Socket;
@@ -124,14 +114,6 @@ export class RawPeer {
     this.send(helloOf(role, fields));
     return this.until("welcome");
   }
-}
-
-let peers = 0;
-
-/** A correct hello, each with a peer id of its own unless one is given. */
-export function helloOf(role: "sender" | "receiver", fields: Partial<MessageOf<"hello">> = {}): MessageOf<"hello"> {
-  const queue = role === "receiver" ? { queue: "default" } : {};
-  return { type: "hello", versions: [1], role, peer: idOf(0xbeef0000 + ++peers), agent: "raw", ...queue, ...fields };
 }
 
 /** A correct welcome. */
