@@ -34,7 +34,7 @@ export async function receive(settings: Settings, report: Report, { signal, now 
   // For errors whose message does not say where: "the server is shutting down" (which one?).
   report.talksTo(host, port);
   const startMs = now();
-  const { landed, skipped, bytes, failures } = await receiveFiles({
+  const { landed, skipped, bytes, elsewhere, failures } = await receiveFiles({
     host,
     port,
     queue,
@@ -62,7 +62,12 @@ export async function receive(settings: Settings, report: Report, { signal, now 
     const when = wait === undefined ? "Nothing is waiting" : `Nothing has arrived for ${exactDuration(wait)}`;
     sentence = line`${when} in queue "${queue}".`;
   }
-  report.done({ landed, skipped, bytes, failed: failures.length }, sentence);
+  // Whoever ran this again after losing a machine would otherwise believe that the file is lost as well.
+  if (elsewhere > 0) {
+    const has = elsewhere === 1 ? "is" : "are";
+    sentence += ` ${counted(elsewhere, "file")} ${has} with other receivers; what those do not take comes back.`;
+  }
+  report.done({ landed, skipped, bytes, elsewhere, failed: failures.length }, sentence);
   const [first] = failures;
   if (first === undefined) return EXIT.done;
   report.failures(failures);

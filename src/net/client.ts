@@ -13,7 +13,7 @@ import { LIMITS } from "../protocol/limits.ts";
 import type { MessageOf } from "../protocol/messages.ts";
 import { type Connection, connect } from "./connection.ts";
 import type { TransferEvent } from "./events.ts";
-import type { ClientOptions } from "./options.ts";
+import { type ClientOptions, complete } from "./options.ts";
 import { AGENT } from "./server.ts";
 
 const RETRY_FIRST_MS = 100;
@@ -24,13 +24,13 @@ const HEALTHY_MS = 5000;
 /** One run of a client: the same `peer` id on each of its connections, so that the newest ends the others. */
 export class Client {
   readonly peer = randomBytes(16).toString("hex");
-  readonly #options: ClientOptions;
+  readonly #options: ReturnType<typeof complete<ClientOptions>>;
   #hasConnected = false;
   #progressMs = performance.now();
   #attempt = 0;
 
   constructor(options: ClientOptions) {
-    this.#options = options;
+    this.#options = complete(options);
   }
 
   emit(event: TransferEvent): void {
@@ -54,7 +54,7 @@ export class Client {
     for (;;) {
       let connection: Connection | undefined;
       let connectedMs = Infinity;
-      const { host = "localhost", port = 5011, signal } = this.#options;
+      const { host, port, signal } = this.#options;
       const interrupt = () => connection?.destroy(new FilespoolError("interrupted"));
       try {
         if (signal?.aborted) throw new FilespoolError("interrupted");
@@ -80,21 +80,10 @@ export class Client {
   }
 
   async #greet(connection: Connection, role: "sender" | "receiver"): Promise<MessageOf<"welcome">> {
-    const {
-      host = "localhost",
-      port = 5011,
-      queue = "default",
-      bufferBytes = LIMITS.bufferBytesDefault,
-    } = this.#options;
+    const { host, port, queue, bufferBytes } = this.#options;
     const asReceiver = role === "receiver" ? { queue, dataBytesMax: bufferBytes } : {};
-    connection.send({
-      type: "hello",
-      versions: [...LIMITS.versions],
-      role,
-      peer: this.peer,
-      agent: AGENT,
-      ...asReceiver,
-    });
+    const versions = [...LIMITS.versions];
+    connection.send({ type: "hello", versions, role, peer: this.peer, agent: AGENT, ...asReceiver });
     const server = await connection.read();
     if (!server) throw new FilespoolError("connection-lost", `${host}:${port} ended the connection without a word`);
     if (server.type !== "welcome") throw new FilespoolError("frame-unexpected", `the server began with ${server.type}`);
@@ -106,7 +95,7 @@ export class Client {
   }
 
   async #backOff(failure: FilespoolError): Promise<void> {
-    const { retryMs = 60_000, connectRetryMs = 0, signal } = this.#options;
+    const { retryMs, connectRetryMs, signal } = this.#options;
     const patienceMs = this.#hasConnected ? retryMs : connectRetryMs;
     if (!failure.retry || failure.code === "interrupted") throw failure;
     const step = Math.min(RETRY_MAX_MS, RETRY_FIRST_MS * 2 ** this.#attempt);

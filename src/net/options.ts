@@ -5,24 +5,36 @@
  * as they are, so that whatever it can do a program can do as well.
  */
 import type { FilespoolError } from "../protocol/errors.ts";
+import { LIMITS } from "../protocol/limits.ts";
 import type { TransferEvent } from "./events.ts";
 
+/** What holds for an option that is not given, at either end. */
+export const DEFAULTS = {
+  host: "localhost",
+  port: 5011,
+  queue: "default",
+  bufferBytes: LIMITS.bufferBytesDefault,
+  retryMs: 60_000,
+  connectRetryMs: 0,
+} as const;
+
+/** For each option its default is in DEFAULTS. */
 export interface ClientOptions {
-  /** Default "localhost". */
   readonly host?: string;
-  /** Default 5011. */
   readonly port?: number;
-  /** Default "default". */
   readonly queue?: string;
   /** Payload of one data frame and unit of disk access, bytes. */
   readonly bufferBytes?: number;
-  /** How long to keep trying without progress once there was a connection; default a minute. */
+  /** How long to keep trying without progress once there was a connection. */
   readonly retryMs?: number;
-  /** The same before the first connection; default 0, which fails at once. */
+  /** The same before the first connection; 0 fails at once. */
   readonly connectRetryMs?: number;
   readonly signal?: AbortSignal;
   readonly onEvent?: (event: TransferEvent) => void;
 }
+
+/** With the defaults filled in. */
+export const complete = <T extends ClientOptions>(options: T) => ({ ...DEFAULTS, ...options });
 
 export interface SendOptions extends ClientOptions {
   /** Paths of regular files; taken one by one, so there may be any number. */
@@ -66,6 +78,8 @@ export interface ReceiveOptions extends ClientOptions {
 export interface ReceiveSummary {
   landed: number;
   skipped: number;
+  /** Files that other receivers had when the queue was last found empty; they come back unless those take them. */
+  elsewhere: number;
   /** Bytes of the files that landed. */
   bytes: number;
   /** One for each delivery that could not land. */

@@ -17,7 +17,7 @@ import type { Connection, Data } from "./connection.ts";
 import { about } from "./events.ts";
 import { IncomingFile } from "./incoming-file.ts";
 import { folderError, type Landed, Landing } from "./landing.ts";
-import type { ReceiveOptions, ReceiveSummary } from "./options.ts";
+import { complete, type ReceiveOptions, type ReceiveSummary } from "./options.ts";
 import { ReceiveWindow } from "./receive-window.ts";
 
 type Delivered = MessageOf<"deliver">;
@@ -30,7 +30,7 @@ const BATCH_MAX = 64;
  * @throws FilespoolError unreachable, interrupted, folder-unusable, or whatever else ends the run rather than one file
  */
 export async function receive(options: ReceiveOptions): Promise<ReceiveSummary> {
-  const { out, ifExists = "refuse", durability, host = "localhost", port = 5011, queue = "default" } = options;
+  const { out, ifExists = "refuse", durability, host, port, queue } = complete(options);
   const landing = await Landing.open(out, ifExists, durability !== "none", `${host}:${port}/${queue}`);
   const receiver = new Receiver(options, landing);
   await receiver.run().finally(() => landing.close());
@@ -38,10 +38,10 @@ export async function receive(options: ReceiveOptions): Promise<ReceiveSummary> 
 }
 
 class Receiver {
-  readonly summary = { landed: 0, skipped: 0, bytes: 0 };
+  readonly summary = { landed: 0, skipped: 0, bytes: 0, elsewhere: 0 };
   /** What kept a transfer from landing, unless a later attempt lands it after all. */
   readonly failures = new Map<string, FilespoolError>();
-  readonly #options: ReceiveOptions;
+  readonly #options: ReturnType<typeof complete<ReceiveOptions>>;
   readonly #landing: Landing;
   readonly #client: Client;
 
@@ -64,7 +64,7 @@ class Receiver {
   #isOver = false;
 
   constructor(options: ReceiveOptions, landing: Landing) {
-    this.#options = options;
+    this.#options = complete(options);
     this.#landing = landing;
     this.#client = new Client(options);
   }
@@ -127,7 +127,7 @@ class Receiver {
       this.#open.set(delivery.delivery, delivery);
       this.#client.emit({ event: "delivered", ...about(delivery), digest: delivery.digest, attempt: delivery.attempt });
       if (await this.#declines(delivery)) return this.#talk.carryOut("decline", this.#effects);
-      const { out: folder, bufferBytes = LIMITS.bufferBytesDefault, durability } = this.#options;
+      const { out: folder, bufferBytes, durability } = this.#options;
       const onSynced = (offset: number) => {
         this.#client.progressed();
         this.#client.emit({ event: "progress", ...about(delivery), offset });
@@ -174,6 +174,7 @@ class Receiver {
 
     caughtUp: ({ leased }: MessageOf<"empty">) => {
       this.#window.isEmpty = true;
+      this.summary.elsewhere = leased ?? 0;
       // What did not come again, and nobody holds, is off the queue: only the reply to its ack was lost.
       if (leased === 0) this.#landing.confirmRest(new Set([...this.#open.values()].map(({ transfer }) => transfer)));
       this.#endIfDone();

@@ -19,7 +19,7 @@ import { createDigest, DIGESTS } from "../spool/digest.ts";
 import { Client } from "./client.ts";
 import type { Connection } from "./connection.ts";
 import { about } from "./events.ts";
-import type { SendOptions, SendSummary } from "./options.ts";
+import { complete, type SendOptions, type SendSummary } from "./options.ts";
 import { OutgoingFile } from "./outgoing-file.ts";
 import { sendContent } from "./send-content.ts";
 import { type Job, newTalk, SendWindow, withinLimits } from "./send-window.ts";
@@ -41,12 +41,11 @@ export async function send(options: SendOptions): Promise<SendSummary> {
 
 class Sender {
   readonly summary: SendSummary = { stored: 0, repeated: 0, bytes: 0, failures: [] };
-  readonly #options: SendOptions;
+  readonly #options: ReturnType<typeof complete<SendOptions>>;
   readonly #client: Client;
   /** What transfer ids are derived from, beside the file: the user's secret, and with `again` something new. */
   readonly #key: string;
   readonly #salt: string;
-  readonly #queue: string;
   readonly #algorithm: string;
   readonly #paths: Iterator<string, undefined>;
   readonly #window = new SendWindow();
@@ -60,11 +59,10 @@ class Sender {
   #ring: () => void = () => {};
 
   constructor(options: SendOptions) {
-    this.#options = options;
+    this.#options = complete(options);
     this.#client = new Client(options);
     this.#key = options.senderKey ?? randomBytes(32).toString("hex");
     this.#salt = options.again ? randomBytes(8).toString("hex") : "";
-    this.#queue = options.queue ?? "default";
     this.#algorithm = options.digest ?? (DIGESTS[0] as string);
     this.#paths = options.files[Symbol.iterator]() as Iterator<string, undefined>;
   }
@@ -119,7 +117,7 @@ class Sender {
     let file: OutgoingFile | undefined;
     let job = earlier;
     try {
-      file = new OutgoingFile(path, this.#queue, this.#key, this.#salt);
+      file = new OutgoingFile(path, this.#options.queue, this.#key, this.#salt);
       if (job && job.transfer !== file.transfer) throw changed(path);
       job ??= this.#newJob(file);
       const wanted = job;
@@ -142,7 +140,7 @@ class Sender {
   }
 
   #newJob({ path, name, size, transfer }: OutgoingFile): Job {
-    const file = { path, name, size, transfer, queue: this.#queue };
+    const file = { path, name, size, transfer, queue: this.#options.queue };
     return { ...file, talk: newTalk(), from: 0, digest: "", finished: false, mismatches: 0 };
   }
 
@@ -164,7 +162,7 @@ class Sender {
     await talk.carryOut("ask", this.#effects, job);
     await this.#until(() => talk.state !== "asking");
     if (talk.state !== "sending" || this.#isGone) return;
-    const { bufferBytes = LIMITS.bufferBytesDefault } = this.#options;
+    const { bufferBytes } = this.#options;
     const chunkBytes = Math.max(LIMITS.bufferBytesMin, Math.min(bufferBytes, this.#server.dataBytesMax));
     const digest = createDigest(this.#algorithm);
     const readInto = async (into: Buffer, offset: number) => {

@@ -6,7 +6,6 @@
  * is the newest of its peer, the sweep of the spool once a second, and the way to stop: finish what is in
  * flight, refuse what is new with a *temporary* error, so that clients come back instead of giving up.
  */
-
 import { once } from "node:events";
 import { createServer as createSocketServer, type Socket, type Server as SocketServer } from "node:net";
 import { FilespoolError, failure, known } from "../protocol/errors.ts";
@@ -15,6 +14,7 @@ import type { MessageOf } from "../protocol/messages.ts";
 import type { Spool } from "../spool/spool.ts";
 import { Connection, type Patience } from "./connection.ts";
 import { about, type ServerEvent } from "./events.ts";
+import { DEFAULTS } from "./options.ts";
 import { DeliverySession } from "./server-delivery.ts";
 import { UploadSession } from "./server-upload.ts";
 
@@ -26,11 +26,10 @@ export interface NetLimits extends Patience {
 }
 
 export interface ServerOptions {
-  /** Default "localhost". */
+  /** Defaults are in DEFAULTS; port 0 picks a free one. */
   readonly host?: string;
-  /** Default 5011; 0 picks a free one. */
   readonly port?: number;
-  /** Payload bytes of one data frame on the way out; LIMITS.bufferBytesDefault unless given. */
+  /** Payload bytes of one data frame on the way out. */
   readonly bufferBytes?: number;
   /** Where the files are. The caller closes it, after the server. */
   readonly spool: Spool;
@@ -63,7 +62,7 @@ const SWEEP_MS = 1000;
  * @throws FilespoolError address-unusable
  */
 export async function createServer(options: ServerOptions): Promise<Server> {
-  const { host = "localhost", port = 5011 } = options;
+  const { host = DEFAULTS.host, port = DEFAULTS.port } = options;
   const listener = createSocketServer({ allowHalfOpen: true });
   listener.listen({ host, port });
   try {
@@ -98,7 +97,7 @@ export class Server implements ServerContext {
     this.host = host;
     this.port = typeof address === "object" && address ? address.port : 0;
     this.spool = options.spool;
-    this.bufferBytes = options.bufferBytes ?? LIMITS.bufferBytesDefault;
+    this.bufferBytes = options.bufferBytes ?? DEFAULTS.bufferBytes;
     this.#listener = listener;
     this.#options = options;
     this.#limits = { connectionsMax: 10_000, drainMs: 10_000, ...LIMITS, ...options.limits };
@@ -213,20 +212,10 @@ export class Server implements ServerContext {
 
 /** The answer to a hello. */
 export function welcome({ spool, agent }: ServerContext): MessageOf<"welcome"> {
-  const { durability, digests, limits } = spool;
+  const { durability, limits } = spool;
   const { pipelineBytesMax, windowFiles, windowBytes, dataBytesMax } = LIMITS;
   const fileBytesMax = Math.min(limits.fileBytesMax, LIMITS.fileBytesMax);
-  return {
-    type: "welcome",
-    version: LIMITS.versions[0] as number,
-    agent,
-    durability,
-    digests: [...digests],
-    dataBytesMax,
-    fileBytesMax,
-    pipelineBytesMax,
-    windowFiles,
-    windowBytes,
-    leaseMs: limits.leaseMs,
-  };
+  const bounds = { dataBytesMax, fileBytesMax, pipelineBytesMax, windowFiles, windowBytes, leaseMs: limits.leaseMs };
+  const version = LIMITS.versions[0] as number;
+  return { type: "welcome", version, agent, durability, digests: [...spool.digests], ...bounds };
 }

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { parseArguments } from "../../src/cli/arguments.ts";
 import { version } from "../../src/cli/program.ts";
+import { RawPeer } from "../support/raw-peer.ts";
 import { start as startIn } from "./world.ts";
 
 let folder: string;
@@ -150,6 +151,18 @@ describe("the whole path", () => {
       "draining",
       "done",
     ]);
+  });
+
+  test("a queue that is empty only because others have its files says so", async () => {
+    const { port } = await serve();
+    await writeFile(join(folder, "a"), "a");
+    await finish(["send", "--port", port, join(folder, "a")]);
+    const other = await RawPeer.connect(Number(port));
+    await other.greet("receiver");
+    await other.send({ type: "want", files: 1 }).until("deliver");
+    expect((await finish(["receive", "--port", port, "--out", join(folder, "in")])).out).toBe(
+      'Nothing is waiting in queue "default". 1 file is with other receivers; what those do not take comes back.\n',
+    );
   });
 
   test("a name that is taken is refused by default, skipped or renamed on request", async () => {

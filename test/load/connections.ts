@@ -5,7 +5,7 @@ import { type ClientOptions, FilespoolError, receive, send } from "../../src/net
 import { frameOf, helloOf, idOf, RawClient } from "./raw-client.ts";
 import { demand, inMiB, LoadServer, MiB } from "./server.ts";
 
-const MEMORY_MAX = 250 * MiB;
+const MEMORY_MAX = 512 * MiB;
 
 export async function manyConnections(folder: string, count: number): Promise<Record<string, unknown>> {
   const server = await LoadServer.start(folder, "--max-connections", String(count));

@@ -23,7 +23,7 @@ async function fill(folder: string, files: number): Promise<number> {
   const worker = async () => {
     while (next < files) {
       const transfer = (next++).toString(16).padStart(32, "0");
-      const offer = { transfer, queue: "deep", name: `${next}`, size: SIZE, algorithm: DIGESTS[0] as string };
+      const offer = { transfer, queue: "deep", name: `deep ${next}`, size: SIZE, algorithm: DIGESTS[0] as string };
       const answer = await spool.offer(offer, { onDurable: () => {}, onSuperseded: () => {} });
       if (answer.kind !== "upload") throw new Error("stored already");
       await answer.upload.append(0, [content]);

@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { content } from "../support/content.ts";
 import { CuttingProxy } from "../support/cutting-proxy.ts";
-import { deadPort, idOf, listenRaw, WELCOME } from "../support/raw-peer.ts";
+import { deadPort, idOf, listenRaw, RawPeer, WELCOME } from "../support/raw-peer.ts";
 import { Workspace } from "../support/workspace.ts";
 
 const KiB = 1024;
@@ -12,10 +12,34 @@ describe("how long a receiver waits", () => {
   test("without more: it takes what is there and ends, also when nothing is", async () => {
     const work = new Workspace();
     const { port } = await work.serve();
-    expect(await work.receive({ port }).done).toEqual({ landed: 0, skipped: 0, bytes: 0, failures: [] });
+    expect(await work.receive({ port }).done).toMatchObject({
+      landed: 0,
+      skipped: 0,
+      bytes: 0,
+      elsewhere: 0,
+      failures: [],
+    });
     await work.send({ port, files: [1, 2, 3].map((n) => work.write(`${n}`, content(n))) }).done;
     expect(await work.receive({ port }).done).toMatchObject({ landed: 3 });
     expect(await work.receive({ port }).done).toMatchObject({ landed: 0 });
+  });
+
+  test("it hears how many files are with others, and may come back", async () => {
+    const work = new Workspace();
+    const { port } = await work.serve();
+    await work.send({ port, files: [1, 2, 3].map((n) => work.write(`${n}`, content(n))) }).done;
+    const other = await RawPeer.connect(port);
+    await other.greet("receiver");
+    other.send({ type: "want", files: 2 });
+    await other.until("deliver");
+    const { delivery } = await other.until("deliver");
+    expect(await work.receive({ port }).done).toMatchObject({ landed: 1, elsewhere: 2 });
+    other.send({ type: "ack", delivery });
+    await other.until("acked");
+    expect(await work.receive({ port }).done).toMatchObject({ landed: 0, elsewhere: 1 });
+    other.send({ type: "bye" });
+    await other.ending();
+    expect(await work.receive({ port }).done).toMatchObject({ landed: 1, elsewhere: 0 });
   });
 
   test("count: exactly so many, whoever else is in the queue, and the rest stays in order", async () => {
