@@ -8,7 +8,7 @@
  */
 import { randomBytes } from "node:crypto";
 import { constants } from "node:fs";
-import { type FileHandle, open, rm } from "node:fs/promises";
+import { type FileHandle, lstat, open, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { tryLock } from "fs-native-extensions";
 import { dropBytes, overlap } from "../protocol/chunks.ts";
@@ -30,6 +30,14 @@ export interface IncomingOptions {
 
 /** The part file of a transfer. */
 export const partPath = (folder: string, transfer: string): string => join(folder, `${OWN_PREFIX}-${transfer}.part`);
+
+/** Removes parts that nobody has gone on with since: their files were collected elsewhere, or expired. */
+export async function removeOldParts(folder: string, names: readonly string[], beforeMs: number): Promise<void> {
+  for (const path of names.filter((name) => name.endsWith(".part")).map((name) => join(folder, name))) {
+    const stat = await lstat(path).catch(() => null); // another receiver may have finished it
+    if (stat && stat.mtimeMs < beforeMs) await rm(path, { force: true });
+  }
+}
 
 export class IncomingFile {
   readonly delivery: MessageOf<"deliver">;

@@ -19,13 +19,12 @@
 import { randomBytes } from "node:crypto";
 import { constants } from "node:fs";
 import { type FileHandle, link, lstat, mkdir, open, readdir, rename, rm, unlink } from "node:fs/promises";
-import { basename, join } from "node:path";
+import { join } from "node:path";
 import { tryLock } from "fs-native-extensions";
 import { FilespoolError } from "../protocol/errors.ts";
-import { LIMITS } from "../protocol/limits.ts";
-import { OWN_PREFIX, quoteName, safeName } from "../protocol/names.ts";
+import { numbered, OWN_PREFIX, quoteName, safeName } from "../protocol/names.ts";
 import { fileError, syncFolder } from "../spool/batch-writer.ts";
-import { type IncomingFile, partPath } from "./incoming-file.ts";
+import { type IncomingFile, partPath, removeOldParts } from "./incoming-file.ts";
 import type { IfExists } from "./options.ts";
 
 /** What became of a file: its path, or null when it was skipped. */
@@ -35,6 +34,8 @@ export type Landed = { readonly path: string | null } | { readonly failure: File
 type Entry = readonly [transfer: string, atMs: number, origin: string];
 
 const JOURNAL = `${OWN_PREFIX}-landed-`;
+/** A journal that is being written, and has nothing yet that any other does not have. */
+const UNNAMED = `${OWN_PREFIX}-new-`;
 /**
  * How long an entry whose ack was never confirmed is believed. Not longer than a server remembers what was collected
  * (tombstoneTtlMs): after that the same transfer may be sent anew, and must land anew.
@@ -66,7 +67,9 @@ export class Landing {
     const landing = new Landing(folder, ifExists, sync, origin);
     try {
       await mkdir(folder, { recursive: true });
-      await landing.#readJournals();
+      const names = (await readdir(folder)).filter((name) => name.startsWith(OWN_PREFIX));
+      await landing.#readJournals(names.filter((name) => name.startsWith(JOURNAL) || name.startsWith(UNNAMED)));
+      await removeOldParts(folder, names, Date.now() - ENTRY_TTL_MS);
     } catch (error) {
       throw folderError(error, folder);
     }
@@ -80,15 +83,16 @@ export class Landing {
     this.#origin = origin;
   }
 
-  async #readJournals(): Promise<void> {
-    for (const name of (await readdir(this.folder)).filter((name) => name.startsWith(JOURNAL))) {
+  async #readJournals(names: readonly string[]): Promise<void> {
+    for (const name of names) {
       const path = join(this.folder, name);
       const journal = await open(path, constants.O_RDWR | constants.O_NOFOLLOW).catch(unlessMissing);
       // Gone or locked: another receiver is working on this folder, and answers for what it landed itself.
       const isOurs = journal !== null && tryLock(journal.fd);
-      const lines = isOurs ? (await journal.readFile("utf8")).split("\n") : [];
+      const lines = isOurs && name.startsWith(JOURNAL) ? (await journal.readFile("utf8")).split("\n") : [];
+      if (isOurs && name.startsWith(UNNAMED)) await rm(path, { force: true });
+      else if (isOurs) this.#oldJournals.push(path);
       await journal?.close();
-      if (isOurs) this.#oldJournals.push(path);
       lines.pop(); // what follows the last line end was cut off while it was being written
       // The last word on a transfer counts; #retract writes one that is too old.
       const entries = lines.map((line) => JSON.parse(line) as Entry);
@@ -103,16 +107,17 @@ export class Landing {
   async #renewJournal(): Promise<void> {
     const name = randomBytes(6).toString("hex");
     const path = join(this.folder, JOURNAL + name);
-    const unlocked = join(this.folder, `${OWN_PREFIX}-new-${name}`);
-    const journal = await open(unlocked, "ax");
+    const unnamed = join(this.folder, UNNAMED + name);
+    const journal = await open(unnamed, "ax");
     try {
-      tryLock(journal.fd);
+      // Whoever reads the journals at this moment may take it for a dead one's, and will remove it.
+      if (!tryLock(journal.fd)) throw new FilespoolError("connections-full", `${this.folder} is busy`);
       this.#journalBytes = await this.#append(journal, [...this.#unconfirmed.values()], 0);
-      await rename(unlocked, path); // it gets its name only now, so nobody ever finds it without a lock
+      await rename(unnamed, path); // it gets its name only now, so nobody ever finds it without a lock
       if (this.sync) await syncFolder(this.folder);
     } catch (error) {
       await journal.close();
-      await rm(unlocked, { force: true });
+      await rm(unnamed, { force: true });
       throw error;
     }
     await this.#journal?.close();
@@ -158,10 +163,7 @@ export class Landing {
   async check(wireName: string): Promise<"take" | "skip"> {
     const name = safeName(wireName);
     if (this.#ifExists === "rename" || this.#ifExists === "overwrite") return "take";
-    const isTaken = await lstat(join(this.folder, name)).then(
-      () => true,
-      () => false,
-    );
+    const isTaken = await lstat(join(this.folder, name)).then(Boolean, () => false);
     if (isTaken && this.#ifExists === "refuse") throw this.#exists(name);
     return isTaken ? "skip" : "take";
   }
@@ -278,16 +280,6 @@ async function claim(part: string, path: string): Promise<boolean> {
   if (await lstat(path).catch(unlessMissing)) return false;
   await rename(part, path);
   return true;
-}
-
-/** "photo.jpg", 2 -> "photo (2).jpg", shortened where it would become too long for a file system. */
-export function numbered(name: string, number: number): string {
-  const dot = name.lastIndexOf(".");
-  const [stem, ending] = dot > 0 ? [name.slice(0, dot), name.slice(dot)] : [name, ""];
-  const suffix = ` (${number})${ending}`;
-  const chars = [...stem];
-  while (Buffer.byteLength(chars.join("") + suffix) > LIMITS.nameBytesMax) chars.pop();
-  return basename(chars.join("") + suffix);
 }
 
 function unlessMissing(error: NodeJS.ErrnoException): null {

@@ -90,10 +90,7 @@ export class SendWindow {
 
 /** What a server allows, but never more than our own limits: no server makes us hold what it likes. */
 export function withinLimits(server: MessageOf<"welcome">): MessageOf<"welcome"> {
-  return {
-    ...server,
-    pipelineBytesMax: Math.min(server.pipelineBytesMax, LIMITS.pipelineBytesMax),
-    windowFiles: Math.min(server.windowFiles, LIMITS.windowFiles),
-    windowBytes: Math.min(server.windowBytes, LIMITS.windowBytes),
-  };
+  const ours = (bound: "pipelineBytesMax" | "windowFiles" | "windowBytes") => Math.min(server[bound], LIMITS[bound]);
+  const window = { windowFiles: ours("windowFiles"), windowBytes: ours("windowBytes") };
+  return { ...server, ...window, pipelineBytesMax: ours("pipelineBytesMax") };
 }

@@ -53,6 +53,16 @@ function looksLikeOurs(name: string): boolean {
   return folded.toLowerCase().startsWith(OWN_PREFIX);
 }
 
+/** "photo.jpg", 2 -> "photo (2).jpg", shortened where it would become too long for a file system. */
+export function numbered(name: string, number: number): string {
+  const dot = name.lastIndexOf(".");
+  const [stem, ending] = dot > 0 ? [name.slice(0, dot), name.slice(dot)] : [name, ""];
+  const suffix = ` (${number})${ending}`;
+  const chars = [...stem];
+  while (utf8.encode(chars.join("") + suffix).length > LIMITS.nameBytesMax) chars.pop();
+  return chars.join("") + suffix;
+}
+
 /** A name as it may be shown in a sentence or on a terminal: in quotes, invisible characters escaped, bounded. */
 export function quoteName(name: string): string {
   const shown = name.length > 80 ? `${name.slice(0, 77)}...` : name;

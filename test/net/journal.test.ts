@@ -1,4 +1,6 @@
-import { appendFileSync, linkSync, mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { appendFileSync, linkSync, mkdirSync, renameSync, rmSync, utimesSync, writeFileSync } from "node:fs";
+import { open } from "node:fs/promises";
+import { tryLock } from "fs-native-extensions";
 import { describe, expect, test } from "vitest";
 import { IncomingFile, partPath } from "../../src/net/incoming-file.ts";
 import { Landing } from "../../src/net/landing.ts";
@@ -211,4 +213,30 @@ describe("receivers that work on the same folder at the same time", () => {
     await Promise.all([one?.discard(), two?.discard()]);
     expect(work.list()).toEqual([]);
   });
+});
+
+test("a journal that a killed run had begun and not named yet is tidied up, unless somebody is writing it", async () => {
+  const work = new Workspace();
+  const { port } = await work.serve();
+  await work.send({ port, files: [work.write("a", "a")] }).done;
+  mkdirSync(work.path("out"));
+  for (const name of ["dead", "live"]) writeFileSync(work.path("out", `.filespool-new-${name}`), '["torn');
+  const live = await open(work.path("out", ".filespool-new-live"), "r+");
+  tryLock(live.fd);
+  expect(await work.receive({ port }).done).toMatchObject({ landed: 1 });
+  expect(work.list()).toEqual([".filespool-new-live", "a"]);
+  await live.close();
+});
+
+test("a part that nobody has gone on with for longer than a transfer is remembered is removed, a younger one is not", async () => {
+  const work = new Workspace();
+  mkdirSync(work.path("out"));
+  for (const [number, days] of [6, 8].entries()) {
+    writeFileSync(partPath(work.path("out"), idOf(number)), "part");
+    const at = Date.now() / 1000 - days * 86_400;
+    utimesSync(partPath(work.path("out"), idOf(number)), at, at);
+  }
+  const landing = await Landing.open(work.path("out"), "refuse", true);
+  await landing.close();
+  expect(work.list()).toEqual([`.filespool-${idOf(0)}.part`]);
 });

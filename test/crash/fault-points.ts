@@ -1,0 +1,69 @@
+/**
+ * Loaded into a program before everything else (`--import`): kills it at a named point of its work.
+ *
+ * FILESPOOL_FAULT is "before stored 3": the third time the program is about to put a `stored` frame into its socket, it
+ * is gone. "after" lets the step happen first. Points are frames by their names, and steps on the disk:
+ *
+ *   datasync  content or journal to disk       writev   a batch of content       append   lines of the journal
+ *   sync      a folder's names to disk         link     a file gets its name     unlink   its part goes
+ *   rename    a journal gets its name          rm       content or journal goes
+ *
+ * The program itself knows nothing of this: what is wrapped is Node's own sockets and files.
+ */
+import fs, { open } from "node:fs/promises";
+import { syncBuiltinESMExports } from "node:module";
+import { Socket } from "node:net";
+import { FRAMES, HEADER_BYTES, MAGIC } from "../../src/protocol/frame.ts";
+
+const [when = "", point = "", nth = "1"] = (process.env.FILESPOOL_FAULT ?? "").split(" ");
+let left = Number(nth);
+
+/** True when this is the time. */
+const isDue = (here: string): boolean => here === point && --left === 0;
+const die = (): void => void process.kill(process.pid, "SIGKILL");
+
+type AnyMethod = (this: unknown, ...values: never[]) => Promise<unknown>;
+
+/** Puts the point around a step on the disk. */
+function around(here: string, step: AnyMethod): AnyMethod {
+  return async function (...values) {
+    const due = isDue(here);
+    if (due && when === "before") die();
+    const result = await step.apply(this, values);
+    if (due) die();
+    return result;
+  };
+}
+
+async function wrapFiles(): Promise<void> {
+  const handle = await open("/dev/null", "r");
+  const files = Object.getPrototypeOf(handle) as Record<string, AnyMethod>;
+  await handle.close();
+  const methods = { datasync: "datasync", sync: "sync", writev: "writev", appendFile: "append" };
+  for (const [method, here] of Object.entries(methods)) files[method] = around(here, files[method] as AnyMethod);
+  const calls = fs as unknown as Record<string, AnyMethod>;
+  for (const call of ["link", "unlink", "rename", "rm"]) calls[call] = around(call, calls[call] as AnyMethod);
+  syncBuiltinESMExports();
+}
+
+function wrapSockets(): void {
+  const name = Object.entries(FRAMES).find(([frame]) => frame === point);
+  if (!name) return;
+  const [, type] = name;
+  const { write } = Socket.prototype;
+  Socket.prototype.write = function (this: Socket, bytes: never, ...rest: never[]) {
+    const header = bytes as Uint8Array;
+    const isHeader = header.length === HEADER_BYTES && ((header[0] ?? 0) << 8) + (header[1] ?? 0) === MAGIC;
+    if (!isHeader || header[2] !== type || !isDue(point)) return write.call(this, bytes, ...rest);
+    if (when === "before") die();
+    const isTaken = write.call(this, bytes, ...rest);
+    // The payload is written next, in the same turn; once all of it has left, it is over.
+    setImmediate(() => write.call(this, new Uint8Array(0) as never, die as never));
+    return isTaken;
+  };
+}
+
+if (point) {
+  wrapSockets();
+  await wrapFiles();
+}
