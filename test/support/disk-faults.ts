@@ -15,7 +15,7 @@ type FileMethod = (this: FileHandle, ...values: never[]) => Promise<unknown>;
 
 /** Replaces a method of all open files by what `make` returns for the original. Returns the way to put it back. */
 export async function replaceFileMethod(
-  name: "writev" | "datasync" | "appendFile",
+  name: "writev" | "datasync" | "appendFile" | "sync",
   make: (original: FileMethod) => FileMethod,
 ): Promise<() => void> {
   const folder = mkdtempSync(join(tmpdir(), "filespool-test-"));
@@ -40,5 +40,19 @@ export function failCalls(name: "link", error: Error): void {
     syncBuiltinESMExports();
   });
   fs[name] = () => Promise.reject(error);
+  syncBuiltinESMExports();
+}
+
+/** Is told of each call of a function of node:fs/promises, after it ended, until the test is over. */
+export function watchCalls(name: "link", onCall: () => void): void {
+  const original = fs[name];
+  onTestFinished(() => {
+    fs[name] = original;
+    syncBuiltinESMExports();
+  });
+  fs[name] = async (...values) => {
+    await original(...values);
+    onCall();
+  };
   syncBuiltinESMExports();
 }

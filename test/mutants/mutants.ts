@@ -1,0 +1,76 @@
+/**
+ * `npm run test:mutants [-- --only WORDS]`: do the tests notice?
+ *
+ * Plants each fault of the table in a copy of the project and runs the test file that should notice it. A fault that
+ * survives, that no longer fits the source, or whose test fails without it as well, ends the run with exit code 1.
+ */
+import { spawn } from "node:child_process";
+import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
+import { MUTANTS, type Mutant } from "./table.ts";
+
+const ROOT = fileURLToPath(new URL("../..", import.meta.url));
+const COPIED = ["src", "test", "adr", "examples", "scripts", "package.json", "tsconfig.json", "vitest.config.ts"];
+const RUN_MS_MAX = 180_000;
+
+const { values } = parseArgs({ options: { only: { type: "string", default: "" } } });
+const copy = mkdtempSync(join(tmpdir(), "filespool-mutants-"));
+
+/** The first test that failed, "" when all passed. */
+async function firstFailure(testFile: string): Promise<string> {
+  const vitest = join(ROOT, "node_modules/vitest/vitest.mjs");
+  const words = [vitest, "run", "--bail", "1", "--reporter", "tap-flat", testFile];
+  const env = { ...process.env, FILESPOOL_SEED: "1", NODE_V8_COVERAGE: undefined };
+  const child = spawn(process.execPath, words, { cwd: copy, env, stdio: ["ignore", "pipe", "pipe"] });
+  const timer = setTimeout(() => child.kill("SIGKILL"), RUN_MS_MAX);
+  let output = "";
+  child.stdout.setEncoding("utf8").on("data", (text: string) => {
+    output += text;
+  });
+  child.stderr.resume();
+  const status = await new Promise<number | null>((resolve) => child.on("close", resolve));
+  clearTimeout(timer);
+  if (status === 0) return "";
+  const [, title = "it did not end, or could not begin"] = /^not ok \d+ - (.*?)(?: # .*)?$/m.exec(output) ?? [];
+  return title.split(" > ").slice(1).join(": ") || title;
+}
+
+/** What became of a fault; "noticed by" is the good end. */
+async function plant({ file, from, to, noticedBy }: Mutant): Promise<string> {
+  const path = join(copy, file);
+  const original = readFileSync(path, "utf8");
+  if (original.split(from).length !== 2) return "NOT PLANTED: its text is not in the source exactly once";
+  writeFileSync(
+    path,
+    original.replace(from, () => to),
+  );
+  try {
+    const failure = await firstFailure(noticedBy);
+    return failure ? `noticed by "${failure}"` : `SURVIVED ${noticedBy}`;
+  } finally {
+    writeFileSync(path, original);
+  }
+}
+
+try {
+  for (const name of COPIED) cpSync(join(ROOT, name), join(copy, name), { recursive: true });
+  symlinkSync(join(ROOT, "node_modules"), join(copy, "node_modules"));
+  const chosen = MUTANTS.filter(({ name }) => name.includes(values.only));
+  for (const testFile of new Set(chosen.map(({ noticedBy }) => noticedBy))) {
+    const failure = await firstFailure(testFile);
+    if (failure) throw new Error(`${testFile} fails without any fault: ${failure}`);
+  }
+  let survivors = 0;
+  for (const [number, mutant] of chosen.entries()) {
+    const fate = await plant(mutant);
+    if (!fate.startsWith("noticed")) survivors++;
+    console.log(`${String(number + 1).padStart(2)}  ${mutant.name}\n    ${fate}`);
+  }
+  console.log(`${chosen.length - survivors} of ${chosen.length} faults were noticed`);
+  if (survivors > 0) process.exitCode = 1;
+} finally {
+  rmSync(copy, { recursive: true, force: true });
+}

@@ -1,0 +1,213 @@
+/**
+ * Faults to plant, one at a time: what is changed where, and which tests must notice.
+ *
+ * Each is a mistake that somebody could make in good faith, most of them about an order or a check that costs time and
+ * that nothing seems to need. `from` must be in the file exactly once, so that a fault cannot silently become another.
+ */
+export interface Mutant {
+  readonly name: string;
+  readonly file: string;
+  readonly from: string;
+  readonly to: string;
+  /** A test file that must fail. */
+  readonly noticedBy: string;
+}
+
+const contract = "test/spool/contract.test.ts";
+const synced = "test/spool/synced.test.ts";
+
+export const MUTANTS: readonly Mutant[] = [
+  // Promise 1: stored means on disk.
+  {
+    name: "stored is said before the index entry is durable",
+    ...{
+      file: "src/spool/local.ts",
+      from: "      await this.index.store(entry);",
+      to: "      void this.index.store(entry);",
+    },
+    noticedBy: "test/spool/model.test.ts",
+  },
+  {
+    name: "content is not synced before stored",
+    ...{ file: "src/spool/batch-writer.ts", from: "if (this.#options.sync) await this.#handle.datasync();", to: "" },
+    noticedBy: synced,
+  },
+  {
+    name: "the index is not synced",
+    ...{ file: "src/spool/local-index.ts", from: "noSync: !sync", to: "noSync: true" },
+    noticedBy: synced,
+  },
+  {
+    name: "a write to the index resolves when it can be seen, not when it is on disk",
+    ...{ file: "src/spool/local-index.ts", from: "overlappingSync: false", to: "overlappingSync: true" },
+    noticedBy: synced,
+  },
+  {
+    name: "the folder of the content is not synced",
+    ...{ file: "src/spool/local.ts", from: 'if (this.sync) await syncFolder(join(this.folder, "data"));', to: "" },
+    noticedBy: synced,
+  },
+  // Promise 2: all or nothing.
+  {
+    name: "the spool does not compare the digest",
+    ...{
+      file: "src/spool/local-upload.ts",
+      from: "if (this.#taken !== size || found !== digest) {",
+      to: "if (this.#taken !== size) {",
+    },
+    noticedBy: contract,
+  },
+  {
+    name: "the receiver does not compare the digest",
+    ...{ file: "src/net/incoming-file.ts", from: "if (found !== digest) {", to: "if (found === undefined) {" },
+    noticedBy: "test/net/landing.test.ts",
+  },
+  {
+    name: "the checksum of a payload is not looked at",
+    ...{
+      file: "src/protocol/decoder.ts",
+      from: 'if (this.#sum !== header.payloadSum) throw this.#fail("frame-damaged");',
+      to: "",
+    },
+    noticedBy: "test/protocol/decoder.test.ts",
+  },
+  {
+    name: "the sender does not notice that its file has changed",
+    ...{
+      file: "src/net/outgoing-file.ts",
+      from: "if (before.every((part, index) => part === now[index])) return;",
+      to: "if (before.length === now.length) return;",
+    },
+    noticedBy: "test/net/resume.test.ts",
+  },
+  // Promise 3: at least once, landed once.
+  {
+    name: "the receiver acks before the file has landed",
+    ...{
+      file: "src/net/receiver.ts",
+      from: "if (this.#file) this.#complete.push(this.#file);",
+      to: 'if (this.#file) this.#connection.send({ type: "ack", delivery: this.#file.delivery.delivery }); if (this.#file) this.#complete.push(this.#file);',
+    },
+    noticedBy: "test/net/failing-disk.test.ts",
+  },
+  {
+    name: "the journal is not written before landing",
+    ...{
+      file: "src/net/landing.ts",
+      from: "await (this.#journal && !isLong ? this.#write(entries) : this.#renewJournal());",
+      to: "void isLong;",
+    },
+    noticedBy: "test/net/journal.test.ts",
+  },
+  {
+    name: "the folder is not synced after the files got their names",
+    ...{
+      file: "src/net/landing.ts",
+      from: "if (this.sync) await syncFolder(this.folder); // 4. names on disk",
+      to: "",
+    },
+    noticedBy: "test/net/landing-order.test.ts",
+  },
+  {
+    name: "an ack that is repeated is an error",
+    ...{ file: "src/spool/local-queues.ts", from: "if (before) return before;", to: "" },
+    noticedBy: contract,
+  },
+  {
+    name: "what was collected is not remembered",
+    ...{ file: "src/spool/local-index.ts", from: "      this.#place(entry, true);", to: "" },
+    noticedBy: contract,
+  },
+  {
+    name: "an ack does not take the lease's file off the queue durably",
+    ...{ file: "src/spool/local-index.ts", from: "      this.#entries.remove([queue, sequence]);", to: "" },
+    noticedBy: "test/spool/model.test.ts",
+  },
+  // Promise 4: order.
+  {
+    name: "what comes back goes to the tail",
+    ...{
+      file: "src/spool/local-queues.ts",
+      from: "returned.splice(at < 0 ? returned.length : at, 0, sequence);",
+      to: "returned.push(at < 0 ? sequence : sequence);",
+    },
+    noticedBy: contract,
+  },
+  // Promise 5: resume.
+  {
+    name: "an upload goes on behind what is durable",
+    ...{
+      file: "src/spool/local-upload.ts",
+      from: "this.offset = this.#taken = durable;",
+      to: "this.#taken = durable; this.offset = Math.max(0, durable - 1);",
+    },
+    noticedBy: "test/spool/model.test.ts",
+  },
+  {
+    name: "an offset is told before it is written down",
+    ...{
+      file: "src/spool/local-upload.ts",
+      from: "await this.#spool.recordUpload(this.#slot, offset); // 2.",
+      to: "void this.#spool.recordUpload(this.#slot, offset); // 2.",
+    },
+    noticedBy: "test/spool/order.test.ts",
+  },
+  // Promise 6: the newest wins.
+  {
+    name: "a newer connection does not end the older one",
+    ...{ file: "src/net/server.ts", from: 'older?.destroy(new FilespoolError("superseded"));', to: "" },
+    noticedBy: "test/net/fencing.test.ts",
+  },
+  {
+    name: "a lease that has ended can still be used",
+    ...{
+      file: "src/spool/leases.ts",
+      from: "    const held = this.#held.get(token);\n    this.#held.delete(token);\n    return held?.item ?? null;",
+      to: "    return this.#held.get(token)?.item ?? null;",
+    },
+    noticedBy: contract,
+  },
+  // Promise 7: bounds.
+  {
+    name: "a cancelled upload keeps its reservation",
+    ...{
+      file: "src/spool/local.ts",
+      from: "    this.#slots.delete(slot.offer.transfer);\n    this.#reserve(slot, -1);",
+      to: "    this.#slots.delete(slot.offer.transfer);",
+    },
+    noticedBy: contract,
+  },
+  {
+    name: "a connection that has gone silent is never given up",
+    ...{
+      file: "src/net/connection.ts",
+      from: "this.#listening && nowMs - this.#heardMs > idleMs",
+      to: "nowMs < 0 && idleMs < 0",
+    },
+    noticedBy: "test/net/patience.test.ts",
+  },
+  {
+    name: "the server hands out more than it was asked for",
+    ...{ file: "src/net/server-delivery.ts", from: "      this.#credit--;\n", to: "" },
+    noticedBy: "test/net/dead-letters.test.ts",
+  },
+  // Promise 9: hostile names.
+  {
+    name: "a link in the target folder is followed",
+    ...{
+      file: "src/net/incoming-file.ts",
+      from: "const { O_WRONLY, O_CREAT, O_TRUNC, O_NOFOLLOW } = constants;",
+      to: "const { O_WRONLY, O_CREAT, O_TRUNC } = constants; const O_NOFOLLOW = 0;",
+    },
+    noticedBy: "test/net/landing.test.ts",
+  },
+  {
+    name: "a name may hold a path",
+    ...{
+      file: "src/protocol/names.ts",
+      from: 'if (wireName.includes("/") || wireName.includes("\\0"))',
+      to: 'if (wireName.includes("\\0"))',
+    },
+    noticedBy: "test/protocol/names.test.ts",
+  },
+];
