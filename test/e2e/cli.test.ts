@@ -98,6 +98,7 @@ test("every event of --json has the fields that scripts rely on", async () => {
     skipped: 0,
     bytes: 1 + 300 * KiB,
     failed: 0,
+    elsewhere: 0,
   });
   expect(await server.kill("SIGTERM")).toBe(0);
   const names = [

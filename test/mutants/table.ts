@@ -38,11 +38,6 @@ export const MUTANTS: readonly Mutant[] = [
     noticedBy: synced,
   },
   {
-    name: "a write to the index resolves when it can be seen, not when it is on disk",
-    ...{ file: "src/spool/local-index.ts", from: "overlappingSync: false", to: "overlappingSync: true" },
-    noticedBy: synced,
-  },
-  {
     name: "the folder of the content is not synced",
     ...{ file: "src/spool/local.ts", from: 'if (this.sync) await syncFolder(join(this.folder, "data"));', to: "" },
     noticedBy: synced,
@@ -78,7 +73,7 @@ export const MUTANTS: readonly Mutant[] = [
       from: "if (before.every((part, index) => part === now[index])) return;",
       to: "if (before.length === now.length) return;",
     },
-    noticedBy: "test/net/resume.test.ts",
+    noticedBy: "test/net/repeat.test.ts",
   },
   // Promise 3: at least once, landed once.
   {
@@ -189,7 +184,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "the server hands out more than it was asked for",
     ...{ file: "src/net/server-delivery.ts", from: "      this.#credit--;\n", to: "" },
-    noticedBy: "test/net/dead-letters.test.ts",
+    noticedBy: "test/net/fencing.test.ts",
   },
   // Promise 9: hostile names.
   {

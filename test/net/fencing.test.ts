@@ -131,3 +131,20 @@ describe("the newest connection of a receiver", () => {
     expect(await two.next()).toMatchObject({ type: "deliver", name: "a" });
   });
 });
+
+test("a server hands out no more files than were asked for", async () => {
+  const work = new Workspace();
+  const { port, events } = await work.serve();
+  await work.send({ port, files: ["a", "b", "c", "d"].map((name) => work.write(name, name)) }).done;
+  const peer = await RawPeer.connect(port);
+  await peer.greet("receiver");
+  peer.send({ type: "want", files: 2 });
+  const { delivery } = await peer.until("deliver");
+  await peer.until("deliver");
+  peer.send({ type: "ack", delivery });
+  for (let frame = await peer.next(); frame?.type !== "acked"; frame = await peer.next())
+    expect(frame?.type).toBe("data");
+  peer.send({ type: "want", files: 1 });
+  expect(await peer.until("deliver")).toMatchObject({ name: "c" });
+  expect(events.all("delivered").map(({ name }) => name)).toEqual(["a", "b", "c"]);
+});
