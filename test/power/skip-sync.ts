@@ -1,0 +1,13 @@
+/**
+ * Loaded into a program before everything else (`--import`): it then believes that it syncs, and does not. POWER_SKIPS
+ * is "datasync" for the content of files, "sync" for the names in folders.
+ */
+import { open } from "node:fs/promises";
+
+const skips = process.env.POWER_SKIPS;
+if (skips) {
+  const handle = await open("/dev/null", "r");
+  const files = Object.getPrototypeOf(handle) as Record<string, () => Promise<void>>;
+  await handle.close();
+  files[skips] = async () => {};
+}
