@@ -4,7 +4,7 @@
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { createReadStream, existsSync, mkdirSync, mkdtempSync, realpathSync, renameSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, realpathSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -13,7 +13,7 @@ import { type Expected, Facts, type Said } from "./facts.ts";
 import { type Image, imagesOf, randomFrom, writeImage } from "./images.ts";
 import { Replay } from "./replay.ts";
 import { readTrace } from "./trace.ts";
-import { SCENARIOS, type Scenario } from "./scenarios.ts";
+import type { Scenario } from "./scenarios.ts";
 
 export interface Outcome {
   scenario: string;
@@ -172,7 +172,7 @@ class Checker {
 
   #start(): ChildProcess {
     const child = spawn(process.execPath, ["--import", import.meta.resolve("tsx"), CHECK_CHILD], {
-      stdio: ["pipe", "pipe", "inherit"],
+      stdio: ["pipe", "pipe", "ignore"],
       env: { ...process.env, NODE_V8_COVERAGE: "" },
     });
     child.stdin?.on("error", () => {}); // it died; the answer says so
@@ -186,7 +186,3 @@ class Checker {
     await once(this.#child, "exit");
   }
 }
-
-export { SCENARIOS };
-void createReadStream;
-void renameSync;

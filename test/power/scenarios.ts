@@ -1,6 +1,5 @@
 /** What is traced: programs at work, and how what they say becomes facts. */
 import { once } from "node:events";
-import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import type { Said } from "./facts.ts";
 import { type Step, startTraced } from "./trace.ts";
@@ -20,40 +19,43 @@ export interface Scenario {
   /** The spool or folder below the root. */
   readonly below: string;
   run(run: Run): Promise<void>;
-  /** Facts that are known before the first step. */
+  /** What is known before the first step. */
   prepare?(steps: readonly Step[]): Said[];
   /** What a line of the program means. */
   translate?(said: Said): Said[];
 }
 
-const LOADER = import.meta.resolve("tsx");
+export const LOADER = import.meta.resolve("tsx");
 const here = (name: string) => join(import.meta.dirname, name);
 
 /** Ways to be wrong, which the test must notice; see skip-sync.ts. */
 export type Skipped = "" | "datasync" | "sync";
 
-async function ended(child: ReturnType<typeof startTraced>): Promise<void> {
-  child.stdout?.resume();
-  const [code] = (await once(child, "close")) as [number | null];
-  if (code !== 0) throw new Error(`the traced program ended with ${code}`);
+export const skipping = (skips: Skipped) => ({
+  words: skips ? ["--import", here("skip-sync.ts")] : [],
+  env: { POWER_SKIPS: skips },
+});
+
+export interface SpoolWork {
+  readonly rounds: number;
+  /** Begins with a file that is longer than what is written without a sync. */
+  readonly large?: boolean;
+  readonly durability?: "fsync" | "none";
+  readonly skips?: Skipped;
 }
 
 /** The local spool, worked on directly: every kind of step that it knows. */
-export const spoolScenario = (
-  name: string,
-  options: { rounds: number; large?: boolean; durability?: "fsync" | "none"; skips?: Skipped },
-): Scenario => ({
+export const spoolScenario = (name: string, options: SpoolWork): Scenario => ({
   name,
   kind: "spool",
   below: "srv/spool",
   async run({ root, traceFile, seed }) {
     const { rounds, large = false, durability = "fsync", skips = "" } = options;
     const words = [here("work-child.ts"), join(root, "srv/spool"), String(seed), String(rounds), durability];
-    const patch = skips ? ["--import", here("skip-sync.ts")] : [];
-    const env = { POWER_SKIPS: skips, ...(large && { POWER_LARGE: "1" }) };
-    await ended(startTraced(traceFile, ["--import", LOADER, ...patch, ...words], env));
+    const env = { ...skipping(skips).env, ...(large && { POWER_LARGE: "1" }) };
+    const traced = startTraced(traceFile, ["--import", LOADER, ...skipping(skips).words, ...words], env);
+    traced.stdout?.resume();
+    const [code] = (await once(traced, "close")) as [number | null];
+    if (code !== 0) throw new Error(`the traced program ended with ${code}`);
   },
 });
-
-export const SCENARIOS: readonly Scenario[] = [spoolScenario("local spool", { rounds: 30 })];
-void mkdirSync;
