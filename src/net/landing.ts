@@ -18,12 +18,12 @@
  */
 import { randomBytes } from "node:crypto";
 import { constants } from "node:fs";
-import { type FileHandle, link, lstat, mkdir, open, readdir, rename, rm, unlink } from "node:fs/promises";
+import { type FileHandle, link, lstat, open, readdir, rename, rm, unlink } from "node:fs/promises";
 import { join } from "node:path";
 import { tryLock } from "fs-native-extensions";
 import { FilespoolError } from "../protocol/errors.ts";
 import { numbered, OWN_PREFIX, quoteName, safeName } from "../protocol/names.ts";
-import { fileError, syncFolder } from "../spool/batch-writer.ts";
+import { fileError, makeFolder, syncFolder } from "../spool/batch-writer.ts";
 import { type IncomingFile, partPath, removeOldParts } from "./incoming-file.ts";
 import type { IfExists } from "./options.ts";
 
@@ -66,7 +66,7 @@ export class Landing {
   static async open(folder: string, ifExists: IfExists, sync: boolean, origin = ""): Promise<Landing> {
     const landing = new Landing(folder, ifExists, sync, origin);
     try {
-      await mkdir(folder, { recursive: true });
+      await makeFolder(folder, sync);
       const names = (await readdir(folder)).filter((name) => name.startsWith(OWN_PREFIX));
       await landing.#readJournals(names.filter((name) => name.startsWith(JOURNAL) || name.startsWith(UNNAMED)));
       await removeOldParts(folder, names, Date.now() - ENTRY_TTL_MS);

@@ -12,7 +12,8 @@
  *
  * Both ends use it: the server for uploads, the receiver for files that land. Why: adr/0010.
  */
-import { type FileHandle, open } from "node:fs/promises";
+import { type FileHandle, mkdir, open, stat } from "node:fs/promises";
+import { dirname, resolve } from "node:path";
 import { dropBytes } from "../protocol/chunks.ts";
 import { FilespoolError } from "../protocol/errors.ts";
 
@@ -125,4 +126,24 @@ export function fileError(
 export async function syncFolder(folder: string): Promise<void> {
   const handle = await open(folder, "r");
   await handle.sync().finally(() => handle.close());
+}
+
+/** Creates a folder and what is missing above it. With `sync`, none of their names is lost in a power cut. */
+export async function makeFolder(path: string, sync: boolean): Promise<void> {
+  const folder = resolve(path);
+  const parent = dirname(folder);
+  let isNew = true;
+  try {
+    await mkdir(folder);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    isNew = code === "ENOENT" || code === "ENOTDIR";
+    if (isNew) {
+      await makeFolder(parent, sync); // one after the other, so that a name is durable before anything is below it
+      await mkdir(folder);
+    } else if (!(await stat(folder).catch(() => null))?.isDirectory()) throw error;
+  }
+  // Also where it was there before: a crash may have come between its making and this. Where it was made by somebody
+  // else, we may not be able to.
+  if (sync) await syncFolder(parent).catch((error: unknown) => (isNew ? Promise.reject(error) : undefined));
 }

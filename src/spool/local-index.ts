@@ -15,7 +15,7 @@
  * commit with one fdatasync, off the event loop; that is what makes durable small files cheap (measured here:
  * 2,100 a second one at a time, 87,000 with 256 under way). Why LMDB: adr/0013.
  */
-import { open as openFile, statfs } from "node:fs/promises";
+import { open as openFile, rename, rm, statfs } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { type Database, open, type RootDatabase } from "lmdb";
 import { FilespoolError } from "../protocol/errors.ts";
@@ -75,12 +75,13 @@ export class LocalIndex {
     const file = join(folder, "index.mdb");
     let root: RootDatabase | undefined;
     try {
-      // LMDB crashes on a file that is not its own, so look for its mark first; an empty file is a new index.
+      // LMDB crashes on a file that is not its own, so look for its mark first. An empty file is not there yet.
       const head = new Uint32Array(8);
       const handle = await openFile(file, "a+");
       const { bytesRead } = await handle.read(head, 0, head.byteLength, 0).finally(() => handle.close());
       if (bytesRead > 0 && !head.includes(LMDB_MAGIC))
         throw new FilespoolError("spool-unusable", `${file} is damaged or not an index`);
+      if (bytesRead === 0) await createIndex(file, sync);
       // With `overlappingSync` a resolved write promises no more than to be *visible*; `stored` could then be a
       // lie for some milliseconds. Off, a write resolves after its commit was synced. The test
       // "stored is said only after content and index were synced" watches the system calls. Why: adr/0015.
@@ -259,4 +260,19 @@ export class LocalIndex {
   close(): Promise<void> {
     return this.#root.close();
   }
+}
+
+/**
+ * Makes an empty index that is on disk before it has its name. LMDB itself writes the first pages without a sync, and
+ * refuses the file for ever if a power cut takes them.
+ */
+async function createIndex(file: string, sync: boolean): Promise<void> {
+  const unnamed = `${file}.new`;
+  const lock = `${unnamed}-lock`;
+  for (const old of [unnamed, lock]) await rm(old, { force: true });
+  await open({ path: unnamed, noSync: !sync }).close();
+  const handle = await openFile(unnamed, "r+");
+  await (sync ? handle.datasync() : Promise.resolve()).finally(() => handle.close());
+  await rename(unnamed, file);
+  await rm(lock, { force: true });
 }

@@ -12,13 +12,13 @@
  * This file is the way in: offers, room, recovery. local-upload.ts takes the bytes, local-queues.ts hands
  * them out. Why: adr/0013 (LMDB and files).
  */
-import { type FileHandle, mkdir, open, readdir, rm, statfs } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { type FileHandle, open, readdir, rm, statfs } from "node:fs/promises";
+import { join } from "node:path";
 import { tryLock } from "fs-native-extensions";
 import { FilespoolError } from "../protocol/errors.ts";
 import { LIMITS } from "../protocol/limits.ts";
 import { safeName } from "../protocol/names.ts";
-import { fileError, syncFolder } from "./batch-writer.ts";
+import { fileError, makeFolder, syncFolder } from "./batch-writer.ts";
 import { createDigest, DIGESTS } from "./digest.ts";
 import { LocalIndex } from "./local-index.ts";
 import { LocalQueues } from "./local-queues.ts";
@@ -81,8 +81,7 @@ export class LocalSpool extends LocalQueues implements Spool {
     let lock: FileHandle | undefined;
     let index: LocalIndex | undefined;
     try {
-      const created = await mkdir(join(folder, "data"), { recursive: true });
-      if (created) await syncFolder(dirname(created));
+      await makeFolder(join(folder, "data"), options.durability !== "none");
       lock = await open(join(folder, "lock"), "a");
       if (!tryLock(lock.fd)) throw new FilespoolError("spool-locked", `another server is using the spool ${folder}`);
       index = await LocalIndex.open(folder, options.durability !== "none");
