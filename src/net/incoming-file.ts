@@ -8,7 +8,7 @@
  */
 import { randomBytes } from "node:crypto";
 import { constants } from "node:fs";
-import { type FileHandle, lstat, open, rm } from "node:fs/promises";
+import { type FileHandle, link, lstat, open, rename, rm, unlink } from "node:fs/promises";
 import { join } from "node:path";
 import { tryLock } from "fs-native-extensions";
 import { dropBytes, overlap } from "../protocol/chunks.ts";
@@ -31,11 +31,14 @@ export interface IncomingOptions {
 /** The part file of a transfer. */
 export const partPath = (folder: string, transfer: string): string => join(folder, `${OWN_PREFIX}-${transfer}.part`);
 
-/** Removes parts that nobody has gone on with since: their files were collected elsewhere, or expired. */
+/**
+ * Removes parts that nobody has gone on with since: their files were collected elsewhere, or expired. And those with
+ * two names: they have landed, and to write to them would be to write to what has landed.
+ */
 export async function removeOldParts(folder: string, names: readonly string[], beforeMs: number): Promise<void> {
   for (const path of names.filter((name) => name.endsWith(".part")).map((name) => join(folder, name))) {
     const stat = await lstat(path).catch(() => null); // another receiver may have finished it
-    if (stat && stat.mtimeMs < beforeMs) await rm(path, { force: true });
+    if (stat && (stat.mtimeMs < beforeMs || stat.nlink > 1)) await rm(path, { force: true });
   }
 }
 
@@ -139,4 +142,32 @@ export class IncomingFile {
     await this.close();
     await rm(this.part, { force: true });
   }
+}
+
+/** What could not be removed has two names, and goes when the folder is opened next. */
+export async function removeParts(parts: readonly string[]): Promise<void> {
+  for (const part of parts) await unlink(part).catch(() => {});
+}
+
+/** Gives the part its final name, as a second one, unless something has that name; false then. */
+export async function claim(part: string, path: string, linked: string[]): Promise<boolean> {
+  try {
+    await link(part, path);
+    linked.push(part);
+    return true;
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === "EEXIST") return false;
+    if (code !== "EPERM" && code !== "ENOTSUP" && code !== "ENOSYS") throw error;
+  }
+  // A file system without hard links (FAT): look first. Who takes the name in between would be replaced.
+  if (await lstat(path).catch(unlessMissing)) return false;
+  await rename(part, path);
+  return true;
+}
+
+/** For a `catch`: null for what is not there. */
+export function unlessMissing(error: NodeJS.ErrnoException): null {
+  if (error.code === "ENOENT") return null;
+  throw error;
 }

@@ -7,9 +7,10 @@
  *   2. the journal says, on disk, that these transfers are about to land
  *   3. each part is linked or renamed to its final name
  *   4. the folder is synced: now the names would survive
- *   5. only then may the receiver ack
+ *   5. linked parts lose their names; sooner, a power cut could keep the end of the part and not the link
+ *   6. only then may the receiver ack
  *
- * A crash between 3 and 5 makes the server deliver the file again, and by then the user may have moved it
+ * A crash between 3 and 6 makes the server deliver the file again, and by then the user may have moved it
  * away. The journal answers whether it had landed: it is listed there, and its part is gone (or has a second
  * name). So it is acked and not landed twice. Entries leave the journal once the server has confirmed the ack.
  *
@@ -18,13 +19,13 @@
  */
 import { randomBytes } from "node:crypto";
 import { constants } from "node:fs";
-import { type FileHandle, link, lstat, open, readdir, rename, rm, unlink } from "node:fs/promises";
+import { type FileHandle, lstat, open, readdir, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { tryLock } from "fs-native-extensions";
 import { FilespoolError } from "../protocol/errors.ts";
 import { numbered, OWN_PREFIX, quoteName, safeName } from "../protocol/names.ts";
 import { fileError, makeFolder, syncFolder } from "../spool/batch-writer.ts";
-import { type IncomingFile, partPath, removeOldParts } from "./incoming-file.ts";
+import { claim, type IncomingFile, partPath, removeOldParts, removeParts, unlessMissing } from "./incoming-file.ts";
 import type { IfExists } from "./options.ts";
 
 /** What became of a file: its path, or null when it was skipped. */
@@ -95,7 +96,8 @@ export class Landing {
       await journal?.close();
       lines.pop(); // what follows the last line end was cut off while it was being written
       // The last word on a transfer counts; #retract writes one that is too old.
-      const entries = lines.map((line) => JSON.parse(line) as Entry);
+      // Nor was a line with a hole in it on disk when the power was cut: nothing has relied on it.
+      const entries = lines.filter((line) => !line.includes("\0")).map((line) => JSON.parse(line) as Entry);
       for (const [transfer, entry] of new Map(entries.map((entry) => [entry[0], entry]))) {
         const isRecent = entry[1] > Date.now() - ENTRY_TTL_MS;
         if (isRecent && (await this.#hasLeft(transfer))) this.#unconfirmed.set(transfer, entry);
@@ -145,10 +147,8 @@ export class Landing {
 
   /** Whether the part of a listed transfer got its final name. */
   async #hasLeft(transfer: string): Promise<boolean> {
-    const part = partPath(this.folder, transfer);
-    const stat = await lstat(part).catch(() => null);
-    if (stat && stat.nlink > 1) await rm(part, { force: true }); // linked, but the crash came before the part was removed
-    return !stat || stat.nlink > 1;
+    const stat = await lstat(partPath(this.folder, transfer)).catch(() => null);
+    return !stat || stat.nlink > 1; // linked, but the crash came before the part was removed
   }
 
   /** Whether the file of this transfer has landed before, and its ack was not confirmed. */
@@ -176,21 +176,24 @@ export class Landing {
   /** Lands complete files, in order. A failure of one does not touch the others. @throws FilespoolError folder-unusable, disk-full */
   async land(files: readonly IncomingFile[]): Promise<Landed[]> {
     const landed: Landed[] = [];
+    const linked: string[] = [];
     try {
       const failures = await this.#settle(files); // 1. contents
       if (this.sync) await syncFolder(this.folder);
       await this.#announce(files.filter((file) => !failures.has(file))); // 2. intention
       for (const file of files) {
         const failure = failures.get(file);
-        landed.push(failure ? { failure } : await this.#place(file)); // 3. names
+        landed.push(failure ? { failure } : await this.#place(file, linked)); // 3. names
       }
       if (this.sync) await syncFolder(this.folder); // 4. names on disk
+      await removeParts(linked); // 5. no second names
       return landed;
     } catch (error) {
       // What has its name already counts as landed, if only the name is on disk.
       const synced = this.sync ? syncFolder(this.folder) : Promise.resolve();
       const kept = await synced.then(() => landed.length).catch(() => 0);
-      await this.#retract(files.slice(kept)).catch(() => {});
+      const retracted = this.#retract(files.slice(kept));
+      await retracted.then(() => removeParts(linked)).catch(() => {});
       throw folderError(error, this.folder);
     }
   }
@@ -226,7 +229,7 @@ export class Landing {
     await this.#write(files.map(({ delivery }) => [delivery.transfer, 0, this.#origin]));
   }
 
-  async #place(file: IncomingFile): Promise<Landed> {
+  async #place(file: IncomingFile, linked: string[]): Promise<Landed> {
     const name = safeName(file.delivery.name);
     try {
       if (this.#ifExists === "overwrite") {
@@ -235,7 +238,7 @@ export class Landing {
       }
       for (let number = 0; ; number++) {
         const path = join(this.folder, number === 0 ? name : numbered(name, number));
-        if (await claim(file.part, path)) return { path };
+        if (await claim(file.part, path, linked)) return { path };
         if (this.#ifExists !== "rename") break;
       }
     } catch (error) {
@@ -263,28 +266,6 @@ export class Landing {
     if (this.#unconfirmed.size === 0) for (const path of this.#oldJournals) await rm(path, { force: true });
     await this.#journal?.close();
   }
-}
-
-/** Gives the part its final name unless something has that name; false then. */
-async function claim(part: string, path: string): Promise<boolean> {
-  try {
-    await link(part, path);
-    await unlink(part);
-    return true;
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code === "EEXIST") return false;
-    if (code !== "EPERM" && code !== "ENOTSUP" && code !== "ENOSYS") throw error;
-  }
-  // A file system without hard links (FAT): look first. Who takes the name in between would be replaced.
-  if (await lstat(path).catch(unlessMissing)) return false;
-  await rename(part, path);
-  return true;
-}
-
-function unlessMissing(error: NodeJS.ErrnoException): null {
-  if (error.code === "ENOENT") return null;
-  throw error;
 }
 
 /** An error of the file system in the target folder. */

@@ -240,3 +240,23 @@ test("a part that nobody has gone on with for longer than a transfer is remember
   await landing.close();
   expect(work.list()).toEqual([`.filespool-${idOf(0)}.part`]);
 });
+
+test("a line that a power cut tore vouches for nothing, and the lines around it still do", async () => {
+  const work = new Workspace();
+  const files = [content(100), content(200)];
+  await landAndDie(work, ...files);
+  const [journal] = work.list().filter((name) => name.startsWith(".filespool-landed-"));
+  appendFileSync(work.path("out", journal as string), `${"\0".repeat(512)}Y","here"]\n`);
+  expect(await deliverAgain(work, files)).toEqual({ landed: 0, failures: [], verdicts: ["ack", "ack"] });
+  expect(work.list()).toEqual(["file-1", "file-2"]);
+});
+
+test("a part that has landed, with its first name still there, goes before anybody could write to it", async () => {
+  const work = new Workspace();
+  mkdirSync(work.path("out"));
+  writeFileSync(work.path("out", "a"), "landed");
+  linkSync(work.path("out", "a"), partPath(work.path("out"), idOf(1)));
+  const landing = await Landing.open(work.path("out"), "refuse", true);
+  await landing.close();
+  expect(work.list()).toEqual(["a"]);
+});

@@ -24,15 +24,18 @@ test.each([100, 100 * 1024])(
     await watch("sync", "names on disk");
     await watch("appendFile", "journal");
     watchCalls("link", () => steps.push("name"));
+    watchCalls("unlink", () => steps.push("part gone"));
     const receiver = work.receive({ port });
     void receiver.events.waitFor("landed").then(() => steps.push("landed"));
     await receiver.done;
     await events.waitFor("acked");
     expect(steps.slice(0, steps.indexOf("landed") + 1)).toEqual([
+      "names on disk", // the folder itself, which was not there before
       ...["data on disk", "names on disk"], // 1. the content and the name of its part
       ...["journal", "data on disk", "names on disk"], // 2. the intention, in a journal that has a name
       "name", // 3.
       "names on disk", // 4.
+      "part gone", // 5. sooner, a power cut could keep this and not the name
       "landed",
     ]);
   },

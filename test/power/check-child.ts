@@ -3,9 +3,9 @@
  * index may make LMDB read behind the end of its file, which ends the process.
  */
 import { createInterface } from "node:readline";
-import type { Expected } from "./facts.ts";
 import { checkFolder } from "./check-folder.ts";
 import { checkSpool } from "./check-spool.ts";
+import type { Expected } from "./facts.ts";
 
 export interface Question {
   readonly kind: "spool" | "folder";

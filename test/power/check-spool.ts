@@ -2,8 +2,8 @@
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { createDigest } from "../../src/spool/digest.ts";
-import { deadQueue } from "../../src/spool/local-index.ts";
 import { LocalSpool } from "../../src/spool/local.ts";
+import { deadQueue } from "../../src/spool/local-index.ts";
 import type { Delivery, Offer } from "../../src/spool/spool.ts";
 import { content } from "../support/content.ts";
 import type { Expected, Place } from "./facts.ts";
@@ -177,4 +177,3 @@ export function contentOf(name: string): Buffer {
   contents.set(name, made);
   return made;
 }
-

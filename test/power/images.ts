@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto";
 import { linkSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { type Chooser, DiskFile, DiskFolder } from "./disk.ts";
+import { type Chooser, type DiskFile, DiskFolder } from "./disk.ts";
 
 /** Folders, and files in the order in which they were found; two names of one file share its content. */
 export interface Image {

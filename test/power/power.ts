@@ -12,8 +12,8 @@ import type { Question } from "./check-child.ts";
 import { type Expected, Facts, type Said } from "./facts.ts";
 import { type Image, imagesOf, randomFrom, writeImage } from "./images.ts";
 import { Replay } from "./replay.ts";
-import { readTrace } from "./trace.ts";
 import type { Scenario } from "./scenarios.ts";
+import { readTrace } from "./trace.ts";
 
 export interface Outcome {
   scenario: string;

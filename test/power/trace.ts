@@ -54,7 +54,8 @@ export function readTrace(file: string, folder: string): Step[] {
     const resumed = /^<\.\.\. (\w+) resumed>/.exec(text);
     const open = begun.get(thread);
     if (resumed) {
-      if (!open || open.call.name !== resumed[1]) throw new Error(`a call ends that did not begin: ${line.slice(0, 80)}`);
+      if (!open || open.call.name !== resumed[1])
+        throw new Error(`a call ends that did not begin: ${line.slice(0, 80)}`);
       begun.delete(thread);
       open.call.result = resultOf(text);
       if (open.isOurs) steps.push({ edge: "end", call: open.call });
@@ -79,7 +80,7 @@ function* linesOf(bytes: Buffer): Iterable<string> {
   for (let at = 0; at < bytes.length; ) {
     const end = bytes.indexOf(10, at);
     const to = end < 0 ? bytes.length : end;
-    yield bytes.latin1Slice(at, to);
+    yield bytes.toString("latin1", at, to);
     at = to + 1;
   }
 }

@@ -44,13 +44,13 @@ export function failCalls(name: "link", error: Error): void {
 }
 
 /** Is told of each call of a function of node:fs/promises, after it ended, until the test is over. */
-export function watchCalls(name: "link", onCall: () => void): void {
-  const original = fs[name];
+export function watchCalls(name: "link" | "unlink", onCall: () => void): void {
+  const original = fs[name] as (...values: unknown[]) => Promise<void>;
   onTestFinished(() => {
     fs[name] = original;
     syncBuiltinESMExports();
   });
-  fs[name] = async (...values) => {
+  fs[name] = async (...values: unknown[]) => {
     await original(...values);
     onCall();
   };
