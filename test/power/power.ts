@@ -13,6 +13,7 @@ import { type Expected, Facts, type Said } from "./facts.ts";
 import { type Image, imagesOf, randomFrom, writeImage } from "./images.ts";
 import { Replay } from "./replay.ts";
 import type { Scenario } from "./scenarios.ts";
+import { serveImage } from "./serve-image.ts";
 import { readTrace } from "./trace.ts";
 
 export interface Outcome {
@@ -26,6 +27,8 @@ export interface Outcome {
   images: number;
   /** Obligations compared: transfers looked for, over all images. */
   checks: number;
+  /** Images that the real server has served. */
+  served: number;
   lost: number;
   damaged: number;
   otherwiseBroken: number;
@@ -35,17 +38,19 @@ export interface Outcome {
 
 export interface PowerOptions {
   readonly seed: number;
-  /** Distinct images at most. */
+  /** About so many images are made; equal ones count once. */
   readonly images: number;
-  readonly singles: number;
-  readonly mixes: number;
-  /** Ends at the first broken promise. */
-  readonly stopsAtBroken?: boolean;
+  /** Images of a spool that are also served by the real server to a real receiver. */
+  readonly served?: number;
+  /** Ends at the first file that was lost or damaged. */
+  readonly stopsAtLoss?: boolean;
   /** Where an image that breaks a promise is kept. */
   readonly keep?: string;
 }
 
 const BROKEN_MAX = 20;
+/** What is usual at one moment, equal ones not counted. */
+const PER_MOMENT = 5;
 const CHECK_CHILD = join(import.meta.dirname, "check-child.ts");
 
 /** In memory where that is possible: an image is a few hundred KiB, and there are thousands. */
@@ -71,6 +76,7 @@ class PowerTest {
   readonly #scenario: Scenario;
   readonly #options: PowerOptions;
   readonly #work: string;
+  readonly #root: string;
   readonly #replay: Replay;
   readonly #facts = new Facts();
   readonly #seen = new Set<string>();
@@ -81,20 +87,31 @@ class PowerTest {
     this.#scenario = scenario;
     this.#options = options;
     this.#work = work;
+    this.#root = root;
     this.#replay = new Replay(root);
-    const counts = { calls: 0, cuts: 0, facts: 0, images: 0, checks: 0, lost: 0, damaged: 0, otherwiseBroken: 0 };
+    const counts = {
+      calls: 0,
+      cuts: 0,
+      facts: 0,
+      images: 0,
+      checks: 0,
+      served: 0,
+      lost: 0,
+      damaged: 0,
+      otherwiseBroken: 0,
+    };
     this.#outcome = { scenario: scenario.name, ...counts, broken: [] };
   }
 
   async run(steps: ReturnType<typeof readTrace>): Promise<Outcome> {
     const outcome = this.#outcome;
     const random = randomFrom(this.#options.seed);
-    const told = this.#scenario.prepare?.(steps) ?? [];
-    for (const said of told) this.#facts.say(said);
-    // A first pass, on a disk of its own, tells how many moments there are to choose from.
-    const moments = countMoments(steps, this.#options);
-    let chance = 1;
-    let left = moments;
+    const moments = this.#countMoments(steps);
+    const perMoment = this.#options.images / moments;
+    // Every moment if that is what the images are enough for, else some of them, a few images each.
+    const singles = Math.max(2, Math.floor(perMoment / 5));
+    const mixes = Math.max(3, Math.ceil(perMoment / 2));
+    for (const said of this.#scenario.prepare?.(steps) ?? []) this.#facts.say(said);
     try {
       for (const step of steps) {
         const { said, changed } = this.#replay.step(step);
@@ -102,21 +119,24 @@ class PowerTest {
         for (const line of said) this.#say(JSON.parse(line) as Said);
         if (!changed && said.length === 0) continue;
         outcome.cuts++;
-        // Those that remain share what remains.
-        const perMoment = 2 + 2 * this.#options.singles + this.#options.mixes;
-        chance = (this.#options.images - outcome.images) / (perMoment * left * 0.6);
-        left = Math.max(1, left - 1);
-        if (random() >= chance) continue;
+        const left = this.#options.images - outcome.images;
+        if (perMoment < PER_MOMENT && random() > left / PER_MOMENT / (moments - outcome.cuts + 1)) continue;
         const expected = this.#facts.expected();
-        for (const image of imagesOf(this.#replay.root, random, this.#options.singles, this.#options.mixes))
+        for (const image of imagesOf(this.#replay.root, random, singles, mixes))
           await this.#check(image, expected, step.call.name);
-        if (outcome.broken.length > 0 && this.#options.stopsAtBroken) break;
+        if (outcome.lost + outcome.damaged > 0 && this.#options.stopsAtLoss) break;
       }
     } finally {
       await this.#checker.close();
     }
     outcome.facts = this.#facts.count;
     return outcome;
+  }
+
+  /** The moments at which a power cut may leave something else than before; on a disk of its own. */
+  #countMoments(steps: ReturnType<typeof readTrace>): number {
+    const replay = new Replay(this.#root);
+    return steps.map((step) => replay.step(step)).filter(({ said, changed }) => changed || said.length > 0).length;
   }
 
   #say(said: Said): void {
@@ -134,9 +154,16 @@ class PowerTest {
     writeImage(image, to);
     const { kind, below } = this.#scenario;
     const broken = await this.#checker.ask({ kind, folder: join(to, below), expected });
+    const every = Math.ceil(this.#options.images / (this.#options.served ?? 0)); // Infinity: none
+    if (kind === "spool" && outcome.images % every === Math.floor(every / 2)) {
+      outcome.served++;
+      rmSync(to, { recursive: true, force: true });
+      writeImage(image, to);
+      broken.push(...(await serveImage(join(to, below), expected, to)));
+    }
     for (const what of broken) {
-      if (/\blost\b/.test(what)) outcome.lost++;
-      else if (/\bdamaged\b/.test(what)) outcome.damaged++;
+      if (/^(after another start: )?lost/.test(what)) outcome.lost++;
+      else if (/^(after another start: )?damaged/.test(what)) outcome.damaged++;
       else outcome.otherwiseBroken++;
       const where = `cut ${outcome.cuts} (${call}), ${image.label}`;
       if (outcome.broken.length < BROKEN_MAX) outcome.broken.push(`${what} [${where}]`);
@@ -147,10 +174,6 @@ class PowerTest {
       writeImage(image, kept); // the check has changed what it looked at
     } else rmSync(to, { recursive: true, force: true });
   }
-}
-
-function countMoments(steps: ReturnType<typeof readTrace>, _: PowerOptions): number {
-  return steps.length;
 }
 
 /** The process that opens images; another one takes over where it dies. */
