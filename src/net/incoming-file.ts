@@ -31,10 +31,7 @@ export interface IncomingOptions {
 /** The part file of a transfer. */
 export const partPath = (folder: string, transfer: string): string => join(folder, `${OWN_PREFIX}-${transfer}.part`);
 
-/**
- * Removes parts that nobody has gone on with since: their files were collected elsewhere, or expired. And those with
- * two names: they have landed, and to write to them would be to write to what has landed.
- */
+/** Removes parts that nobody has gone on with since, and those with two names: to write there would change what landed. */
 export async function removeOldParts(folder: string, names: readonly string[], beforeMs: number): Promise<void> {
   for (const path of names.filter((name) => name.endsWith(".part")).map((name) => join(folder, name))) {
     const stat = await lstat(path).catch(() => null); // another receiver may have finished it

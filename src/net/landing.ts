@@ -100,7 +100,9 @@ export class Landing {
       const entries = lines.filter((line) => !line.includes("\0")).map((line) => JSON.parse(line) as Entry);
       for (const [transfer, entry] of new Map(entries.map((entry) => [entry[0], entry]))) {
         const isRecent = entry[1] > Date.now() - ENTRY_TTL_MS;
-        if (isRecent && (await this.#hasLeft(transfer))) this.#unconfirmed.set(transfer, entry);
+        const part = await lstat(partPath(this.folder, transfer)).catch(() => null);
+        // It has its final name if the part is gone, or if the crash came before the part was removed.
+        if (isRecent && (!part || part.nlink > 1)) this.#unconfirmed.set(transfer, entry);
       }
     }
   }
@@ -143,12 +145,6 @@ export class Landing {
       throw error;
     }
     return bytes + Buffer.byteLength(text);
-  }
-
-  /** Whether the part of a listed transfer got its final name. */
-  async #hasLeft(transfer: string): Promise<boolean> {
-    const stat = await lstat(partPath(this.folder, transfer)).catch(() => null);
-    return !stat || stat.nlink > 1; // linked, but the crash came before the part was removed
   }
 
   /** Whether the file of this transfer has landed before, and its ack was not confirmed. */

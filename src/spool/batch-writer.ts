@@ -12,7 +12,7 @@
  *
  * Both ends use it: the server for uploads, the receiver for files that land. Why: adr/0010.
  */
-import { type FileHandle, mkdir, open, stat } from "node:fs/promises";
+import { type FileHandle, mkdir, open } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import { dropBytes } from "../protocol/chunks.ts";
 import { FilespoolError } from "../protocol/errors.ts";
@@ -128,22 +128,9 @@ export async function syncFolder(folder: string): Promise<void> {
   await handle.sync().finally(() => handle.close());
 }
 
-/** Creates a folder and what is missing above it. With `sync`, none of their names is lost in a power cut. */
-export async function makeFolder(path: string, sync: boolean): Promise<void> {
-  const folder = resolve(path);
-  const parent = dirname(folder);
-  let isNew = true;
-  try {
-    await mkdir(folder);
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    isNew = code === "ENOENT" || code === "ENOTDIR";
-    if (isNew) {
-      await makeFolder(parent, sync); // one after the other, so that a name is durable before anything is below it
-      await mkdir(folder);
-    } else if (!(await stat(folder).catch(() => null))?.isDirectory()) throw error;
-  }
-  // Also where it was there before: a crash may have come between its making and this. Where it was made by somebody
-  // else, we may not be able to.
-  if (sync) await syncFolder(parent).catch((error: unknown) => (isNew ? Promise.reject(error) : undefined));
+/** Creates a folder and what is missing above it. With `sync`, no power cut takes the name of any of them. */
+export async function makeFolder(folder: string, sync: boolean): Promise<void> {
+  const first = await mkdir(folder, { recursive: true });
+  if (!sync || first === undefined) return;
+  for (let at = resolve(folder); at.length >= resolve(first).length; at = dirname(at)) await syncFolder(dirname(at));
 }

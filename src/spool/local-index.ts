@@ -19,7 +19,7 @@ import { open as openFile, rename, rm, statfs } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { type Database, open, type RootDatabase } from "lmdb";
 import { FilespoolError } from "../protocol/errors.ts";
-import { fileError } from "./batch-writer.ts";
+import { fileError, syncFolder } from "./batch-writer.ts";
 import type { Offer, StoredFile } from "./spool.ts";
 
 /** Where the dead letters of a queue are: "!" cannot begin a queue name on the wire. */
@@ -75,7 +75,7 @@ export class LocalIndex {
     const file = join(folder, "index.mdb");
     let root: RootDatabase | undefined;
     try {
-      // LMDB crashes on a file that is not its own, so look for its mark first. An empty file is not there yet.
+      // LMDB crashes on a file that is not its own, so look for its mark first; an empty file is a new index.
       const head = new Uint32Array(8);
       const handle = await openFile(file, "a+");
       const { bytesRead } = await handle.read(head, 0, head.byteLength, 0).finally(() => handle.close());
@@ -262,17 +262,12 @@ export class LocalIndex {
   }
 }
 
-/**
- * Makes an empty index that is on disk before it has its name. LMDB itself writes the first pages without a sync, and
- * refuses the file for ever if a power cut takes them.
- */
+/** An empty index gets its name once it is on disk: LMDB refuses one whose first pages a power cut took. */
 async function createIndex(file: string, sync: boolean): Promise<void> {
   const unnamed = `${file}.new`;
-  const lock = `${unnamed}-lock`;
-  for (const old of [unnamed, lock]) await rm(old, { force: true });
+  await rm(unnamed, { force: true });
   await open({ path: unnamed, noSync: !sync }).close();
-  const handle = await openFile(unnamed, "r+");
-  await (sync ? handle.datasync() : Promise.resolve()).finally(() => handle.close());
+  if (sync) await syncFolder(unnamed); // it takes files as well
   await rename(unnamed, file);
-  await rm(lock, { force: true });
+  await rm(`${unnamed}-lock`, { force: true });
 }

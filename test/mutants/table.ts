@@ -42,6 +42,29 @@ export const MUTANTS: readonly Mutant[] = [
     ...{ file: "src/spool/local.ts", from: 'if (this.sync) await syncFolder(join(this.folder, "data"));', to: "" },
     noticedBy: synced,
   },
+  {
+    name: "the name of a new spool is not synced",
+    ...{
+      file: "src/spool/local.ts",
+      from: 'await makeFolder(join(folder, "data"), options.durability !== "none");',
+      to: 'await makeFolder(join(folder, "data"), false);',
+    },
+    noticedBy: "test/power/power.test.ts",
+  },
+  {
+    name: "the folders above a new one are not synced",
+    ...{
+      file: "src/spool/batch-writer.ts",
+      from: "at.length >= resolve(first).length",
+      to: "at === resolve(folder)",
+    },
+    noticedBy: "test/power/power.test.ts",
+  },
+  {
+    name: "a new index has its name before it is on disk",
+    ...{ file: "src/spool/local-index.ts", from: "if (sync) await syncFolder(unnamed);", to: "" },
+    noticedBy: "test/power/power.test.ts",
+  },
   // Promise 2: all or nothing.
   {
     name: "the spool does not compare the digest",
@@ -84,6 +107,11 @@ export const MUTANTS: readonly Mutant[] = [
       to: 'if (this.#file) this.#connection.send({ type: "ack", delivery: this.#file.delivery.delivery }); if (this.#file) this.#complete.push(this.#file);',
     },
     noticedBy: "test/net/failing-disk.test.ts",
+  },
+  {
+    name: "a part loses its name before that of the file is on disk",
+    ...{ file: "src/net/incoming-file.ts", from: "    linked.push(part);", to: "    await unlink(part);" },
+    noticedBy: "test/net/landing-order.test.ts",
   },
   {
     name: "the journal is not written before landing",
