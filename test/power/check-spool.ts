@@ -1,5 +1,5 @@
 /** Opens a spool after a power cut and compares what is there with what was promised. */
-import { readdirSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { createDigest } from "../../src/spool/digest.ts";
 import { LocalSpool } from "../../src/spool/local.ts";
@@ -65,6 +65,7 @@ class Check {
       if (!known.has(transfer)) this.broken.push(`${transfer} is there, but was never sent`);
     for (const deliveries of order.values()) this.#checkOrder(deliveries);
     for (const delivery of waiting.values()) await this.#checkContent(delivery);
+    for (const queue of this.#queues) this.#checkDead(queue);
     for (const upload of [...this.#spool.index.uploads()]) await this.#finish(upload);
     for (const { token } of waiting.values()) this.#spool.release(token);
   }
@@ -143,6 +144,17 @@ class Check {
       return;
     }
     if (at !== size || found.hex() !== digest) this.broken.push(`damaged: ${transfer} is not what was sent`);
+  }
+
+  /** Nobody can lease a dead letter, but a person may want it back. */
+  #checkDead(queue: string): void {
+    for (const { transfer, algorithm, digest, content } of this.#spool.index.list(deadQueue(queue), 1e6)) {
+      const path = this.#spool.dataPath(transfer);
+      if (!content && !existsSync(path)) continue; // `count` has said so
+      const found = createDigest(algorithm);
+      found.update(content ?? readFileSync(path));
+      if (found.hex() !== digest) this.broken.push(`damaged: the dead letter ${transfer} is not what was sent`);
+    }
   }
 
   /** Its sender comes back and sends the rest: that has to give the file that was meant. */

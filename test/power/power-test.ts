@@ -49,18 +49,29 @@ for (const [scenario, share] of plan) {
   scenarios.push(outcome);
   const { name, calls, cuts, facts, broken } = { ...outcome, name: scenario.name };
   console.log(
-    `${name}: ${calls} calls, ${cuts} moments, ${facts} facts, ${outcome.images} images, ${outcome.checks} checks`,
+    `${name}: ${calls} calls, ${outcome.cutsTried} of ${cuts} moments, ${facts} facts, ${outcome.images} images, ${outcome.checks} checks`,
   );
   for (const what of broken) console.error(`BROKEN: ${what}`);
 }
 
 const sum = (
-  of: "calls" | "cuts" | "facts" | "images" | "checks" | "served" | "lost" | "damaged" | "otherwiseBroken",
+  of:
+    | "calls"
+    | "cuts"
+    | "cutsTried"
+    | "facts"
+    | "images"
+    | "checks"
+    | "served"
+    | "lost"
+    | "damaged"
+    | "otherwiseBroken",
 ) => scenarios.reduce((total, outcome) => total + outcome[of], 0);
 const totals = {
   ...{
     calls: sum("calls"),
     cuts: sum("cuts"),
+    cutsTried: sum("cutsTried"),
     facts: sum("facts"),
     images: sum("images"),
     checks: sum("checks"),

@@ -22,6 +22,8 @@ export interface Outcome {
   calls: number;
   /** Moments at which the disk or the facts had changed. */
   cuts: number;
+  /** Those of them at which the power was cut. */
+  cutsTried: number;
   facts: number;
   /** Distinct pairs of an image and what it owes. */
   images: number;
@@ -92,6 +94,7 @@ class PowerTest {
     const counts = {
       calls: 0,
       cuts: 0,
+      cutsTried: 0,
       facts: 0,
       images: 0,
       checks: 0,
@@ -121,6 +124,7 @@ class PowerTest {
         outcome.cuts++;
         const left = this.#options.images - outcome.images;
         if (perMoment < PER_MOMENT && random() > left / PER_MOMENT / (moments - outcome.cuts + 1)) continue;
+        outcome.cutsTried++;
         const expected = this.#facts.expected();
         for (const image of imagesOf(this.#replay.root, random, singles, mixes))
           await this.#check(image, expected, step.call.name);
