@@ -128,11 +128,14 @@ export class IncomingFile {
 
   /** Lets go of the part and keeps it for the next attempt. */
   async close(): Promise<void> {
-    await this.#writer?.sync().catch(() => {}); // what did not reach the disk will be sent again
+    const failure = await this.#writer?.sync().catch((error: NodeJS.ErrnoException) => error);
     const handle = this.#handle;
     this.#handle = null;
     this.#writer = null;
     await handle?.close();
+    // What did not reach the disk will be sent again. After a failed sync that is all of it: what is read back may be in
+    // memory only, and no later sync tells (Rebello et al., "Can Applications Recover from fsync Failures?", 2020).
+    if (failure?.code === "EIO") await rm(this.part, { force: true });
   }
 
   async discard(): Promise<void> {

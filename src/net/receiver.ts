@@ -228,7 +228,9 @@ class Receiver {
 
   /** Files that are not to be sent: landed by an earlier run, skipped by policy, or not allowed to land. */
   async #declines(delivery: Delivered): Promise<boolean> {
-    const { delivery: token, transfer, name } = delivery;
+    const { delivery: token, transfer, name, attempt } = delivery;
+    // When a lease runs out on the way, a file comes twice: the first may be landing at this moment.
+    if (attempt > 1) await this.#landingNow;
     if (this.#landing.landedBefore(transfer)) {
       this.#window.failed(); // it counted when it landed
       this.#connection.send({ type: "ack", delivery: token });

@@ -82,6 +82,9 @@ class Sender {
       reading.catch(() => {});
       try {
         await Promise.race([writing, reading]);
+      } catch (error) {
+        connection.fail(known(error)); // else the writing loop would wait for a peer that takes no more
+        throw error;
       } finally {
         this.#isGone = true;
         this.#ring();

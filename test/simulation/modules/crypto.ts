@@ -1,0 +1,9 @@
+/** Stands in for node:crypto: hashes are the real ones, chance is the world's. */
+import { program } from "../world.ts";
+
+export { createHash, createHmac } from "node:crypto";
+
+export function randomBytes(length: number): Buffer {
+  const { world } = program();
+  return Buffer.from(Array.from({ length }, () => world.between(0, 255)));
+}

@@ -1,0 +1,355 @@
+/**
+ * A simulated network: streams of bytes between programs, each with a delay of its own, that can be cut, silenced or
+ * damaged. What it does is what TCP does, seen from a program:
+ *
+ *   bytes arrive in order, in pieces that have nothing to do with the writes; a peer that does not read stops the writer
+ *   a program that dies resets its connections; a machine that loses power says nothing, and answers later with a reset
+ *   a silent network keeps what is under way for as long as it lasts; nobody is told
+ *   connections do not wait for each other, so what was sent first on one may arrive last
+ */
+import { EventEmitter } from "node:events";
+import { Duplex } from "node:stream";
+import { systemError } from "./files.ts";
+import { type Machine, type Program, program, type World } from "./world.ts";
+
+const KiB = 1024;
+/** A connection that nobody answers is given up after this, as Linux does. */
+const CONNECT_MS = 120_000;
+
+type Done = (error?: Error | null) => void;
+
+/** One direction of a connection. */
+class Pipe {
+  readonly #link: Link;
+  readonly #world: World;
+  /** What the kernel of the writer holds, and what is on its way or unread at the other end. */
+  #unsent: Buffer[] = [];
+  #unsentBytes = 0;
+  #inFlight = 0;
+  #arrived: Buffer[] = [];
+  #arrivedBytes = 0;
+  #writers: { rest: Buffer; done: Done }[] = [];
+  #isEnded = false;
+  #endSent = false;
+  #endArrived = false;
+  #lastArrivalMs = 0;
+  readonly #windowBytes: number;
+  /** Who reads. */
+  reader: SimulatedSocket | null = null;
+
+  constructor(link: Link, world: World) {
+    this.#link = link;
+    this.#world = world;
+    this.#windowBytes = world.pick([4, 64, 256]) * KiB;
+  }
+
+  write(bytes: Buffer, done: Done): void {
+    this.#writers.push({ rest: Buffer.from(bytes), done });
+    this.pump();
+  }
+
+  end(): void {
+    this.#isEnded = true;
+    this.pump();
+  }
+
+  /** The writer's machine is off: what its kernel held is gone. */
+  freeze(): void {
+    this.#unsent = [];
+    this.#unsentBytes = 0;
+    this.#writers = [];
+  }
+
+  /** The writer closed its socket: what the kernel had not taken fails. */
+  abandon(): void {
+    for (const { done } of this.#writers.splice(0)) done(systemError("ECANCELED", "write", "socket"));
+  }
+
+  pump(): void {
+    while (this.#unsentBytes < this.#windowBytes) {
+      const [writer] = this.#writers;
+      if (!writer) break;
+      const piece = writer.rest.subarray(0, this.#windowBytes - this.#unsentBytes);
+      writer.rest = writer.rest.subarray(piece.length);
+      this.#unsent.push(piece);
+      this.#unsentBytes += piece.length;
+      if (writer.rest.length > 0) break;
+      this.#writers.shift();
+      writer.done();
+    }
+    this.#send();
+  }
+
+  #send(): void {
+    while (this.#unsentBytes > 0 && this.#inFlight + this.#arrivedBytes < this.#windowBytes) {
+      const room = this.#windowBytes - this.#inFlight - this.#arrivedBytes;
+      if (room < this.#unsentBytes && room < this.#windowBytes / 2) break; // no crumbs (RFC 9293, 3.8.6.2)
+      const most = Math.min(room, this.#unsentBytes, 64 * KiB);
+      const length = this.#world.chance(0.2) ? this.#world.between(Math.ceil(most / 4), most) : most;
+      const bytes = take(this.#unsent, length);
+      this.#unsentBytes -= length;
+      this.#inFlight += length;
+      this.#after(() => {
+        this.#inFlight -= length;
+        if (this.#link.damages) {
+          this.#link.damages = false;
+          const at = this.#world.between(0, length - 1);
+          bytes[at] = (bytes[at] as number) ^ (1 << this.#world.between(0, 7));
+        }
+        this.#arrived.push(bytes);
+        this.#arrivedBytes += length;
+        this.deliver();
+      });
+    }
+    if (this.#isEnded && !this.#endSent && this.#unsentBytes === 0 && this.#writers.length === 0) {
+      this.#endSent = true;
+      this.#after(() => {
+        this.#endArrived = true;
+        this.deliver();
+      });
+    }
+    if (this.#writers.length > 0 && this.#unsentBytes < this.#windowBytes / 2) this.pump();
+  }
+
+  /** In order, after the delay of the network; a silence holds everything up. */
+  #after(arrive: () => void): void {
+    const { world, link } = { world: this.#world, link: this.#link };
+    this.#lastArrivalMs = Math.max(this.#lastArrivalMs, world.nowMs + link.delayMs * (0.5 + world.random()));
+    const attempt = (): void => {
+      if (link.isDead) return;
+      if (link.isSilent) return world.after(1 + link.silentUntilMs - world.nowMs, attempt);
+      if (!this.reader?.owner.machine.hasPower) return world.after(1000, attempt); // it is sent again and again
+      if (this.reader.owner.isAlive && !this.reader.closed) return arrive();
+      link.reset(); // nobody there knows this connection any more
+    };
+    world.after(this.#lastArrivalMs - world.nowMs, attempt);
+  }
+
+  /** Gives the reader what has arrived, as long as it wants it. */
+  deliver(): void {
+    this.reader?.owner.enter(() => {
+      const { reader } = this;
+      while (reader?.wants && this.#arrived.length > 0) {
+        const bytes = this.#arrived.shift() as Buffer;
+        this.#arrivedBytes -= bytes.length;
+        reader.hear(bytes);
+      }
+      if (reader?.wants && this.#endArrived && this.#arrived.length === 0) reader.hear(null);
+    });
+    this.pump();
+  }
+
+  get hasUnread(): boolean {
+    return this.#arrivedBytes > 0;
+  }
+}
+
+function take(from: Buffer[], length: number): Buffer {
+  const all = from.length === 1 ? (from[0] as Buffer) : Buffer.concat(from);
+  const rest = all.subarray(length);
+  from.splice(0, from.length, ...(rest.length > 0 ? [rest] : []));
+  return Buffer.from(all.subarray(0, length));
+}
+
+/** A connection, seen from the network. */
+export class Link {
+  readonly world: World;
+  readonly ends: SimulatedSocket[] = [];
+  delayMs: number;
+  silentUntilMs = 0;
+  /** The next bytes that arrive lose a bit. */
+  damages = false;
+  isDead = false;
+  readonly pipes: readonly [Pipe, Pipe];
+
+  constructor(world: World, delayMs: number) {
+    this.world = world;
+    this.delayMs = delayMs;
+    this.pipes = [new Pipe(this, world), new Pipe(this, world)];
+  }
+
+  get isSilent(): boolean {
+    return this.world.nowMs < this.silentUntilMs;
+  }
+
+  /** Both ends hear that it is over, unless the network is silent. */
+  reset(): void {
+    if (this.isDead) return;
+    this.isDead = true;
+    for (const end of this.ends) {
+      const tell = () => end.owner.enter(() => end.destroy(systemError("ECONNRESET", "read", "socket")));
+      this.world.after(this.isSilent ? this.silentUntilMs - this.world.nowMs : this.delayMs, tell);
+    }
+    this.world.network.links.delete(this);
+  }
+}
+
+export class SimulatedSocket extends Duplex {
+  readonly owner: Program;
+  readonly link: Link;
+  readonly remoteAddress: string;
+  readonly remotePort: number;
+  wants = false;
+  readonly #out: Pipe;
+  readonly #in: Pipe;
+
+  constructor(owner: Program, link: Link, side: 0 | 1, remote: string, options: { allowHalfOpen: boolean }) {
+    super({ ...options, readableHighWaterMark: 64 * KiB, writableHighWaterMark: 64 * KiB });
+    this.owner = owner;
+    this.link = link;
+    this.remoteAddress = remote;
+    this.remotePort = link.world.network.number();
+    this.#out = link.pipes[side];
+    this.#in = link.pipes[side === 0 ? 1 : 0];
+    this.#in.reader = this;
+    link.ends.push(this);
+    owner.onDeath.add(this.#dies);
+  }
+
+  readonly #dies = (quietly: boolean): void => {
+    // The kernel of a program that was killed resets, or sends what it still has and then the end. Without power: nothing.
+    if (quietly) this.#out.freeze();
+    else if (this.link.world.chance(0.5)) this.link.reset();
+    else this.#out.end();
+  };
+
+  setNoDelay = (): this => this;
+  setKeepAlive = (): this => this;
+
+  hear(bytes: Buffer | null): void {
+    this.wants = this.push(bytes) && bytes !== null;
+  }
+
+  override _read(): void {
+    this.wants = true;
+    // Not from inside of the stream's own code.
+    queueMicrotask(() => this.#in.deliver());
+  }
+
+  override _write(bytes: Buffer, _: BufferEncoding, done: Done): void {
+    this.link.world.network.sees(this);
+    this.#out.write(bytes, (error) => this.owner.enter(() => done(error)));
+  }
+
+  override _writev(parts: { chunk: Buffer }[], done: Done): void {
+    this._write(Buffer.concat(parts.map(({ chunk }) => chunk)), "utf8" as BufferEncoding, done);
+  }
+
+  override _final(done: Done): void {
+    this.#out.end();
+    done();
+  }
+
+  override _destroy(error: Error | null, done: Done): void {
+    this.owner.onDeath.delete(this.#dies);
+    // Closing with unread bytes resets; so does closing before everything was said.
+    if (this.#in.hasUnread || !this.writableFinished) this.link.reset();
+    else this.#out.end();
+    this.#out.abandon();
+    done(error);
+  }
+}
+
+class Listener extends EventEmitter {
+  readonly owner = program();
+  readonly allowHalfOpen: boolean;
+  #port = 0;
+
+  constructor({ allowHalfOpen = false }) {
+    super();
+    this.allowHalfOpen = allowHalfOpen;
+  }
+
+  listen({ port }: { port: number }): void {
+    this.#port = port;
+    this.owner.after(1, () => {
+      const { listeners } = this.owner.world.network;
+      if (listeners.has(port)) return this.emit("error", systemError("EADDRINUSE", "listen", String(port)));
+      listeners.set(port, this);
+      this.owner.onDeath.add(this.#stop);
+      return this.emit("listening");
+    });
+  }
+
+  readonly #stop = (): void => {
+    this.owner.world.network.listeners.delete(this.#port);
+  };
+
+  address(): { port: number } {
+    return { port: this.#port };
+  }
+
+  close(): void {
+    this.#stop();
+    this.owner.onDeath.delete(this.#stop);
+  }
+}
+
+export class Network {
+  readonly world: World;
+  readonly listeners = new Map<number, Listener>();
+  readonly links = new Set<Link>();
+  /** Milliseconds one way, more or less. */
+  delayMs = 5;
+  /** The most that one socket ever held for the kernel, bytes. */
+  unsentBytesMax = 0;
+  /** Where the server runs, or would. */
+  host: Machine | null = null;
+  /** Machines whose packets vanish, and until when. */
+  readonly silences = new Map<Machine, number>();
+  #numbers = 40_000;
+
+  constructor(world: World) {
+    this.world = world;
+  }
+
+  number(): number {
+    return this.#numbers++;
+  }
+
+  sees(socket: SimulatedSocket): void {
+    this.unsentBytesMax = Math.max(this.unsentBytesMax, socket.writableLength);
+  }
+
+  linksOf(machine: Machine): Link[] {
+    return [...this.links].filter((link) => link.ends.some(({ owner }) => owner.machine === machine));
+  }
+
+  silence(machine: Machine, ms: number): void {
+    const untilMs = this.world.nowMs + ms;
+    this.silences.set(machine, untilMs);
+    for (const link of this.linksOf(machine)) link.silentUntilMs = Math.max(link.silentUntilMs, untilMs);
+  }
+
+  /** Begins a connection of the program that is at work. The socket says "connect" or fails, later. */
+  connect(port: number): SimulatedSocket {
+    const { world } = this;
+    const link = new Link(world, this.delayMs * (0.5 + world.random()));
+    const client = new SimulatedSocket(program(), link, 0, "server", { allowHalfOpen: false });
+    const begunMs = world.nowMs;
+    const fail = (code: string) =>
+      client.owner.after(link.delayMs, () => client.destroy(systemError(code, "connect", String(port))));
+    const attempt = (): void => {
+      const listener = this.listeners.get(port);
+      const host = listener?.owner.machine ?? this.host;
+      if (link.isDead || client.destroyed || !client.owner.isAlive) return;
+      if (world.nowMs - begunMs > CONNECT_MS) return void fail("ETIMEDOUT");
+      if (!host?.hasPower || this.#isSilent(host) || this.#isSilent(client.owner.machine))
+        return world.after(1000, attempt); // asked again and again
+      if (!listener) return void fail("ECONNREFUSED");
+      const { owner, allowHalfOpen } = listener;
+      const server = new SimulatedSocket(owner, link, 1, client.owner.name, { allowHalfOpen });
+      this.links.add(link);
+      owner.enter(() => listener.emit("connection", server));
+      client.owner.after(link.delayMs, () => client.emit("connect"));
+    };
+    world.after(link.delayMs, attempt);
+    return client;
+  }
+
+  #isSilent(machine: Machine): boolean {
+    return (this.silences.get(machine) ?? 0) > this.world.nowMs;
+  }
+}
+
+export const createServer = (options: { allowHalfOpen?: boolean }): Listener => new Listener(options);

@@ -1,0 +1,253 @@
+/**
+ * The oracle: what must be true of the disks and of what the programs say, at each moment, without asking the programs.
+ *
+ *   said "stored"      the server's disk would have the file, whole, after a power cut at that moment
+ *   off the queue      only after some receiver's disk would have it
+ *   handed out         the first free file of its queue, whole, to one holder, under a token that is not over
+ *   "landed"           the receiver's disk would have it under its name, whole, for the first time in that folder
+ *   durable offset     never goes back, and the server's disk has what it vouches for
+ *   accounts           what the spool says it holds is what its index says
+ */
+import type { TransferEvent } from "../../src/net/events.ts";
+import type { OfferAnswer, Spool, UploadWatcher } from "../../src/spool/spool.ts";
+import type { Row } from "./disk.ts";
+import type { Machine, World } from "./world.ts";
+
+export const SPOOL = "/spool";
+export const OUT = "/out";
+
+interface Known {
+  readonly queue: string;
+  readonly content: Buffer;
+}
+
+interface Entry {
+  readonly transfer: string;
+  readonly name: string;
+  readonly size: number;
+  readonly content?: Uint8Array;
+}
+
+export class Oracle {
+  readonly broken: string[] = [];
+  /** Names that a sender was told are stored, and names that landed durably in some folder. */
+  readonly stored = new Set<string>();
+  readonly landed = new Set<string>();
+  readonly #files: ReadonlyMap<string, Known>;
+  readonly #server: Machine;
+  readonly #world: World;
+  readonly #names = new Map<string, string>();
+  readonly #landedIn = new Set<string>();
+  readonly #offsets = new Map<string, number>();
+  readonly #ackedBy = new Map<string, string>();
+
+  constructor(files: ReadonlyMap<string, Known>, server: Machine, world: World) {
+    this.#files = files;
+    this.#server = server;
+    this.#world = world;
+  }
+
+  fails(what: string): void {
+    if (this.broken.length < 20) this.broken.push(`at ${this.#world.nowMs.toFixed(1)} ms: ${what}`);
+  }
+
+  #rows(table: string): Row[] {
+    return [...(this.#server.disk.find(`${SPOOL}/index.mdb`)?.committed.get(table)?.values() ?? [])];
+  }
+
+  get #entries(): { queue: string; sequence: number; entry: Entry }[] {
+    return this.#rows("entries").map(({ key, value }) => {
+      const [queue, sequence] = key as [string, number];
+      return { queue, sequence, entry: value as Entry };
+    });
+  }
+
+  /** Files and unfinished uploads that the index on disk knows of. */
+  get held(): number {
+    return this.#rows("entries").length + this.#rows("uploads").length;
+  }
+
+  hears(machine: Machine, event: TransferEvent): void {
+    if (event.event === "offered") this.#names.set(event.transfer, event.name);
+    if (event.event === "stored") {
+      this.stored.add(event.name);
+      this.checkNothingLost(true);
+    }
+    if (event.event === "landed") this.#lands(machine, event);
+  }
+
+  #lands(machine: Machine, { name, path }: { name: string; path: string }): void {
+    const known = this.#files.get(name)?.content;
+    const found = machine.disk.onDisk(path);
+    const where = `${machine.name}:${path}`;
+    if (!known || !found?.equals(known)) this.fails(`${where} landed, but its disk does not have it whole`);
+    if (this.#landedIn.has(`${machine.name} ${name}`)) this.fails(`${name} landed a second time on ${machine.name}`);
+    this.#landedIn.add(`${machine.name} ${name}`);
+    this.landed.add(name);
+  }
+
+  /** Every file that has its name is whole, in the eyes of a user of that folder. */
+  checkFolder(machine: Machine): void {
+    for (const [name, inode] of machine.disk.find(OUT)?.names ?? []) {
+      if (name.startsWith(".filespool")) continue;
+      const known = this.#files.get(name.replace(/ \(\d+\)$/, ""))?.content;
+      if (!known?.equals(inode.content)) this.fails(`${name} is visible on ${machine.name}, and is not what was sent`);
+    }
+  }
+
+  /** @param thoroughly compares contents, too */
+  checkNothingLost(thoroughly: boolean): void {
+    const entries = new Map(this.#entries.map(({ entry }) => [entry.name, entry]));
+    const places = this.#rows("transfers").map(({ value }) => value as { name: string; collected: boolean });
+    const collected = new Set(places.filter((place) => place.collected).map(({ name }) => name));
+    for (const name of collected)
+      if (!this.landed.has(name)) this.fails(`${name} was taken off its queue, and is on no receiver's disk`);
+    for (const name of this.stored) {
+      const entry = entries.get(name);
+      if (!entry && !collected.has(name)) this.fails(`${name} was said to be stored, and is not in the index on disk`);
+      if (entry && (thoroughly || !entry.content)) this.#checkEntry(name, entry);
+    }
+  }
+
+  #checkEntry(name: string, entry: Entry): void {
+    const known = this.#files.get(name)?.content as Buffer;
+    const content = entry.content ?? this.#server.disk.onDisk(`${SPOOL}/data/${entry.transfer}`);
+    if (!content) this.fails(`${name} was said to be stored, and its content has no name on disk`);
+    else if (content.length !== known.length || !known.equals(content))
+      this.fails(`${name} was said to be stored, and its content on disk is not what was sent`);
+  }
+
+  /** After a start: the spool counts what its index holds. */
+  #checkAccounts(spool: Spool): void {
+    const bytes = [...this.#entries.map(({ entry }) => entry), ...this.#rows("uploads").map(({ value }) => value)];
+    const sum = bytes.reduce((total: number, value) => total + (value as Entry).size, 0);
+    if (spool.bytesUsed() !== sum) this.fails(`the spool counts ${spool.bytesUsed()} bytes, its index holds ${sum}`);
+    for (const queue of new Set([...this.#files.values()].map((known) => known.queue))) {
+      const files = this.#entries.filter((entry) => entry.queue === queue).length;
+      if (spool.waiting(queue) !== files)
+        this.fails(`the spool counts ${spool.waiting(queue)} files in ${queue}, its index holds ${files}`);
+    }
+  }
+
+  /** The spool of one life of a server, with every call that changes who holds what checked against the index. */
+  watch(spool: Spool): Spool {
+    this.#checkAccounts(spool);
+    /** Who holds what, by token. */
+    const leases = new Map<string, { readonly name: string; readonly transfer: string; sinceMs: number }>();
+    const isHeld = (transfer: string) => [...leases.values()].some((lease) => lease.transfer === transfer);
+    const taking = new Set<string>();
+    const watched: Partial<Spool> = {
+      offer: async (offer, watcher) => {
+        const answer = await spool.offer(offer, this.#watchUpload(offer.transfer, offer.size, watcher));
+        if (spool.bytesUsed() > spool.limits.spoolBytesMax) this.fails("the spool holds more than it may");
+        return this.#watchOffer(offer.transfer, answer);
+      },
+      lease: async (queue) => {
+        const rows = this.#entries.filter((row) => row.queue === queue && !isHeld(row.entry.transfer));
+        rows.sort((a, b) => a.sequence - b.sequence);
+        // A verdict that is being written may fail, and the file is free again before we hear of it.
+        const first = rows.findIndex((row) => !taking.has(row.entry.transfer));
+        const free = rows.slice(0, first < 0 ? rows.length : first + 1).map((row) => row.entry.transfer);
+        const mine = rows[first]?.entry.transfer ?? "";
+        taking.add(mine); // whoever asks before the answer is here comes after us
+        const delivery = await spool.lease(queue).finally(() => taking.delete(mine));
+        if (delivery ? !free.includes(delivery.transfer) : first >= 0)
+          this.fails(`${queue} handed out ${delivery?.name ?? "nothing"}, but ${rows[first]?.entry.name} was first`);
+        if (delivery && isHeld(delivery.transfer)) this.fails(`${delivery.name} was handed out twice at a time`);
+        if (delivery) leases.set(delivery.token, { ...delivery, sinceMs: this.#world.nowMs });
+        return delivery;
+      },
+      ack: async (token) => {
+        const lease = leases.get(token);
+        leases.delete(token);
+        if (lease) taking.add(lease.transfer);
+        try {
+          await spool.ack(token);
+        } finally {
+          if (lease) taking.delete(lease.transfer);
+        }
+        if (!lease && !this.#ackedBy.has(token)) this.fails(`an ack under ${token} was taken, whose lease is over`);
+        if (!lease) return;
+        const others = [...this.#ackedBy].filter(([, transfer]) => transfer === lease.transfer);
+        if (others.length > 0) this.fails(`${lease.name} was acked twice`);
+        this.#ackedBy.set(token, lease.transfer);
+        this.checkNothingLost(false);
+      },
+      nack: async (token, reason) => {
+        const lease = leases.get(token);
+        leases.delete(token);
+        if (lease) taking.add(lease.transfer);
+        return spool.nack(token, reason).finally(() => lease && taking.delete(lease.transfer));
+      },
+      release: (token) => {
+        leases.delete(token);
+        spool.release(token);
+      },
+      renew: (token) => {
+        const lease = leases.get(token);
+        const isRenewed = spool.renew(token);
+        if (isRenewed && lease) lease.sinceMs = this.#world.nowMs;
+        if (isRenewed && !lease) this.fails(`a lease was renewed under ${token}, which is over`);
+        return isRenewed;
+      },
+      sweep: async () => {
+        const over = [...leases].filter(([, { sinceMs }]) => this.#world.nowMs - sinceMs >= spool.limits.leaseMs);
+        for (const [token, { transfer }] of over) {
+          leases.delete(token);
+          taking.add(transfer);
+        }
+        const swept = await spool.sweep().finally(() => {
+          for (const [, { transfer }] of over) taking.delete(transfer);
+        });
+        for (const { token, name } of swept.leases)
+          if (!over.some(([other]) => other === token)) this.fails(`the lease of ${name} ended before its time`);
+        return swept;
+      },
+    };
+    return new Proxy(spool, {
+      get: (target, key) => {
+        const ours = watched[key as keyof Spool];
+        if (ours) return ours;
+        const value = Reflect.get(target, key, target) as unknown;
+        return typeof value === "function" ? value.bind(target) : value;
+      },
+    });
+  }
+
+  #watchOffer(transfer: string, answer: OfferAnswer): OfferAnswer {
+    if (answer.kind !== "upload") return answer;
+    const { upload } = answer;
+    const told = this.#offsets.get(transfer) ?? 0;
+    if (upload.offset < told) this.fails(`an upload goes on at ${upload.offset}, and ${told} was said to be durable`);
+    const finish = upload.finish.bind(upload);
+    upload.finish = async (digest) => {
+      await finish(digest).catch((error: unknown) => {
+        if (/-mismatch$/.test((error as { code: string }).code)) this.#offsets.delete(transfer);
+        throw error;
+      });
+    };
+    const cancel = upload.cancel.bind(upload);
+    upload.cancel = () => {
+      this.#offsets.delete(transfer);
+      return cancel();
+    };
+    return answer;
+  }
+
+  #watchUpload(transfer: string, size: number, watcher: UploadWatcher): UploadWatcher {
+    const name = this.#names.get(transfer) ?? "";
+    return {
+      onSuperseded: () => watcher.onSuperseded(),
+      onDurable: (offset) => {
+        const told = this.#offsets.get(transfer) ?? 0;
+        if (offset < told || offset > size) this.fails(`the durable offset of ${name} went from ${told} to ${offset}`);
+        this.#offsets.set(transfer, offset);
+        const known = this.#files.get(name)?.content.subarray(0, offset);
+        const found = this.#server.disk.onDisk(`${SPOOL}/data/${transfer}`)?.subarray(0, offset);
+        if (!known || !found?.equals(known))
+          this.fails(`${offset} bytes of ${name} were said to be durable, and are not`);
+        watcher.onDurable(offset);
+      },
+    };
+  }
+}

@@ -1,0 +1,64 @@
+/**
+ * The simulation: `npm run simulate -- [--seed S] [--runs N] [--transcript] [--out FILE]`.
+ *
+ * Run number i has the seed S + i; `--seed S --runs 1 --transcript` shows what happened in one. Ends at the first run in
+ * which a promise was broken, makes its plan as short as it can, and prints plan and transcript. Exit code 1 then.
+ */
+import { randomInt } from "node:crypto";
+import { writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { parseArgs } from "node:util";
+import { machine } from "../support/machine.ts";
+import { simulatedModules } from "./modules.ts";
+import { planOf } from "./plan.ts";
+import { type Outcome, simulate } from "./run.ts";
+import { shrink } from "./shrink.ts";
+
+const { values } = parseArgs({
+  options: {
+    seed: { type: "string" },
+    runs: { type: "string", default: "300" },
+    transcript: { type: "boolean", default: false },
+    out: { type: "string" },
+  },
+});
+const first = Number(values.seed ?? process.env.FILESPOOL_SEED ?? randomInt(2 ** 31));
+const runs = Number(values.runs);
+const modules = await simulatedModules();
+console.log(`--seed ${first} --runs ${runs}`);
+
+const show = (outcome: Outcome): void => {
+  for (const line of outcome.transcript) console.log(line);
+  for (const what of outcome.broken) console.log(`BROKEN ${what}`);
+};
+
+const total = { runs: 0, files: 0, faults: 0, steps: 0, simulatedHours: 0 };
+const beganMs = performance.now();
+let saidMs = beganMs;
+for (let seed = first; seed < first + runs; seed++) {
+  const plan = planOf(seed);
+  const outcome = await simulate(plan, modules);
+  total.runs++;
+  total.files += outcome.files;
+  total.faults += outcome.faults;
+  total.steps += outcome.steps;
+  total.simulatedHours += outcome.simulatedMs / 3_600_000;
+  if (values.transcript) show(outcome);
+  if (outcome.broken.length > 0) {
+    console.log(`seed ${seed} broke a promise: ${outcome.broken[0]}\nlooking for a shorter plan ...`);
+    const shortest = await shrink(plan, async (candidate) => (await simulate(candidate, modules)).broken.length > 0);
+    show(await simulate(shortest, modules));
+    console.log(`the plan, shortened from seed ${seed}: ${JSON.stringify(shortest)}`);
+    process.exitCode = 1;
+    break;
+  }
+  if (performance.now() - saidMs > 5000) {
+    saidMs = performance.now();
+    console.log(`${total.runs} of ${runs} runs, ${total.faults} faults, ${total.steps} steps`);
+  }
+}
+const seconds = Math.round((performance.now() - beganMs) / 1000);
+const broken = process.exitCode === 1 ? 1 : 0;
+const result = { seed: first, seconds, ...total, simulatedHours: Math.round(10 * total.simulatedHours) / 10, broken };
+console.log(JSON.stringify(result));
+if (values.out) writeFileSync(values.out, `${JSON.stringify({ ...machine(tmpdir()), ...result }, null, 2)}\n`);
