@@ -128,9 +128,19 @@ export async function syncFolder(folder: string): Promise<void> {
   await handle.sync().finally(() => handle.close());
 }
 
-/** Creates a folder and what is missing above it. With `sync`, no power cut takes the name of any of them. */
+/**
+ * Creates a folder and what is missing above it. With `sync`, no power cut takes the name of any of them; where the folder
+ * was there, too, since whoever created it may have been stopped before the sync.
+ */
 export async function makeFolder(folder: string, sync: boolean): Promise<void> {
   const first = await mkdir(folder, { recursive: true });
-  if (!sync || first === undefined) return;
-  for (let at = resolve(folder); at.length >= resolve(first).length; at = dirname(at)) await syncFolder(dirname(at));
+  if (!sync) return;
+  const last = first === undefined ? resolve(folder) : resolve(first);
+  for (let at = resolve(folder); at.length >= last.length; at = dirname(at))
+    await syncFolder(dirname(at)).catch(unlessOthers);
+}
+
+/** A parent folder that we may not open is somebody else's, and as durable as they made it. */
+function unlessOthers(error: NodeJS.ErrnoException): void {
+  if (error.code !== "EACCES" && error.code !== "EPERM") throw error;
 }

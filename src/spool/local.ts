@@ -81,7 +81,7 @@ export class LocalSpool extends LocalQueues implements Spool {
     let lock: FileHandle | undefined;
     let index: LocalIndex | undefined;
     try {
-      await makeFolder(join(folder, "data"), options.durability !== "none");
+      for (const made of [folder, join(folder, "data")]) await makeFolder(made, options.durability !== "none");
       lock = await open(join(folder, "lock"), "a");
       if (!tryLock(lock.fd)) throw new FilespoolError("spool-locked", `another server is using the spool ${folder}`);
       index = await LocalIndex.open(folder, options.durability !== "none");

@@ -95,7 +95,7 @@ export function planOf(seed: number): Plan {
     return { atStep: between(1, pick([100, 400, 1500])), kind, machine: isServers ? "server" : pick(machines), forMs };
   });
   return {
-    ...{ seed, senders, receivers, leaseMs: pick([2000, 30_000]), networkMs: pick([0.1, 5, 60]) },
+    ...{ seed, senders, receivers, leaseMs: pick([2000, 30_000]), networkMs: pick(hasLong ? [0.1, 1] : [0.1, 5, 60]) },
     spoolBytesMax: next() < 0.2 ? Math.max(2 * largest, 2 * MiB) : Number.POSITIVE_INFINITY,
     queueFilesMax: next() < 0.2 ? between(1, 4) : 1000,
     serverBufferBytes: hasLong ? 256 * KiB : pick(BUFFERS),

@@ -62,7 +62,7 @@ class Run {
   readonly #programs = new Map<string, Program>();
   readonly #transcript: string[] = [];
   readonly #sending: Set<string>;
-  #server: { server: Server; spool: Local } | null = null;
+  #server: { server: Server; spool: Local; owner: Program } | null = null;
   #faults: Fault[];
   #healsAtMs = 0;
   #faultsSeen = 0;
@@ -140,8 +140,8 @@ class Run {
 
   /** Everything was sent and collected, and no fault is on. */
   #isDelivered(): boolean {
-    const isCalm = this.#world.nowMs > this.#healsAtMs && this.#machine("server").hasPower;
-    return isCalm && this.#sending.size === 0 && this.oracle.held === 0;
+    const isCalm = this.#world.nowMs > this.#healsAtMs && this.#server?.owner.isAlive;
+    return isCalm === true && this.#sending.size === 0 && this.oracle.held === 0;
   }
 
   /** Stops everybody in good order, and looks at what is left. */
@@ -149,11 +149,10 @@ class Run {
     this.#isEnding = true;
     this.#faults = [];
     for (const { name } of this.#plan.receivers) this.#programs.get(name)?.die(false);
-    const owner = this.#programs.get("server");
-    const { server, spool } = this.#server ?? {};
     const files = this.#plan.senders.reduce((sum, sender) => sum + sender.files.length, 0);
     if (this.oracle.landed.size !== files) this.oracle.fails(`${this.oracle.landed.size} of ${files} files landed`);
-    if (!server || !spool || !owner) return void (this.#isOver = true);
+    if (!this.#server) return;
+    const { server, spool, owner } = this.#server;
     owner.enter(() => {
       void (async () => {
         await server.close({ drainMs: 1000 });
@@ -206,7 +205,7 @@ class Run {
           if (event.event === "error" && event.code === "internal") this.oracle.fails(`the server: ${event.message}`);
         },
       });
-      this.#server = { server, spool };
+      this.#server = { server, spool, owner: this.#programs.get("server") as Program };
       await new Promise<void>((stop) => {
         this.#stopServer = async () => {
           await server.close({ drainMs: 2000 });
