@@ -150,11 +150,12 @@ export class Oracle {
         const free = rows.slice(0, first < 0 ? rows.length : first + 1).map((row) => row.entry.transfer);
         const mine = rows[first]?.entry.transfer ?? "";
         taking.add(mine); // whoever asks before the answer is here comes after us
-        const delivery = await spool.lease(queue).finally(() => taking.delete(mine));
+        const delivery = await spool.lease(queue);
         if (delivery ? !free.includes(delivery.transfer) : first >= 0)
           this.fails(`${queue} handed out ${delivery?.name ?? "nothing"}, but ${rows[first]?.entry.name} was first`);
         if (delivery && isHeld(delivery.transfer)) this.fails(`${delivery.name} was handed out twice at a time`);
         if (delivery) leases.set(delivery.token, { ...delivery, sinceMs: this.#world.nowMs });
+        taking.delete(mine);
         return delivery;
       },
       ack: async (token) => {

@@ -66,7 +66,7 @@ export function planOf(seed: number): Plan {
   const between = (low: number, high: number) => low + Math.floor(next() * (high - low + 1));
   const pick = <T>(from: readonly T[]): T => from[between(0, from.length - 1)] as T;
   const queues = ["photos", "letters"].slice(0, between(1, 2));
-  const hasLong = next() < 0.15;
+  const hasLong = next() < 0.06;
   const senders = Array.from({ length: between(1, 3) }, (_, at): PlannedSender => {
     const name = `sender-${at}`;
     const files = Array.from({ length: between(1, 7) }, (_, number) => {

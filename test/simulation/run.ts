@@ -276,7 +276,8 @@ class Run {
     const owner = this.#programs.get(name);
     const { network } = this.#world;
     this.#faultsSeen++;
-    this.#healsAtMs = Math.max(this.#healsAtMs, this.#world.nowMs + Math.max(0, forMs) + 1);
+    const lastsMs = kind === "clock" ? 0 : forMs;
+    this.#healsAtMs = Math.max(this.#healsAtMs, this.#world.nowMs + lastsMs + 1);
     this.#log(name, `*** ${kind}${forMs === 0 ? "" : ` for ${forMs} ms`}`);
     const { disk } = machine;
     const later = (heal: () => void) => this.#world.after(forMs, heal);
