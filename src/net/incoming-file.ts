@@ -17,7 +17,7 @@ import { FilespoolError } from "../protocol/errors.ts";
 import { LIMITS } from "../protocol/limits.ts";
 import type { MessageOf } from "../protocol/messages.ts";
 import { OWN_PREFIX } from "../protocol/names.ts";
-import { BatchWriter } from "../spool/batch-writer.ts";
+import { BatchWriter, fileError } from "../spool/batch-writer.ts";
 import { createDigest, type Digest, digestPrefix } from "../spool/digest.ts";
 
 export interface IncomingOptions {
@@ -50,11 +50,15 @@ export class IncomingFile {
   #writer: BatchWriter | null = null;
   #taken = 0;
 
-  /** Opens or creates the part. @throws an error of the file system, or digest-unsupported */
+  /** Opens or creates the part. @throws FilespoolError folder-unusable, disk-full, digest-unsupported */
   static async open(delivery: MessageOf<"deliver">, options: IncomingOptions): Promise<IncomingFile> {
     const file = new IncomingFile(delivery, options);
-    if (!file.#inline) await file.#openPart();
-    return file;
+    try {
+      if (!file.#inline) await file.#openPart();
+      return file;
+    } catch (error) {
+      throw folderError(error, options.folder);
+    }
   }
 
   private constructor(delivery: MessageOf<"deliver">, options: IncomingOptions) {
@@ -93,7 +97,7 @@ export class IncomingFile {
     this.#writer = new BatchWriter(handle, have, { batchBytes, sync, onSynced });
   }
 
-  /** Takes bytes; a promise means: wait for it. @throws FilespoolError offset-gap, size-mismatch; what the disk said */
+  /** Takes bytes; a promise means: wait for it. @throws FilespoolError offset-gap, size-mismatch, folder-unusable, disk-full */
   append(offset: number, parts: readonly Uint8Array[], length: number): Promise<void> | undefined {
     const have = overlap(this.#taken, this.delivery.size, { offset, length });
     // What is left of an overlap is copied: a slice would keep alive the whole read that it came in.
@@ -103,7 +107,11 @@ export class IncomingFile {
       this.#inline?.set(part, this.#taken);
       this.#taken += part.length;
     }
-    return this.#writer?.append(fresh);
+    try {
+      return this.#writer?.append(fresh);
+    } catch (error) {
+      throw folderError(error, this.#options.folder);
+    }
   }
 
   /** Verifies the content and makes it durable under the part's name. @throws FilespoolError digest-mismatch; nothing is kept */
@@ -171,3 +179,7 @@ export function unlessMissing(error: NodeJS.ErrnoException): null {
   if (error.code === "ENOENT") return null;
   throw error;
 }
+
+/** An error of the file system in the target folder. */
+export const folderError = (error: unknown, folder: string): FilespoolError =>
+  fileError(error, folder, "folder-unusable");

@@ -24,8 +24,16 @@ import { join } from "node:path";
 import { tryLock } from "fs-native-extensions";
 import { FilespoolError } from "../protocol/errors.ts";
 import { numbered, OWN_PREFIX, quoteName, safeName } from "../protocol/names.ts";
-import { fileError, makeFolder, syncFolder } from "../spool/batch-writer.ts";
-import { claim, type IncomingFile, partPath, removeOldParts, removeParts, unlessMissing } from "./incoming-file.ts";
+import { makeFolder, syncFolder } from "../spool/batch-writer.ts";
+import {
+  claim,
+  folderError,
+  type IncomingFile,
+  partPath,
+  removeOldParts,
+  removeParts,
+  unlessMissing,
+} from "./incoming-file.ts";
 import type { IfExists } from "./options.ts";
 
 /** What became of a file: its path, or null when it was skipped. */
@@ -263,7 +271,3 @@ export class Landing {
     await this.#journal?.close();
   }
 }
-
-/** An error of the file system in the target folder. */
-export const folderError = (error: unknown, folder: string): FilespoolError =>
-  fileError(error, folder, "folder-unusable");

@@ -15,8 +15,8 @@ import type { MessageOf } from "../protocol/messages.ts";
 import { Client } from "./client.ts";
 import type { Connection, Data } from "./connection.ts";
 import { about } from "./events.ts";
-import { IncomingFile } from "./incoming-file.ts";
-import { folderError, type Landed, Landing } from "./landing.ts";
+import { folderError, IncomingFile } from "./incoming-file.ts";
+import { type Landed, Landing } from "./landing.ts";
 import { complete, type ReceiveOptions, type ReceiveSummary } from "./options.ts";
 import { ReceiveWindow } from "./receive-window.ts";
 
@@ -132,11 +132,7 @@ class Receiver {
         this.#client.progressed();
         this.#client.emit({ event: "progress", ...about(delivery), offset });
       };
-      try {
-        this.#file = await IncomingFile.open(delivery, { folder, bufferBytes, sync: durability !== "none", onSynced });
-      } catch (error) {
-        throw folderError(error, folder);
-      }
+      this.#file = await IncomingFile.open(delivery, { folder, bufferBytes, sync: durability !== "none", onSynced });
       await this.#talk.carryOut("begin", this.#effects, delivery);
       if (this.#file.isComplete) await this.#talk.carryOut("full", this.#effects);
     },
@@ -151,11 +147,7 @@ class Receiver {
 
     write: async ({ offset, parts, length }: Data) => {
       checkChunk(offset, length, this.#file?.delivery.size ?? 0);
-      try {
-        await this.#file?.append(offset, parts, length);
-      } catch (error) {
-        throw folderError(error, this.#options.out);
-      }
+      await this.#file?.append(offset, parts, length);
       if (this.#file?.isComplete) await this.#talk.carryOut("full", this.#effects);
     },
 
@@ -202,6 +194,8 @@ class Receiver {
         this.#window.failed();
         if (loss.type === "withdraw") this.failures.set(lost.transfer, error);
       }
+      // The verdict could not be written down (a full disk, say): at once it would fail again.
+      if (loss.type === "refuse" && error.retry) throw error;
       this.#client.emit({ event: "retrying", delayMs: 0, attempt: 1, ...failure(error) });
       this.#want();
       this.#endIfDone();

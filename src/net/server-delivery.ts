@@ -31,6 +31,8 @@ export class DeliverySession {
   readonly #open = new Map<string, Delivery>();
   /** Those among them whose verdict is being recorded. */
   #recording = 0;
+  /** Failed attempts that are being recorded. */
+  #returning = 0;
   /** The one that is being sent, or whose `start` we wait for; and from which byte on. */
   #current: Delivery | null = null;
   #from = 0;
@@ -110,7 +112,9 @@ export class DeliverySession {
       }
       this.#saidEmpty = true; // unless something arrives while we look
       const delivery = await this.#server.spool.lease(this.#queue);
-      if (!delivery && this.#saidEmpty && !this.#isOver) await this.#talk.carryOut("none", this.#effects);
+      // While a failed attempt is being written down, nobody knows whether that file comes again.
+      if (!delivery && this.#saidEmpty && !this.#isOver && this.#returning === 0)
+        await this.#talk.carryOut("none", this.#effects);
       if (!delivery) continue;
       this.#saidEmpty = false;
       this.#open.set(delivery.token, delivery);
@@ -176,13 +180,12 @@ export class DeliverySession {
       const delivery = this.#open.get(verdict.delivery);
       if (this.#current === delivery) this.#current = null;
       if (!delivery) return this.#tellLost(verdict, new FilespoolError("lease-lost"));
-      this.#recording++;
+      this.#count(1);
       const recorded = this.#record(verdict, delivery).catch((error: unknown) => this.#tellLost(verdict, known(error)));
+      if (verdict.type === "nack") this.#returns(recorded);
       void recorded.finally(() => {
-        this.#recording--;
+        this.#count(-1);
         this.#open.delete(delivery.token);
-        // Whoever gave no good verdict waits to hear whether there is more.
-        if (verdict.type === "nack") this.#saidEmpty = false;
         this.#ring();
         this.drain();
       });
@@ -190,8 +193,14 @@ export class DeliverySession {
 
     renew: ({ delivery }: MessageOf<"working">) => void this.#server.spool.renew(delivery),
     tellEmpty: () => {
-      const ours = this.#open.size - this.#recording; // an ack takes its file off the count at once
-      this.#connection.send({ type: "empty", leased: Math.max(0, this.#server.spool.waiting(this.#queue) - ours) });
+      // An ack takes its file off the count at once, and if it cannot be written down the file is there again: so one of
+      // another connection counts. A receiver that hears 0 forgets what it has landed.
+      const theirs = (this.#server.recording.get(this.#queue) ?? 0) - this.#recording;
+      const ours = this.#open.size - this.#recording;
+      this.#connection.send({
+        type: "empty",
+        leased: Math.max(0, this.#server.spool.waiting(this.#queue) - ours + theirs),
+      });
     },
     tellLost: (start: MessageOf<"start">) => this.#tellLost(start, new FilespoolError("lease-lost")),
 
@@ -200,11 +209,29 @@ export class DeliverySession {
       const delivery = this.#current?.token ?? "";
       this.#current = null;
       this.#connection.send({ type: "withdraw", delivery, ...failureForPeer(error) });
-      if (this.#open.delete(delivery)) void this.#server.spool.nack(delivery, error.message).catch(() => {});
+      if (this.#open.delete(delivery)) this.#returns(this.#server.spool.nack(delivery, error.message).catch(() => {}));
     },
 
     close: () => {},
   };
+
+  /** A file goes back, or to the dead letters; after that the receiver hears whether there is more. */
+  #returns(written: Promise<unknown>): void {
+    this.#returning++;
+    void written.finally(() => {
+      this.#returning--;
+      this.#saidEmpty = false;
+      this.#ring();
+    });
+  }
+
+  #count(verdicts: 1 | -1): void {
+    this.#recording += verdicts;
+    const { recording } = this.#server;
+    const all = (recording.get(this.#queue) ?? 0) + verdicts;
+    if (all > 0) recording.set(this.#queue, all);
+    else recording.delete(this.#queue);
+  }
 
   async #record(verdict: Verdict, delivery: Delivery): Promise<void> {
     const { spool } = this.#server;

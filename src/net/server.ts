@@ -43,6 +43,8 @@ export interface ServerContext {
   readonly bufferBytes: number;
   readonly agent: string;
   readonly isDraining: boolean;
+  /** Verdicts that are being written down, by queue, of all connections. */
+  readonly recording: Map<string, number>;
   emit(event: ServerEvent): void;
 }
 
@@ -82,6 +84,7 @@ export class Server implements ServerContext {
   readonly bufferBytes: number;
   readonly agent = AGENT;
   isDraining = false;
+  readonly recording = new Map<string, number>();
   readonly #listener: SocketServer;
   readonly #options: ServerOptions;
   readonly #limits: NetLimits;

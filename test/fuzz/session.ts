@@ -78,7 +78,8 @@ async function filledSpool(): Promise<MemorySpool> {
 export async function converse(bytes: Buffer): Promise<void> {
   const spool = await filledSpool();
   const connection = new FakeConnection(bytes);
-  const context: ServerContext = { spool, bufferBytes: 64 * KiB, agent: "fuzz", isDraining: false, emit: () => {} };
+  const still = { isDraining: false, recording: new Map<string, number>(), emit: () => {} };
+  const context: ServerContext = { spool, bufferBytes: 64 * KiB, agent: "fuzz", ...still };
   try {
     const hello = await connection.read();
     if (hello?.type !== "hello") return;

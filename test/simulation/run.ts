@@ -12,6 +12,7 @@ import { forgetAll } from "./files.ts";
 import { Network } from "./network.ts";
 import { Oracle, OUT, SPOOL } from "./oracle.ts";
 import type { Fault, Plan, PlannedReceiver, PlannedSender } from "./plan.ts";
+import { strike } from "./strike.ts";
 import { Machine, Program, World } from "./world.ts";
 
 /** The real modules, in a world of ours (hooks.mjs). */
@@ -270,49 +271,21 @@ class Run {
     );
   }
 
-  #strike({ kind, machine: name, forMs }: Fault): void {
+  #strike(fault: Fault): void {
+    const { kind, machine: name, forMs } = fault;
     if (this.#isEnding) return;
     const machine = this.#machine(name);
-    const owner = this.#programs.get(name);
-    const { network } = this.#world;
-    this.#faultsSeen++;
     const lastsMs = kind === "clock" ? 0 : forMs;
+    this.#faultsSeen++;
     this.#healsAtMs = Math.max(this.#healsAtMs, this.#world.nowMs + lastsMs + 1);
     this.#log(name, `*** ${kind}${forMs === 0 ? "" : ` for ${forMs} ms`}`);
-    const { disk } = machine;
-    const later = (heal: () => void) => this.#world.after(forMs, heal);
-    const faults: Record<Fault["kind"], () => void> = {
-      kill: () => owner?.die(false),
-      power: () => {
-        if (!machine.hasPower) return;
-        machine.hasPower = false;
-        owner?.die(true);
-        disk.losePower();
+    strike(fault, machine, this.#programs.get(name), {
+      stop: () => this.#stopServer(),
+      boot: () => this.#boot(name),
+      lostPower: () => {
         if (name === "server") this.oracle.checkNothingLost(true);
-        later(() => {
-          machine.hasPower = true;
-          this.#boot(name);
-        });
       },
-      restart: () => owner?.enter(() => void this.#stopServer()),
-      cut: () => network.linksOf(machine).forEach((link) => void link.reset()),
-      silence: () => network.silence(machine, forMs),
-      damage: () => network.linksOf(machine).forEach((link) => void (link.damages = true)),
-      slow: () => {
-        disk.slowMs = 100;
-        later(() => void (disk.slowMs = 1));
-      },
-      full: () => {
-        disk.capacity = disk.used;
-        later(() => void (disk.capacity = 2 ** 40));
-      },
-      unsynced: () => {
-        disk.syncsFail = true;
-        later(() => void (disk.syncsFail = false));
-      },
-      clock: () => void (machine.skewMs += forMs),
-    };
-    faults[kind]();
+    });
   }
 
   #boot(name: string): void {
