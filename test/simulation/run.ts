@@ -13,6 +13,7 @@ import { Network } from "./network.ts";
 import { Oracle, OUT, SPOOL } from "./oracle.ts";
 import type { Fault, Plan, PlannedReceiver, PlannedSender } from "./plan.ts";
 import { strike } from "./strike.ts";
+import { Transcript } from "./transcript.ts";
 import { Machine, Program, World } from "./world.ts";
 
 /** The real modules, in a world of ours (hooks.mjs). */
@@ -38,7 +39,6 @@ const PORT = 5011;
 /** How long everything may take after the last fault is over. Leases, patience and back-off are well below. */
 const CALM_MS = 15 * 60_000;
 const STEPS_MAX = 300_000;
-const TRANSCRIPT_MAX = 4000;
 /** Content waiting in one socket: a window of small files, or the buffers of a large one, and what else is under way. */
 const UNSENT_BYTES_MAX = 5 * 1024 * 1024;
 
@@ -61,7 +61,7 @@ class Run {
   readonly #world: World;
   readonly #machines = new Map<string, Machine>();
   readonly #programs = new Map<string, Program>();
-  readonly #transcript: string[] = [];
+  readonly #transcript: Transcript;
   readonly #sending: Set<string>;
   #server: { server: Server; spool: Local; owner: Program } | null = null;
   #faults: Fault[];
@@ -74,6 +74,7 @@ class Run {
     this.#plan = plan;
     this.#modules = modules;
     this.#world = new World(plan.seed);
+    this.#transcript = new Transcript(this.#world);
     this.#world.network = new Network(this.#world);
     this.#world.network.delayMs = plan.networkMs;
     this.#faults = [...plan.faults];
@@ -97,14 +98,6 @@ class Run {
 
   #machine(name: string): Machine {
     return this.#machines.get(name) as Machine;
-  }
-
-  #log(who: string, what: string): void {
-    if (this.#transcript.length >= TRANSCRIPT_MAX) return;
-    const { nowMs, steps } = this.#world;
-    this.#transcript.push(
-      `${nowMs.toFixed(1).padStart(9)} ms  ${String(steps).padStart(6)}  ${who.padEnd(11)} ${what}`,
-    );
   }
 
   async outcome(): Promise<Outcome> {
@@ -131,7 +124,7 @@ class Run {
     if (unsentBytesMax > UNSENT_BYTES_MAX) this.oracle.fails(`a socket held ${unsentBytesMax} bytes`);
     return {
       broken: this.oracle.broken,
-      transcript: this.#transcript,
+      transcript: this.#transcript.lines,
       steps: this.#world.steps,
       simulatedMs: this.#world.nowMs,
       faults: this.#faultsSeen,
@@ -177,13 +170,13 @@ class Run {
     owner.onDeath.add(() => {
       if (!this.#isEnding && machine.hasPower) this.#world.after(this.#world.between(0, 2000), again);
     });
-    this.#log(name, "starts");
+    this.#transcript.say(name, "starts");
     owner.enter(() => {
       life().then(
         () => owner.die(false),
         (error: unknown) => {
           const { code, message } = error as { code?: string; message: string };
-          this.#log(name, `ends: ${message}`);
+          this.#transcript.say(name, `ends: ${message}`);
           if (code === undefined || code === "internal") this.oracle.fails(`${name}: ${(error as Error).stack}`);
           owner.die(false);
         },
@@ -201,8 +194,7 @@ class Run {
       const server = await this.#modules.createServer({
         ...{ host: "server", port: PORT, spool: watched, bufferBytes },
         onEvent: (event) => {
-          const { event: name, ...rest } = event;
-          this.#log("server", `${name} ${describe(rest)}`);
+          this.#transcript.event("server", event);
           if (event.event === "error" && event.code === "internal") this.oracle.fails(`the server: ${event.message}`);
         },
       });
@@ -229,13 +221,13 @@ class Run {
         const { failures } = await this.#modules.send({
           ...{ files: paths, host: "server", port: PORT, queue, bufferBytes, senderKey: name, connectRetryMs: 5000 },
           onEvent: (event) => {
-            this.#log(name, `${event.event} ${describe(event)}`);
+            this.#transcript.event(name, event);
             this.oracle.hears(this.#machine(name), event);
           },
         });
         if (failures.length === 0) this.#sending.delete(name);
         for (const failure of failures) {
-          this.#log(name, `gives up on a file: ${failure.message}`);
+          this.#transcript.say(name, `gives up on a file: ${failure.message}`);
           if (!this.#plan.faults.some(({ kind }) => kind === "unsynced" || kind === "full"))
             this.oracle.fails(`${name} gave up on a file: ${failure.message}`);
         }
@@ -263,7 +255,7 @@ class Run {
             connectRetryMs: 5000,
           },
           onEvent: (event) => {
-            this.#log(name, `${event.event} ${describe(event)}`);
+            this.#transcript.event(name, event);
             this.oracle.hears(machine, event);
           },
         });
@@ -278,7 +270,7 @@ class Run {
     const lastsMs = kind === "clock" ? 0 : forMs;
     this.#faultsSeen++;
     this.#healsAtMs = Math.max(this.#healsAtMs, this.#world.nowMs + lastsMs + 1);
-    this.#log(name, `*** ${kind}${forMs === 0 ? "" : ` for ${forMs} ms`}`);
+    this.#transcript.say(name, `*** ${kind}${forMs === 0 ? "" : ` for ${forMs} ms`}`);
     strike(fault, machine, this.#programs.get(name), {
       stop: () => this.#stopServer(),
       boot: () => this.#boot(name),
@@ -295,14 +287,4 @@ class Run {
     else if (receiver) this.#startReceiver(receiver);
     else if (name === "server") this.#startServer();
   }
-}
-
-/** The fields of an event that help to read a transcript. */
-function describe(event: object): string {
-  const { name, offset, code, message, role, peer, path, reason } = event as Record<string, unknown>;
-  const said = { name, offset, code, role, peer, path: path === undefined ? undefined : path, reason, message };
-  return Object.entries(said)
-    .filter(([, value]) => value !== undefined && value !== "")
-    .map(([key, value]) => `${key}=${value}`)
-    .join(" ");
 }

@@ -1,0 +1,61 @@
+import { expect, test, vi } from "vitest";
+import { simulatedModules } from "./modules.ts";
+import { type Plan, planOf } from "./plan.ts";
+import { simulate } from "./run.ts";
+import { shrink } from "./shrink.ts";
+
+vi.setConfig({ testTimeout: 300_000 });
+
+const SEED = Number(process.env.FILESPOOL_SEED);
+const RUNS = Math.ceil(0.4 * Number(process.env.FILESPOOL_RUNS ?? 100));
+
+const modules = await simulatedModules();
+
+test("whatever goes wrong in a simulated world: nothing is lost, doubled or stuck, and disks hold what was said", async () => {
+  let faults = 0;
+  for (let seed = SEED; seed < SEED + RUNS; seed++) {
+    const { broken, transcript, ...run } = await simulate(planOf(seed), modules);
+    const lines = transcript.slice(-40).join("\n");
+    expect(broken, `npm run simulate -- --seed ${seed} --runs 1 --transcript\n${lines}`).toEqual([]);
+    faults += run.faults;
+  }
+  console.info(`seeds ${SEED} to ${SEED + RUNS - 1}: ${faults} faults`);
+});
+
+test("a run is the same again for the same seed, step by step", async () => {
+  const first = await simulate(planOf(SEED), modules);
+  expect(await simulate(planOf(SEED), modules)).toEqual(first);
+});
+
+const send = { queue: "photos", bufferBytes: 4096, startMs: 0 };
+const calm: Plan = {
+  seed: 1,
+  senders: [
+    { ...send, name: "sender-0", files: [1, 2, 3].map((size) => ({ name: `a-${size}`, size })) },
+    { ...send, name: "sender-1", files: [{ name: "b", size: 200_000 }] },
+  ],
+  receivers: ["receiver-0", "receiver-1"].map((name) => ({ ...send, name, follow: true })),
+  ...{
+    spoolBytesMax: Number.POSITIVE_INFINITY,
+    queueFilesMax: 1000,
+    leaseMs: 2000,
+    networkMs: 1,
+    serverBufferBytes: 4096,
+  },
+  faults: (["cut", "kill", "silence"] as const).map((kind) => ({ atStep: 50, kind, machine: "server", forMs: 500 })),
+};
+
+test("a failing plan is shortened to what it needs to fail", async () => {
+  const fails = async ({ senders, faults }: Plan) =>
+    faults.some(({ kind }) => kind === "kill") && senders.some(({ files }) => files.some(({ name }) => name === "a-2"));
+  const { senders, receivers, faults } = await shrink(calm, fails);
+  expect(senders.map(({ files }) => files.map(({ name }) => name))).toEqual([["a-2"]]);
+  expect(receivers).toHaveLength(1);
+  expect(faults.map(({ kind }) => kind)).toEqual(["kill"]);
+});
+
+test("a world that is stuck is noticed: a server whose machine never comes back", async () => {
+  const gone = { atStep: 50, kind: "power", machine: "server", forMs: 10 ** 12 } as const;
+  const { broken } = await simulate({ ...calm, faults: [gone] }, modules);
+  expect(broken).not.toEqual([]);
+});
