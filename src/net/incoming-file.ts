@@ -94,6 +94,7 @@ export class IncomingFile {
     await digestPrefix(this.#digest, handle, have);
     this.#taken = have;
     const { bufferBytes: batchBytes, sync, onSynced } = this.#options;
+    if (sync && have > 0) await handle.datasync(); // who wrote it may have been killed before the sync
     this.#writer = new BatchWriter(handle, have, { batchBytes, sync, onSynced });
   }
 

@@ -78,6 +78,8 @@ export class Landing {
       await makeFolder(folder, sync);
       const names = (await readdir(folder)).filter((name) => name.startsWith(OWN_PREFIX));
       await landing.#readJournals(names.filter((name) => name.startsWith(JOURNAL) || name.startsWith(UNNAMED)));
+      // Whoever gave those their names may have been killed before they were on disk; we are going to ack them.
+      if (sync && landing.#unconfirmed.size > 0) await syncFolder(folder);
       await removeOldParts(folder, names, Date.now() - ENTRY_TTL_MS);
     } catch (error) {
       throw folderError(error, folder);

@@ -93,7 +93,8 @@ class Run {
         this.#machine(machine).disk.place(`/files/${name}`, content);
       }
     this.#sending = new Set(plan.senders.map(({ name }) => name));
-    this.oracle = new Oracle(files, server, this.#world);
+    const receivers = plan.receivers.map(({ name }) => this.#machine(name));
+    this.oracle = new Oracle(files, server, receivers, this.#world);
   }
 
   #machine(name: string): Machine {
@@ -134,8 +135,8 @@ class Run {
 
   /** Everything was sent and collected, and no fault is on. */
   #isDelivered(): boolean {
-    const isCalm = this.#world.nowMs > this.#healsAtMs && this.#server?.owner.isAlive;
-    return isCalm === true && this.#sending.size === 0 && this.oracle.held === 0;
+    const isUp = this.#server?.owner.isAlive === true && !this.#server.server.isDraining;
+    return isUp && this.#world.nowMs > this.#healsAtMs && this.#sending.size === 0 && this.oracle.held === 0;
   }
 
   /** Stops everybody in good order, and looks at what is left. */
