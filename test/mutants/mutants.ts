@@ -19,10 +19,8 @@ const RUN_MS_MAX = 180_000;
 const { values } = parseArgs({ options: { only: { type: "string", default: "" } } });
 const copy = mkdtempSync(join(tmpdir(), "filespool-mutants-"));
 
-/** The first test that failed, "" when all passed. */
-async function firstFailure(testFile: string): Promise<string> {
-  const vitest = join(ROOT, "node_modules/vitest/vitest.mjs");
-  const words = [vitest, "run", "--bail", "1", "--reporter", "tap-flat", testFile];
+/** Runs a program in the copy; what it printed, or null when it ended well. */
+async function failure(words: readonly string[]): Promise<string | null> {
   const env = { ...process.env, FILESPOOL_SEED: "1", NODE_V8_COVERAGE: undefined };
   const child = spawn(process.execPath, words, { cwd: copy, env, stdio: ["ignore", "pipe", "pipe"] });
   const timer = setTimeout(() => child.kill("SIGKILL"), RUN_MS_MAX);
@@ -33,13 +31,37 @@ async function firstFailure(testFile: string): Promise<string> {
   child.stderr.resume();
   const status = await new Promise<number | null>((resolve) => child.on("close", resolve));
   clearTimeout(timer);
-  if (status === 0) return "";
+  return status === 0 ? null : output;
+}
+
+/** The first test that failed, "" when all passed. */
+async function firstFailure(testFile: string): Promise<string> {
+  const vitest = join(ROOT, "node_modules/vitest/vitest.mjs");
+  const output = await failure([vitest, "run", "--bail", "1", "--reporter", "tap-flat", testFile]);
+  if (output === null) return "";
   const [, title = "it did not end, or could not begin"] = /^not ok \d+ - (.*?)(?: # .*)?$/m.exec(output) ?? [];
   return title.split(" > ").slice(1).join(": ") || title;
 }
 
+/** What the simulation found broken, "" for nothing. */
+async function simulated(): Promise<string> {
+  const words = [
+    "--import",
+    "tsx",
+    "test/simulation/simulate.ts",
+    "--seed",
+    "1",
+    "--runs",
+    "200",
+    "--every-step",
+    "--raw",
+  ];
+  const output = await failure(words);
+  return output === null ? "" : (/broke a promise: (.*)/.exec(output)?.[1] ?? "it did not end");
+}
+
 /** What became of a fault; "noticed by" is the good end. */
-async function plant({ file, from, to, noticedBy }: Mutant): Promise<string> {
+async function plant({ file, from, to, noticedBy, simulated: isSimulated }: Mutant): Promise<string> {
   const path = join(copy, file);
   const original = readFileSync(path, "utf8");
   if (original.split(from).length !== 2) return "NOT PLANTED: its text is not in the source exactly once";
@@ -48,8 +70,11 @@ async function plant({ file, from, to, noticedBy }: Mutant): Promise<string> {
     original.replace(from, () => to),
   );
   try {
-    const failure = await firstFailure(noticedBy);
-    return failure ? `noticed by "${failure}"` : `SURVIVED ${noticedBy}`;
+    const failed = await firstFailure(noticedBy);
+    if (!failed) return `SURVIVED ${noticedBy}`;
+    const broken = isSimulated ? await simulated() : undefined;
+    if (broken === "") return "SURVIVED the simulation";
+    return `noticed by "${failed}"${broken ? `\n    and by the simulation: ${broken}` : ""}`;
   } finally {
     writeFileSync(path, original);
   }
@@ -60,9 +85,11 @@ try {
   symlinkSync(join(ROOT, "node_modules"), join(copy, "node_modules"));
   const chosen = MUTANTS.filter(({ name }) => name.includes(values.only));
   for (const testFile of new Set(chosen.map(({ noticedBy }) => noticedBy))) {
-    const failure = await firstFailure(testFile);
-    if (failure) throw new Error(`${testFile} fails without any fault: ${failure}`);
+    const failed = await firstFailure(testFile);
+    if (failed) throw new Error(`${testFile} fails without any fault: ${failed}`);
   }
+  const broken = chosen.some((mutant) => mutant.simulated) ? await simulated() : "";
+  if (broken) throw new Error(`the simulation fails without any fault: ${broken}`);
   let survivors = 0;
   for (const [number, mutant] of chosen.entries()) {
     const fate = await plant(mutant);

@@ -11,9 +11,12 @@ export interface Mutant {
   readonly to: string;
   /** A test file that must fail. */
   readonly noticedBy: string;
+  /** The simulation must notice, too. */
+  readonly simulated?: true;
 }
 
 const contract = "test/spool/contract.test.ts";
+const simulation = "test/simulation/simulation.test.ts";
 const synced = "test/spool/synced.test.ts";
 
 export const MUTANTS: readonly Mutant[] = [
@@ -26,11 +29,13 @@ export const MUTANTS: readonly Mutant[] = [
       to: "      void this.index.store(entry);",
     },
     noticedBy: "test/spool/model.test.ts",
+    simulated: true,
   },
   {
     name: "content is not synced before stored",
     ...{ file: "src/spool/batch-writer.ts", from: "if (this.#options.sync) await this.#handle.datasync();", to: "" },
     noticedBy: synced,
+    simulated: true,
   },
   {
     name: "the index is not synced",
@@ -41,13 +46,14 @@ export const MUTANTS: readonly Mutant[] = [
     name: "the folder of the content is not synced",
     ...{ file: "src/spool/local.ts", from: 'if (this.sync) await syncFolder(join(this.folder, "data"));', to: "" },
     noticedBy: synced,
+    simulated: true,
   },
   {
     name: "the name of a new spool is not synced",
     ...{
       file: "src/spool/local.ts",
-      from: 'await makeFolder(join(folder, "data"), options.durability !== "none");',
-      to: 'await makeFolder(join(folder, "data"), false);',
+      from: 'await makeFolder(made, options.durability !== "none");',
+      to: "await makeFolder(made, false);",
     },
     noticedBy: "test/power/power.test.ts",
   },
@@ -55,7 +61,7 @@ export const MUTANTS: readonly Mutant[] = [
     name: "the folders above a new one are not synced",
     ...{
       file: "src/spool/batch-writer.ts",
-      from: "at.length >= resolve(first).length",
+      from: "at.length >= last.length",
       to: "at === resolve(folder)",
     },
     noticedBy: "test/power/power.test.ts",
@@ -79,6 +85,7 @@ export const MUTANTS: readonly Mutant[] = [
     name: "the receiver does not compare the digest",
     ...{ file: "src/net/incoming-file.ts", from: "if (found !== digest) {", to: "if (found === undefined) {" },
     noticedBy: "test/net/landing.test.ts",
+    simulated: true,
   },
   {
     name: "the checksum of a payload is not looked at",
@@ -88,6 +95,7 @@ export const MUTANTS: readonly Mutant[] = [
       to: "",
     },
     noticedBy: "test/protocol/decoder.test.ts",
+    simulated: true,
   },
   {
     name: "the sender does not notice that its file has changed",
@@ -107,11 +115,13 @@ export const MUTANTS: readonly Mutant[] = [
       to: 'if (this.#file) this.#connection.send({ type: "ack", delivery: this.#file.delivery.delivery }); if (this.#file) this.#complete.push(this.#file);',
     },
     noticedBy: "test/net/failing-disk.test.ts",
+    simulated: true,
   },
   {
     name: "a part loses its name before that of the file is on disk",
     ...{ file: "src/net/incoming-file.ts", from: "    linked.push(part);", to: "    await unlink(part);" },
     noticedBy: "test/net/landing-order.test.ts",
+    simulated: true,
   },
   {
     name: "the journal is not written before landing",
@@ -121,6 +131,7 @@ export const MUTANTS: readonly Mutant[] = [
       to: "void isLong;",
     },
     noticedBy: "test/net/journal.test.ts",
+    simulated: true,
   },
   {
     name: "the folder is not synced after the files got their names",
@@ -130,6 +141,7 @@ export const MUTANTS: readonly Mutant[] = [
       to: "",
     },
     noticedBy: "test/net/landing-order.test.ts",
+    simulated: true,
   },
   {
     name: "an ack that is repeated is an error",
@@ -140,11 +152,13 @@ export const MUTANTS: readonly Mutant[] = [
     name: "what was collected is not remembered",
     ...{ file: "src/spool/local-index.ts", from: "      this.#place(entry, true);", to: "" },
     noticedBy: contract,
+    simulated: true,
   },
   {
     name: "an ack does not take the lease's file off the queue durably",
     ...{ file: "src/spool/local-index.ts", from: "      this.#entries.remove([queue, sequence]);", to: "" },
     noticedBy: "test/spool/model.test.ts",
+    simulated: true,
   },
   // Promise 4: order.
   {
@@ -155,6 +169,7 @@ export const MUTANTS: readonly Mutant[] = [
       to: "returned.push(at < 0 ? sequence : sequence);",
     },
     noticedBy: contract,
+    simulated: true,
   },
   // Promise 5: resume.
   {
@@ -165,6 +180,7 @@ export const MUTANTS: readonly Mutant[] = [
       to: "this.#taken = durable; this.offset = Math.max(0, durable - 1);",
     },
     noticedBy: "test/spool/model.test.ts",
+    simulated: true,
   },
   {
     name: "an offset is told before it is written down",
@@ -174,6 +190,7 @@ export const MUTANTS: readonly Mutant[] = [
       to: "void this.#spool.recordUpload(this.#slot, offset); // 2.",
     },
     noticedBy: "test/spool/order.test.ts",
+    simulated: true,
   },
   // Promise 6: the newest wins.
   {
@@ -232,5 +249,22 @@ export const MUTANTS: readonly Mutant[] = [
       to: 'if (wireName.includes("\\0"))',
     },
     noticedBy: "test/protocol/names.test.ts",
+  },
+  // What a killed receiver leaves is in memory only.
+  {
+    name: "what a killed receiver had landed is acked before its name is on disk",
+    ...{
+      file: "src/net/landing.ts",
+      from: "if (sync && landing.#unconfirmed.size > 0) await syncFolder(folder);",
+      to: "",
+    },
+    noticedBy: simulation,
+    simulated: true,
+  },
+  {
+    name: "what a killed receiver had written is not synced",
+    ...{ file: "src/net/incoming-file.ts", from: "if (sync && have > 0) await handle.datasync();", to: "" },
+    noticedBy: simulation,
+    simulated: true,
   },
 ];

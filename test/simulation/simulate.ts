@@ -1,16 +1,18 @@
 /**
- * The simulation: `npm run simulate -- [--seed S] [--runs N] [--transcript] [--out FILE]`.
+ * The simulation: `npm run simulate -- [--seed S] [--runs N] [--every-step] [--transcript] [--raw] [--out FILE]`.
  *
- * Run number i has the seed S + i; `--seed S --runs 1 --transcript` shows what happened in one. Ends at the first run in
- * which a promise was broken, makes its plan as short as it can, and prints plan and transcript. Exit code 1 then.
+ * Run number i has the seed S + i; `--seed S --runs 1 --transcript` shows what happened in one. With `--every-step` a small
+ * plan comes first, once for each step at which a program can die. Ends at the first run in which a promise was broken,
+ * makes its plan as short as it can (not with `--raw`), and prints plan and transcript. Exit code 1 then.
  */
 import { randomInt } from "node:crypto";
 import { writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { parseArgs } from "node:util";
 import { machine } from "../support/machine.ts";
+import { everyStep, SMALL } from "./every-step.ts";
 import { simulatedModules } from "./modules.ts";
-import { planOf } from "./plan.ts";
+import { type Plan, planOf } from "./plan.ts";
 import { type Outcome, simulate } from "./run.ts";
 import { shrink } from "./shrink.ts";
 
@@ -19,6 +21,8 @@ const { values } = parseArgs({
     seed: { type: "string" },
     runs: { type: "string", default: "300" },
     transcript: { type: "boolean", default: false },
+    "every-step": { type: "boolean", default: false },
+    raw: { type: "boolean", default: false },
     out: { type: "string" },
   },
 });
@@ -35,8 +39,14 @@ const show = (outcome: Outcome): void => {
 const total = { runs: 0, files: 0, faults: 0, steps: 0, simulatedHours: 0 };
 const beganMs = performance.now();
 let saidMs = beganMs;
-for (let seed = first; seed < first + runs; seed++) {
-  const plan = planOf(seed);
+
+/** The small plan at every step, then random plans. */
+async function* plans(): AsyncGenerator<Plan> {
+  if (values["every-step"]) yield* everyStep((await simulate(SMALL, modules)).steps);
+  for (let seed = first; seed < first + runs; seed++) yield planOf(seed);
+}
+
+for await (const plan of plans()) {
   const outcome = await simulate(plan, modules);
   total.runs++;
   total.files += outcome.files;
@@ -45,16 +55,18 @@ for (let seed = first; seed < first + runs; seed++) {
   total.simulatedHours += outcome.simulatedMs / 3_600_000;
   if (values.transcript) show(outcome);
   if (outcome.broken.length > 0) {
-    console.log(`seed ${seed} broke a promise: ${outcome.broken[0]}\nlooking for a shorter plan ...`);
+    console.log(`seed ${plan.seed} broke a promise: ${outcome.broken[0]}`);
+    process.exitCode = 1;
+    if (values.raw) break;
+    console.log("looking for a shorter plan ...");
     const shortest = await shrink(plan, async (candidate) => (await simulate(candidate, modules)).broken.length > 0);
     show(await simulate(shortest, modules));
-    console.log(`the plan, shortened from seed ${seed}: ${JSON.stringify(shortest)}`);
-    process.exitCode = 1;
+    console.log(`the plan, shortened from seed ${plan.seed}: ${JSON.stringify(shortest)}`);
     break;
   }
   if (performance.now() - saidMs > 5000) {
     saidMs = performance.now();
-    console.log(`${total.runs} of ${runs} runs, ${total.faults} faults, ${total.steps} steps`);
+    console.log(`${total.runs} runs, ${total.faults} faults, ${total.steps} steps`);
   }
 }
 const seconds = Math.round((performance.now() - beganMs) / 1000);

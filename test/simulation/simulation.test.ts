@@ -1,4 +1,5 @@
 import { expect, test, vi } from "vitest";
+import { everyStep, SMALL } from "./every-step.ts";
 import { simulatedModules } from "./modules.ts";
 import { type Plan, planOf } from "./plan.ts";
 import { simulate } from "./run.ts";
@@ -20,6 +21,13 @@ test("whatever goes wrong in a simulated world: nothing is lost, doubled or stuc
     faults += run.faults;
   }
   console.info(`seeds ${SEED} to ${SEED + RUNS - 1}: ${faults} faults`);
+});
+
+test("whoever is killed at whichever single step, the same holds", async () => {
+  const { steps, broken } = await simulate(SMALL, modules);
+  expect(broken).toEqual([]);
+  for (const plan of everyStep(steps, 4, SEED))
+    expect({ plan, broken: (await simulate(plan, modules)).broken }).toEqual({ plan, broken: [] });
 });
 
 test("a run is the same again for the same seed, step by step", async () => {

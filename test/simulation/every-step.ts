@@ -1,0 +1,35 @@
+/**
+ * Every single step: a small plan in which one program is killed, or its machine loses power, at step 1, 2, 3 ... of the run.
+ *
+ * Chance seldom meets a gap of one step between two calls; this meets each of them.
+ */
+import type { Fault, Plan } from "./plan.ts";
+
+const planned = { queue: "photos", bufferBytes: 64 * 1024, startMs: 0 };
+
+export const SMALL: Plan = {
+  seed: 1,
+  senders: [
+    {
+      ...{ ...planned, name: "sender-0" },
+      files: [
+        { name: "a", size: 300 },
+        { name: "b", size: 70_000 },
+      ],
+    },
+  ],
+  receivers: [{ ...planned, name: "receiver-0", startMs: 30, follow: false }],
+  ...{ spoolBytesMax: Number.POSITIVE_INFINITY, queueFilesMax: 1000, leaseMs: 2000, networkMs: 1 },
+  serverBufferBytes: 64 * 1024,
+  faults: [],
+};
+
+/** @param steps that the small plan takes when nothing goes wrong; `every`: leaves out all others */
+export function* everyStep(steps: number, every = 1, from = 0): Generator<Plan> {
+  for (const machine of ["server", "sender-0", "receiver-0"])
+    for (const kind of ["kill", "power"] as const)
+      for (let atStep = 1 + (from % every); atStep <= steps; atStep += every) {
+        const faults: Fault[] = [{ atStep, kind, machine, forMs: 50 }];
+        yield { ...SMALL, faults };
+      }
+}
