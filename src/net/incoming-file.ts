@@ -57,6 +57,7 @@ export class IncomingFile {
       if (!file.#inline) await file.#openPart();
       return file;
     } catch (error) {
+      await file.close(error as NodeJS.ErrnoException);
       throw folderError(error, options.folder);
     }
   }
@@ -136,8 +137,8 @@ export class IncomingFile {
   }
 
   /** Lets go of the part and keeps it for the next attempt. */
-  async close(): Promise<void> {
-    const failure = await this.#writer?.sync().catch((error: NodeJS.ErrnoException) => error);
+  async close(cause?: NodeJS.ErrnoException): Promise<void> {
+    const failure = cause ?? (await this.#writer?.sync().catch((error: NodeJS.ErrnoException) => error));
     const handle = this.#handle;
     this.#handle = null;
     this.#writer = null;
