@@ -113,7 +113,19 @@ export class LocalIndex {
     if (format !== FORMAT)
       throw new FilespoolError("spool-unusable", `${this.#file} has format ${format}, not ${FORMAT}`);
     for (const { key, value } of this.#totals.getRange()) this.#count(key, ...value);
-    await this.#write(() => this.#meta.put("format", FORMAT));
+    const queues = this.queues();
+    const files = queues.reduce((sum, queue) => sum + this.count(queue), 0);
+    // A commit failed, and a crash came before the sums were put right (#writeCounted): count anew.
+    const isWrong = files !== (this.#entries.getStats() as { entryCount: number }).entryCount;
+    if (isWrong) {
+      this.bytes = 0;
+      this.#counts.clear();
+      for (const { key, value } of this.#entries.getRange()) this.#count(key[0], 1, value.size);
+    }
+    await this.#write(() => {
+      this.#meta.put("format", FORMAT);
+      if (isWrong) for (const queue of new Set([...queues, ...this.queues()])) this.#putTotal(queue);
+    });
   }
 
   /** Runs puts and removes as one batch; resolves when it is durable. @throws FilespoolError disk-full, spool-unusable */

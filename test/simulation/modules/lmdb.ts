@@ -67,6 +67,10 @@ class Database {
     return this.getRange(range).map(({ key }) => key);
   }
 
+  getStats(): { entryCount: number } {
+    return { entryCount: this.#rows.size };
+  }
+
   put(key: unknown, value: unknown): void {
     this.#root.change({ table: this.#name, key, value: structuredClone(value) });
   }
