@@ -74,6 +74,25 @@ test.each(SIZES)(
   },
 );
 
+// A sync that failed says nothing about the bytes before it: what is read back may be in memory only.
+test.each([
+  ["at the end of a file", 300 * KiB],
+  ["in the middle of a file", 20 * 1024 * KiB],
+])("a receiver whose disk is broken %s keeps no part of it, and begins anew", async (_, size) => {
+  const work = new Workspace();
+  const { port } = await work.serve();
+  await work.send({ port, files: [work.write("a", content(size))] }).done;
+  const restore = await replaceFileMethod("datasync", () => () => Promise.reject(diskError("EIO")));
+  await expect(work.receive({ port }).done).rejects.toMatchObject({ code: "folder-unusable" });
+  restore();
+  expect(work.list().filter((name) => name.endsWith(".part"))).toEqual([]);
+  const receiver = work.receive({ port });
+  expect(await receiver.done).toMatchObject({ landed: 1, failures: [] });
+  expect(receiver.events.all("resumed")).toEqual([]);
+  expect(work.list()).toEqual(["a"]);
+  expect(work.read("out", "a").equals(content(size))).toBe(true);
+});
+
 describe("a server whose disk is full", () => {
   test.each(["writev", "datasync"] as const)(
     "at a %s refuses for now, and stores the file when there is room",

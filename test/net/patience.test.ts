@@ -2,7 +2,7 @@
 import { describe, expect, onTestFinished, test } from "vitest";
 import { content, fileSha256, sha256 } from "../support/content.ts";
 import { usedBytes } from "../support/memory.ts";
-import { dataFrameOf, frameOf, helloOf, idOf, RawPeer } from "../support/raw-peer.ts";
+import { dataFrameOf, frameOf, helloOf, idOf, listenRaw, RawPeer, WELCOME } from "../support/raw-peer.ts";
 import { type RunningServer, Workspace } from "../support/workspace.ts";
 
 const KiB = 1024;
@@ -131,6 +131,48 @@ describe("a client that keeps the server waiting is given up", () => {
     peer.send({ type: "bye" });
     expect(await peer.ending()).toBe("closed");
     expect(server.events.all("disconnected").map(({ code }) => code)).toEqual(["timed-out", "timed-out", undefined]);
+  });
+});
+
+describe("a server that reports an error in the middle of a large file, takes no more of it and does not close", () => {
+  // More than the kernel's buffers hold. A sender that waited until all is taken would wait for stallMs and more.
+  const bytes = content(40 * MiB);
+  /** Takes the first bytes of the file, and then only keeps the connection open. */
+  const goDeaf = async (peer: RawPeer, code: string) => {
+    await peer.until("hello");
+    peer.send(WELCOME);
+    const { transfer } = await peer.until("offer");
+    peer.send({ type: "accept", transfer, offset: 0 });
+    await peer.until("data");
+    peer.socket.pause();
+    peer.send({ type: "error", code, message: "said the test" });
+  };
+
+  test("is left, and the file goes over the next connection", async () => {
+    const work = new Workspace();
+    const port = await listenRaw(async (peer, number) => {
+      if (number === 1) return goDeaf(peer, "disk-full");
+      await peer.until("hello");
+      peer.send(WELCOME);
+      const { transfer } = await peer.until("offer");
+      peer.send({ type: "accept", transfer, offset: bytes.length - 10 });
+      const { digest } = await peer.until("finish");
+      peer.send({ type: "stored", transfer, digest, repeated: false, collected: false });
+      await peer.until("bye");
+      peer.socket.end();
+    });
+    const sender = work.send({ port, files: [work.write("big", bytes)], digest: "sha256" });
+    expect(await sender.done).toEqual({ stored: 1, repeated: 0, bytes: bytes.length, failures: [] });
+    expect(sender.events.all("retrying")).toMatchObject([{ code: "disk-full", attempt: 1 }]);
+    expect(sender.events.all("stored")).toMatchObject([{ digest: sha256(bytes) }]);
+  });
+
+  test("is what the run fails with, when the error is for good", async () => {
+    const work = new Workspace();
+    const port = await listenRaw((peer) => goDeaf(peer, "frame-unexpected"));
+    const sender = work.send({ port, files: [work.write("big", bytes)] });
+    await expect(sender.done).rejects.toMatchObject({ code: "frame-unexpected", message: "said the test" });
+    expect(sender.events.all("retrying")).toEqual([]);
   });
 });
 
