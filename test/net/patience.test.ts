@@ -1,5 +1,7 @@
 /** Deadlines and bounds: peers that are slow, silent, or deaf. The limits are short, so that nothing waits long. */
+import { setImmediate as turn } from "node:timers/promises";
 import { describe, expect, onTestFinished, test } from "vitest";
+import { Connection } from "../../src/net/connection.ts";
 import { content, fileSha256, sha256 } from "../support/content.ts";
 import { usedBytes } from "../support/memory.ts";
 import { dataFrameOf, frameOf, helloOf, idOf, listenRaw, RawPeer, WELCOME } from "../support/raw-peer.ts";
@@ -137,14 +139,36 @@ describe("a client that keeps the server waiting is given up", () => {
 describe("a server that reports an error in the middle of a large file, takes no more of it and does not close", () => {
   // More than the kernel's buffers hold. A sender that waited until all is taken would wait for stallMs and more.
   const bytes = content(40 * MiB);
+
+  /** Resolves when the sender waits for the kernel: turn after turn, nothing more is handed over, and nothing taken. */
+  const untilStuck = async () => {
+    const { sendData } = Connection.prototype;
+    onTestFinished(() => {
+      Connection.prototype.sendData = sendData;
+    });
+    const sends = { begun: 0, taken: 0 };
+    Connection.prototype.sendData = async function (offset, piece) {
+      sends.begun++;
+      await sendData.call(this, offset, piece);
+      sends.taken++;
+    };
+    for (let turns = 0, before = 0; turns < 100; before = sends.begun + sends.taken) {
+      await turn();
+      const isWaiting = sends.begun > sends.taken && before === sends.begun + sends.taken;
+      turns = isWaiting ? turns + 1 : 0;
+    }
+  };
+
   /** Takes the first bytes of the file, and then only keeps the connection open. */
   const goDeaf = async (peer: RawPeer, code: string) => {
     await peer.until("hello");
     peer.send(WELCOME);
     const { transfer } = await peer.until("offer");
+    const stuck = untilStuck();
     peer.send({ type: "accept", transfer, offset: 0 });
     await peer.until("data");
     peer.socket.pause();
+    await stuck;
     peer.send({ type: "error", code, message: "said the test" });
   };
 
