@@ -39,7 +39,11 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: "the index is not synced",
-    ...{ file: "src/spool/local-index.ts", from: "noSync: !sync", to: "noSync: true" },
+    ...{
+      file: "src/spool/local-index.ts",
+      from: "overlappingSync: false, noSync: !sync",
+      to: "overlappingSync: false, noSync: true",
+    },
     noticedBy: synced,
   },
   {
@@ -144,6 +148,25 @@ export const MUTANTS: readonly Mutant[] = [
     simulated: true,
   },
   {
+    name: "a second delivery does not wait until the first has landed",
+    ...{
+      file: "src/net/receiver.ts",
+      from: "    if (attempt > 1) await this.#landingNow;\n",
+      to: "    void attempt;\n",
+    },
+    noticedBy: "test/net/second-delivery.test.ts",
+  },
+  {
+    name: "an ack under way on another connection does not count",
+    ...{ file: "src/net/server-delivery.ts", from: " - ours + theirs)", to: " - ours)" },
+    noticedBy: "test/net/verdict.test.ts",
+  },
+  {
+    name: "a queue is called empty while a failed attempt is being written down",
+    ...{ file: "src/net/server-delivery.ts", from: " && this.#returning === 0", to: "" },
+    noticedBy: "test/net/verdict.test.ts",
+  },
+  {
     name: "an ack that is repeated is an error",
     ...{ file: "src/spool/local-queues.ts", from: "if (before) return before;", to: "" },
     noticedBy: contract,
@@ -191,6 +214,15 @@ export const MUTANTS: readonly Mutant[] = [
     },
     noticedBy: "test/spool/order.test.ts",
     simulated: true,
+  },
+  {
+    name: "a part whose sync failed is gone on with",
+    ...{
+      file: "src/net/incoming-file.ts",
+      from: 'if (failure?.code === "EIO") await rm(this.part, { force: true });',
+      to: "void failure;",
+    },
+    noticedBy: "test/net/failing-disk.test.ts",
   },
   // Promise 6: the newest wins.
   {

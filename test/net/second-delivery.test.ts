@@ -35,55 +35,54 @@ async function confirm(peer: RawPeer, onVerdict: (verdict: Message) => void): Pr
 }
 
 describe("a file whose lease ran out on the way, and that comes again before the first copy has landed", () => {
-  test.each(SIZES.flatMap(([kind, size]) => (["refuse", "rename"] as const).map((rule) => [kind, rule, size] as const)))(
-    "lands once, and both deliveries are acked (%s file, %s)",
-    async (_, ifExists: IfExists, size) => {
-      const work = new Workspace();
-      const bytes = content(size);
-      const verdicts: Message[] = [];
-      const port = await listenRaw(async (peer) => {
-        await greet(peer);
-        const [first, second] = [deliverOf(1, bytes), deliverOf(2, bytes)];
-        const isSmall = size <= WELCOME.pipelineBytesMax;
-        if (!isSmall) {
-          peer.send(first);
-          await peer.until("start");
-        }
-        peer.write(
-          Buffer.concat([
-            ...(isSmall ? [frameOf(first)] : []),
-            ...[dataFrameOf(0, bytes), frameOf(second)],
-            ...(isSmall ? [dataFrameOf(0, bytes)] : []),
-            frameOf({ type: "empty", leased: 0 }),
-          ]),
-        );
-        await confirm(peer, (verdict) => verdicts.push(verdict));
-      });
-      // The disk is so slow that the first copy lands only after the second was announced.
-      let announce: () => void = () => {};
-      const announced = new Promise<void>((resolve) => {
-        announce = resolve;
-      });
-      await replaceFileMethod(
-        "datasync",
-        (datasync) =>
-          async function () {
-            await announced;
-            return datasync.call(this);
-          },
+  test.each(
+    SIZES.flatMap(([kind, size]) => (["refuse", "rename"] as const).map((rule) => [kind, rule, size] as const)),
+  )("lands once, and both deliveries are acked (%s file, %s)", async (_, ifExists: IfExists, size) => {
+    const work = new Workspace();
+    const bytes = content(size);
+    const verdicts: Message[] = [];
+    const port = await listenRaw(async (peer) => {
+      await greet(peer);
+      const [first, second] = [deliverOf(1, bytes), deliverOf(2, bytes)];
+      const isSmall = size <= WELCOME.pipelineBytesMax;
+      if (!isSmall) {
+        peer.send(first);
+        await peer.until("start");
+      }
+      peer.write(
+        Buffer.concat([
+          ...(isSmall ? [frameOf(first)] : []),
+          ...[dataFrameOf(0, bytes), frameOf(second)],
+          ...(isSmall ? [dataFrameOf(0, bytes)] : []),
+          frameOf({ type: "empty", leased: 0 }),
+        ]),
       );
-      const receiver = work.receive({ port, ifExists, retryMs: 0 });
-      void receiver.events.waitForCount("delivered", 2).then(announce);
-      expect(await receiver.done).toMatchObject({ landed: 1, skipped: 0, bytes: size, failures: [] });
-      expect(verdicts).toEqual([
-        { type: "ack", delivery: "d-1" },
-        { type: "ack", delivery: "d-2" },
-      ]);
-      expect(receiver.events.all("landed")).toHaveLength(1);
-      expect(work.list()).toEqual(["a"]);
-      expect(work.read("out", "a").equals(bytes)).toBe(true);
-    },
-  );
+      await confirm(peer, (verdict) => verdicts.push(verdict));
+    });
+    // The disk is so slow that the first copy lands only after the second was announced.
+    let announce: () => void = () => {};
+    const announced = new Promise<void>((resolve) => {
+      announce = resolve;
+    });
+    await replaceFileMethod(
+      "datasync",
+      (datasync) =>
+        async function () {
+          await announced;
+          return datasync.call(this);
+        },
+    );
+    const receiver = work.receive({ port, ifExists, retryMs: 0 });
+    void receiver.events.waitForCount("delivered", 2).then(announce);
+    expect(await receiver.done).toMatchObject({ landed: 1, skipped: 0, bytes: size, failures: [] });
+    expect(verdicts).toEqual([
+      { type: "ack", delivery: "d-1" },
+      { type: "ack", delivery: "d-2" },
+    ]);
+    expect(receiver.events.all("landed")).toHaveLength(1);
+    expect(work.list()).toEqual(["a"]);
+    expect(work.read("out", "a").equals(bytes)).toBe(true);
+  });
 });
 
 test("an ack that its server cannot write down ends the connection; the next comes after a pause", async () => {

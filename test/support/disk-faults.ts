@@ -32,27 +32,27 @@ export async function replaceFileMethod(
   return restore;
 }
 
-/** Makes a function of node:fs/promises fail, everywhere in this process, until the test is over. */
-export function failCalls(name: "link", error: Error): void {
-  const original = fs[name];
+/** A function of node:fs/promises, whatever it takes. */
+type Call = (...values: unknown[]) => Promise<unknown>;
+
+/** Replaces a function of node:fs/promises by what `make` returns for the original, everywhere, until the test is over. */
+export function replaceCall(name: "link" | "unlink" | "open", make: (original: Call) => Call): void {
+  const calls = fs as unknown as { [call in typeof name]: Call };
+  const original = calls[name];
   onTestFinished(() => {
-    fs[name] = original;
+    calls[name] = original;
     syncBuiltinESMExports();
   });
-  fs[name] = () => Promise.reject(error);
+  calls[name] = make(original);
   syncBuiltinESMExports();
 }
 
+/** Makes a function of node:fs/promises fail until the test is over. */
+export const failCalls = (name: "link", error: Error): void => replaceCall(name, () => () => Promise.reject(error));
+
 /** Is told of each call of a function of node:fs/promises, after it ended, until the test is over. */
-export function watchCalls(name: "link" | "unlink", onCall: () => void): void {
-  const original = fs[name] as (...values: unknown[]) => Promise<void>;
-  onTestFinished(() => {
-    fs[name] = original;
-    syncBuiltinESMExports();
-  });
-  fs[name] = async (...values: unknown[]) => {
+export const watchCalls = (name: "link" | "unlink", onCall: () => void): void =>
+  replaceCall(name, (original) => async (...values) => {
     await original(...values);
     onCall();
-  };
-  syncBuiltinESMExports();
-}
+  });
