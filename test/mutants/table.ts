@@ -4,19 +4,9 @@
  * Each is a mistake that somebody could make in good faith, most of them about an order or a check that costs time and
  * that nothing seems to need. `from` must be in the file exactly once, so that a fault cannot silently become another.
  */
-export interface Mutant {
-  readonly name: string;
-  readonly file: string;
-  readonly from: string;
-  readonly to: string;
-  /** A test file that must fail. */
-  readonly noticedBy: string;
-  /** The simulation must notice, too. */
-  readonly simulated?: true;
-}
+import { FOUND, type Mutant } from "./found.ts";
 
 const contract = "test/spool/contract.test.ts";
-const simulation = "test/simulation/simulation.test.ts";
 const synced = "test/spool/synced.test.ts";
 
 export const MUTANTS: readonly Mutant[] = [
@@ -29,13 +19,13 @@ export const MUTANTS: readonly Mutant[] = [
       to: "      void this.index.store(entry);",
     },
     noticedBy: "test/spool/model.test.ts",
-    simulated: true,
+    simulated: "plans",
   },
   {
     name: "content is not synced before stored",
     ...{ file: "src/spool/batch-writer.ts", from: "if (this.#options.sync) await this.#handle.datasync();", to: "" },
     noticedBy: synced,
-    simulated: true,
+    simulated: "plans",
   },
   {
     name: "the index is not synced",
@@ -50,30 +40,7 @@ export const MUTANTS: readonly Mutant[] = [
     name: "the folder of the content is not synced",
     ...{ file: "src/spool/local.ts", from: 'if (this.sync) await syncFolder(join(this.folder, "data"));', to: "" },
     noticedBy: synced,
-    simulated: true,
-  },
-  {
-    name: "the name of a new spool is not synced",
-    ...{
-      file: "src/spool/local.ts",
-      from: 'await makeFolder(made, options.durability !== "none");',
-      to: "await makeFolder(made, false);",
-    },
-    noticedBy: "test/power/power.test.ts",
-  },
-  {
-    name: "the folders above a new one are not synced",
-    ...{
-      file: "src/spool/batch-writer.ts",
-      from: "at.length >= last.length",
-      to: "at === resolve(folder)",
-    },
-    noticedBy: "test/power/power.test.ts",
-  },
-  {
-    name: "a new index has its name before it is on disk",
-    ...{ file: "src/spool/local-index.ts", from: "if (sync) await syncFolder(unnamed);", to: "" },
-    noticedBy: "test/power/power.test.ts",
+    simulated: "plans",
   },
   // Promise 2: all or nothing.
   {
@@ -89,7 +56,7 @@ export const MUTANTS: readonly Mutant[] = [
     name: "the receiver does not compare the digest",
     ...{ file: "src/net/incoming-file.ts", from: "if (found !== digest) {", to: "if (found === undefined) {" },
     noticedBy: "test/net/landing.test.ts",
-    simulated: true,
+    simulated: "plans",
   },
   {
     name: "the checksum of a payload is not looked at",
@@ -99,7 +66,7 @@ export const MUTANTS: readonly Mutant[] = [
       to: "",
     },
     noticedBy: "test/protocol/decoder.test.ts",
-    simulated: true,
+    simulated: "plans",
   },
   {
     name: "the sender does not notice that its file has changed",
@@ -119,13 +86,7 @@ export const MUTANTS: readonly Mutant[] = [
       to: 'if (this.#file) this.#connection.send({ type: "ack", delivery: this.#file.delivery.delivery }); if (this.#file) this.#complete.push(this.#file);',
     },
     noticedBy: "test/net/failing-disk.test.ts",
-    simulated: true,
-  },
-  {
-    name: "a part loses its name before that of the file is on disk",
-    ...{ file: "src/net/incoming-file.ts", from: "    linked.push(part);", to: "    await unlink(part);" },
-    noticedBy: "test/net/landing-order.test.ts",
-    simulated: true,
+    simulated: "plans",
   },
   {
     name: "the journal is not written before landing",
@@ -135,7 +96,7 @@ export const MUTANTS: readonly Mutant[] = [
       to: "void isLong;",
     },
     noticedBy: "test/net/journal.test.ts",
-    simulated: true,
+    simulated: "plans",
   },
   {
     name: "the folder is not synced after the files got their names",
@@ -145,26 +106,7 @@ export const MUTANTS: readonly Mutant[] = [
       to: "",
     },
     noticedBy: "test/net/landing-order.test.ts",
-    simulated: true,
-  },
-  {
-    name: "a second delivery does not wait until the first has landed",
-    ...{
-      file: "src/net/receiver.ts",
-      from: "    if (attempt > 1) await this.#landingNow;\n",
-      to: "    void attempt;\n",
-    },
-    noticedBy: "test/net/second-delivery.test.ts",
-  },
-  {
-    name: "an ack under way on another connection does not count",
-    ...{ file: "src/net/server-delivery.ts", from: " - ours + theirs)", to: " - ours)" },
-    noticedBy: "test/net/verdict.test.ts",
-  },
-  {
-    name: "a queue is called empty while a failed attempt is being written down",
-    ...{ file: "src/net/server-delivery.ts", from: " && this.#returning === 0", to: "" },
-    noticedBy: "test/net/verdict.test.ts",
+    simulated: "plans",
   },
   {
     name: "an ack that is repeated is an error",
@@ -175,13 +117,13 @@ export const MUTANTS: readonly Mutant[] = [
     name: "what was collected is not remembered",
     ...{ file: "src/spool/local-index.ts", from: "      this.#place(entry, true);", to: "" },
     noticedBy: contract,
-    simulated: true,
+    simulated: "plans",
   },
   {
     name: "an ack does not take the lease's file off the queue durably",
     ...{ file: "src/spool/local-index.ts", from: "      this.#entries.remove([queue, sequence]);", to: "" },
     noticedBy: "test/spool/model.test.ts",
-    simulated: true,
+    simulated: "plans",
   },
   // Promise 4: order.
   {
@@ -192,7 +134,7 @@ export const MUTANTS: readonly Mutant[] = [
       to: "returned.push(at < 0 ? sequence : sequence);",
     },
     noticedBy: contract,
-    simulated: true,
+    simulated: "plans",
   },
   // Promise 5: resume.
   {
@@ -203,7 +145,7 @@ export const MUTANTS: readonly Mutant[] = [
       to: "this.#taken = durable; this.offset = Math.max(0, durable - 1);",
     },
     noticedBy: "test/spool/model.test.ts",
-    simulated: true,
+    simulated: "plans",
   },
   {
     name: "an offset is told before it is written down",
@@ -213,16 +155,7 @@ export const MUTANTS: readonly Mutant[] = [
       to: "void this.#spool.recordUpload(this.#slot, offset); // 2.",
     },
     noticedBy: "test/spool/order.test.ts",
-    simulated: true,
-  },
-  {
-    name: "a part whose sync failed is gone on with",
-    ...{
-      file: "src/net/incoming-file.ts",
-      from: 'if (failure?.code === "EIO") await rm(this.part, { force: true });',
-      to: "void failure;",
-    },
-    noticedBy: "test/net/failing-disk.test.ts",
+    simulated: "plans",
   },
   // Promise 6: the newest wins.
   {
@@ -282,21 +215,5 @@ export const MUTANTS: readonly Mutant[] = [
     },
     noticedBy: "test/protocol/names.test.ts",
   },
-  // What a killed receiver leaves is in memory only.
-  {
-    name: "what a killed receiver had landed is acked before its name is on disk",
-    ...{
-      file: "src/net/landing.ts",
-      from: "if (sync && landing.#unconfirmed.size > 0) await syncFolder(folder);",
-      to: "",
-    },
-    noticedBy: simulation,
-    simulated: true,
-  },
-  {
-    name: "what a killed receiver had written is not synced",
-    ...{ file: "src/net/incoming-file.ts", from: "if (sync && have > 0) await handle.datasync();", to: "" },
-    noticedBy: simulation,
-    simulated: true,
-  },
+  ...FOUND,
 ];

@@ -1,0 +1,93 @@
+/**
+ * Faults that were in the code once: found by the simulation, the power test or the crash matrix, and mended since. They
+ * are planted again like all others (table.ts), so that they stay found.
+ */
+export interface Mutant {
+  readonly name: string;
+  readonly file: string;
+  readonly from: string;
+  readonly to: string;
+  /** A test file that must fail. */
+  readonly noticedBy: string;
+  /** The simulation must notice, too: in random plans, or in those that end a program at every single step. */
+  readonly simulated?: "plans" | "steps";
+}
+
+const simulation = "test/simulation/simulation.test.ts";
+
+export const FOUND: readonly Mutant[] = [
+  {
+    name: "the name of a new spool is not synced",
+    ...{
+      file: "src/spool/local.ts",
+      from: 'await makeFolder(made, options.durability !== "none");',
+      to: "await makeFolder(made, false);",
+    },
+    noticedBy: "test/power/power.test.ts",
+  },
+  {
+    name: "the folders above a new one are not synced",
+    ...{
+      file: "src/spool/batch-writer.ts",
+      from: "at.length >= last.length",
+      to: "at === resolve(folder)",
+    },
+    noticedBy: "test/power/power.test.ts",
+  },
+  {
+    name: "a new index has its name before it is on disk",
+    ...{ file: "src/spool/local-index.ts", from: "if (sync) await syncFolder(unnamed);", to: "" },
+    noticedBy: "test/power/power.test.ts",
+  },
+  {
+    name: "a part loses its name before that of the file is on disk",
+    ...{ file: "src/net/incoming-file.ts", from: "    linked.push(part);", to: "    await unlink(part);" },
+    noticedBy: "test/net/landing-order.test.ts",
+    simulated: "plans",
+  },
+  {
+    name: "a second delivery does not wait until the first has landed",
+    ...{
+      file: "src/net/receiver.ts",
+      from: "    if (attempt > 1) await this.#landingNow;\n",
+      to: "    void attempt;\n",
+    },
+    noticedBy: "test/net/second-delivery.test.ts",
+  },
+  {
+    name: "an ack under way on another connection does not count",
+    ...{ file: "src/net/server-delivery.ts", from: " - ours + theirs)", to: " - ours)" },
+    noticedBy: "test/net/verdict.test.ts",
+  },
+  {
+    name: "a queue is called empty while a failed attempt is being written down",
+    ...{ file: "src/net/server-delivery.ts", from: " && this.#returning === 0", to: "" },
+    noticedBy: "test/net/verdict.test.ts",
+  },
+  {
+    name: "a part whose sync failed is gone on with",
+    ...{
+      file: "src/net/incoming-file.ts",
+      from: 'if (failure?.code === "EIO") await rm(this.part, { force: true });',
+      to: "void failure;",
+    },
+    noticedBy: "test/net/failing-disk.test.ts",
+  },
+  // What a killed receiver leaves is in memory only.
+  {
+    name: "what a killed receiver had landed is acked before its name is on disk",
+    ...{
+      file: "src/net/landing.ts",
+      from: "if (sync && landing.#unconfirmed.size > 0) await syncFolder(folder);",
+      to: "",
+    },
+    noticedBy: simulation,
+    simulated: "steps",
+  },
+  {
+    name: "what a killed receiver had written is not synced",
+    ...{ file: "src/net/incoming-file.ts", from: "if (sync && have > 0) await handle.datasync();", to: "" },
+    noticedBy: simulation,
+    simulated: "steps",
+  },
+];
