@@ -15,11 +15,12 @@
  * commit with one fdatasync, off the event loop; that is what makes durable small files cheap (measured here:
  * 2,100 a second one at a time, 87,000 with 256 under way). Why LMDB: adr/0013.
  */
-import { open as openFile, rename, rm, statfs } from "node:fs/promises";
+import { open as openFile, rename, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { type Database, open, type RootDatabase } from "lmdb";
 import { FilespoolError } from "../protocol/errors.ts";
 import { fileError, syncFolder } from "./batch-writer.ts";
+import { Reserve } from "./reserve.ts";
 import type { Offer, StoredFile } from "./spool.ts";
 
 /** Where the dead letters of a queue are: "!" cannot begin a queue name on the wire. */
@@ -52,8 +53,6 @@ type Position = [queue: string, sequence: number];
 const FORMAT = 1;
 /** In the first 32 bytes of every LMDB file. */
 const LMDB_MAGIC = 0xbeefc0de;
-/** With less than this left, a disk counts as full: more than LMDB asks for in one write. */
-const DISK_FULL_BYTES = 4 * 1024 * 1024;
 
 export class LocalIndex {
   readonly #root: RootDatabase;
@@ -64,6 +63,7 @@ export class LocalIndex {
   readonly #totals: Database<[files: number, bytes: number], string>;
   readonly #meta: Database<number, string>;
   readonly #file: string;
+  readonly reserve: Reserve;
   /** In memory as the writes *asked for* will leave it; the file follows in the same order. */
   readonly #counts = new Map<string, [files: number, bytes: number]>();
   /** Bytes of all waiting files and dead letters. */
@@ -99,6 +99,7 @@ export class LocalIndex {
   private constructor(root: RootDatabase, file: string) {
     this.#root = root;
     this.#file = file;
+    this.reserve = new Reserve(dirname(file));
     this.#uploads = root.openDB({ name: "uploads" });
     this.#entries = root.openDB({ name: "entries" });
     this.#transfers = root.openDB({ name: "transfers" });
@@ -129,15 +130,17 @@ export class LocalIndex {
   }
 
   /** Runs puts and removes as one batch; resolves when it is durable. @throws FilespoolError disk-full, spool-unusable */
-  async #write(changes: () => void): Promise<void> {
+  async #write(changes: () => void, contentBytes = 0): Promise<void> {
+    this.reserve.ask(contentBytes);
     try {
       await this.#root.batch(changes);
     } catch (error) {
-      // lmdb-js tells the reason by a second promise; LMDB calls a write that a full disk cut short an I/O error.
+      // lmdb-js tells the reason by a second promise.
       const why = await (error as { commitError?: Promise<never> }).commitError?.catch((reason: unknown) => reason);
-      const { bavail, bsize } = await statfs(dirname(this.#file));
-      if (why && bavail * bsize < DISK_FULL_BYTES) throw new FilespoolError("disk-full", undefined, { cause: why });
+      if (why && this.reserve.isLow) throw new FilespoolError("disk-full", undefined, { cause: why });
       throw fileError(why ?? error, this.#file);
+    } finally {
+      this.reserve.done(contentBytes);
     }
   }
 
@@ -147,6 +150,7 @@ export class LocalIndex {
     from: string | null | undefined,
     bytes: number,
     changes: () => void,
+    contentBytes = 0,
   ): Promise<void> {
     if (into) this.#count(into, 1, bytes);
     if (from) this.#count(from, -1, -bytes);
@@ -158,11 +162,12 @@ export class LocalIndex {
       await this.#write(() => {
         putTotals();
         changes();
-      });
+      }, contentBytes);
     } catch (error) {
       if (into) this.#count(into, -1, -bytes);
       if (from) this.#count(from, 1, bytes);
-      void this.#write(putTotals).catch(() => {}); // a later batch may have written sums that include this one
+      // A later batch may have written sums that include this one. On a full disk the next start counts anew.
+      if (!this.reserve.isLow) void this.#write(putTotals).catch(() => {});
       throw error;
     }
   }
@@ -212,13 +217,15 @@ export class LocalIndex {
    */
   store(entry: Entry, queue = entry.queue, from?: Position): Promise<void> {
     const sequence = ++this.#sequence;
-    return this.#writeCounted(queue, from?.[0], entry.size, () => {
+    const changes = () => {
       this.#meta.put("sequence", sequence); // so that a restart never hands it out again
       if (from) this.#entries.remove(from);
       else if (!entry.content) this.#uploads.remove(entry.transfer);
       this.#entries.put([queue, sequence], entry);
       if (!from) this.#place(entry, false);
-    });
+    };
+    const adds = from ? 0 : (entry.content?.length ?? 0);
+    return this.#writeCounted(queue, from?.[0], entry.size, changes, adds);
   }
 
   #place({ transfer, queue, name, size, algorithm, digest }: StoredFile, collected: boolean): void {

@@ -3,6 +3,7 @@
  *
  *   <folder>/lock          held by an advisory lock for as long as the server lives, kill -9 included
  *   <folder>/index.mdb     local-index.ts
+ *   <folder>/reserve       room that only the index may use: reserve.ts
  *   <folder>/data/<id>     content above the inline threshold, finished or not
  *
  * Content is made durable before the entry that points to it, and removed after it. So a crash can leave
@@ -213,6 +214,7 @@ export class LocalSpool extends LocalQueues implements Spool {
   }
 
   async #lookAtDisk(): Promise<void> {
+    await this.index.reserve.renew();
     const { bavail, bsize } = await statfs(this.folder);
     this.#roomBytes = bavail * bsize;
     for (const { offer, durable } of this.#slots.values()) this.#roomBytes -= offer.size - durable;

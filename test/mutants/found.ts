@@ -43,7 +43,7 @@ export const FOUND: readonly Mutant[] = [
     name: "a part loses its name before that of the file is on disk",
     ...{ file: "src/net/incoming-file.ts", from: "    linked.push(part);", to: "    await unlink(part);" },
     noticedBy: "test/net/landing-order.test.ts",
-    simulated: "plans",
+    simulated: "steps",
   },
   {
     name: "a second delivery does not wait until the first has landed",

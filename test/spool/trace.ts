@@ -80,7 +80,7 @@ export function brokenPromises(calls: readonly Call[], folder: string): { said: 
         if (!isOnDisk)
           broken.add(`${file.slice(folder.length)} was not synced when "stored" was said for the ${said}.`);
       }
-    } else if (/write/.test(call.name) && path.startsWith(`${folder}/`) && !/lock$/.test(path)) {
+    } else if (/write/.test(call.name) && path.startsWith(`${folder}/`) && !/(lock|reserve)$/.test(path)) {
       // An entry must not be committed before the content that it points to. LMDB's commit is its write with O_DSYNC.
       const isCommit = dataSynced.has(fd);
       for (const { path: file, call: write } of isCommit ? writes : [])

@@ -73,6 +73,11 @@ export class FileHandle {
 
 export const open = (path: string, flags?: string | number): Promise<FileHandle> =>
   call(() => new FileHandle(files.openFile(path, flags)));
+export async function writeFile(path: string, content: Uint8Array): Promise<void> {
+  const handle = await open(path, "w+");
+  await handle.writeFile(content);
+  await handle.close();
+}
 export const mkdir = (path: string): Promise<string | undefined> => call(() => files.makeFolder(path));
 export const readdir = (path: string): Promise<string[]> => call(() => files.listFolder(path));
 export const rm = (path: string, { force = false } = {}): Promise<void> => call(() => files.removeFile(path, force));

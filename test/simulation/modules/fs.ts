@@ -1,4 +1,4 @@
-/** Stands in for node:fs, as far as a sender uses it. */
+/** Stands in for node:fs, as far as src/ uses it. */
 import { promisify } from "node:util";
 import * as files from "../files.ts";
 import { program } from "../world.ts";
@@ -19,6 +19,13 @@ export function fstatSync(fd: number) {
 
 export const readSync = (fd: number, into: Uint8Array, offset: number, length: number, position: number): number =>
   files.file(fd).read(into.subarray(offset, offset + length), position);
+
+export const rmSync = (path: string, { force }: { force: boolean }): void => files.removeFile(path, force);
+
+export function statfsSync(_: string): { bavail: number; bsize: number } {
+  const { capacity, used } = program().machine.disk;
+  return { bavail: Math.max(0, capacity - used), bsize: 1 };
+}
 
 /** Only its promise is used. */
 export const read = Object.assign(() => {}, {

@@ -1,0 +1,68 @@
+/**
+ * The reserve: room on the disk that only the index may use, and a look at the disk before each of its writes.
+ *
+ * LMDB must not meet a full disk. In the newest release (lmdb 3.5.6, mdb.c, "Attempting to write page at position") a
+ * write that fails makes a message of up to 111 bytes in a buffer of 104, and the heap that it damages ends the process
+ * now or later. So whoever wants to add content is refused in time; and so that a full disk can be emptied by collecting,
+ * what only notes or removes may use up a file that is kept for nothing else. Why: adr/0030.
+ */
+import { rmSync, statfsSync } from "node:fs";
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { FilespoolError } from "../protocol/errors.ts";
+
+const MiB = 1024 * 1024;
+/** With less than this left, no content is added, so that what only notes or removes has room. */
+const LOW_BYTES = 4 * MiB;
+/** About what a write takes beside the content: pages are written anew, not changed (5 KiB each in 600 acks at once). */
+const NOTE_BYTES = 8 * 1024;
+const RESERVE_BYTES = 8 * MiB;
+/** A reserve is made, and made again, on a disk that has so much left. */
+const AMPLE_BYTES = 64 * MiB;
+
+export class Reserve {
+  readonly #folder: string;
+  readonly #file: string;
+  #isThere = false;
+  /** Bytes that the index was asked to write and has not written. */
+  #asked = 0;
+
+  constructor(folder: string) {
+    this.#folder = folder;
+    this.#file = join(folder, "reserve");
+  }
+
+  /** Bytes left for us. Synchronous: it takes 3 microseconds, and must be true at the moment of asking. */
+  get #left(): number {
+    const { bavail, bsize } = statfsSync(this.#folder);
+    return bavail * bsize;
+  }
+
+  /** Another program may take the last room between our look and LMDB's write, which then calls it an I/O error. */
+  get isLow(): boolean {
+    return this.#left < LOW_BYTES;
+  }
+
+  /** Puts the reserve aside where there is room. Called at the start and with every sweep. */
+  async renew(): Promise<void> {
+    if (this.#isThere || this.#left < AMPLE_BYTES) return;
+    this.#isThere = true;
+    await writeFile(this.#file, Buffer.alloc(RESERVE_BYTES));
+  }
+
+  /** Before a write of the index that adds `bytes` of content. @throws FilespoolError disk-full */
+  ask(bytes: number): void {
+    const asked = this.#asked + bytes + NOTE_BYTES;
+    if (this.#left - asked < (bytes > 0 ? LOW_BYTES : MiB)) {
+      if (bytes > 0 || !this.#isThere) throw new FilespoolError("disk-full", `no space left for ${this.#folder}`);
+      rmSync(this.#file, { force: true });
+      this.#isThere = false;
+    }
+    this.#asked = asked;
+  }
+
+  /** After it, whatever came of it. */
+  done(bytes: number): void {
+    this.#asked -= bytes + NOTE_BYTES;
+  }
+}
