@@ -85,7 +85,8 @@ export class LocalSpool extends LocalQueues implements Spool {
       for (const made of [folder, join(folder, "data")]) await makeFolder(made, options.durability !== "none");
       lock = await open(join(folder, "lock"), "a");
       if (!tryLock(lock.fd)) throw new FilespoolError("spool-locked", `another server is using the spool ${folder}`);
-      index = await LocalIndex.open(folder, options.durability !== "none");
+      const { diskFreeBytesMin } = { ...SPOOL_LIMITS, ...options.limits };
+      index = await LocalIndex.open(folder, options.durability !== "none", diskFreeBytesMin);
       const spool = new LocalSpool(options, lock, index);
       await spool.#recover();
       return spool;

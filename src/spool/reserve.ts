@@ -17,18 +17,19 @@ const LOW_BYTES = 4 * MiB;
 /** About what a write takes beside the content: pages are written anew, not changed (5 KiB each in 600 acks at once). */
 const NOTE_BYTES = 8 * 1024;
 const RESERVE_BYTES = 8 * MiB;
-/** A reserve is made, and made again, on a disk that has so much left. */
-const AMPLE_BYTES = 64 * MiB;
 
 export class Reserve {
   readonly #folder: string;
   readonly #file: string;
+  readonly #ampleBytes: number;
   #isThere = false;
   /** Bytes that the index was asked to write and has not written. */
   #asked = 0;
 
-  constructor(folder: string) {
+  /** @param ampleBytes what the disk must have left for a reserve to be put aside; 0 for none, ever */
+  constructor(folder: string, ampleBytes: number) {
     this.#folder = folder;
+    this.#ampleBytes = ampleBytes;
     this.#file = join(folder, "reserve");
   }
 
@@ -45,7 +46,7 @@ export class Reserve {
 
   /** Puts the reserve aside where there is room. Called at the start and with every sweep. */
   async renew(): Promise<void> {
-    if (this.#isThere || this.#left < AMPLE_BYTES) return;
+    if (this.#isThere || this.#ampleBytes === 0 || this.#left < this.#ampleBytes) return;
     this.#isThere = true;
     await writeFile(this.#file, Buffer.alloc(RESERVE_BYTES));
   }

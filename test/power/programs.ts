@@ -39,7 +39,8 @@ function endTraced(pid: number): void {
 
 /** Files come in on two connections to two queues and go out again, some of them at the same time. */
 async function serve({ root, traceFile, work }: Run, skips: Skipped): Promise<void> {
-  const words = [MAIN, "serve", "--json", "--yes", "--port", "0", "--spool", join(root, "srv/spool")];
+  const bare = ["--port", "0", "--min-free-disk", "0"]; // no reserve: megabytes of nothing in every image
+  const words = [MAIN, "serve", "--json", "--yes", ...bare, "--spool", join(root, "srv/spool")];
   const loaders = ["--import", LOADER, ...skipping(skips).words];
   const traced = startTraced(traceFile, [...loaders, ...words], { HOME: work, ...skipping(skips).env });
   const lines = createInterface({ input: traced.stdout as NonNullable<typeof traced.stdout> });

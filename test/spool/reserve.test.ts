@@ -6,11 +6,9 @@ import { onSmallDisk } from "./small-disk.ts";
 import { drain, failure, idOf, lease, store } from "./subject.ts";
 
 const MiB = 1024 * 1024;
-const limits = { diskFreeBytesMin: 0 };
-
 test("an index that fills its disk is refused more in time; LMDB never meets the end of the disk", (context) =>
   onSmallDisk(context, 40, async ({ folder }) => {
-    const spool = await LocalSpool.open({ folder, inlineBytesMax: 70_000, limits });
+    const spool = await LocalSpool.open({ folder, inlineBytesMax: 70_000, limits: { diskFreeBytesMin: 0 } });
     let stored = 0;
     for (let codes: string[] = []; !codes.includes("disk-full"); ) {
       // Two at a time: what was asked for and is not written yet counts.
@@ -21,7 +19,7 @@ test("an index that fills its disk is refused more in time; LMDB never meets the
     expect(stored).toBeGreaterThan(400);
     const { bavail, bsize } = statfsSync(folder);
     expect(bavail * bsize).toBeGreaterThan(3 * MiB);
-    // On so small a disk there is no reserve; collecting needs none, since LMDB uses again what it has freed.
+    // Whoever wants no room left free has no reserve; collecting needs none, since LMDB uses again what it has freed.
     for (let number = 0; number < stored; number++) await spool.ack((await lease(spool)).token);
     expect([spool.waiting("default"), spool.bytesUsed()]).toEqual([0, 0]);
     await spool.close();
@@ -29,7 +27,7 @@ test("an index that fills its disk is refused more in time; LMDB never meets the
 
 test("where a disk was filled by others, what is waiting can be collected all the same, by the room kept for that", (context) =>
   onSmallDisk(context, 96, async ({ folder, fill, free }) => {
-    const spool = await LocalSpool.open({ folder, limits });
+    const spool = await LocalSpool.open({ folder, limits: { diskFreeBytesMin: 16 * MiB } });
     const reserve = join(folder, "reserve");
     expect(existsSync(reserve)).toBe(true);
     for (const number of [1, 2, 3]) await store(spool, number, 100_000);
