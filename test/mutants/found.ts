@@ -90,4 +90,14 @@ export const FOUND: readonly Mutant[] = [
     noticedBy: simulation,
     simulated: "steps",
   },
+  {
+    name: "the index is asked to write on a full disk",
+    ...{ file: "src/spool/local-index.ts", from: "    this.reserve.ask(contentBytes);\n", to: "" },
+    noticedBy: "test/spool/reserve.test.ts",
+  },
+  {
+    name: "sums in the index are believed after a failed commit and a crash",
+    ...{ file: "src/spool/local-index.ts", from: "    if (isWrong) {\n", to: "    if (isWrong && files < 0) {\n" },
+    noticedBy: "test/spool/recount.test.ts",
+  },
 ];
