@@ -5,7 +5,7 @@ import { crashMatrix } from "./matrix.ts";
 vi.setConfig({ testTimeout: 600_000 });
 
 const SEED = Number(process.env.FILESPOOL_SEED);
-const KILLS = Number(process.env.FILESPOOL_KILLS ?? 30);
+const KILLS = Number(process.env.FILESPOOL_KILLS ?? 20);
 
 test("whoever is killed, at a named point or at any moment: nothing is lost, doubled, damaged or left behind", async () => {
   const broken: string[] = [];

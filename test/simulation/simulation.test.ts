@@ -8,7 +8,7 @@ import { shrink } from "./shrink.ts";
 vi.setConfig({ testTimeout: 300_000 });
 
 const SEED = Number(process.env.FILESPOOL_SEED);
-const RUNS = Math.ceil(0.4 * Number(process.env.FILESPOOL_RUNS ?? 100));
+const RUNS = Math.ceil(0.25 * Number(process.env.FILESPOOL_RUNS ?? 100));
 
 const modules = await simulatedModules();
 
