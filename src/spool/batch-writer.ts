@@ -135,7 +135,7 @@ export async function syncFolder(folder: string): Promise<void> {
 export async function makeFolder(folder: string, sync: boolean): Promise<void> {
   const first = await mkdir(folder, { recursive: true });
   if (!sync) return;
-  const last = first === undefined ? resolve(folder) : resolve(first);
+  const last = resolve(first ?? folder);
   for (let at = resolve(folder); at.length >= last.length; at = dirname(at))
     await syncFolder(dirname(at)).catch(unlessOthers);
 }

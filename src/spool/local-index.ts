@@ -70,11 +70,8 @@ export class LocalIndex {
   bytes = 0;
   #sequence: number;
 
-  /**
-   * @param ampleBytes see Reserve
-   * @throws FilespoolError spool-unusable: not readable, or written by a newer version
-   */
-  static async open(folder: string, sync: boolean, ampleBytes = 0): Promise<LocalIndex> {
+  /** @throws FilespoolError spool-unusable: not readable, or written by a newer version */
+  static async open(folder: string, sync: boolean): Promise<LocalIndex> {
     const file = join(folder, "index.mdb");
     let root: RootDatabase | undefined;
     try {
@@ -90,7 +87,7 @@ export class LocalIndex {
       // "stored is said only after content and index were synced" watches the system calls. Why: adr/0015.
       // `eventTurnBatching` makes promises that it gives to nobody: a failed commit would end the process.
       root = open({ path: file, maxDbs: 8, overlappingSync: false, noSync: !sync, eventTurnBatching: false });
-      const index = new LocalIndex(root, file, ampleBytes);
+      const index = new LocalIndex(root, file);
       await index.#begin();
       return index;
     } catch (error) {
@@ -99,10 +96,10 @@ export class LocalIndex {
     }
   }
 
-  private constructor(root: RootDatabase, file: string, ampleBytes: number) {
+  private constructor(root: RootDatabase, file: string) {
     this.#root = root;
     this.#file = file;
-    this.reserve = new Reserve(dirname(file), ampleBytes);
+    this.reserve = new Reserve(dirname(file));
     this.#uploads = root.openDB({ name: "uploads" });
     this.#entries = root.openDB({ name: "entries" });
     this.#transfers = root.openDB({ name: "transfers" });

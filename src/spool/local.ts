@@ -82,11 +82,11 @@ export class LocalSpool extends LocalQueues implements Spool {
     let lock: FileHandle | undefined;
     let index: LocalIndex | undefined;
     try {
-      for (const made of [folder, join(folder, "data")]) await makeFolder(made, options.durability !== "none");
+      const sync = options.durability !== "none";
+      for (const made of [folder, join(folder, "data")]) await makeFolder(made, sync);
       lock = await open(join(folder, "lock"), "a");
       if (!tryLock(lock.fd)) throw new FilespoolError("spool-locked", `another server is using the spool ${folder}`);
-      const { diskFreeBytesMin } = { ...SPOOL_LIMITS, ...options.limits };
-      index = await LocalIndex.open(folder, options.durability !== "none", diskFreeBytesMin);
+      index = await LocalIndex.open(folder, sync);
       const spool = new LocalSpool(options, lock, index);
       await spool.#recover();
       return spool;
@@ -215,7 +215,7 @@ export class LocalSpool extends LocalQueues implements Spool {
   }
 
   async #lookAtDisk(): Promise<void> {
-    await this.index.reserve.renew();
+    await this.index.reserve.renew(this.limits.diskFreeBytesMin);
     const { bavail, bsize } = await statfs(this.folder);
     this.#roomBytes = bavail * bsize;
     for (const { offer, durable } of this.#slots.values()) this.#roomBytes -= offer.size - durable;

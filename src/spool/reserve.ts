@@ -6,7 +6,7 @@
  * now or later. So whoever wants to add content is refused in time; and so that a full disk can be emptied by collecting,
  * what only notes or removes may use up a file that is kept for nothing else. Why: adr/0030.
  */
-import { rmSync, statfsSync } from "node:fs";
+import { existsSync, rmSync, statfsSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { FilespoolError } from "../protocol/errors.ts";
@@ -21,16 +21,15 @@ const RESERVE_BYTES = 8 * MiB;
 export class Reserve {
   readonly #folder: string;
   readonly #file: string;
-  readonly #ampleBytes: number;
-  #isThere = false;
+  /** From an earlier run, too: a server may have to start on a full disk. */
+  #isThere: boolean;
   /** Bytes that the index was asked to write and has not written. */
   #asked = 0;
 
-  /** @param ampleBytes what the disk must have left for a reserve to be put aside; 0 for none, ever */
-  constructor(folder: string, ampleBytes: number) {
+  constructor(folder: string) {
     this.#folder = folder;
-    this.#ampleBytes = ampleBytes;
     this.#file = join(folder, "reserve");
+    this.#isThere = existsSync(this.#file);
   }
 
   /** Bytes left for us. Synchronous: it takes 3 microseconds, and must be true at the moment of asking. */
@@ -44,9 +43,9 @@ export class Reserve {
     return this.#left < LOW_BYTES;
   }
 
-  /** Puts the reserve aside where there is room. Called at the start and with every sweep. */
-  async renew(): Promise<void> {
-    if (this.#isThere || this.#ampleBytes === 0 || this.#left < this.#ampleBytes) return;
+  /** Puts the reserve aside if the disk has `ampleBytes` left; 0 for none, ever. Called at the start and with every sweep. */
+  async renew(ampleBytes: number): Promise<void> {
+    if (this.#isThere || ampleBytes === 0 || this.#left < ampleBytes) return;
     this.#isThere = true;
     await writeFile(this.#file, Buffer.alloc(RESERVE_BYTES));
   }

@@ -18,11 +18,7 @@ const simulation = "test/simulation/simulation.test.ts";
 export const FOUND: readonly Mutant[] = [
   {
     name: "the name of a new spool is not synced",
-    ...{
-      file: "src/spool/local.ts",
-      from: 'await makeFolder(made, options.durability !== "none");',
-      to: "await makeFolder(made, false);",
-    },
+    ...{ file: "src/spool/local.ts", from: "await makeFolder(made, sync);", to: "await makeFolder(made, false);" },
     noticedBy: "test/power/power.test.ts",
   },
   {

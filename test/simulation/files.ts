@@ -113,6 +113,14 @@ export function listFolder(path: string): string[] {
   return [...inode.names.keys()].sort();
 }
 
+export const exists = (path: string): boolean => program().machine.disk.find(path) !== undefined;
+
+/** As `statfs` answers. */
+export function roomOnDisk(): { bavail: number; bsize: number } {
+  const { capacity, used } = program().machine.disk;
+  return { bavail: Math.max(0, capacity - used), bsize: 1 };
+}
+
 export function removeFile(path: string, force: boolean): void {
   const { disk } = program().machine;
   if (!disk.find(path)) {

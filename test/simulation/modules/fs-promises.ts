@@ -92,8 +92,4 @@ export const lstat = (path: string) =>
     return files.statOf(inode);
   });
 
-export const statfs = (_: string): Promise<{ bavail: number; bsize: number }> =>
-  call(() => {
-    const { capacity, used } = program().machine.disk;
-    return { bavail: Math.max(0, capacity - used), bsize: 1 };
-  });
+export const statfs = () => call(files.roomOnDisk);

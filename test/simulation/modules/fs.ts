@@ -22,10 +22,8 @@ export const readSync = (fd: number, into: Uint8Array, offset: number, length: n
 
 export const rmSync = (path: string, { force }: { force: boolean }): void => files.removeFile(path, force);
 
-export function statfsSync(_: string): { bavail: number; bsize: number } {
-  const { capacity, used } = program().machine.disk;
-  return { bavail: Math.max(0, capacity - used), bsize: 1 };
-}
+export const existsSync = files.exists;
+export const statfsSync = files.roomOnDisk;
 
 /** Only its promise is used. */
 export const read = Object.assign(() => {}, {
