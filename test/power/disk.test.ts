@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
+import { random as randomNumbers } from "../support/process-files.ts";
 import { type Chooser, DiskFile, DiskFolder } from "./disk.ts";
-import { imagesOf, randomFrom } from "./images.ts";
+import { imagesOf } from "./images.ts";
 
 /** Keeps what the names of units say, of everything else the oldest. */
 const only = (...units: RegExp[]): Chooser => ({
@@ -93,7 +94,7 @@ test("of a link and the end of the first name either may be kept alone", () => {
   folder.sync()();
   folder.change(["name", file]).state = "ended";
   folder.change(["part", null]).state = "ended";
-  const random = randomFrom(1);
+  const random = randomNumbers(1);
   const found = [...imagesOf(folder, random, 10, 0)].map(({ files }) => files.map(({ path }) => path).join("+"));
   expect(new Set(found)).toEqual(new Set(["part", "name", "name+part", ""]));
 });

@@ -21,13 +21,9 @@ export interface Said {
   readonly path: string;
 }
 
-export interface Expected {
-  readonly transfer: string;
-  readonly queue: string;
-  readonly name: string;
-  readonly size: number;
-  readonly algorithm: string;
-  readonly digest: string;
+type About = Pick<Said, "transfer" | "queue" | "name" | "size" | "algorithm" | "digest">;
+
+export interface Expected extends About {
   /** Where it may be; everywhere else it must not be. */
   readonly places: readonly Place[];
   /** An unfinished upload goes on from here or from further on. */

@@ -2,6 +2,7 @@
 import { createHash } from "node:crypto";
 import { linkSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import type { random } from "../support/process-files.ts";
 import { type Chooser, type DiskFile, DiskFolder } from "./disk.ts";
 
 /** Folders, and files in the order in which they were found; two names of one file share its content. */
@@ -14,18 +15,7 @@ export interface Image {
   readonly hash: string;
 }
 
-export type Random = () => number;
-
-/** Numbers in [0, 1), the same ones for the same seed (mulberry32). */
-export function randomFrom(seed: number): Random {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
+type Random = ReturnType<typeof random>;
 
 export const pick = <T>(random: Random, from: readonly T[]): T => from[Math.floor(random() * from.length)] as T;
 

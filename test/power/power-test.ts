@@ -9,11 +9,11 @@ import { randomInt } from "node:crypto";
 import { writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { parseArgs } from "node:util";
+import { canTrace } from "../spool/children.ts";
 import { machine } from "../support/machine.ts";
 import { type Outcome, powerTest } from "./power.ts";
 import { receiverScenario, serverScenario } from "./programs.ts";
 import { type Scenario, spoolScenario } from "./scenarios.ts";
-import { canTrace } from "./trace.ts";
 
 const { values } = parseArgs({
   options: {

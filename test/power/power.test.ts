@@ -1,9 +1,8 @@
 import { expect, type TestContext, test, vi } from "vitest";
-import { skipAloud } from "../spool/children.ts";
+import { canTrace, skipAloud } from "../spool/children.ts";
 import { type Outcome, powerTest } from "./power.ts";
 import { receiverScenario } from "./programs.ts";
 import { type Scenario, spoolScenario } from "./scenarios.ts";
-import { canTrace } from "./trace.ts";
 
 vi.setConfig({ testTimeout: 240_000 });
 

@@ -2,15 +2,17 @@
  * One power test: a program is traced, its disk is rebuilt as it could be after a power cut at every moment, and each
  * image is opened and checked.
  */
+
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, mkdirSync, mkdtempSync, realpathSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
+import { random as randomNumbers } from "../support/process-files.ts";
 import type { Question } from "./check-child.ts";
 import { type Expected, Facts, type Said } from "./facts.ts";
-import { type Image, imagesOf, randomFrom, writeImage } from "./images.ts";
+import { type Image, imagesOf, writeImage } from "./images.ts";
 import { Replay } from "./replay.ts";
 import type { Scenario } from "./scenarios.ts";
 import { serveImage } from "./serve-image.ts";
@@ -108,7 +110,7 @@ class PowerTest {
 
   async run(steps: ReturnType<typeof readTrace>): Promise<Outcome> {
     const outcome = this.#outcome;
-    const random = randomFrom(this.#options.seed);
+    const random = randomNumbers(this.#options.seed);
     const moments = this.#countMoments(steps);
     const perMoment = this.#options.images / moments;
     // Every moment if that is what the images are enough for, else some of them, a few images each.

@@ -5,7 +5,7 @@
  * may show it) and it ends (from here on the program may rely on it). What the program says to the world is a write to
  * its standard output, so facts and disk calls stand in one list. Calls that are refused change nothing.
  */
-import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
 
 export interface Call {
@@ -28,8 +28,6 @@ const CHANGES = [
   ...["linkat", "unlink", "unlinkat", "rmdir", "mkdir", "mkdirat", "copy_file_range", "sendfile", "splice", "mmap"],
   ...["symlink", "symlinkat"],
 ];
-
-export const canTrace = (): boolean => spawnSync("strace", ["-f", "-o", "/dev/null", "true"]).status === 0;
 
 /** Starts Node under strace; the trace is complete once the process has closed. */
 export function startTraced(traceFile: string, words: readonly string[], env: NodeJS.ProcessEnv = {}): ChildProcess {

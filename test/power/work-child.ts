@@ -10,11 +10,12 @@ import { createDigest } from "../../src/spool/digest.ts";
 import { LocalSpool } from "../../src/spool/local.ts";
 import type { Delivery, Offer, Upload } from "../../src/spool/spool.ts";
 import { content } from "../support/content.ts";
-import { pick, randomFrom } from "./images.ts";
+import { random as randomNumbers } from "../support/process-files.ts";
+import { pick } from "./images.ts";
 import { SPOOL } from "./spool-options.ts";
 
 const [folder = "", seed = "1", rounds = "10", durability = "fsync"] = process.argv.slice(2);
-const random = randomFrom(Number(seed));
+const random = randomNumbers(Number(seed));
 const upTo = (most: number) => Math.floor(random() * most);
 const say = (event: string, more: object = {}) => writeSync(1, `${JSON.stringify({ event, ...more })}\n`);
 

@@ -81,11 +81,10 @@ export class Inode {
         this.unsyncedNames = this.unsyncedNames.filter((change) => !changes.includes(change));
       };
     }
-    const count = this.#unsynced.length;
-    const before = this.#unsynced.slice(0, count);
+    const before = new Set(this.#unsynced);
     return (failed) => {
       if (!failed) this.#disk = applied(this.#disk, before);
-      this.#unsynced = this.#unsynced.filter((change) => !before.includes(change));
+      this.#unsynced = this.#unsynced.filter((change) => !before.has(change));
     };
   }
 
@@ -125,7 +124,7 @@ function written(buffer: Buffer, length: number, at: number, bytes: Buffer): Buf
   return into;
 }
 
-function applied(before: Buffer, changes: readonly Change[]): Buffer {
+function applied(before: Buffer, changes: Iterable<Change>): Buffer {
   let content = before;
   let length = before.length;
   for (const change of changes) {

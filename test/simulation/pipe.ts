@@ -102,7 +102,8 @@ export class Pipe {
 
   /** In order, after the delay of the network; a silence holds everything up. */
   #after(arrive: () => void): void {
-    const { world, link } = { world: this.#world, link: this.#link };
+    const world = this.#world;
+    const link = this.#link;
     this.#lastArrivalMs = Math.max(this.#lastArrivalMs, world.nowMs + link.delayMs * (0.5 + world.random()));
     const attempt = (): void => {
       if (link.isDead) return;

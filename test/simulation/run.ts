@@ -116,7 +116,7 @@ class Run {
       if (!this.#isEnding && this.#isDelivered()) this.#end();
       if (this.#world.nowMs > limitMs) this.oracle.fails(`it did not come to its end in ${CALM_MS} ms of calm`);
     };
-    await this.#world.run(isOver, Number.POSITIVE_INFINITY, onStep);
+    await this.#world.run(isOver, onStep);
     if (!this.#isOver && this.oracle.broken.length === 0)
       this.oracle.fails(
         `it is not at its end, and ${this.#world.steps > STEPS_MAX ? "goes on and on" : "nothing goes on"}`,

@@ -106,13 +106,13 @@ export class World {
     return first;
   }
 
-  /** Runs until `isDone`, or until nothing is left to happen, or until `untilMs`. Calls `onStep` after each step. */
-  async run(isDone: () => boolean, untilMs: number, onStep: () => void): Promise<void> {
+  /** Runs until `isDone`, or until nothing is left to happen. Calls `onStep` after each step. */
+  async run(isDone: () => boolean, onStep: () => void): Promise<void> {
     const restore = takeOverGlobals();
     try {
       while (!isDone()) {
         const next = this.#next();
-        if (!next || next.atMs > untilMs) return;
+        if (!next) return;
         this.nowMs = Math.max(this.nowMs, next.atMs);
         this.steps++;
         next.happen();

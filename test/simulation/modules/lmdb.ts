@@ -88,6 +88,7 @@ class Root {
   readonly #inode: Inode;
   #open: Change[] | null = null;
   #waiting: Batch[] = [];
+  #committing: Batch[] = [];
   #isCommitting = false;
   #onIdle: (() => void)[] = [];
 
@@ -104,8 +105,6 @@ class Root {
       if (this.#isCommitting && this.#disk.world.chance(0.5)) this.#apply(this.#committing);
     });
   }
-
-  #committing: Batch[] = [];
 
   openDB({ name }: { name: string }): Database {
     return new Database(this, name);
