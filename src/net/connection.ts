@@ -1,8 +1,8 @@
 /**
  * Connection: one socket on one side, frames and messages on the other, and a watch on the time.
  *
- * Reading is by `read()`, one frame at a time, so that whoever is slow stops the socket, and with it the peer.
- * Writing gathers all frames of one turn of the event loop into one system call. Nothing here knows what a
+ * Reading is by `next()` and `read()`, one frame at a time, so that whoever is slow stops the socket, and with it the
+ * peer (intake.ts). Writing gathers the frames of one turn of the event loop (outbox.ts). Nothing here knows what a
  * conversation is about. What it does know is when to give up, since TCP by itself would wait for hours:
  *
  *   no complete first frame                      handshakeMs
@@ -11,17 +11,19 @@
  *   a peer that does not take what we send       stallMs + what is unsent at bytesPerSecondMin
  *   pings or skipped frames, and nothing else    pingsPerSecondMax
  *
- * Invariant: at most one frame and one read are held for the peer, and before a server reads on, the control
+ * Invariant: at most one frame and three reads are held for the peer, and before a server reads on, the control
  * frames it has not got rid of are below UNSENT_BYTES_MAX. A client always reads; else both could wait for ever.
  */
 import { once } from "node:events";
 import { connect as connectSocket, type Socket } from "node:net";
 import { Decoder, type Frame, joinParts } from "../protocol/decoder.ts";
 import { asError, FilespoolError, failureForPeer } from "../protocol/errors.ts";
-import { encodeHeader, FLAG_OPTIONAL, FRAMES, frameName } from "../protocol/frame.ts";
+import { FLAG_OPTIONAL, FRAMES, frameName } from "../protocol/frame.ts";
 import { LIMITS } from "../protocol/limits.ts";
 import { decodeMessage, encodeMessage, type Message } from "../protocol/messages.ts";
 import { nativeChecksum } from "../spool/digest.ts";
+import { Intake } from "./intake.ts";
+import { Outbox, type Sent } from "./outbox.ts";
 
 /** The deadlines of this file; see LIMITS. Tests make them short. */
 export type Patience = { readonly [key in (typeof PATIENCE)[number]]: number };
@@ -37,18 +39,19 @@ const LINGER_MS = 1000;
 
 export class Connection {
   readonly #socket: Socket;
-  readonly #chunks: AsyncIterator<Buffer>;
+  readonly #intake: Intake;
+  readonly #outbox: Outbox;
   readonly #patience: Patience;
   readonly #isServer: boolean;
   readonly #decoder = new Decoder(nativeChecksum);
   readonly #clock = setInterval(() => this.#watch(), 250).unref();
   #failure: FilespoolError | null = null;
-  /** Ends the wait for bytes, so that whoever reads hears of a failure at once and not when the socket is closed. */
-  #stopReading: (error: FilespoolError) => void = () => {};
+  /** The peer has ended its side of the stream. */
+  #hasEnded = false;
+  /** Wakes whoever waits for bytes: some are here, or none will come. */
+  #wake: () => void = () => {};
   #frames = 0;
   #pings = 0;
-  #unsentData = 0;
-  #corked = false;
   /** Who waits for the kernel to take something. */
   #onTaken: (() => void)[] = [];
   /** Times of the monotonic clock: last heard, last said, last time the kernel took something, frame begun (0: none). */
@@ -58,14 +61,29 @@ export class Connection {
   #begunMs = this.#heardMs;
   #listening = true;
 
-  constructor(socket: Socket, options: { patience?: Partial<Patience> | undefined; isServer?: boolean } = {}) {
+  /** The server's end of a connection; its listener has `pauseOnConnect`. */
+  static accept(socket: Socket, patience?: Partial<Patience>): Connection {
+    const intake = new Intake();
+    return new Connection(intake.adopt(socket), intake, patience, true);
+  }
+
+  /** @param socket what `intake` listens to */
+  constructor(socket: Socket, intake: Intake, patience?: Partial<Patience>, isServer = false) {
     this.#socket = socket.setNoDelay(true).setKeepAlive(true, 30_000);
-    this.#patience = { ...LIMITS, ...options.patience };
-    this.#isServer = options.isServer ?? false;
-    this.#chunks = socket.iterator({ destroyOnReturn: false }) as AsyncIterator<Buffer>;
+    this.#patience = { ...LIMITS, ...patience };
+    this.#isServer = isServer;
+    this.#intake = intake;
+    intake.onArrival = () => this.#wake();
+    this.#outbox = new Outbox(socket, () => this.#taken());
     socket.on("error", (error) => this.destroy(lost(error)));
+    socket.on("end", () => {
+      this.#hasEnded = true;
+      this.#wake();
+    });
     socket.on("close", () => {
       clearInterval(this.#clock);
+      if (!this.#hasEnded) this.#failure ??= lost(new Error("it was closed"));
+      this.#wake();
       this.#taken();
     });
   }
@@ -76,19 +94,27 @@ export class Connection {
   }
 
   /**
+   * A message or data frame that is here already, or null: then `read` waits for one.
+   * @throws FilespoolError as `read`
+   */
+  next(): Message | Data | null {
+    for (;;) {
+      if (this.#failure) throw this.#failure;
+      const frame = this.#decoder.next();
+      const incoming = frame && this.#interpret(frame);
+      if (incoming || !frame) return incoming;
+    }
+  }
+
+  /**
    * The next message or data frame; null when the peer ended the stream between two frames.
    * @throws FilespoolError what the peer reported, what it did wrong, or connection-lost, timed-out, stalled
    */
   async read(): Promise<Message | Data | null> {
     for (;;) {
-      if (this.#failure) throw this.#failure;
-      const frame = this.#decoder.next();
-      if (frame) {
-        const incoming = this.#interpret(frame);
-        if (incoming) return incoming;
-        continue;
-      }
-      if (this.#isServer) await this.#below(() => this.#socket.writableLength - this.#unsentData, UNSENT_BYTES_MAX);
+      const incoming = this.next();
+      if (incoming) return incoming;
+      if (this.#isServer) await this.#below(() => this.#outbox.unsent - this.#outbox.unsentData, UNSENT_BYTES_MAX);
       const bytes = await this.#receive();
       if (bytes) this.#decoder.push(bytes);
       else if (this.#decoder.midFrame) throw new FilespoolError("connection-lost", "the stream ended inside a frame");
@@ -117,62 +143,53 @@ export class Connection {
     this.#listening = true;
     this.#heardMs = performance.now();
     if (this.#decoder.midFrame && this.#begunMs === 0) this.#begunMs = this.#heardMs;
-    try {
-      const { value, done } = await new Promise<IteratorResult<Buffer>>((resolve, reject) => {
-        this.#stopReading = reject;
-        this.#chunks.next().then(resolve, reject);
+    for (;;) {
+      if (this.#failure) throw this.#failure;
+      const bytes = this.#intake.take();
+      if (bytes || this.#hasEnded) {
+        this.#listening = false;
+        return bytes ?? null;
+      }
+      await new Promise<void>((wake) => {
+        this.#wake = wake;
       });
-      return done ? null : value;
-    } catch (error) {
-      throw this.#failure ?? lost(error);
-    } finally {
-      this.#listening = false;
     }
   }
 
   /** Sends a message. Never waits: messages are small, and `read` keeps their number down. */
   send(message: Message): void {
     const { type, payload } = encodeMessage(message);
-    this.#write(type, payload, 0);
+    if (this.#speaks()) this.#outbox.put(type, payload, 0, false);
   }
 
-  /** Sends a piece of a file; resolves when the kernel has it and `bytes` may be used anew. @throws connection-lost */
-  sendData(offset: number, bytes: Uint8Array): Promise<void> {
-    this.#unsentData += bytes.length;
+  /**
+   * Sends a piece of a file. A promise resolves when the kernel has it and `bytes` may be used anew; undefined means that
+   * they were copied. @throws connection-lost, by the promise
+   */
+  sendData(offset: number, bytes: Uint8Array): Promise<void> | undefined {
+    if (!this.#speaks()) return Promise.reject(this.#failure ?? lost(new Error("the conversation is over")));
+    let sent: Sent = () => {};
+    const isCopied = !this.#outbox.put(FRAMES.data, bytes, offset, true, (error) => sent(error));
+    if (isCopied) return undefined;
     return new Promise((resolve, reject) => {
-      this.#write(FRAMES.data, bytes, offset, (error) => {
-        this.#unsentData -= bytes.length;
+      sent = (error) => {
         // A write that was cut by destroying the socket is reported as done, so our own failure decides.
         if (error || this.#failure) reject(this.#failure ?? lost(error));
         else resolve();
-      });
+      };
     });
   }
 
-  #write(type: number, payload: Uint8Array, offset: number, done?: (error?: Error | null) => void): void {
-    // To a socket that was ended, a write would be an error that resets it, and our last words would be lost.
-    if (this.#socket.writableEnded) return done?.(new Error("the conversation is over"));
-    if (!this.#corked) {
-      // Everything written before this turn of the event loop ends leaves in one `writev`.
-      this.#corked = true;
-      this.#socket.cork();
-      process.nextTick(() => {
-        this.#corked = false;
-        this.#socket.uncork();
-      });
-    }
+  /** To a socket that was ended, a write would be an error that resets it, and our last words would be lost. */
+  #speaks(): boolean {
     this.#saidMs = performance.now();
-    if (this.#socket.writableLength === 0) this.#tookMs = this.#saidMs;
-    this.#socket.write(encodeHeader(type, payload, nativeChecksum, offset));
-    this.#socket.write(payload, (error) => {
-      done?.(error);
-      this.#taken();
-    });
+    if (this.#outbox.unsent === 0) this.#tookMs = this.#saidMs;
+    return !this.#socket.writableEnded;
   }
 
   /** Waits until no more than `bytes` of file content are waiting for the kernel. */
-  unsentBelow(bytes: number): Promise<void> {
-    return this.#below(() => this.#unsentData, bytes);
+  async unsentBelow(bytes: number): Promise<void> {
+    if (this.#outbox.unsentData > bytes) await this.#below(() => this.#outbox.unsentData, bytes);
   }
 
   async #below(unsent: () => number, bytes: number): Promise<void> {
@@ -193,7 +210,7 @@ export class Connection {
     const nowMs = performance.now();
     const slow = (bytes: number) => stallMs + (bytes / bytesPerSecondMin) * 1000;
     const midFrame = this.#listening && this.#begunMs > 0;
-    const unsent = this.#socket.writableLength;
+    const { unsent } = this.#outbox;
     this.#pings = Math.max(0, this.#pings - this.#patience.pingsPerSecondMax / 4);
     if (this.#frames === 0) {
       if (nowMs - this.#begunMs > handshakeMs)
@@ -209,6 +226,7 @@ export class Connection {
 
   /** Ends our side of the stream after everything that was sent. */
   end(): void {
+    this.#outbox.flush();
     this.#socket.end();
     this.#discardRest();
   }
@@ -218,21 +236,21 @@ export class Connection {
     if (this.#failure || this.#socket.destroyed) return;
     this.send({ type: "error", ...failureForPeer(error) });
     this.#failure = error;
-    this.#stopReading(error);
+    this.#wake();
     this.end();
   }
 
   /** Ends at once, without a word. */
   destroy(error: FilespoolError): void {
     this.#failure ??= error;
-    this.#stopReading(this.#failure);
+    this.#wake();
     clearInterval(this.#clock);
     this.#socket.destroy();
   }
 
   /** Closing a socket with unread bytes resets it, and the peer may lose our last words; so read on for a moment. */
   #discardRest(): void {
-    this.#socket.removeAllListeners("readable").resume();
+    this.#intake.ignore();
     const timer = setTimeout(() => this.destroy(new FilespoolError("connection-lost")), LINGER_MS);
     this.#socket.once("close", () => clearTimeout(timer));
   }
@@ -255,7 +273,9 @@ function lost(error: unknown): FilespoolError {
  * @throws FilespoolError unreachable, or what the server reported
  */
 export async function connect(host: string, port: number, signal?: AbortSignal): Promise<Connection> {
-  const socket = connectSocket({ host, port }).on("error", () => {}); // `once` hears of it, until it is aborted
+  const intake = new Intake();
+  // `once` hears of an error, until it is aborted.
+  const socket = connectSocket({ host, port, onread: intake.onread }).on("error", () => {});
   try {
     await once(socket, "connect", signal && { signal });
   } catch (error) {
@@ -264,5 +284,5 @@ export async function connect(host: string, port: number, signal?: AbortSignal):
     const why = (error as NodeJS.ErrnoException).code ?? (error as Error).message;
     throw new FilespoolError("unreachable", `cannot reach a server at ${host}:${port} (${why}); is it running there?`);
   }
-  return new Connection(socket);
+  return new Connection(intake.listenTo(socket), intake);
 }

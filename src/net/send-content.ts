@@ -9,6 +9,8 @@ import { chunkAt } from "../protocol/chunks.ts";
 import type { Connection } from "./connection.ts";
 
 const BUFFERS = 3;
+/** Small chunks are copied (outbox.ts), so their buffers are free at once; they wait for so much to be taken. */
+const COPIED_BYTES_MAX = 256 * 1024;
 
 export interface Content {
   /** First byte to send, and the size of the whole file. */
@@ -39,10 +41,17 @@ export async function sendContent(connection: Connection, content: Content): Pro
     await content.read(piece, offset);
     offset += chunk.length;
     const end = offset;
-    const sent = connection.sendData(chunk.offset, piece).then(() => {
+    const isSent = () => {
       free.push(buffer);
       content.onSent?.(end);
-    });
+    };
+    const taking = connection.sendData(chunk.offset, piece);
+    if (!taking) {
+      await connection.unsentBelow(COPIED_BYTES_MAX);
+      isSent();
+      continue;
+    }
+    const sent = taking.then(isSent);
     sent.catch(() => {}); // a lost connection is reported where it is read
     sending.push(sent);
   }

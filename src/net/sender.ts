@@ -155,7 +155,7 @@ class Sender {
     digest.update(content);
     job.digest = digest.hex();
     await job.talk.carryOut("pipe", this.#effects, job);
-    if (content.length > 0) this.#connection.sendData(0, content).catch(() => {}); // reading reports a lost connection
+    if (content.length > 0) this.#connection.sendData(0, content)?.catch(() => {}); // reading reports a lost connection
     await job.talk.carryOut("end", this.#effects, job);
   }
 

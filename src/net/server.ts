@@ -65,7 +65,7 @@ const SWEEP_MS = 1000;
  */
 export async function createServer(options: ServerOptions): Promise<Server> {
   const { host = DEFAULTS.host, port = DEFAULTS.port } = options;
-  const listener = createSocketServer({ allowHalfOpen: true });
+  const listener = createSocketServer({ allowHalfOpen: true, pauseOnConnect: true });
   listener.listen({ host, port });
   try {
     await once(listener, "listening");
@@ -123,7 +123,7 @@ export class Server implements ServerContext {
   }
 
   #accept(socket: Socket): void {
-    const connection = new Connection(socket, { patience: this.#limits, isServer: true });
+    const connection = Connection.accept(socket, this.#limits);
     if (this.#running.size >= this.#limits.connectionsMax)
       return connection.fail(new FilespoolError("connections-full"));
     const over = this.#converse(connection).finally(() => this.#running.delete(connection));

@@ -88,30 +88,36 @@ export const payloadBytesMax = (type: number): number =>
 const isCanonical = (type: number, length: number, offset: number): boolean =>
   type === FRAMES.data ? length > 0 && offset + length <= LIMITS.fileBytesMax : offset === 0;
 
-/**
- * Writes the header of `payload` into a new array of HEADER_BYTES bytes. The payload itself is not
- * copied: header and payload go to the socket as two pieces.
- */
-export function encodeHeader(
+/** The header of `payload` in an array of its own. The payload itself is not copied. */
+export function encodeHeader(type: number, payload: Uint8Array, checksum: Checksum, offset = 0, flags = 0): Uint8Array {
+  const header = new Uint8Array(HEADER_BYTES);
+  writeHeader(header, 0, type, payload, checksum, offset, flags);
+  return header;
+}
+
+/** Writes the header of `payload` into the HEADER_BYTES bytes of `into` from `at` on. */
+export function writeHeader(
+  into: Uint8Array,
+  at: number,
   type: number,
   payload: Uint8Array,
   checksum: Checksum,
-  offset = 0,
+  offset: number,
   flags = 0,
-): Uint8Array<ArrayBuffer> {
-  assert(payload.length <= payloadBytesMax(type), `payload of ${payload.length} bytes in a frame of type ${type}`);
-  assert(Number.isSafeInteger(offset) && offset >= 0, `offset ${offset}`);
-  assert(isCanonical(type, payload.length, offset), `frame of type ${type}, ${payload.length} bytes at ${offset}`);
-  const header = new Uint8Array(HEADER_BYTES);
-  const view = new DataView(header.buffer);
+): void {
+  const { length } = payload;
+  const isWhole = Number.isSafeInteger(offset) && offset >= 0 && length <= payloadBytesMax(type);
+  if (!isWhole || !isCanonical(type, length, offset))
+    assert(false, `frame of type ${type}, ${length} bytes at ${offset}`);
+  const view = new DataView(into.buffer, into.byteOffset + at, HEADER_BYTES);
   view.setUint16(AT.magic, MAGIC);
   view.setUint8(AT.type, type);
   view.setUint8(AT.flags, flags);
-  view.setUint32(AT.length, payload.length);
-  view.setBigUint64(AT.offset, BigInt(offset));
+  view.setUint32(AT.length, length);
+  view.setUint32(AT.offset, offset / 2 ** 32);
+  view.setUint32(AT.offset + 4, offset >>> 0);
   view.setUint32(AT.payloadSum, checksum(payload, 0));
-  view.setUint32(AT.headerSum, checksum(header.subarray(0, AT.headerSum), 0));
-  return header;
+  view.setUint32(AT.headerSum, checksum(into.subarray(at, at + AT.headerSum), 0));
 }
 
 /** What is wrong with a header, or the header. Nothing beyond the checksum is believed before it matches. */
@@ -128,7 +134,7 @@ export function decodeHeader(bytes: Uint8Array, checksum: Checksum): HeaderCheck
   if (view.getUint32(AT.headerSum) !== checksum(bytes.subarray(0, AT.headerSum), 0)) return "frame-damaged";
   const type = view.getUint8(AT.type);
   const length = view.getUint32(AT.length);
-  const offset = Number(view.getBigUint64(AT.offset));
+  const offset = view.getUint32(AT.offset) * 2 ** 32 + view.getUint32(AT.offset + 4);
   if (length > payloadBytesMax(type)) return "frame-too-large";
   if (!isCanonical(type, length, offset)) return "message-invalid";
   return { type, flags: view.getUint8(AT.flags), length, offset, payloadSum: view.getUint32(AT.payloadSum) };

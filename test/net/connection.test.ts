@@ -1,6 +1,7 @@
 import { once } from "node:events";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { Connection, connect, type Patience } from "../../src/net/connection.ts";
+import { Intake } from "../../src/net/intake.ts";
 import { FilespoolError } from "../../src/protocol/errors.ts";
 import { content } from "../support/content.ts";
 import { dataFrameOf, deadPort, frameOf, idOf, listenRaw, RawPeer, WELCOME } from "../support/raw-peer.ts";
@@ -24,7 +25,8 @@ async function pair(patience: Partial<Patience> = {}): Promise<{ connection: Con
   const { socket } = await RawPeer.connect(port);
   socket.removeAllListeners("data");
   socket.pause();
-  const connection = new Connection(socket, { patience });
+  const intake = new Intake();
+  const connection = new Connection(intake.adopt(socket), intake, patience);
   onTestFinished(() => connection.destroy(new FilespoolError("interrupted")));
   return { connection, peer: await accepted };
 }

@@ -50,7 +50,14 @@ export class Link {
   }
 }
 
+/** As node:net has it: where a read goes, and who gets it; false stops reading. */
+interface OnRead {
+  buffer(): Uint8Array;
+  callback(bytes: number, into: Uint8Array): boolean;
+}
+
 export class SimulatedSocket extends Duplex {
+  onread: OnRead | undefined;
   readonly owner: Program;
   readonly link: Link;
   readonly remoteAddress: string;
@@ -82,8 +89,25 @@ export class SimulatedSocket extends Duplex {
   setNoDelay = (): this => this;
   setKeepAlive = (): this => this;
 
-  hear(bytes: Buffer | null): void {
-    this.wants = this.push(bytes) && bytes !== null;
+  /** Takes bytes, or the end. With `onread` a piece at a time, as many as the reader wants; the others come again. */
+  hear(bytes: Buffer | null): Buffer | null {
+    if (!this.onread || !bytes) {
+      this.wants = this.push(bytes) && bytes !== null;
+      return null;
+    }
+    let rest = bytes;
+    while (this.wants && rest.length > 0) {
+      const into = this.onread.buffer();
+      const length = rest.copy(into);
+      rest = rest.subarray(length);
+      this.wants = this.onread.callback(length, into);
+    }
+    return rest.length > 0 ? rest : null;
+  }
+
+  override resume(): this {
+    if (this.onread) this._read();
+    return super.resume();
   }
 
   override _read(): void {
@@ -188,10 +212,11 @@ export class Network {
   }
 
   /** Begins a connection of the program that is at work. The socket says "connect" or fails, later. */
-  connect(port: number): SimulatedSocket {
+  connect(port: number, onread?: OnRead): SimulatedSocket {
     const { world } = this;
     const link = new Link(world, this.delayMs * (0.5 + world.random()));
     const client = new SimulatedSocket(program(), link, 0, "server", { allowHalfOpen: false });
+    client.onread = onread;
     const begunMs = world.nowMs;
     const fail = (code: string) =>
       client.owner.after(link.delayMs, () => client.destroy(systemError(code, "connect", String(port))));
@@ -206,7 +231,7 @@ export class Network {
       const { owner, allowHalfOpen } = listener;
       const server = new SimulatedSocket(owner, link, 1, client.owner.name, { allowHalfOpen });
       this.links.add(link);
-      owner.enter(() => listener.emit("connection", server));
+      owner.enter(() => listener.emit("connection", shellOf(server)));
       client.owner.after(link.delayMs, () => client.emit("connect"));
     };
     world.after(link.delayMs, attempt);
@@ -216,6 +241,16 @@ export class Network {
   #isSilent(machine: Machine): boolean {
     return (this.silences.get(machine) ?? 0) > this.world.nowMs;
   }
+}
+
+/** What a server accepts before somebody takes over its handle, as net/intake.ts does. */
+const shellOf = (socket: SimulatedSocket) => ({ _handle: { reading: false, socket }, destroy: () => {} });
+type Handle = NonNullable<ReturnType<typeof shellOf>["_handle"]>;
+
+/** Called with `new`: the socket of a handle. */
+export function Socket({ handle, onread }: { handle: Handle; onread: OnRead }): SimulatedSocket {
+  handle.socket.onread = onread;
+  return handle.socket;
 }
 
 export const createServer = (options: { allowHalfOpen?: boolean }): Listener => new Listener(options);

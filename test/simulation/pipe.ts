@@ -121,8 +121,9 @@ export class Pipe {
       const { reader } = this;
       while (reader?.wants && this.#arrived.length > 0) {
         const bytes = this.#arrived.shift() as Buffer;
-        this.#arrivedBytes -= bytes.length;
-        reader.hear(bytes);
+        const rest = reader.hear(bytes);
+        if (rest) this.#arrived.unshift(rest);
+        this.#arrivedBytes -= bytes.length - (rest?.length ?? 0);
       }
       if (reader?.wants && this.#endArrived && this.#arrived.length === 0) reader.hear(null);
     });

@@ -2,6 +2,7 @@
 import type { SimulatedSocket } from "../network.ts";
 import { program } from "../world.ts";
 
-export { createServer } from "../network.ts";
+export { createServer, Socket } from "../network.ts";
 
-export const connect = ({ port }: { port: number }): SimulatedSocket => program().world.network.connect(port);
+export const connect = ({ port, onread }: { port: number; onread?: SimulatedSocket["onread"] }): SimulatedSocket =>
+  program().world.network.connect(port, onread);

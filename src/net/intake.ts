@@ -1,0 +1,93 @@
+/**
+ * Intake: takes bytes off a socket into buffers of our own choosing, and stops the socket when nobody fetches them.
+ *
+ * A socket as Node hands it out reads 64 KiB at most, into a buffer of its own for each read, through the machinery
+ * of a stream. The option `onread` leaves all of that out. Which way costs how much: adr/0031.
+ *
+ * A read goes behind what the one before brought, while there is room, so that small frames share a buffer. Where reads
+ * fill what they are offered, the next buffers are twice as large; where they do not, half. So a busy connection reads
+ * in large pieces, and a thousand idle ones hold 16 KiB each (the idea is Netty's adaptive receive buffer).
+ */
+import { Socket, type SocketConstructorOpts } from "node:net";
+
+const READ_BYTES_MIN = 16 * 1024;
+const READ_BYTES_MAX = 256 * 1024;
+/** Reads that nobody has fetched yet; with so many the socket is stopped. */
+const READS_MAX = 2;
+
+export class Intake {
+  /** For the socket's constructor. Bytes that were handed out are never written to again. */
+  readonly onread = {
+    buffer: (): Buffer => this.#room(),
+    callback: (bytes: number, into: Uint8Array): boolean => this.#arrive(into.subarray(0, bytes) as Buffer),
+  };
+  /** Called when something has arrived. */
+  onArrival: () => void = () => {};
+  #socket!: Socket;
+  #arrived: Buffer[] = [];
+  #isStopped = false;
+  #isDeaf = false;
+  #block = Buffer.alloc(0);
+  #used = 0;
+  #blockBytes = READ_BYTES_MIN;
+
+  /** For a socket that was made with `onread`. */
+  listenTo(socket: Socket): Socket {
+    this.#socket = socket;
+    return socket.resume();
+  }
+
+  /**
+   * For a socket that a server accepted with `pauseOnConnect`. Node makes those without `onread`, so another Socket takes
+   * over the handle. Should there be none to take (a later Node, another kind of socket), its stream serves as well.
+   */
+  adopt(accepted: Socket): Socket {
+    const shell = accepted as unknown as { _handle: { reading?: boolean } | null };
+    const handle = shell._handle;
+    if (handle?.reading !== false) {
+      accepted.on("data", (bytes: Buffer) => this.#arrive(bytes) || accepted.pause());
+      return this.listenTo(accepted);
+    }
+    shell._handle = null;
+    const socket = new Socket({ handle, allowHalfOpen: true, onread: this.onread } as SocketConstructorOpts);
+    accepted.destroy(); // an empty shell; its server stops counting it
+    return this.listenTo(socket);
+  }
+
+  /** What arrived next, or undefined when there is nothing yet. */
+  take(): Buffer | undefined {
+    const bytes = this.#arrived.shift();
+    if (this.#isStopped && this.#arrived.length < READS_MAX) {
+      this.#isStopped = false;
+      this.#socket.resume();
+    }
+    return bytes;
+  }
+
+  /** From now on, what arrives is thrown away. */
+  ignore(): void {
+    this.#isDeaf = true;
+    this.#arrived = [];
+    this.#socket.resume();
+  }
+
+  #room(): Buffer {
+    if (this.#block.length - this.#used < this.#blockBytes / 2) {
+      this.#block = Buffer.allocUnsafeSlow(this.#blockBytes);
+      this.#used = 0;
+    }
+    return this.#block.subarray(this.#used);
+  }
+
+  /** False stops the socket. */
+  #arrive(bytes: Buffer): boolean {
+    if (this.#isDeaf) return true;
+    this.#used += bytes.length;
+    const isFull = this.#used >= this.#block.length;
+    this.#blockBytes = Math.min(READ_BYTES_MAX, Math.max(READ_BYTES_MIN, this.#blockBytes * (isFull ? 2 : 0.5)));
+    this.#arrived.push(bytes);
+    this.onArrival();
+    this.#isStopped = this.#arrived.length >= READS_MAX;
+    return !this.#isStopped;
+  }
+}
