@@ -48,6 +48,27 @@ test("the protocol needs nothing but itself and valibot, neither clock nor chanc
   expect(offenders(protocol, impure)).toEqual([]);
 });
 
+test("a command loads what it needs: no database to send or to receive, no target folder to send", () => {
+  const loadedBy = (path: string, seen = new Set<string>()): Set<string> => {
+    const isType = /^import type .*$/gm;
+    const names = [
+      ...code(path)
+        .replaceAll(isType, "")
+        .matchAll(/^(?:import|export) [^;]*?from "([^"]+)"/gm),
+    ];
+    for (const [, name = ""] of names) {
+      const next = name.startsWith(".") ? join(dirname(path), name) : name;
+      if (!seen.has(next) && next.startsWith("src/")) loadedBy(next, seen.add(next));
+      seen.add(next);
+    }
+    return seen;
+  };
+  expect([...loadedBy("src/cli/serve.ts")]).toEqual(expect.arrayContaining(["lmdb", "src/net/server.ts"]));
+  for (const name of ["lmdb", "src/net/server.ts"]) expect([...loadedBy("src/cli/receive.ts")]).not.toContain(name);
+  for (const name of ["lmdb", "fs-native-extensions", "src/net/server.ts", "src/net/landing.ts"])
+    expect([...loadedBy("src/cli/send.ts")]).not.toContain(name);
+});
+
 test("the contract of the spool, its leases and its memory implementation run in a browser", () => {
   const paths = ["memory.ts", "leases.ts", "spool.ts"].map((name) => `src/spool/${name}`);
   expect(offenders(paths, /"node:[^"]*"/g)).toEqual([]);

@@ -13,7 +13,7 @@
  * A file that could not land (its name is taken, say) stays in the queue for whoever may take it, and the exit
  * code is that of the first such failure. Never here: how a file lands (net/landing.ts, adr/0016).
  */
-import { receive as receiveFiles } from "../net/index.ts";
+import { receive as receiveFiles } from "../net/receiver.ts";
 import { isGiven, type Settings } from "./config.ts";
 import { EXIT, exitCodeOf } from "./exit.ts";
 import { counted, line } from "./printable.ts";

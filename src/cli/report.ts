@@ -35,6 +35,9 @@ import { ProgressLine } from "./progress.ts";
 /** The part of a stream that a report needs; `process.stdout` is one. */
 export interface Output {
   write(text: string): unknown;
+  /** Holds back what is written until `uncork`, as streams do. */
+  cork?(): void;
+  uncork?(): void;
   readonly isTTY?: boolean | undefined;
   readonly columns?: number | undefined;
 }
@@ -72,6 +75,7 @@ export class Report {
   readonly #progress: ProgressLine | null;
   /** Codes whose advice has been given. */
   readonly #advised = new Set<string>();
+  readonly #corked = new Set<Output>();
   /** host:port of the server that a client talks to. */
   #server: string | null = null;
 
@@ -151,7 +155,7 @@ export class Report {
     const { json, quiet, stdout } = this.#options;
     if (json && (!quiet || event.event === "error" || event.event === "refused")) {
       // What JSON leaves unescaped (C1 controls, direction marks) has the same escapes in `printable`.
-      stdout.write(`${printable(JSON.stringify(event))}\n`);
+      this.#write(stdout, printable(JSON.stringify(event)));
     }
     return json;
   }
@@ -191,6 +195,19 @@ export class Report {
   /** The one place that writes lines for people; it makes room by taking the progress line away. */
   #print(output: Output, text: string): void {
     this.#progress?.clear();
+    this.#write(output, text);
+  }
+
+  /** All lines of one turn of the event loop leave by one system call; a terminal gets each at once. */
+  #write(output: Output, text: string): void {
+    if (!output.isTTY && output.cork && !this.#corked.has(output)) {
+      this.#corked.add(output);
+      output.cork();
+      setImmediate(() => {
+        this.#corked.delete(output);
+        output.uncork?.();
+      });
+    }
     output.write(`${text}\n`);
   }
 

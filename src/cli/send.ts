@@ -11,7 +11,7 @@
  *
  * Never here: how a file is sent (net/sender.ts), and what the events look like (lines.ts).
  */
-import { send as sendFiles } from "../net/index.ts";
+import { send as sendFiles } from "../net/sender.ts";
 import { isGiven, type Settings } from "./config.ts";
 import { EXIT, exitCodeOf } from "./exit.ts";
 import { counted } from "./printable.ts";

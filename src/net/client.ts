@@ -13,8 +13,7 @@ import { LIMITS } from "../protocol/limits.ts";
 import type { MessageOf } from "../protocol/messages.ts";
 import { type Connection, connect } from "./connection.ts";
 import type { TransferEvent } from "./events.ts";
-import { type ClientOptions, complete } from "./options.ts";
-import { AGENT } from "./server.ts";
+import { AGENT, type ClientOptions, complete } from "./options.ts";
 
 const RETRY_FIRST_MS = 100;
 const RETRY_MAX_MS = 5000;

@@ -8,6 +8,9 @@ import type { FilespoolError } from "../protocol/errors.ts";
 import { LIMITS } from "../protocol/limits.ts";
 import type { TransferEvent } from "./events.ts";
 
+/** How this version names itself to a peer. */
+export const AGENT = "filespool/0.1";
+
 /** What holds for an option that is not given, at either end. */
 export const DEFAULTS = {
   host: "localhost",

@@ -12,10 +12,10 @@ import { read as readFd } from "node:fs";
 import { promisify } from "node:util";
 import { asError, FilespoolError, known } from "../protocol/errors.ts";
 import { LIMITS } from "../protocol/limits.ts";
-import type { Effects } from "../protocol/machine.ts";
+import type { Effects, EventOf } from "../protocol/machine.ts";
 import type { MessageOf } from "../protocol/messages.ts";
 import type { UPLOAD_SENDER } from "../protocol/upload.ts";
-import { createDigest, DIGESTS } from "../spool/digest.ts";
+import { createDigest, DIGESTS, digestOf } from "../spool/digest.ts";
 import { Client } from "./client.ts";
 import type { Connection } from "./connection.ts";
 import { about } from "./events.ts";
@@ -124,18 +124,20 @@ class Sender {
       if (job && job.transfer !== file.transfer) throw changed(path);
       job ??= this.#newJob(file);
       const wanted = job;
-      await this.#until(() => this.#window.hasRoom(wanted, this.#server));
+      const hasRoom = () => this.#window.hasRoom(wanted, this.#server);
+      if (!hasRoom()) await this.#until(hasRoom);
       if (this.#isGone) return void this.#again.unshift(job);
       this.#window.open(job);
       const isSmall = job.size <= this.#server.pipelineBytesMax;
-      await (isSmall ? this.#pipe(job, file) : this.#ask(job, file));
+      if (isSmall) this.#pipe(job, file);
+      else await this.#ask(job, file);
     } catch (error) {
       // An error of a system call here is one of reading the file.
       const isLocal = (error as NodeJS.ErrnoException).syscall !== undefined;
       const failure = isLocal ? new FilespoolError("file-unreadable", `cannot read ${path}: ${error}`) : known(error);
       // If not the file but the connection failed: the file is still among the open ones.
       if (failure.kind !== "local") throw failure;
-      if (job?.talk.allows("fail")) await job.talk.carryOut("fail", this.#effects, job);
+      if (job?.talk.allows("fail")) this.#step(job, "fail");
       this.#report(path, job, failure);
     } finally {
       file?.close();
@@ -148,21 +150,24 @@ class Sender {
   }
 
   /** A small file: offer, data and finish in one go. It is read first, so that a change is noticed before the offer. */
-  async #pipe(job: Job, file: OutgoingFile): Promise<void> {
+  #pipe(job: Job, file: OutgoingFile): void {
     const content = file.readAll();
     file.checkUnchanged();
-    const digest = createDigest(this.#algorithm);
-    digest.update(content);
-    job.digest = digest.hex();
-    await job.talk.carryOut("pipe", this.#effects, job);
+    job.digest = digestOf(this.#algorithm, content);
+    this.#step(job, "pipe");
     if (content.length > 0) this.#connection.sendData(0, content)?.catch(() => {}); // reading reports a lost connection
-    await job.talk.carryOut("end", this.#effects, job);
+    this.#step(job, "end");
+  }
+
+  /** Takes an event of this file's conversation; the effects of this half wait for nothing. */
+  #step(job: Job, event: EventOf<typeof UPLOAD_SENDER>): void {
+    void job.talk.carryOut(event, this.#effects, job);
   }
 
   /** A large file: ask from where, catch the digest up with what the server has, send the rest. */
   async #ask(job: Job, file: OutgoingFile): Promise<void> {
     const { talk, size, path } = job;
-    await talk.carryOut("ask", this.#effects, job);
+    this.#step(job, "ask");
     await this.#until(() => talk.state !== "asking");
     if (talk.state !== "sending" || this.#isGone) return;
     const { bufferBytes } = this.#options;
@@ -181,12 +186,14 @@ class Sender {
     if (!isSent || !goOn()) return;
     file.checkUnchanged();
     job.digest = digest.hex();
-    await talk.carryOut("end", this.#effects, job);
+    this.#step(job, "end");
   }
 
   /** The reading loop. An answer about a file that is no longer open has crossed something of ours, and is ignored. */
   async #readAnswers(): Promise<void> {
-    for (let answer = await this.#connection.read(); answer; answer = await this.#connection.read()) {
+    for (;;) {
+      const answer = this.#connection.next() ?? (await this.#connection.read());
+      if (!answer) throw new FilespoolError("connection-lost", "the server ended the connection");
       const job = this.#window.get(
         "transfer" in answer ? answer.transfer : answer.type === "refuse" ? answer.about : "",
       );
@@ -194,24 +201,23 @@ class Sender {
         case "accept":
           if (job && answer.offset > job.from) this.#client.progressed();
           if (job) job.from = Math.min(answer.offset, job.size);
-          await job?.talk.carryOut("accept", this.#effects, job);
+          if (job) this.#step(job, "accept");
           break;
         case "progress":
-          await job?.talk.carryOut("progress", this.#effects, { ...job, from: answer.offset });
+          if (job) this.#step({ ...job, from: answer.offset }, "progress");
           break;
         case "stored":
-          await job?.talk.carryOut("stored", this.#effects, job);
+          if (job) this.#step(job, "stored");
           if (job) this.#stored(job, answer);
           break;
         case "refuse":
-          if (job) await this.#refused(job, asError(answer));
+          if (job) this.#refused(job, asError(answer));
           break;
         default:
           throw new FilespoolError("frame-unexpected", `a server does not send ${answer.type} to a sender`);
       }
       this.#ring();
     }
-    throw new FilespoolError("connection-lost", "the server ended the connection");
   }
 
   readonly #effects: Effects<typeof UPLOAD_SENDER> = {
@@ -246,12 +252,12 @@ class Sender {
   }
 
   /** A refusal for now: the others are tried first, or the connection ends and the next one offers everything anew. */
-  async #refused(job: Job, refusal: FilespoolError): Promise<void> {
+  #refused(job: Job, refusal: FilespoolError): void {
     // This is no progress: waiting for room is what the patience of a run bounds.
     if (this.#window.postpone(job, refusal)) return void job.talk.on("refuse");
     const isMismatch = refusal.code === "digest-mismatch" && ++job.mismatches > MISMATCHES_MAX;
     if (refusal.retry && !isMismatch) throw refusal;
-    await job.talk.carryOut("refuse", this.#effects, job);
+    this.#step(job, "refuse");
     this.#report(job.path, job, refusal);
   }
 

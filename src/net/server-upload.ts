@@ -40,10 +40,11 @@ export class UploadSession {
     try {
       await this.#talk.carryOut("hello", this.#effects);
       while (this.#talk.state !== "closed") {
-        const frame = await this.#connection.read();
+        const frame = this.#connection.next() ?? (await this.#connection.read());
         if (!frame) break;
         if (frame.type === "data" && this.#talk.state === "skipping") this.#skip(frame);
-        await this.#talk.carryOut(frame.type as EventOf<typeof UPLOAD_SERVER>, this.#effects, frame);
+        const work = this.#talk.carryOut(frame.type as EventOf<typeof UPLOAD_SERVER>, this.#effects, frame);
+        if (work) await work;
         this.drain();
         while (this.#storing.size >= LIMITS.windowFiles) await Promise.race(this.#storing);
       }
@@ -104,12 +105,12 @@ export class UploadSession {
     tellRefused: (error: FilespoolError) => this.#tellRefused(this.#current(), error),
 
     // A promise of the spool means that the disk is behind; waiting for it here is the back pressure.
-    append: async ({ offset, parts, length }: Data) => {
+    append: ({ offset, parts, length }: Data) => {
       checkChunk(offset, length, this.#current().size);
       try {
-        await this.#upload?.append(offset, parts);
+        return this.#upload?.append(offset, parts)?.catch((error: unknown) => this.#refuse(error));
       } catch (error) {
-        await this.#refuse(error);
+        return this.#refuse(error);
       }
     },
 

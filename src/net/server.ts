@@ -14,7 +14,7 @@ import type { MessageOf } from "../protocol/messages.ts";
 import type { Spool } from "../spool/spool.ts";
 import { Connection, type Patience } from "./connection.ts";
 import { about, type ServerEvent } from "./events.ts";
-import { DEFAULTS } from "./options.ts";
+import { AGENT, DEFAULTS } from "./options.ts";
 import { DeliverySession } from "./server-delivery.ts";
 import { UploadSession } from "./server-upload.ts";
 
@@ -56,7 +56,6 @@ interface Session {
   drain(): void;
 }
 
-export const AGENT = "filespool/0.1";
 const SWEEP_MS = 1000;
 
 /**

@@ -60,12 +60,24 @@ export class Conversation<T extends Transitions> {
     return (row && Object.hasOwn(row, event) && row[event]) || null;
   }
 
-  /** Takes an event and carries out its effects, one after the other. `cause` is handed to each. */
-  async carryOut(event: EventOf<T>, effects: Effects<T>, cause?: unknown): Promise<void> {
-    for (const effect of this.on(event)) {
-      // Waiting costs a turn even for nothing, and most effects of a small file are synchronous.
-      const pending = effects[effect](cause as never);
-      if (pending) await pending;
+  /** Takes an event and carries out its effects, one after the other. `cause` is handed to each. A promise: wait for it. */
+  carryOut(event: EventOf<T>, effects: Effects<T>, cause?: unknown): Promise<void> | undefined {
+    const names = this.on(event);
+    // Waiting costs a turn even for nothing, and most effects of a small file are synchronous.
+    for (let at = 0; at < names.length; at++) {
+      const pending = effects[names[at] as EffectOf<T>](cause as never);
+      if (pending) return at + 1 === names.length ? pending : goOn(pending, names.slice(at + 1), effects, cause);
     }
+    return undefined;
   }
+}
+
+async function goOn<T extends Transitions>(
+  pending: Promise<void>,
+  names: readonly EffectOf<T>[],
+  effects: Effects<T>,
+  cause: unknown,
+): Promise<void> {
+  await pending;
+  for (const name of names) await effects[name](cause as never);
 }

@@ -22,16 +22,28 @@ export interface Digest {
 export const DIGESTS: readonly string[] = ["blake3", "sha256"];
 
 /** @throws FilespoolError digest-unsupported */
+export function checkDigest(algorithm: string): void {
+  if (DIGESTS.includes(algorithm)) return;
+  throw new FilespoolError("digest-unsupported", `"${algorithm}" is not one of: ${DIGESTS.join(", ")}`);
+}
+
+/** @throws FilespoolError digest-unsupported */
 export function createDigest(algorithm: string): Digest {
+  checkDigest(algorithm);
   if (algorithm === "blake3") {
     const hasher = new blake.Blake3Hasher();
     return { update: (bytes) => void hasher.update(bytes as Buffer), hex: () => hasher.digest("hex") };
   }
-  if (algorithm === "sha256") {
-    const hasher = createHash("sha256");
-    return { update: (bytes) => void hasher.update(bytes), hex: () => hasher.digest("hex") };
-  }
-  throw new FilespoolError("digest-unsupported", `"${algorithm}" is not one of: ${DIGESTS.join(", ")}`);
+  const hasher = createHash("sha256");
+  return { update: (bytes) => void hasher.update(bytes), hex: () => hasher.digest("hex") };
+}
+
+/** The digest of bytes that are all here. @throws FilespoolError digest-unsupported */
+export function digestOf(algorithm: string, bytes: Uint8Array): string {
+  if (algorithm === "blake3") return blake.blake3(bytes as Buffer).toString("hex");
+  const digest = createDigest(algorithm);
+  digest.update(bytes);
+  return digest.hex();
 }
 
 /** The frame checksum by zlib's native code; the same numbers as protocol/checksum.ts, some twenty times faster. */

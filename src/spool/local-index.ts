@@ -11,15 +11,15 @@
  *
  * Dead letters are a queue like any other, under a name that no sender can use (deadQueue).
  *
- * Every change is one batch: all of it or nothing. lmdb-js gathers the batches of many callers into one
- * commit with one fdatasync, off the event loop; that is what makes durable small files cheap (measured here:
- * 2,100 a second one at a time, 87,000 with 256 under way). Why LMDB: adr/0013.
+ * Every change is all of it or nothing, and many share one commit (group-commit.ts) with one fdatasync, off the event
+ * loop. That is what makes durable small files cheap. Why LMDB: adr/0013.
  */
 import { open as openFile, rename, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { type Database, open, type RootDatabase } from "lmdb";
 import { FilespoolError } from "../protocol/errors.ts";
 import { fileError, syncFolder } from "./batch-writer.ts";
+import { GroupCommit, type Move } from "./group-commit.ts";
 import { Reserve } from "./reserve.ts";
 import type { Offer, StoredFile } from "./spool.ts";
 
@@ -64,6 +64,7 @@ export class LocalIndex {
   readonly #meta: Database<number, string>;
   readonly #file: string;
   readonly reserve: Reserve;
+  readonly #commits: GroupCommit;
   /** In memory as the writes *asked for* will leave it; the file follows in the same order. */
   readonly #counts = new Map<string, [files: number, bytes: number]>();
   /** Bytes of all waiting files and dead letters. */
@@ -99,7 +100,15 @@ export class LocalIndex {
   private constructor(root: RootDatabase, file: string) {
     this.#root = root;
     this.#file = file;
-    this.reserve = new Reserve(dirname(file));
+    const reserve = new Reserve(dirname(file));
+    this.reserve = reserve;
+    this.#commits = new GroupCommit({
+      batch: (work) => root.batch(work),
+      conclude: (moves) => this.#conclude(moves),
+      count: (move, times) => this.#countMove(move, times),
+      reserve,
+      file,
+    });
     this.#uploads = root.openDB({ name: "uploads" });
     this.#entries = root.openDB({ name: "entries" });
     this.#transfers = root.openDB({ name: "transfers" });
@@ -116,60 +125,28 @@ export class LocalIndex {
     for (const { key, value } of this.#totals.getRange()) this.#count(key, ...value);
     const queues = this.queues();
     const files = queues.reduce((sum, queue) => sum + this.count(queue), 0);
-    // A commit failed, and a crash came before the sums were put right (#writeCounted): count anew.
+    // Nothing should leave wrong sums behind. But they decide about room, so a cheap look is worth it.
     const isWrong = files !== (this.#entries.getStats() as { entryCount: number }).entryCount;
     if (isWrong) {
       this.bytes = 0;
       this.#counts.clear();
       for (const { key, value } of this.#entries.getRange()) this.#count(key[0], 1, value.size);
     }
-    await this.#write(() => {
+    await this.#commits.write(() => {
       this.#meta.put("format", FORMAT);
       if (isWrong) for (const queue of new Set([...queues, ...this.queues()])) this.#putTotal(queue);
     });
   }
 
-  /** Runs puts and removes as one batch; resolves when it is durable. @throws FilespoolError disk-full, spool-unusable */
-  async #write(changes: () => void, contentBytes = 0): Promise<void> {
-    this.reserve.ask(contentBytes);
-    try {
-      await this.#root.batch(changes);
-    } catch (error) {
-      // lmdb-js tells the reason by a second promise.
-      const why = await (error as { commitError?: Promise<never> }).commitError?.catch((reason: unknown) => reason);
-      if (why && this.reserve.isLow) throw new FilespoolError("disk-full", undefined, { cause: why });
-      throw fileError(why ?? error, this.#file);
-    } finally {
-      this.reserve.done(contentBytes);
-    }
+  /** Sums and sequence, once for a whole group. */
+  #conclude(moves: readonly Move[]): void {
+    for (const queue of new Set(moves.flatMap(({ into, from }) => [into, from]))) this.#putTotal(queue);
+    this.#meta.put("sequence", this.#sequence); // so that a restart never hands one out again
   }
 
-  /** Counts a file into and out of queues, writes that together with `changes`, and takes it back if that fails. */
-  async #writeCounted(
-    into: string | null,
-    from: string | null | undefined,
-    bytes: number,
-    changes: () => void,
-    contentBytes = 0,
-  ): Promise<void> {
-    if (into) this.#count(into, 1, bytes);
-    if (from) this.#count(from, -1, -bytes);
-    const putTotals = () => {
-      if (into) this.#putTotal(into);
-      if (from) this.#putTotal(from);
-    };
-    try {
-      await this.#write(() => {
-        putTotals();
-        changes();
-      }, contentBytes);
-    } catch (error) {
-      if (into) this.#count(into, -1, -bytes);
-      if (from) this.#count(from, 1, bytes);
-      // A later batch may have written sums that include this one. On a full disk the next start counts anew.
-      if (!this.reserve.isLow) void this.#write(putTotals).catch(() => {});
-      throw error;
-    }
+  #countMove({ into, from, size }: Move, times: 1 | -1): void {
+    if (into !== undefined) this.#count(into, times, times * size);
+    if (from !== undefined) this.#count(from, -times, -times * size);
   }
 
   #count(queue: string, files: number, bytes: number): void {
@@ -179,7 +156,8 @@ export class LocalIndex {
     else this.#counts.delete(queue);
   }
 
-  #putTotal(queue: string): void {
+  #putTotal(queue: string | undefined): void {
+    if (queue === undefined) return;
     const count = this.#counts.get(queue);
     if (count) this.#totals.put(queue, count);
     else this.#totals.remove(queue);
@@ -204,11 +182,11 @@ export class LocalIndex {
   }
 
   putUpload(record: UploadRecord): Promise<void> {
-    return this.#write(() => this.#uploads.put(record.transfer, record));
+    return this.#commits.write(() => this.#uploads.put(record.transfer, record));
   }
 
   removeUpload(transfer: string): Promise<void> {
-    return this.#write(() => this.#uploads.remove(transfer));
+    return this.#commits.write(() => this.#uploads.remove(transfer));
   }
 
   /**
@@ -217,15 +195,14 @@ export class LocalIndex {
    */
   store(entry: Entry, queue = entry.queue, from?: Position): Promise<void> {
     const sequence = ++this.#sequence;
-    const changes = () => {
-      this.#meta.put("sequence", sequence); // so that a restart never hands it out again
+    const change = () => {
       if (from) this.#entries.remove(from);
       else if (!entry.content) this.#uploads.remove(entry.transfer);
       this.#entries.put([queue, sequence], entry);
       if (!from) this.#place(entry, false);
     };
     const adds = from ? 0 : (entry.content?.length ?? 0);
-    return this.#writeCounted(queue, from?.[0], entry.size, changes, adds);
+    return this.#commits.write(change, { into: queue, from: from?.[0], size: entry.size }, adds);
   }
 
   #place({ transfer, queue, name, size, algorithm, digest }: StoredFile, collected: boolean): void {
@@ -244,16 +221,17 @@ export class LocalIndex {
 
   /** Takes a file out for ever and leaves a tombstone. */
   collect(entry: StoredFile, [queue, sequence]: Position, nowMs: number): Promise<void> {
-    return this.#writeCounted(null, queue, entry.size, () => {
+    const change = () => {
       this.#entries.remove([queue, sequence]);
       this.#tombs.put([nowMs, entry.transfer], true);
       this.#place(entry, true);
-    });
+    };
+    return this.#commits.write(change, { from: queue, size: entry.size });
   }
 
   /** Changes what is noted about a file where it is. */
   update(entry: Entry, position: Position): Promise<void> {
-    return this.#write(() => this.#entries.put(position, entry));
+    return this.#commits.write(() => this.#entries.put(position, entry));
   }
 
   /** The files of a queue from the head, at most `limit`. */
@@ -266,7 +244,7 @@ export class LocalIndex {
   async forget(beforeMs: number, limit: number): Promise<number> {
     const old = [...this.#tombs.getKeys({ start: [0, ""], end: [beforeMs, ""], limit })];
     if (old.length === 0) return 0;
-    await this.#write(() => {
+    await this.#commits.write(() => {
       for (const [time, transfer] of old) {
         this.#tombs.remove([time, transfer]);
         // An expired tombstone may have been followed by the same transfer once more; that one stays.
@@ -276,8 +254,9 @@ export class LocalIndex {
     return old.length;
   }
 
-  close(): Promise<void> {
-    return this.#root.close();
+  async close(): Promise<void> {
+    await this.#commits.idle();
+    await this.#root.close();
   }
 }
 

@@ -17,7 +17,7 @@ import { dropBytes, overlap } from "../protocol/chunks.ts";
 import { joinParts } from "../protocol/decoder.ts";
 import { FilespoolError } from "../protocol/errors.ts";
 import { BatchWriter, fileError } from "./batch-writer.ts";
-import { createDigest, type Digest, digestPrefix } from "./digest.ts";
+import { createDigest, type Digest, digestOf, digestPrefix } from "./digest.ts";
 import type { LocalSpool, Slot } from "./local.ts";
 import type { Upload, UploadWatcher } from "./spool.ts";
 
@@ -27,15 +27,16 @@ export class LocalUpload implements Upload {
   readonly #slot: Slot;
   readonly #watcher: UploadWatcher;
   readonly #path: string;
-  readonly #digest: Digest;
-  /** The content itself when it is small; null when it goes to the file. */
-  readonly #inline: Uint8Array[] | null;
+  /** The content itself when it is small, of which `#taken` bytes are here; null when it goes to the file. */
+  readonly #inline: Buffer | null;
+  /** Runs along with what goes to the file. */
+  readonly #digest: Digest | null;
   #state: "held" | "superseded" | "over" = "held";
   #handle: FileHandle | null = null;
   #writer: BatchWriter | null = null;
   #taken = 0;
   /** Opening, finishing and putting away happen one at a time, in the order they were asked for. */
-  #turn: Promise<unknown> = Promise.resolve();
+  #turn: Promise<void> | null = null;
 
   /** Synchronous, so that the newest holder is known before anything is waited for; `open` comes next. */
   constructor(spool: LocalSpool, slot: Slot, watcher: UploadWatcher) {
@@ -44,19 +45,22 @@ export class LocalUpload implements Upload {
     this.#watcher = watcher;
     this.#path = spool.dataPath(slot.offer.transfer);
     // The threshold may have been lower when the upload began: what is in a file goes on there.
-    this.#inline = slot.offer.size <= spool.inlineBytesMax && slot.durable === 0 ? [] : null;
-    this.#digest = createDigest(slot.offer.algorithm);
+    const { size, algorithm } = slot.offer;
+    // Copied, not kept as the slices that arrive: each would keep alive the whole read that it came in.
+    this.#inline = size <= spool.inlineBytesMax && slot.durable === 0 ? Buffer.allocUnsafe(size) : null;
+    this.#digest = this.#inline ? null : createDigest(algorithm);
   }
 
-  /** Opens the content and catches up with what is durable already. */
-  open(): Promise<void> {
+  /** Opens the content and catches up with what is durable already. Nothing to wait for when it is small. */
+  open(): Promise<void> | undefined {
+    const digest = this.#digest;
+    if (!digest) return undefined;
     return this.#inTurn(() =>
       this.#orLetGo(async () => {
         this.#check();
-        if (this.#inline) return;
         const { durable } = this.#slot;
         this.#handle = await open(this.#path, durable > 0 ? "r+" : "w+");
-        await digestPrefix(this.#digest, this.#handle, durable);
+        await digestPrefix(digest, this.#handle, durable);
         await this.#handle.truncate(durable); // what lies behind it was never vouched for
         this.offset = this.#taken = durable;
         const { bufferBytes: batchBytes, sync } = this.#spool;
@@ -66,11 +70,13 @@ export class LocalUpload implements Upload {
   }
 
   async #inTurn(work: () => Promise<void>): Promise<void> {
-    const turn = this.#turn.then(work);
+    const turn = this.#turn ? this.#turn.then(work) : work();
     this.#turn = turn.catch(() => {});
-    await turn.catch((error: unknown) => {
+    try {
+      await turn;
+    } catch (error) {
       throw fileError(error, this.#path);
-    });
+    }
   }
 
   #check(): void {
@@ -84,10 +90,10 @@ export class LocalUpload implements Upload {
     // What is left of an overlap is copied: a slice would keep alive the whole read that it came in.
     const fresh = known === 0 ? parts : [joinParts(dropBytes(parts, known)).slice()];
     for (const part of fresh) {
-      this.#digest.update(part);
+      this.#digest?.update(part);
+      this.#inline?.set(part, this.#taken);
       this.#taken += part.length;
     }
-    this.#inline?.push(...fresh);
     try {
       return this.#writer?.append(fresh);
     } catch (error) {
@@ -106,7 +112,7 @@ export class LocalUpload implements Upload {
     return this.#inTurn(async () => {
       this.#check();
       const { size, algorithm } = this.#slot.offer;
-      const found = this.#digest.hex();
+      const found = this.#digest?.hex() ?? digestOf(algorithm, this.#inline ?? new Uint8Array());
       if (this.#taken !== size || found !== digest) {
         await this.#end(false);
         if (this.#taken !== size)
@@ -115,7 +121,7 @@ export class LocalUpload implements Upload {
       }
       await this.#orLetGo(async () => {
         await this.#writer?.sync(); // 1. content
-        await this.#spool.enqueue(this.#slot, digest, this.#inline && joinParts(this.#inline)); // 2. then the entry
+        await this.#spool.enqueue(this.#slot, digest, this.#inline); // 2. then the entry
       });
       this.#state = "over";
       this.#slot.holder = null;

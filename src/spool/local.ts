@@ -20,7 +20,7 @@ import { FilespoolError } from "../protocol/errors.ts";
 import { LIMITS } from "../protocol/limits.ts";
 import { safeName } from "../protocol/names.ts";
 import { fileError, makeFolder, syncFolder } from "./batch-writer.ts";
-import { createDigest, DIGESTS } from "./digest.ts";
+import { checkDigest, DIGESTS } from "./digest.ts";
 import { LocalIndex } from "./local-index.ts";
 import { LocalQueues } from "./local-queues.ts";
 import { LocalUpload } from "./local-upload.ts";
@@ -128,7 +128,7 @@ export class LocalSpool extends LocalQueues implements Spool {
 
   async offer(offer: Offer, watcher: UploadWatcher): Promise<OfferAnswer> {
     safeName(offer.name);
-    createDigest(offer.algorithm);
+    checkDigest(offer.algorithm);
     for (;;) {
       const known = this.index.find(offer.transfer);
       if (known) {
@@ -144,7 +144,8 @@ export class LocalSpool extends LocalQueues implements Spool {
       }
       const upload = new LocalUpload(this, slot, watcher);
       slot.holder = upload; // the newest is known before anything is waited for
-      await upload.open();
+      const opening = upload.open();
+      if (opening) await opening;
       return { kind: "upload", upload };
     }
   }

@@ -17,6 +17,8 @@ const LOW_BYTES = 4 * MiB;
 /** About what a write takes beside the content: pages are written anew, not changed (5 KiB each in 600 acks at once). */
 const NOTE_BYTES = 8 * 1024;
 const RESERVE_BYTES = 8 * MiB;
+/** How long a look at the disk holds. LOW_BYTES is more than others write in that time. */
+const LOOK_MS = 1;
 
 export class Reserve {
   readonly #folder: string;
@@ -25,6 +27,9 @@ export class Reserve {
   #isThere: boolean;
   /** Bytes that the index was asked to write and has not written. */
   #asked = 0;
+  /** What the last look found, and when it was. */
+  #found = 0;
+  #lookedMs = -Infinity;
 
   constructor(folder: string) {
     this.#folder = folder;
@@ -32,37 +37,45 @@ export class Reserve {
     this.#isThere = existsSync(this.#file);
   }
 
-  /** Bytes left for us. Synchronous: it takes 3 microseconds, and must be true at the moment of asking. */
-  get #left(): number {
+  /** Bytes left for us. Synchronous: it takes microseconds, and must be true at the moment of asking. */
+  #left(): number {
     const { bavail, bsize } = statfsSync(this.#folder);
-    return bavail * bsize;
+    this.#lookedMs = performance.now();
+    this.#found = bavail * bsize;
+    return this.#found;
   }
 
   /** Another program may take the last room between our look and LMDB's write, which then calls it an I/O error. */
   get isLow(): boolean {
-    return this.#left < LOW_BYTES;
+    return this.#left() < LOW_BYTES;
   }
 
   /** Puts the reserve aside if the disk has `ampleBytes` left; 0 for none, ever. Called at the start and with every sweep. */
   async renew(ampleBytes: number): Promise<void> {
-    if (this.#isThere || ampleBytes === 0 || this.#left < ampleBytes) return;
+    if (this.#isThere || ampleBytes === 0 || this.#left() < ampleBytes) return;
     this.#isThere = true;
     await writeFile(this.#file, Buffer.alloc(RESERVE_BYTES));
   }
 
-  /** Before a write of the index that adds `bytes` of content. @throws FilespoolError disk-full */
-  ask(bytes: number): void {
-    const asked = this.#asked + bytes + NOTE_BYTES;
-    if (this.#left - asked < (bytes > 0 ? LOW_BYTES : MiB)) {
+  /**
+   * Before a write of the index that adds `bytes` of content. A look serves all who ask in the same millisecond.
+   * @returns what to give back by `done` @throws FilespoolError disk-full
+   */
+  ask(bytes: number): number {
+    const asked = bytes + NOTE_BYTES;
+    const found = performance.now() - this.#lookedMs < LOOK_MS ? this.#found : this.#left();
+    if (found - this.#asked - asked < (bytes > 0 ? LOW_BYTES : MiB)) {
       if (bytes > 0 || !this.#isThere) throw new FilespoolError("disk-full", `no space left for ${this.#folder}`);
       rmSync(this.#file, { force: true });
       this.#isThere = false;
+      this.#left();
     }
-    this.#asked = asked;
+    this.#asked += asked;
+    return asked;
   }
 
   /** After it, whatever came of it. */
-  done(bytes: number): void {
-    this.#asked -= bytes + NOTE_BYTES;
+  done(asked: number): void {
+    this.#asked -= asked;
   }
 }

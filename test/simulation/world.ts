@@ -229,6 +229,10 @@ function takeOverGlobals(): () => void {
     isOurs(started) ? started.cancel() : otherwise(started as NodeJS.Timeout);
   globals.setTimeout = set(false, real.setTimeout);
   globals.setInterval = set(true, real.setInterval as typeof setTimeout);
+  globals.setImmediate = (work: () => void) => {
+    const owner = here.getStore();
+    return owner ? owner.after(0, work) : real.setImmediate(work);
+  };
   globals.clearTimeout = clear(real.clearTimeout);
   globals.clearInterval = clear(real.clearInterval);
   Math.random = () => here.getStore()?.world.random() ?? real.random();
@@ -238,8 +242,8 @@ function takeOverGlobals(): () => void {
     return owner ? Math.floor(EPOCH_MS + owner.world.nowMs + owner.machine.skewMs) : real.dateNow();
   };
   return () => {
-    const { setTimeout, setInterval, clearTimeout, clearInterval } = real;
-    Object.assign(globals, { setTimeout, setInterval, clearTimeout, clearInterval });
+    const { setTimeout, setInterval, setImmediate, clearTimeout, clearInterval } = real;
+    Object.assign(globals, { setTimeout, setInterval, setImmediate, clearTimeout, clearInterval });
     Math.random = real.random;
     performance.now = real.performanceNow;
     Date.now = real.dateNow;

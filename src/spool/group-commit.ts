@@ -1,0 +1,105 @@
+/**
+ * Group commit: what is asked for while a commit is under way is gathered, and is the next commit.
+ *
+ * A sync costs the same for one change as for three hundred, so durable small changes get cheap when many share one. No
+ * timer decides how many: the busier the disk, the larger the groups get by themselves (the idea is that of the group
+ * commits of databases: DeWitt et al., "Implementation Techniques for Main Memory Database Systems", 1984). A group that
+ * finds no commit under way waits for the end of this turn of the event loop. All of a group, or none, is on disk; groups
+ * follow each other in the order in which they were begun, and changes in a group in the order of asking. adr/0032.
+ */
+import { FilespoolError } from "../protocol/errors.ts";
+import { fileError } from "./batch-writer.ts";
+import type { Reserve } from "./reserve.ts";
+
+/** A file that comes into a queue, leaves one, or both; `size` counts in the sums. */
+export interface Move {
+  readonly into?: string | undefined;
+  readonly from?: string | undefined;
+  readonly size: number;
+}
+
+export interface GroupCommitOptions {
+  /** Runs puts and removes as one transaction; resolves when it is durable. */
+  batch(work: () => void): Promise<unknown>;
+  /** Inside the transaction, after the changes: writes what all of them share. */
+  conclude(moves: readonly Move[]): void;
+  /** Counts a move when it is asked for (1), or takes it back because it could not be written (-1). */
+  count(move: Move, times: 1 | -1): void;
+  readonly reserve: Reserve;
+  /** For messages. */
+  readonly file: string;
+}
+
+interface Group {
+  readonly changes: (() => void)[];
+  readonly moves: Move[];
+  /** Bytes that the reserve was asked for. */
+  asked: number;
+  readonly done: Promise<void>;
+}
+
+export class GroupCommit {
+  readonly #options: GroupCommitOptions;
+  /** The group that takes further changes, and the commit under way or due. */
+  #gathering: Group | null = null;
+  #committing: Promise<void> | null = null;
+
+  constructor(options: GroupCommitOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Makes a change; resolves when it is durable.
+   * @param move counted at once @param adds bytes of content
+   * @throws FilespoolError disk-full; by the promise also spool-unusable
+   */
+  write(change: () => void, move?: Move, adds = 0): Promise<void> {
+    const asked = this.#options.reserve.ask(adds);
+    this.#gathering ??= this.#begin();
+    const group = this.#gathering;
+    group.changes.push(change);
+    group.asked += asked;
+    if (move) {
+      group.moves.push(move);
+      this.#options.count(move, 1);
+    }
+    return group.done;
+  }
+
+  #begin(): Group {
+    const begin = this.#committing ?? new Promise<void>((begin) => setImmediate(begin));
+    const done = begin.then(() => this.#commit());
+    const over = done
+      .catch(() => {})
+      .then(() => {
+        if (this.#committing === over) this.#committing = null;
+      });
+    this.#committing = over;
+    return { changes: [], moves: [], asked: 0, done };
+  }
+
+  async #commit(): Promise<void> {
+    const { changes, moves, asked } = this.#gathering as Group;
+    this.#gathering = null;
+    const { batch, conclude, count, reserve, file } = this.#options;
+    try {
+      await batch(() => {
+        for (const change of changes) change();
+        conclude(moves);
+      });
+    } catch (error) {
+      for (const move of moves) count(move, -1);
+      // lmdb-js tells the reason by a second promise.
+      const why = await (error as { commitError?: Promise<never> }).commitError?.catch((reason: unknown) => reason);
+      if (why && reserve.isLow) throw new FilespoolError("disk-full", undefined, { cause: why });
+      throw fileError(why ?? error, file);
+    } finally {
+      reserve.done(asked);
+    }
+  }
+
+  /** Resolves when nothing is under way. */
+  async idle(): Promise<void> {
+    while (this.#committing) await this.#committing;
+  }
+}
