@@ -60,7 +60,7 @@ export class Program {
       const event = JSON.parse(text) as Event;
       this.events.push(event);
       const shown = lineOf(who, event);
-      if (shown !== null && !shown.verbose) stage.line(who, `${shown.verb.padEnd(9)} ${shown.text}`);
+      if (shown !== null && !shown.verbose) stage.line(who, `${shown.verb.padEnd(9)} ${shown.text()}`);
       this.#wakeAll();
     });
     createInterface({ input: child.stderr }).on("line", (text) => stage.line(who, text));
@@ -99,7 +99,7 @@ export class Program {
 
 /** The line that the program itself would have printed for people, shortened for the columns of the stage. */
 function lineOf(who: Who, event: Event): Line | null {
-  const line = (verb: string, text: string): Line => ({ tone: "plain", verb, text: printable(text) });
+  const line = (verb: string, text: string): Line => ({ tone: "plain", verb, text: () => printable(text) });
   const file = `${event.name}, ${humanSize(Number(event.size))}`;
   switch (event.event as string) {
     case "progress":

@@ -92,6 +92,8 @@ export async function run(world: World): Promise<number> {
     return await runCommand(world, report, command, settings, files, asker);
   } catch (error) {
     return report.fail(error);
+  } finally {
+    report.flush();
   }
 }
 

@@ -170,7 +170,7 @@ export class Report {
     if (told === null || (told.verbose && !verbose) || (quiet && told.tone !== "bad")) return;
     const output = told.tone === "good" || told.tone === "plain" ? stdout : stderr;
     const gap = " ".repeat(Math.max(1, VERB_CELLS - told.verb.length));
-    this.#print(output, `${this.#paint(output, told.tone, told.verb)}${gap}${told.text}`);
+    this.#print(output, `${this.#paint(output, told.tone, told.verb)}${gap}${told.text()}`);
     if (told.code !== undefined) this.#advise(told.code, VERB_CELLS);
   }
 
@@ -198,15 +198,18 @@ export class Report {
     this.#write(output, text);
   }
 
+  /** Lets go of all lines at once. */
+  flush(): void {
+    for (const output of this.#corked) output.uncork?.();
+    this.#corked.clear();
+  }
+
   /** All lines of one turn of the event loop leave by one system call; a terminal gets each at once. */
   #write(output: Output, text: string): void {
     if (!output.isTTY && output.cork && !this.#corked.has(output)) {
       this.#corked.add(output);
       output.cork();
-      setImmediate(() => {
-        this.#corked.delete(output);
-        output.uncork?.();
-      });
+      setImmediate(() => this.flush());
     }
     output.write(`${text}\n`);
   }

@@ -40,12 +40,9 @@ export class OutgoingFile {
       throw unreadable(path, this.#stat.isDirectory() ? "it is a directory" : "it is not a regular file");
     }
     this.size = Number(this.#stat.size);
-    const identity = JSON.stringify([this.name, queue, salt, ...this.#identity(this.#stat)]);
+    const { dev, ino, size, mtimeNs, ctimeNs } = this.#stat;
+    const identity = JSON.stringify([this.name, queue, salt, `${dev} ${ino} ${size} ${mtimeNs} ${ctimeNs}`]);
     this.transfer = createHmac("sha256", key).update(identity).digest("hex").slice(0, 32);
-  }
-
-  #identity({ dev, ino, size, mtimeNs, ctimeNs }: BigIntStats): string[] {
-    return [dev, ino, size, mtimeNs, ctimeNs].map(String);
   }
 
   /** For reading large files off the main thread. */
@@ -64,9 +61,10 @@ export class OutgoingFile {
 
   /** @throws FilespoolError file-changed when it is no longer the file that was offered */
   checkUnchanged(): void {
-    const before = this.#identity(this.#stat);
-    const now = this.#identity(fstatSync(this.#fd, { bigint: true }));
-    if (before.every((part, index) => part === now[index])) return;
+    const before = this.#stat;
+    const now = fstatSync(this.#fd, { bigint: true });
+    const isSame = before.dev === now.dev && before.ino === now.ino && before.size === now.size;
+    if (isSame && before.mtimeNs === now.mtimeNs && before.ctimeNs === now.ctimeNs) return;
     throw new FilespoolError("file-changed", `${this.path} changed while it was being sent; nothing of it was stored`);
   }
 

@@ -145,8 +145,9 @@ class Sender {
   }
 
   #newJob({ path, name, size, transfer }: OutgoingFile): Job {
-    const file = { path, name, size, transfer, queue: this.#options.queue };
-    return { ...file, talk: newTalk(), from: 0, digest: "", finished: false, mismatches: 0 };
+    const { queue } = this.#options;
+    const state = { talk: newTalk(), from: 0, digest: "", finished: false, mismatches: 0 };
+    return Object.assign(state, { path, name, size, transfer, queue });
   }
 
   /** A small file: offer, data and finish in one go. It is read first, so that a change is noticed before the offer. */
@@ -223,8 +224,9 @@ class Sender {
   readonly #effects: Effects<typeof UPLOAD_SENDER> = {
     offer: (job: Job) => {
       const wait = job.size > this.#server.pipelineBytesMax;
-      this.#connection.send({ type: "offer", ...about(job), algorithm: this.#algorithm, wait });
-      this.#client.emit({ event: "offered", path: job.path, ...about(job) });
+      const { transfer, queue, name, size, path } = job; // one by one: spreading costs as much as sending
+      this.#connection.send({ type: "offer", transfer, queue, name, size, algorithm: this.#algorithm, wait });
+      this.#client.emit({ event: "offered", path, transfer, queue, name, size });
     },
     // The writing loop does it; this one only says from where.
     stream: (job: Job) => {
@@ -248,7 +250,8 @@ class Sender {
     const isOld = repeated && !job.finished;
     this.summary[isOld ? "repeated" : "stored"]++;
     this.summary.bytes += job.size;
-    this.#client.emit({ event: "stored", ...about(job), digest, repeated: isOld, collected });
+    const { transfer, queue, name, size } = job;
+    this.#client.emit({ event: "stored", transfer, queue, name, size, digest, repeated: isOld, collected });
   }
 
   /** A refusal for now: the others are tried first, or the connection ends and the next one offers everything anew. */

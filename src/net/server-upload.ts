@@ -20,6 +20,7 @@ import { type ServerContext, welcome } from "./server.ts";
 
 export class UploadSession {
   readonly #connection: Connection;
+  readonly #peer: string;
   readonly #server: ServerContext;
   /** What may happen next. */
   readonly #talk = new Conversation(UPLOAD_SERVER, "greeting");
@@ -33,6 +34,7 @@ export class UploadSession {
 
   constructor(connection: Connection, server: ServerContext) {
     this.#connection = connection;
+    this.#peer = connection.peer;
     this.#server = server;
   }
 
@@ -71,7 +73,8 @@ export class UploadSession {
     welcome: () => this.#connection.send(welcome(this.#server)),
 
     // Nothing is read from the socket until the spool has answered; see `opening` in the table.
-    open: async ({ type: _, ...offer }: MessageOf<"offer">) => {
+    open: async ({ transfer, queue, name, size, algorithm, wait }: MessageOf<"offer">) => {
+      const offer = { transfer, queue, name, size, algorithm, wait };
       this.#offer = offer;
       this.#skippedBytes = 0;
       try {
@@ -94,7 +97,7 @@ export class UploadSession {
       const offer = this.#current();
       const { offset } = upload;
       if (offer.wait) this.#connection.send({ type: "accept", transfer: offer.transfer, offset });
-      if (offset > 0) this.#server.emit({ event: "resumed", peer: this.#connection.peer, ...about(offer), offset });
+      if (offset > 0) this.#server.emit({ event: "resumed", peer: this.#peer, ...about(offer), offset });
     },
 
     tellStored: ({ digest, collected }: OfferAnswer & { kind: "stored" }) => {
@@ -158,11 +161,12 @@ export class UploadSession {
 
   #tellStored(offer: Offer, digest: string, repeated: boolean, collected: boolean): void {
     this.#connection.send({ type: "stored", transfer: offer.transfer, digest, repeated, collected });
-    this.#server.emit({ event: "stored", peer: this.#connection.peer, ...about(offer), digest, repeated });
+    const { transfer, queue, name, size } = offer; // one by one: spreading costs as much as the message
+    this.#server.emit({ event: "stored", peer: this.#peer, transfer, queue, name, size, digest, repeated });
   }
 
   #tellRefused(offer: Offer, error: FilespoolError): void {
     this.#connection.send({ type: "refuse", about: offer.transfer, ...failureForPeer(error) });
-    this.#server.emit({ event: "refused", peer: this.#connection.peer, ...about(offer), ...failure(error) });
+    this.#server.emit({ event: "refused", peer: this.#peer, ...about(offer), ...failure(error) });
   }
 }

@@ -21,7 +21,7 @@ import { LIMITS } from "../protocol/limits.ts";
 import { safeName } from "../protocol/names.ts";
 import { fileError, makeFolder, syncFolder } from "./batch-writer.ts";
 import { checkDigest, DIGESTS } from "./digest.ts";
-import { LocalIndex } from "./local-index.ts";
+import { type Entry, LocalIndex } from "./local-index.ts";
 import { LocalQueues } from "./local-queues.ts";
 import { LocalUpload } from "./local-upload.ts";
 import {
@@ -189,8 +189,10 @@ export class LocalSpool extends LocalQueues implements Spool {
 
   /** For LocalUpload: the content is durable (or is `content`), so the upload becomes a file in its queue. */
   async enqueue(slot: Slot, digest: string, content: Uint8Array | null): Promise<void> {
-    const none = { failures: 0, firstFailedAtMs: 0, lastFailedAtMs: 0, reason: "" };
-    const entry = { ...slot.offer, digest, storedAtMs: this.now(), ...none, ...(content && { content }) };
+    const { transfer, queue, name, size, algorithm } = slot.offer;
+    const file = { transfer, queue, name, size, algorithm, digest, storedAtMs: this.now() };
+    const entry: Entry = Object.assign(file, { failures: 0, firstFailedAtMs: 0, lastFailedAtMs: 0, reason: "" });
+    if (content) Object.assign(entry, { content });
     this.#reserve(slot, -1); // from here on the index counts it
     try {
       await this.index.store(entry);

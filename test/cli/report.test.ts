@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { address, serverLine, transferLine } from "../../src/cli/lines.ts";
+import { address, type Line, serverLine, transferLine } from "../../src/cli/lines.ts";
 import { counted, printable } from "../../src/cli/printable.ts";
 import { Report, type ReportOptions, wantsColour } from "../../src/cli/report.ts";
 import type { ServerEvent, TransferEvent } from "../../src/net/events.ts";
@@ -66,11 +66,11 @@ const SERVERS: ServerEvent[] = [
   { event: "draining", connections: 0 },
 ];
 
+const shown = (told: Line | null): string => Object.values({ ...told, ...(told && { text: told.text() }) }).join("|");
+
 describe("what people see", () => {
   test("each event of a transfer", () => {
-    expect(
-      TRANSFERS.map((event) => Object.values(transferLine(event) ?? { none: event.event }).join("|")),
-    ).toMatchInlineSnapshot(`
+    expect(TRANSFERS.map((event) => shown(transferLine(event)) || event.event)).toMatchInlineSnapshot(`
       [
         "plain|connected|to [::1]:1 (s, durability fsync)|true",
         "plain|offered|a.txt, 2.00 KiB as 00000000000000000000000000000000|true",
@@ -92,7 +92,7 @@ describe("what people see", () => {
   });
 
   test("each event of the server", () => {
-    expect(SERVERS.map((event) => Object.values(serverLine(event) ?? {}).join("|"))).toMatchInlineSnapshot(`
+    expect(SERVERS.map((event) => shown(serverLine(event)))).toMatchInlineSnapshot(`
       [
         "good|listening|on localhost:5011",
         "plain|sender|connected from 127.0.0.1:9",
