@@ -36,6 +36,8 @@ export interface Data extends Pick<Frame, "offset" | "length" | "parts"> {
 
 const UNSENT_BYTES_MAX = 256 * 1024;
 const LINGER_MS = 1000;
+/** Where messages are put together; the outbox copies them at once. */
+const scratch = new Uint8Array(LIMITS.controlBytesMax);
 
 export class Connection {
   readonly #socket: Socket;
@@ -158,7 +160,7 @@ export class Connection {
 
   /** Sends a message. Never waits: messages are small, and `read` keeps their number down. */
   send(message: Message): void {
-    const { type, payload } = encodeMessage(message);
+    const { type, payload } = encodeMessage(message, scratch);
     if (this.#speaks()) this.#outbox.put(type, payload, 0, false);
   }
 

@@ -11,7 +11,7 @@ import { HEADER_BYTES, writeHeader } from "../protocol/frame.ts";
 import { nativeChecksum } from "../spool/digest.ts";
 
 /** Up to here copying is cheaper than a buffer of its own in the `writev`. */
-const COPY_BYTES_MAX = 16 * 1024;
+export const COPY_BYTES_MAX = 16 * 1024;
 /** The first block is small: most connections of a busy server send little. */
 const BLOCK_BYTES_FIRST = 4 * 1024;
 const BLOCK_BYTES = 64 * 1024;

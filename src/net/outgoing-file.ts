@@ -6,7 +6,7 @@
  * after a kill -9 offers the same transfer, and continues it, with nothing remembered on disk; and an edited
  * file is another transfer. The key keeps two machines with like-numbered inodes apart. Why: adr/0011.
  */
-import { createHmac } from "node:crypto";
+import { hash } from "node:crypto";
 import { type BigIntStats, closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
 import { basename } from "node:path";
 import { FilespoolError } from "../protocol/errors.ts";
@@ -42,7 +42,7 @@ export class OutgoingFile {
     this.size = Number(this.#stat.size);
     const { dev, ino, size, mtimeNs, ctimeNs } = this.#stat;
     const identity = JSON.stringify([this.name, queue, salt, `${dev} ${ino} ${size} ${mtimeNs} ${ctimeNs}`]);
-    this.transfer = createHmac("sha256", key).update(identity).digest("hex").slice(0, 32);
+    this.transfer = hash("sha256", `${key} ${identity}`).slice(0, 32);
   }
 
   /** For reading large files off the main thread. */
@@ -50,9 +50,9 @@ export class OutgoingFile {
     return this.#fd;
   }
 
-  /** The whole content of a small file. @throws FilespoolError file-changed */
-  readAll(): Buffer {
-    const bytes = Buffer.allocUnsafe(this.size);
+  /** The whole content of a small file, in `room` if it fits in there. @throws FilespoolError file-changed */
+  readAll(room: Buffer): Buffer {
+    const bytes = this.size <= room.length ? room.subarray(0, this.size) : Buffer.allocUnsafe(this.size);
     let at = 0;
     for (let got = -1; got !== 0 && at < this.size; at += got) got = readSync(this.#fd, bytes, at, this.size - at, at);
     if (at < this.size) throw new FilespoolError("file-changed", `${this.path} became shorter while it was being sent`);

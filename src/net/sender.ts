@@ -20,6 +20,7 @@ import { Client } from "./client.ts";
 import type { Connection } from "./connection.ts";
 import { about } from "./events.ts";
 import { complete, type SendOptions, type SendSummary } from "./options.ts";
+import { COPY_BYTES_MAX } from "./outbox.ts";
 import { OutgoingFile } from "./outgoing-file.ts";
 import { sendContent } from "./send-content.ts";
 import { type Job, newTalk, SendWindow, withinLimits } from "./send-window.ts";
@@ -49,6 +50,8 @@ class Sender {
   readonly #algorithm: string;
   readonly #paths: Iterator<string, undefined>;
   readonly #window = new SendWindow();
+  /** For the content of small files: what is so small is copied when it is sent. */
+  readonly #room = Buffer.allocUnsafe(COPY_BYTES_MAX);
   /** Files of an earlier connection that are to be offered again, before any new path is taken. */
   #again: Job[] = [];
   #connection!: Connection;
@@ -152,7 +155,7 @@ class Sender {
 
   /** A small file: offer, data and finish in one go. It is read first, so that a change is noticed before the offer. */
   #pipe(job: Job, file: OutgoingFile): void {
-    const content = file.readAll();
+    const content = file.readAll(this.#room);
     file.checkUnchanged();
     job.digest = digestOf(this.#algorithm, content);
     this.#step(job, "pipe");

@@ -129,13 +129,18 @@ export type HeaderCheck = Header | "not-filespool" | "frame-damaged" | "frame-to
  */
 export function decodeHeader(bytes: Uint8Array, checksum: Checksum): HeaderCheck {
   assert(bytes.length >= HEADER_BYTES, "a header needs all its bytes");
-  const view = new DataView(bytes.buffer, bytes.byteOffset, HEADER_BYTES);
-  if (view.getUint16(AT.magic) !== MAGIC) return "not-filespool";
-  if (view.getUint32(AT.headerSum) !== checksum(bytes.subarray(0, AT.headerSum), 0)) return "frame-damaged";
-  const type = view.getUint8(AT.type);
-  const length = view.getUint32(AT.length);
-  const offset = view.getUint32(AT.offset) * 2 ** 32 + view.getUint32(AT.offset + 4);
+  if (((bytes[AT.magic] as number) << 8) + (bytes[AT.magic + 1] as number) !== MAGIC) return "not-filespool";
+  if (uint32(bytes, AT.headerSum) !== checksum(bytes.subarray(0, AT.headerSum), 0)) return "frame-damaged";
+  const type = bytes[AT.type] as number;
+  const length = uint32(bytes, AT.length);
+  const offset = uint32(bytes, AT.offset) * 2 ** 32 + uint32(bytes, AT.offset + 4);
   if (length > payloadBytesMax(type)) return "frame-too-large";
   if (!isCanonical(type, length, offset)) return "message-invalid";
-  return { type, flags: view.getUint8(AT.flags), length, offset, payloadSum: view.getUint32(AT.payloadSum) };
+  return { type, flags: bytes[AT.flags] as number, length, offset, payloadSum: uint32(bytes, AT.payloadSum) };
+}
+
+/** Four bytes, the highest first. A DataView for each header would be made and thrown away with every frame. */
+function uint32(bytes: Uint8Array, at: number): number {
+  const byte = (index: number) => bytes[at + index] as number;
+  return ((byte(0) << 24) | (byte(1) << 16) | (byte(2) << 8) | byte(3)) >>> 0;
 }

@@ -104,15 +104,20 @@ export type MessageOf<N extends ControlName> = Extract<Message, { type: N }>;
 const encoder = new TextEncoder();
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
-/** The frame type and payload of a message. It is not validated again: our own messages are typed. */
-export function encodeMessage(message: Message): { type: number; payload: Uint8Array } {
+/**
+ * The frame type and payload of a message. It is not validated again: our own messages are typed.
+ * @param scratch room for the payload, if the caller copies it before the next call; it saves an array for each message
+ */
+export function encodeMessage(message: Message, scratch?: Uint8Array): { type: number; payload: Uint8Array } {
   const { type } = message;
   const text = JSON.stringify(message);
   // Our messages begin with their type, so it can be cut off; to copy all other fields first costs more than the rest.
   const head = `{"type":"${type}"`;
   const isHead = text.startsWith(head);
   const body = isHead ? `{${text.slice(head.length + (text[head.length] === "," ? 1 : 0))}` : withoutType(message);
-  return { type: FRAMES[type], payload: encoder.encode(body) };
+  const { read, written } = scratch ? encoder.encodeInto(body, scratch) : { read: -1, written: 0 };
+  const payload = scratch && read === body.length ? scratch.subarray(0, written) : encoder.encode(body);
+  return { type: FRAMES[type], payload };
 }
 
 const withoutType = ({ type: _, ...body }: Message): string => JSON.stringify(body);

@@ -28,7 +28,7 @@ export class LocalUpload implements Upload {
   readonly #watcher: UploadWatcher;
   readonly #path: string;
   /** The content itself when it is small, of which `#taken` bytes are here; null when it goes to the file. */
-  readonly #inline: Buffer | null;
+  readonly #inline: Uint8Array | null;
   /** Runs along with what goes to the file. */
   readonly #digest: Digest | null;
   #state: "held" | "superseded" | "over" = "held";
@@ -47,7 +47,7 @@ export class LocalUpload implements Upload {
     // The threshold may have been lower when the upload began: what is in a file goes on there.
     const { size, algorithm } = slot.offer;
     // Copied, not kept as the slices that arrive: each would keep alive the whole read that it came in.
-    this.#inline = size <= spool.inlineBytesMax && slot.durable === 0 ? Buffer.allocUnsafe(size) : null;
+    this.#inline = size <= spool.inlineBytesMax && slot.durable === 0 ? spool.roomFor(size) : null;
     this.#digest = this.#inline ? null : createDigest(algorithm);
   }
 

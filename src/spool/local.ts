@@ -52,6 +52,8 @@ export interface LocalSpoolOptions {
   readonly ticks?: () => number;
 }
 
+const SLAB_BYTES = 64 * 1024;
+
 /** The place of an unfinished upload in the spool, with or without somebody who is sending it. */
 export interface Slot {
   readonly offer: Offer;
@@ -72,6 +74,8 @@ export class LocalSpool extends LocalQueues implements Spool {
   #reservedBytes = 0;
   /** What the disk had left when last looked at, less what has been promised of it. */
   #roomBytes = 0;
+  #slab = Buffer.alloc(0);
+  #slabUsed = 0;
 
   /**
    * Opens or creates a spool and recovers what a crash left.
@@ -148,6 +152,19 @@ export class LocalSpool extends LocalQueues implements Spool {
       if (opening) await opening;
       return { kind: "upload", upload };
     }
+  }
+
+  /**
+   * For LocalUpload: room for small content until it is in the index. Many share a slab, because an array for each costs more
+   * than copying into it; a slab lives as long as the last of them.
+   */
+  roomFor(bytes: number): Uint8Array {
+    if (this.#slabUsed + bytes > this.#slab.length) {
+      this.#slab = Buffer.allocUnsafeSlow(Math.max(SLAB_BYTES, bytes));
+      this.#slabUsed = 0;
+    }
+    this.#slabUsed += bytes;
+    return this.#slab.subarray(this.#slabUsed - bytes, this.#slabUsed);
   }
 
   #newSlot(offer: Offer): Slot {
