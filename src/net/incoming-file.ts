@@ -1,5 +1,5 @@
 /**
- * A file on its way in: small content in memory until it lands, larger content in a part file that survives us.
+ * A file on its way in: its content goes to a part file that survives us. Small ones: small-file.ts.
  *
  * The part file lies in the target folder itself, so that landing is a rename and not a copy, under a name that
  * says which transfer it is of. Whoever collects that transfer next, this process or the one after a crash, goes
@@ -7,18 +7,33 @@
  * thrown away, and the next attempt starts from zero. Why: adr/0016.
  */
 import { randomBytes } from "node:crypto";
-import { constants } from "node:fs";
-import { type FileHandle, link, lstat, open, rename, rm, unlink } from "node:fs/promises";
+import { constants, linkSync, lstatSync, renameSync, unlinkSync } from "node:fs";
+import { type FileHandle, lstat, open, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { tryLock } from "fs-native-extensions";
 import { dropBytes, overlap } from "../protocol/chunks.ts";
 import { joinParts } from "../protocol/decoder.ts";
 import { FilespoolError } from "../protocol/errors.ts";
-import { LIMITS } from "../protocol/limits.ts";
 import type { MessageOf } from "../protocol/messages.ts";
 import { OWN_PREFIX } from "../protocol/names.ts";
 import { BatchWriter, fileError } from "../spool/batch-writer.ts";
 import { createDigest, type Digest, digestPrefix } from "../spool/digest.ts";
+
+/** What a receiver does with a file, large or small. */
+export interface Incoming {
+  readonly delivery: MessageOf<"deliver">;
+  /** Where the content is when the file is to land. */
+  readonly part: string;
+  /** Bytes we have; the server goes on from there. */
+  readonly offset: number;
+  readonly isComplete: boolean;
+  /** Takes bytes; a promise means: wait for it. @throws FilespoolError offset-gap, size-mismatch, folder-unusable, disk-full */
+  append(offset: number, parts: readonly Uint8Array[], length: number): Promise<void> | undefined;
+  /** Makes the content durable under the part's name. @throws FilespoolError digest-mismatch; nothing is kept */
+  settle(): Promise<void>;
+  /** Lets go of the part; a large one is kept for the next attempt. */
+  close(): Promise<void> | void;
+}
 
 export interface IncomingOptions {
   readonly folder: string;
@@ -39,13 +54,11 @@ export async function removeOldParts(folder: string, names: readonly string[], b
   }
 }
 
-export class IncomingFile {
+export class IncomingFile implements Incoming {
   readonly delivery: MessageOf<"deliver">;
-  /** Where the content is, or for a small file will be once `settle` was called. */
   part: string;
   readonly #options: IncomingOptions;
   readonly #digest: Digest;
-  readonly #inline: Buffer | null;
   #handle: FileHandle | null = null;
   #writer: BatchWriter | null = null;
   #taken = 0;
@@ -54,7 +67,7 @@ export class IncomingFile {
   static async open(delivery: MessageOf<"deliver">, options: IncomingOptions): Promise<IncomingFile> {
     const file = new IncomingFile(delivery, options);
     try {
-      if (!file.#inline) await file.#openPart();
+      await file.#openPart();
       return file;
     } catch (error) {
       await file.close(error as NodeJS.ErrnoException);
@@ -67,10 +80,8 @@ export class IncomingFile {
     this.#options = options;
     this.part = partPath(options.folder, delivery.transfer);
     this.#digest = createDigest(delivery.algorithm);
-    this.#inline = delivery.size <= LIMITS.pipelineBytesMax ? Buffer.allocUnsafe(delivery.size) : null;
   }
 
-  /** Bytes we have; the server goes on from there. */
   get offset(): number {
     return this.#taken;
   }
@@ -99,14 +110,12 @@ export class IncomingFile {
     this.#writer = new BatchWriter(handle, have, { batchBytes, sync, onSynced });
   }
 
-  /** Takes bytes; a promise means: wait for it. @throws FilespoolError offset-gap, size-mismatch, folder-unusable, disk-full */
   append(offset: number, parts: readonly Uint8Array[], length: number): Promise<void> | undefined {
     const have = overlap(this.#taken, this.delivery.size, { offset, length });
     // What is left of an overlap is copied: a slice would keep alive the whole read that it came in.
     const fresh = have === 0 ? parts : [joinParts(dropBytes(parts, have)).slice()];
     for (const part of fresh) {
       this.#digest.update(part);
-      this.#inline?.set(part, this.#taken);
       this.#taken += part.length;
     }
     try {
@@ -116,27 +125,20 @@ export class IncomingFile {
     }
   }
 
-  /** Verifies the content and makes it durable under the part's name. @throws FilespoolError digest-mismatch; nothing is kept */
   async settle(): Promise<void> {
-    const { digest, name } = this.delivery;
     const found = this.#digest.hex();
-    if (found !== digest) {
-      await this.discard();
-      throw new FilespoolError("digest-mismatch", `"${name}" arrived with the digest ${found}, not ${digest}`);
+    if (found !== this.delivery.digest) {
+      await this.close();
+      await rm(this.part, { force: true });
+      throw mismatch(this.delivery, found);
     }
     try {
-      if (this.#inline) {
-        const { O_WRONLY, O_CREAT, O_TRUNC, O_NOFOLLOW } = constants;
-        this.#handle = await open(this.part, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, 0o666);
-        await this.#handle.writeFile(this.#inline);
-        if (this.#options.sync) await this.#handle.datasync();
-      } else await this.#writer?.sync();
+      await this.#writer?.sync();
     } finally {
       await this.close();
     }
   }
 
-  /** Lets go of the part and keeps it for the next attempt. */
   async close(cause?: NodeJS.ErrnoException): Promise<void> {
     const failure = cause ?? (await this.#writer?.sync().catch((error: NodeJS.ErrnoException) => error));
     const handle = this.#handle;
@@ -147,22 +149,24 @@ export class IncomingFile {
     // memory only, and no later sync tells (Rebello et al., "Can Applications Recover from fsync Failures?", 2020).
     if (failure?.code === "EIO") await rm(this.part, { force: true });
   }
+}
 
-  async discard(): Promise<void> {
-    await this.close();
-    await rm(this.part, { force: true });
+export const mismatch = ({ name, digest }: MessageOf<"deliver">, found: string): FilespoolError =>
+  new FilespoolError("digest-mismatch", `"${name}" arrived with the digest ${found}, not ${digest}`);
+
+/** What could not be removed has two names, and goes when the folder is opened next. */
+export function removeParts(parts: readonly string[]): void {
+  for (const part of parts) {
+    try {
+      unlinkSync(part);
+    } catch {}
   }
 }
 
-/** What could not be removed has two names, and goes when the folder is opened next. */
-export async function removeParts(parts: readonly string[]): Promise<void> {
-  for (const part of parts) await unlink(part).catch(() => {});
-}
-
 /** Gives the part its final name, as a second one, unless something has that name; false then. */
-export async function claim(part: string, path: string, linked: string[]): Promise<boolean> {
+export function claim(part: string, path: string, linked: string[]): boolean {
   try {
-    await link(part, path);
+    linkSync(part, path);
     linked.push(part);
     return true;
   } catch (error) {
@@ -171,9 +175,18 @@ export async function claim(part: string, path: string, linked: string[]): Promi
     if (code !== "EPERM" && code !== "ENOTSUP" && code !== "ENOSYS") throw error;
   }
   // A file system without hard links (FAT): look first. Who takes the name in between would be replaced.
-  if (await lstat(path).catch(unlessMissing)) return false;
-  await rename(part, path);
+  if (isThere(path)) return false;
+  renameSync(part, path);
   return true;
+}
+
+/** Whether anything is found under that name, be it a link that leads nowhere. */
+export function isThere(path: string): boolean {
+  try {
+    return lstatSync(path, { throwIfNoEntry: false }) !== undefined;
+  } catch {
+    return false;
+  }
 }
 
 /** For a `catch`: null for what is not there. */

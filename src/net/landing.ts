@@ -18,7 +18,7 @@
  * Names are single path components (protocol/names.ts), and links in the folder are never followed. adr/0016
  */
 import { randomBytes } from "node:crypto";
-import { constants } from "node:fs";
+import { constants, renameSync } from "node:fs";
 import { type FileHandle, lstat, open, readdir, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { tryLock } from "fs-native-extensions";
@@ -28,13 +28,15 @@ import { makeFolder, syncFolder } from "../spool/batch-writer.ts";
 import {
   claim,
   folderError,
-  type IncomingFile,
+  type Incoming,
+  isThere,
   partPath,
   removeOldParts,
   removeParts,
   unlessMissing,
 } from "./incoming-file.ts";
 import type { IfExists } from "./options.ts";
+import { SmallFile } from "./small-file.ts";
 
 /** What became of a file: its path, or null when it was skipped. */
 export type Landed = { readonly path: string | null } | { readonly failure: FilespoolError };
@@ -166,10 +168,10 @@ export class Landing {
    * Decides, before any byte is sent, whether a file of this name may land: "skip" is the user's policy.
    * @throws FilespoolError name-refused, file-exists
    */
-  async check(wireName: string): Promise<"take" | "skip"> {
+  check(wireName: string): "take" | "skip" {
     const name = safeName(wireName);
     if (this.#ifExists === "rename" || this.#ifExists === "overwrite") return "take";
-    const isTaken = await lstat(join(this.folder, name)).then(Boolean, () => false);
+    const isTaken = isThere(join(this.folder, name)); // who may not look is told when the part is opened
     if (isTaken && this.#ifExists === "refuse") throw this.#exists(name);
     return isTaken ? "skip" : "take";
   }
@@ -180,7 +182,7 @@ export class Landing {
   }
 
   /** Lands complete files, in order. A failure of one does not touch the others. @throws FilespoolError folder-unusable, disk-full */
-  async land(files: readonly IncomingFile[]): Promise<Landed[]> {
+  async land(files: readonly Incoming[]): Promise<Landed[]> {
     const landed: Landed[] = [];
     const linked: string[] = [];
     try {
@@ -189,10 +191,11 @@ export class Landing {
       await this.#announce(files.filter((file) => !failures.has(file))); // 2. intention
       for (const file of files) {
         const failure = failures.get(file);
-        landed.push(failure ? { failure } : await this.#place(file, linked)); // 3. names
+        if (failure) landed.push({ failure });
+        else landed.push(this.#place(file, linked) ?? (await this.#leaveOut(file))); // 3. names
       }
       if (this.sync) await syncFolder(this.folder); // 4. names on disk
-      await removeParts(linked); // 5. no second names
+      removeParts(linked); // 5. no second names
       return landed;
     } catch (error) {
       // What has its name already counts as landed, if only the name is on disk.
@@ -205,24 +208,28 @@ export class Landing {
   }
 
   /** Each file is settled or closed with its part kept. @throws whatever is not the fault of one file's content */
-  async #settle(files: readonly IncomingFile[]): Promise<Map<IncomingFile, FilespoolError>> {
-    const failures = new Map<IncomingFile, FilespoolError>();
+  async #settle(files: readonly Incoming[]): Promise<Map<Incoming, FilespoolError>> {
+    const failures = new Map<Incoming, FilespoolError>();
+    const fails = (file: Incoming, error: unknown) => void failures.set(file, folderError(error, this.folder));
+    // All small ones are written before the first is synced.
+    for (const file of files) {
+      try {
+        if (file instanceof SmallFile) file.write();
+      } catch (error) {
+        fails(file, error);
+      }
+    }
     const todo = [...files];
     const work = async () => {
-      for (let file = todo.shift(); file; file = todo.shift()) {
-        try {
-          await file.settle();
-        } catch (error) {
-          failures.set(file, folderError(error, this.folder));
-        }
-      }
+      for (let file = todo.shift(); file; file = todo.shift())
+        await file.settle().catch((error: unknown) => fails(file as Incoming, error));
     };
     await Promise.all(Array.from({ length: SYNCS_MAX }, work));
     for (const failure of failures.values()) if (failure.code !== "digest-mismatch") throw failure;
     return failures;
   }
 
-  async #announce(files: readonly IncomingFile[]): Promise<void> {
+  async #announce(files: readonly Incoming[]): Promise<void> {
     const entries = files.map(({ delivery }): Entry => [delivery.transfer, Date.now(), this.#origin]);
     for (const entry of entries) this.#unconfirmed.set(entry[0], entry);
     const isLong = this.#journalBytes > JOURNAL_BYTES_MAX;
@@ -230,29 +237,35 @@ export class Landing {
   }
 
   /** Announced, but not landed: the journal must say so before their parts may go, or it would vouch for them. */
-  async #retract(files: readonly IncomingFile[]): Promise<void> {
+  async #retract(files: readonly Incoming[]): Promise<void> {
     for (const { delivery } of files) this.#unconfirmed.delete(delivery.transfer);
     await this.#write(files.map(({ delivery }) => [delivery.transfer, 0, this.#origin]));
   }
 
-  async #place(file: IncomingFile, linked: string[]): Promise<Landed> {
+  /** Gives a file its name; null when the name is taken. */
+  #place(file: Incoming, linked: string[]): Landed | null {
     const name = safeName(file.delivery.name);
     try {
       if (this.#ifExists === "overwrite") {
-        await rename(file.part, join(this.folder, name));
+        renameSync(file.part, join(this.folder, name));
         return { path: join(this.folder, name) };
       }
       for (let number = 0; ; number++) {
         const path = join(this.folder, number === 0 ? name : numbered(name, number));
-        if (await claim(file.part, path, linked)) return { path };
-        if (this.#ifExists !== "rename") break;
+        if (claim(file.part, path, linked)) return { path };
+        if (this.#ifExists !== "rename") return null;
       }
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException;
       if (code !== "EISDIR" && code !== "ENOTEMPTY") throw error;
+      return null;
     }
+  }
+
+  async #leaveOut(file: Incoming): Promise<Landed> {
     await this.#retract([file]);
     await rm(file.part, { force: true });
+    const name = safeName(file.delivery.name);
     return this.#ifExists === "skip" ? { path: null } : { failure: this.#exists(name) };
   }
 

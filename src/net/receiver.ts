@@ -15,15 +15,16 @@ import type { MessageOf } from "../protocol/messages.ts";
 import { Client } from "./client.ts";
 import type { Connection, Data } from "./connection.ts";
 import { about } from "./events.ts";
-import { folderError, IncomingFile } from "./incoming-file.ts";
+import { folderError, type Incoming, IncomingFile } from "./incoming-file.ts";
 import { type Landed, Landing } from "./landing.ts";
 import { complete, type ReceiveOptions, type ReceiveSummary } from "./options.ts";
 import { ReceiveWindow } from "./receive-window.ts";
+import { SmallFile } from "./small-file.ts";
 
 type Delivered = MessageOf<"deliver">;
 
 /** Files that share their syncs when they land. */
-const BATCH_MAX = 64;
+const BATCH_MAX = 128;
 
 /**
  * Collects files until the queue is empty (or as `count`, `follow` and `waitMs` say).
@@ -54,9 +55,9 @@ class Receiver {
   readonly #held = new Set<string>();
   #window!: ReceiveWindow;
   /** The file whose data is arriving. */
-  #file: IncomingFile | null = null;
+  #file: Incoming | null = null;
   /** Complete files that wait to land, and the landing that is under way. */
-  #complete: IncomingFile[] = [];
+  #complete: Incoming[] = [];
   #landingNow: Promise<void> | null = null;
   /** Ends the conversation well, or with an error. */
   #end: (error?: FilespoolError) => void = () => {};
@@ -111,11 +112,12 @@ class Receiver {
 
   async #read(): Promise<void> {
     await this.#talk.carryOut("welcome", this.#effects);
-    for (let frame = await this.#connection.read(); frame; frame = await this.#connection.read()) {
-      await this.#talk.carryOut(frame.type as EventOf<typeof DELIVERY_RECEIVER>, this.#effects, frame);
-      if (this.#isOver) return;
+    while (!this.#isOver) {
+      const frame = this.#connection.next() ?? (await this.#connection.read());
+      if (!frame) throw new FilespoolError("connection-lost", "the server ended the connection");
+      const work = this.#talk.carryOut(frame.type as EventOf<typeof DELIVERY_RECEIVER>, this.#effects, frame);
+      if (work) await work;
     }
-    throw new FilespoolError("connection-lost", "the server ended the connection");
   }
 
   readonly #effects: Effects<typeof DELIVERY_RECEIVER> = {
@@ -128,11 +130,13 @@ class Receiver {
       this.#client.emit({ event: "delivered", ...about(delivery), digest: delivery.digest, attempt: delivery.attempt });
       if (await this.#declines(delivery)) return this.#talk.carryOut("decline", this.#effects);
       const { out: folder, bufferBytes, durability } = this.#options;
+      const sync = durability !== "none";
       const onSynced = (offset: number) => {
         this.#client.progressed();
         this.#client.emit({ event: "progress", ...about(delivery), offset });
       };
-      this.#file = await IncomingFile.open(delivery, { folder, bufferBytes, sync: durability !== "none", onSynced });
+      if (delivery.size <= LIMITS.pipelineBytesMax) this.#file = new SmallFile(delivery, folder, sync);
+      else this.#file = await IncomingFile.open(delivery, { folder, bufferBytes, sync, onSynced });
       await this.#talk.carryOut("begin", this.#effects, delivery);
       if (this.#file.isComplete) await this.#talk.carryOut("full", this.#effects);
     },
@@ -231,7 +235,7 @@ class Receiver {
       return true;
     }
     try {
-      if ((await this.#landing.check(name)) === "take") return false;
+      if (this.#landing.check(name) === "take") return false;
       this.#landed(delivery, null);
       this.#connection.send({ type: "ack", delivery: token });
     } catch (error) {

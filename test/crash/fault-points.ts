@@ -10,9 +10,11 @@
  *
  * The program itself knows nothing of this: what is wrapped is Node's own sockets and files.
  */
-import fs, { open } from "node:fs/promises";
+import fs from "node:fs";
+import promises, { open } from "node:fs/promises";
 import { syncBuiltinESMExports } from "node:module";
 import { Socket } from "node:net";
+import { promisify } from "node:util";
 import { FRAMES, HEADER_BYTES, MAGIC } from "../../src/protocol/frame.ts";
 
 const [when = "", point = "", nth = "1"] = (process.env.FILESPOOL_FAULT ?? "").split(" ");
@@ -35,15 +37,44 @@ function around(here: string, step: AnyMethod): AnyMethod {
   };
 }
 
+type AnyCall = (...values: never[]) => unknown;
+
+const aroundSync =
+  (here: string, step: AnyCall): AnyCall =>
+  (...values) => {
+    const due = isDue(here);
+    if (due && when === "before") die();
+    const result = step(...values);
+    if (due) die();
+    return result;
+  };
+
 async function wrapFiles(): Promise<void> {
   const handle = await open("/dev/null", "r");
   const files = Object.getPrototypeOf(handle) as Record<string, AnyMethod>;
   await handle.close();
   const methods = { datasync: "datasync", sync: "sync", writev: "writev", appendFile: "append" };
   for (const [method, here] of Object.entries(methods)) files[method] = around(here, files[method] as AnyMethod);
-  const calls = fs as unknown as Record<string, AnyMethod>;
-  for (const call of ["link", "unlink", "rename", "rm"]) calls[call] = around(call, calls[call] as AnyMethod);
+  const calls = promises as unknown as Record<string, AnyMethod>;
+  for (const call of ["rename", "rm"]) calls[call] = around(call, calls[call] as AnyMethod);
+  const waiting = fs as unknown as Record<string, AnyCall>;
+  for (const call of ["link", "unlink"]) waiting[`${call}Sync`] = aroundSync(call, waiting[`${call}Sync`] as AnyCall);
+  const datasync = around("datasync", promisify(fs.fdatasync) as AnyMethod) as (fd: number) => Promise<void>;
+  const fdatasync = (fd: number, done: (error: Error | null) => void) => void datasync(fd).then(() => done(null), done);
+  Object.assign(fs, { fdatasync });
   syncBuiltinESMExports();
+}
+
+/** The types of the frames that begin in what is written: one behind the other, the last perhaps without its payload. */
+function typesIn(written: Uint8Array | string): number[] {
+  if (typeof written === "string") return []; // standard output, when it is a pipe
+  const bytes = Buffer.from(written.buffer, written.byteOffset, written.length);
+  const types: number[] = [];
+  for (let at = 0; at + HEADER_BYTES <= bytes.length && bytes.readUInt16BE(at) === MAGIC; ) {
+    types.push(bytes[at + 2] as number);
+    at += HEADER_BYTES + bytes.readUInt32BE(at + 4);
+  }
+  return types;
 }
 
 function wrapSockets(): void {
@@ -52,12 +83,10 @@ function wrapSockets(): void {
   const [, type] = name;
   const { write } = Socket.prototype;
   Socket.prototype.write = function (this: Socket, bytes: never, ...rest: never[]) {
-    const header = bytes as Uint8Array;
-    const isHeader = header.length === HEADER_BYTES && ((header[0] ?? 0) << 8) + (header[1] ?? 0) === MAGIC;
-    if (!isHeader || header[2] !== type || !isDue(point)) return write.call(this, bytes, ...rest);
+    if (!typesIn(bytes).some((found) => found === type && isDue(point))) return write.call(this, bytes, ...rest);
     if (when === "before") die();
     const isTaken = write.call(this, bytes, ...rest);
-    // The payload is written next, in the same turn; once all of it has left, it is over.
+    // A large payload is written next, in the same turn; once all of it has left, it is over.
     setImmediate(() => write.call(this, new Uint8Array(0) as never, die as never));
     return isTaken;
   };

@@ -145,7 +145,7 @@ describe("a folder whose file system knows no second names for a file", () => {
     await work.send({ port, files: [work.write("a", "old")] }).done;
     await work.receive({ port }).done;
     await work.send({ port, again: true, files: [work.write("a", "new"), work.write("b", content(300 * KiB))] }).done;
-    failCalls("link", diskError("EPERM"));
+    failCalls("linkSync", diskError("EPERM"));
     expect(await work.receive({ port, ifExists }).done).toMatchObject({ landed });
     expect(work.list()).toEqual(names);
     expect(work.read("out", "a").toString()).toBe(ifExists === "overwrite" ? "new" : "old");

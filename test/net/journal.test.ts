@@ -210,7 +210,8 @@ describe("receivers that work on the same folder at the same time", () => {
     );
     expect(one?.part).not.toBe(two?.part);
     expect(work.list()).toHaveLength(2);
-    await Promise.all([one?.discard(), two?.discard()]);
+    await Promise.all([one?.close(), two?.close()]);
+    for (const part of [one?.part, two?.part]) rmSync(part ?? "");
     expect(work.list()).toEqual([]);
   });
 });

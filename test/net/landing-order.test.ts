@@ -23,8 +23,8 @@ test.each([100, 100 * 1024])(
     await watch("datasync", "data on disk");
     await watch("sync", "names on disk");
     await watch("appendFile", "journal");
-    watchCalls("link", () => steps.push("name"));
-    watchCalls("unlink", () => steps.push("part gone"));
+    watchCalls("linkSync", () => steps.push("name"));
+    watchCalls("unlinkSync", () => steps.push("part gone"));
     const receiver = work.receive({ port });
     void receiver.events.waitFor("landed").then(() => steps.push("landed"));
     await receiver.done;

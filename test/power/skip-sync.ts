@@ -2,7 +2,9 @@
  * Loaded into a program before everything else (`--import`): it then believes that it syncs, and does not. POWER_SKIPS
  * is "datasync" for the content of files, "sync" for the names in folders.
  */
+import fs from "node:fs";
 import { open } from "node:fs/promises";
+import { syncBuiltinESMExports } from "node:module";
 
 const skips = process.env.POWER_SKIPS;
 if (skips) {
@@ -10,4 +12,9 @@ if (skips) {
   const files = Object.getPrototypeOf(handle) as Record<string, () => Promise<void>>;
   await handle.close();
   files[skips] = async () => {};
+  if (skips === "datasync") {
+    const skipped = (_: number, done: (error: null) => void) => done(null);
+    Object.assign(fs, { fdatasync: skipped });
+    syncBuiltinESMExports();
+  }
 }

@@ -51,6 +51,7 @@ export class World {
   nowMs = 0;
   /** Entries of the list that have happened. */
   steps = 0;
+  #onStep: () => void = () => {};
   /** A number from 0 to 1. */
   readonly random: () => number;
   network!: Network;
@@ -106,18 +107,24 @@ export class World {
     return first;
   }
 
+  /** Something has happened; what is planned for this moment comes now. */
+  step(): void {
+    this.steps++;
+    this.#onStep();
+  }
+
   /** Runs until `isDone`, or until nothing is left to happen. Calls `onStep` after each step. */
   async run(isDone: () => boolean, onStep: () => void): Promise<void> {
     const restore = takeOverGlobals();
+    this.#onStep = onStep;
     try {
       while (!isDone()) {
         const next = this.#next();
         if (!next) return;
         this.nowMs = Math.max(this.nowMs, next.atMs);
-        this.steps++;
         next.happen();
         await new Promise((resolve) => real.setImmediate(resolve)); // all promises and ticks that follow are done then
-        onStep();
+        this.step();
       }
     } finally {
       restore();

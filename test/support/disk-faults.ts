@@ -1,9 +1,10 @@
 /** A disk that fails: replaces what Node's files do, for the time of one test. */
-import { mkdtempSync, rmSync } from "node:fs";
-import fs, { type FileHandle, open } from "node:fs/promises";
+import fs, { mkdtempSync, rmSync } from "node:fs";
+import promises, { type FileHandle, open } from "node:fs/promises";
 import { syncBuiltinESMExports } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { promisify } from "node:util";
 import { onTestFinished } from "vitest";
 
 /** An error as the file system throws it. */
@@ -13,7 +14,10 @@ export const diskError = (code: string): Error =>
 /** A method of an open file, whatever it takes. */
 type FileMethod = (this: FileHandle, ...values: never[]) => Promise<unknown>;
 
-/** Replaces a method of all open files by what `make` returns for the original. Returns the way to put it back. */
+/**
+ * Replaces a method of all open files by what `make` returns for the original; for `datasync`, also the function that
+ * small files are synced with. Returns the way to put it back.
+ */
 export async function replaceFileMethod(
   name: "writev" | "datasync" | "appendFile" | "sync",
   make: (original: FileMethod) => FileMethod,
@@ -24,11 +28,26 @@ export async function replaceFileMethod(
   await handle.close();
   rmSync(folder, { recursive: true });
   const original = files[name];
+  const { fdatasync } = fs;
   const restore = () => {
     files[name] = original;
+    fs.fdatasync = fdatasync;
+    syncBuiltinESMExports();
   };
   onTestFinished(restore);
   files[name] = make(original);
+  if (name === "datasync") {
+    const replaced = make(function (this: unknown) {
+      return promisify(fdatasync)(this as number);
+    }) as unknown as (this: number) => Promise<void>;
+    const standIn = (fd: number, done: (error: Error | null) => void) =>
+      void replaced.call(fd).then(
+        () => done(null),
+        (error: Error) => done(error),
+      );
+    fs.fdatasync = standIn as typeof fdatasync;
+    syncBuiltinESMExports();
+  }
   return restore;
 }
 
@@ -36,8 +55,8 @@ export async function replaceFileMethod(
 type Call = (...values: unknown[]) => Promise<unknown>;
 
 /** Replaces a function of node:fs/promises by what `make` returns for the original, everywhere, until the test is over. */
-export function replaceCall(name: "link" | "unlink" | "open", make: (original: Call) => Call): void {
-  const calls = fs as unknown as { [call in typeof name]: Call };
+export function replaceCall(name: "open", make: (original: Call) => Call): void {
+  const calls = promises as unknown as { [call in typeof name]: Call };
   const original = calls[name];
   onTestFinished(() => {
     calls[name] = original;
@@ -47,12 +66,30 @@ export function replaceCall(name: "link" | "unlink" | "open", make: (original: C
   syncBuiltinESMExports();
 }
 
-/** Makes a function of node:fs/promises fail until the test is over. */
-export const failCalls = (name: "link", error: Error): void => replaceCall(name, () => () => Promise.reject(error));
+type SyncName = "linkSync" | "unlinkSync";
+type SyncCall = (...values: unknown[]) => void;
 
-/** Is told of each call of a function of node:fs/promises, after it ended, until the test is over. */
-export const watchCalls = (name: "link" | "unlink", onCall: () => void): void =>
-  replaceCall(name, (original) => async (...values) => {
-    await original(...values);
+/** Replaces a function of node:fs that waits, until the test is over. */
+function replaceSync(name: SyncName, make: (original: SyncCall) => SyncCall): void {
+  const calls = fs as unknown as { [call in SyncName]: SyncCall };
+  const original = calls[name];
+  onTestFinished(() => {
+    calls[name] = original;
+    syncBuiltinESMExports();
+  });
+  calls[name] = make(original);
+  syncBuiltinESMExports();
+}
+
+/** Makes a function of node:fs fail until the test is over. */
+export const failCalls = (name: SyncName, error: Error): void =>
+  replaceSync(name, () => () => {
+    throw error;
+  });
+
+/** Is told of each call of a function of node:fs, after it ended, until the test is over. */
+export const watchCalls = (name: SyncName, onCall: () => void): void =>
+  replaceSync(name, (original) => (...values) => {
+    original(...values);
     onCall();
   });

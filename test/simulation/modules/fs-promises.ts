@@ -8,6 +8,15 @@ function call<T>(work: () => T, syncs = false): Promise<T> {
   return program().ask(world.random() * slowMs * (syncs ? 5 : 1), work);
 }
 
+/** What was written before the call is on disk when it ends well. */
+export function syncFile({ inode, disk, path }: files.OpenFile): Promise<void> {
+  const end = inode.sync();
+  return call(() => {
+    end(disk.syncsFail);
+    if (disk.syncsFail) throw files.systemError("EIO", "fsync", path);
+  }, true);
+}
+
 export class FileHandle {
   readonly fd: number;
   readonly #file: files.OpenFile;
@@ -50,14 +59,8 @@ export class FileHandle {
     return call(() => files.statOf(this.#file.inode));
   }
 
-  /** What was written before the call is on disk when it ends well. */
   sync(): Promise<void> {
-    const end = this.#file.inode.sync();
-    const { disk, path } = this.#file;
-    return call(() => {
-      end(disk.syncsFail);
-      if (disk.syncsFail) throw files.systemError("EIO", "fsync", path);
-    }, true);
+    return syncFile(this.#file);
   }
 
   datasync(): Promise<void> {

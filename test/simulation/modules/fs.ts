@@ -2,10 +2,24 @@
 import { promisify } from "node:util";
 import * as files from "../files.ts";
 import { program } from "../world.ts";
+import { syncFile } from "./fs-promises.ts";
 
 export { constants } from "node:fs";
 
-export const openSync = (path: string, flags: number): number => files.remember(files.openFile(path, flags));
+/**
+ * Between two calls without a wait there is a moment as well: the program may end there, and what it would have done next
+ * does not happen.
+ */
+function moment(): void {
+  const owner = program();
+  owner.world.step();
+  if (!owner.isAlive) throw new Error("this program is dead");
+}
+
+export function openSync(path: string, flags: number): number {
+  moment();
+  return files.remember(files.openFile(path, flags));
+}
 
 export function closeSync(fd: number): void {
   files.file(fd).close();
@@ -20,8 +34,37 @@ export function fstatSync(fd: number) {
 export const readSync = (fd: number, into: Uint8Array, offset: number, length: number, position: number): number =>
   files.file(fd).read(into.subarray(offset, offset + length), position);
 
-export const rmSync = (path: string, { force }: { force: boolean }): void => files.removeFile(path, force);
+/** Goes on where the last write to the file ended. */
+export function writeSync(fd: number, bytes: Buffer, from: number): number {
+  moment();
+  return files.file(fd).write(bytes.subarray(from), from);
+}
 
+export function fdatasync(fd: number, done: (error: Error | null) => void): void {
+  syncFile(files.file(fd)).then(() => done(null), done);
+}
+
+export function rmSync(path: string, { force }: { force: boolean }): void {
+  moment();
+  files.removeFile(path, force);
+}
+
+export function linkSync(from: string, to: string): void {
+  moment();
+  files.linkFile(from, to);
+}
+
+export function unlinkSync(path: string): void {
+  moment();
+  files.removeFile(path, false);
+}
+
+export function renameSync(from: string, to: string): void {
+  moment();
+  files.renameFile(from, to);
+}
+
+export const lstatSync = (path: string): object | undefined => program().machine.disk.find(path);
 export const existsSync = files.exists;
 export const statfsSync = files.roomOnDisk;
 
