@@ -30,7 +30,7 @@ export const LIMITS = {
   /** Files up to this size are pipelined: offer, data and finish leave without waiting for an answer. */
   pipelineBytesMax: 64 * KiB,
   /** Transfers or deliveries that may be unanswered on one connection. Bounds what a crash repeats. */
-  windowFiles: 256,
+  windowFiles: 512,
   /** Payload bytes that may be unanswered in pipelined transfers on one connection. */
   windowBytes: 4 * MiB,
 
