@@ -83,8 +83,8 @@ test("no file is longer than 300 lines, and the core does not grow", () => {
   const programs = TEXTS.filter((path) => !path.endsWith(".md"));
   expect(programs.filter((path) => lineCount(path) > 300).map((path) => `${path}: ${lineCount(path)}`)).toEqual([]);
   const core = SRC.filter((path) => layerOf(path) !== "cli" && !path.startsWith("src/spool/memory"));
-  // The aim is 2,500; until then the bound rises only by a decision that says for what (adr/0028, adr/0030).
-  expect(core.reduce((sum, path) => sum + lineCount(path), 0)).toBeLessThanOrEqual(5_080);
+  // The aim is 2,500; until then the bound rises only by a decision that says for what (adr/0028, adr/0030, adr/0034).
+  expect(core.reduce((sum, path) => sum + lineCount(path), 0)).toBeLessThanOrEqual(5_600);
 });
 
 test("at least a quarter of the lines in src are comments", () => {

@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { describe, expect, test } from "vitest";
 import { FLAG_OPTIONAL, FRAMES } from "../../src/protocol/frame.ts";
+import { LIMITS } from "../../src/protocol/limits.ts";
 import type { ControlName, Message } from "../../src/protocol/messages.ts";
 import { SAMPLES } from "../protocol/samples.ts";
 import { forgeFrame } from "../protocol/wire.ts";
@@ -239,7 +240,7 @@ describe("frames without end, and without progress", () => {
     const server = await work.serve();
     const peer = await RawPeer.connect(server.port);
     await peer.greet("receiver");
-    peer.send({ type: "want", files: 256 }, { type: "want", files: 1 });
+    peer.send({ type: "want", files: LIMITS.windowFiles }, { type: "want", files: 1 });
     expect(await peer.ending()).toBe("flood");
     await expectUnharmed(work, server);
   });

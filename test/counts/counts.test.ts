@@ -1,0 +1,83 @@
+/**
+ * A regression gate that is no timer: what the programs ask of the system and of memory for each file and each MiB.
+ *
+ * These numbers are the same on a fast machine and on a busy one. How many wake-ups and reads of a socket there are is
+ * not, so those have no bounds here. Who makes the data path do more has to raise a number in this file, and say why.
+ */
+import { describe, expect, test, vi } from "vitest";
+import { LIMITS } from "../../src/protocol/limits.ts";
+import { canTrace, skipAloud } from "../spool/children.ts";
+import { content } from "../support/content.ts";
+import { listenRaw, WELCOME } from "../support/raw-peer.ts";
+import { Workspace } from "../support/workspace.ts";
+import { type Counts, difference, trip } from "./trace.ts";
+
+const KiB = 1024;
+const MiB = 1024 * KiB;
+
+/** Each call at most so often; all that is named must have happened, or the count would prove nothing. */
+function expectAtMost(counts: Counts, bounds: Counts): void {
+  const over = Object.entries(bounds).filter(
+    ([name, most]) => !((counts[name] ?? 0) > 0) || (counts[name] ?? 0) > most,
+  );
+  expect(over.map(([name, most]) => `${name}: ${counts[name]} of at most ${most}`)).toEqual([]);
+}
+
+test("system calls for each small file", { timeout: 120_000 }, async (context) => {
+  if (!canTrace()) skipAloud(context, "strace cannot trace here");
+  const { sender, server, receiver } = difference(await trip(50, 4 * KiB), await trip(450, 4 * KiB), 400);
+  // Open, look, read, look again, close. Many files leave by one write.
+  expectAtMost(sender, { openat: 1.1, statx: 2.1, pread64: 1.1, close: 1.1, write: 0.5 });
+  // No file of its own, and far less than one sync for each: twice here, for storing and for the verdicts.
+  expectAtMost(server, { fdatasync: 0.25, writev: 0.8 });
+  expect(server.pwritev ?? 0).toBeLessThan(0.05);
+  // A look, a part, its sync, a name, no second name. Beside that, each batch has its journal and its folder.
+  expectAtMost(receiver, { statx: 1.1, openat: 1.2, fdatasync: 1.2, close: 1.2, link: 1.1, unlink: 1.1 });
+});
+
+test("system calls for each MiB of a large file", { timeout: 120_000 }, async (context) => {
+  if (!canTrace()) skipAloud(context, "strace cannot trace here");
+  const { sender, server, receiver } = difference(await trip(1, 16 * MiB), await trip(1, 80 * MiB), 64);
+  // With buffers of 256 KiB: four reads and four gathering writes, and a sync of 16 MiB at a time.
+  expectAtMost(sender, { pread64: 4.1, writev: 4.3 });
+  expectAtMost(server, { pwritev: 4.1, pread64: 4.1, writev: 4.5, fdatasync: 0.25 });
+  expectAtMost(receiver, { pwritev: 4.1, fdatasync: 0.1 });
+});
+
+describe("round trips", () => {
+  test("a window of small files leaves before the server has said a word about any", async () => {
+    const work = new Workspace();
+    const heard = { offer: 0, finish: 0 };
+    const port = await listenRaw(async (peer) => {
+      await peer.until("hello");
+      peer.send({ ...WELCOME, windowFiles: LIMITS.windowFiles });
+      for (let frame = await peer.next(); frame; frame = await peer.next()) {
+        if (frame.type === "offer" || frame.type === "finish") heard[frame.type]++;
+        if (heard.finish === LIMITS.windowFiles) peer.socket.end();
+      }
+    });
+    const files = Array.from({ length: LIMITS.windowFiles + 10 }, (_, index) => work.write(`f${index}`, "small"));
+    await expect(work.send({ port, files, retryMs: 0 }).done).rejects.toMatchObject({ code: "connection-lost" });
+    expect(heard).toEqual({ offer: LIMITS.windowFiles, finish: LIMITS.windowFiles });
+  });
+});
+
+describe("memory for each chunk", () => {
+  test("a file is sent from three buffers, and no byte of it is given memory twice where it arrives", async () => {
+    const work = new Workspace();
+    const { port } = await work.serve();
+    const size = 32 * MiB;
+    const path = work.write("large", content(size));
+    const sending = vi.spyOn(Buffer, "allocUnsafe");
+    const arriving = vi.spyOn(Buffer, "allocUnsafeSlow");
+    await work.send({ port, files: [path], bufferBytes: 256 * KiB }).done;
+    const large = sending.mock.calls.filter(([bytes]) => bytes >= 256 * KiB);
+    const taken = arriving.mock.calls.reduce((sum, [bytes]) => sum + bytes, 0);
+    vi.restoreAllMocks();
+    expect(large.length).toBeGreaterThan(0);
+    expect(large.length).toBeLessThanOrEqual(3);
+    // What a read leaves of its block is not used when it is less than half, so up to twice as much may be taken.
+    expect(taken).toBeGreaterThanOrEqual(size);
+    expect(taken).toBeLessThan(2.1 * size);
+  });
+});
