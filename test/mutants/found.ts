@@ -88,12 +88,27 @@ export const FOUND: readonly Mutant[] = [
   },
   {
     name: "the index is asked to write on a full disk",
-    ...{ file: "src/spool/local-index.ts", from: "    this.reserve.ask(contentBytes);\n", to: "" },
+    ...{ file: "src/spool/group-commit.ts", from: "this.#options.reserve.ask(adds)", to: "adds" },
     noticedBy: "test/spool/reserve.test.ts",
   },
   {
     name: "sums in the index are believed after a failed commit and a crash",
     ...{ file: "src/spool/local-index.ts", from: "    if (isWrong) {\n", to: "    if (isWrong && files < 0) {\n" },
     noticedBy: "test/spool/recount.test.ts",
+  },
+  {
+    name: "what a failed group was to write stays counted",
+    ...{ file: "src/spool/group-commit.ts", from: "      for (const move of moves) count(move, -1);\n", to: "" },
+    noticedBy: "test/spool/group-commit.test.ts",
+  },
+  {
+    name: "a small file gets its name before its content is synced",
+    ...{
+      file: "src/net/small-file.ts",
+      from: "if (this.#sync) await new Promise",
+      to: "if (this.#fd === -1) await new Promise",
+    },
+    noticedBy: "test/net/landing-order.test.ts",
+    simulated: "plans",
   },
 ];

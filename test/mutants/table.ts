@@ -54,9 +54,13 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: "the receiver does not compare the digest",
-    ...{ file: "src/net/incoming-file.ts", from: "if (found !== digest) {", to: "if (found === undefined) {" },
+    ...{ file: "src/net/incoming-file.ts", from: "found !== this.delivery.digest", to: "found === undefined" },
     noticedBy: "test/net/landing.test.ts",
-    simulated: "plans",
+  },
+  {
+    name: "the receiver does not compare the digest of a small file",
+    ...{ file: "src/net/small-file.ts", from: "found !== this.delivery.digest", to: "found === undefined" },
+    noticedBy: "test/net/landing.test.ts",
   },
   {
     name: "the checksum of a payload is not looked at",
@@ -72,8 +76,8 @@ export const MUTANTS: readonly Mutant[] = [
     name: "the sender does not notice that its file has changed",
     ...{
       file: "src/net/outgoing-file.ts",
-      from: "if (before.every((part, index) => part === now[index])) return;",
-      to: "if (before.length === now.length) return;",
+      from: "if (isSame && before.mtimeNs === now.mtimeNs && before.ctimeNs === now.ctimeNs) return;",
+      to: "if (isSame || !isSame) return;",
     },
     noticedBy: "test/net/repeat.test.ts",
   },
@@ -200,7 +204,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "a link in the target folder is followed",
     ...{
-      file: "src/net/incoming-file.ts",
+      file: "src/net/small-file.ts",
       from: "const { O_WRONLY, O_CREAT, O_TRUNC, O_NOFOLLOW } = constants;",
       to: "const { O_WRONLY, O_CREAT, O_TRUNC } = constants; const O_NOFOLLOW = 0;",
     },

@@ -1,0 +1,81 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect, onTestFinished, test } from "vitest";
+import { GroupCommit, type Move } from "../../src/spool/group-commit.ts";
+import { Reserve } from "../../src/spool/reserve.ts";
+
+/** A commit that a test ends as it likes, and what was done in each. */
+function commits() {
+  const folder = mkdtempSync(join(tmpdir(), "filespool-test-"));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  const done: string[][] = [];
+  let steps: string[] = [];
+  let sum = 0;
+  let end: (error?: Error) => void = () => {};
+  let begun: () => void = () => {};
+  const group = new GroupCommit({
+    batch: (work) => {
+      steps = [];
+      work();
+      done.push(steps);
+      begun();
+      return new Promise<void>((resolve, reject) => {
+        end = (error) => (error ? reject(error) : resolve());
+      });
+    },
+    conclude: (moves: readonly Move[]) => void steps.push(`sum ${sum} after ${moves.length} moves`),
+    count: ({ into, size }, times) => {
+      sum += into === undefined ? 0 : times * size;
+    },
+    reserve: new Reserve(folder),
+    file: "index",
+  });
+  const next = () =>
+    new Promise<void>((resolve) => {
+      begun = resolve;
+    });
+  const write = (name: string, size?: number) =>
+    group.write(() => void steps.push(name), size === undefined ? undefined : { into: "default", size });
+  return { group, done, write, next, end: (error?: Error) => end(error), sum: () => sum };
+}
+
+test("what is asked for in one turn is one commit, and what is asked for during it is the next, in that order", async () => {
+  const { group, done, write, next, end } = commits();
+  const first = next();
+  const one = [write("a", 1), write("b"), write("c", 2)];
+  expect(done).toEqual([]);
+  await first;
+  const second = next();
+  const two = [write("d", 4), write("e")];
+  end();
+  await Promise.all(one);
+  await second;
+  end();
+  await Promise.all(two);
+  await group.idle();
+  expect(done).toEqual([
+    ["a", "b", "c", "sum 3 after 2 moves"],
+    ["d", "e", "sum 7 after 1 moves"],
+  ]);
+});
+
+test("a commit that fails fails for all of its group, takes back what they counted, and leaves the next alone", async () => {
+  const { done, write, next, end, sum } = commits();
+  const first = next();
+  const lost = Promise.allSettled([write("a", 1), write("b", 2)]);
+  await first;
+  const second = next();
+  const kept = write("c", 4);
+  expect(sum()).toBe(7);
+  end(new Error("the disk is gone"));
+  expect(await lost).toMatchObject([
+    { status: "rejected", reason: { code: "spool-unusable" } },
+    { status: "rejected", reason: { code: "spool-unusable" } },
+  ]);
+  await second;
+  end();
+  await kept;
+  expect(sum()).toBe(4);
+  expect(done.at(-1)).toEqual(["c", "sum 4 after 1 moves"]);
+});
