@@ -6,7 +6,7 @@
  * after a kill -9 offers the same transfer, and continues it, with nothing remembered on disk; and an edited
  * file is another transfer. The key keeps two machines with like-numbered inodes apart. Why: adr/0011.
  */
-import { hash } from "node:crypto";
+import { createHmac } from "node:crypto";
 import { type BigIntStats, closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
 import { basename } from "node:path";
 import { FilespoolError } from "../protocol/errors.ts";
@@ -42,7 +42,7 @@ export class OutgoingFile {
     this.size = Number(this.#stat.size);
     const { dev, ino, size, mtimeNs, ctimeNs } = this.#stat;
     const identity = JSON.stringify([this.name, queue, salt, `${dev} ${ino} ${size} ${mtimeNs} ${ctimeNs}`]);
-    this.transfer = hash("sha256", `${key} ${identity}`).slice(0, 32);
+    this.transfer = createHmac("sha256", key).update(identity).digest("hex").slice(0, 32);
   }
 
   /** For reading large files off the main thread. */

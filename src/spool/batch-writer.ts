@@ -1,7 +1,7 @@
 /**
  * Batch writer: gathers what arrives into large writes, syncs now and then, and says how far it is.
  *
- * Reads from a socket come in pieces of up to 64 KiB, and a write to disk costs a trip through the thread
+ * Reads from a socket come in pieces of any size, and a write to disk costs a trip through the thread
  * pool whatever its size: writing each piece by itself took 1.4 to 2.1 s for a GiB here, gathering to one
  * MiB 0.7 to 0.9 s. While one batch is being written the next is gathered; with one more waiting, the caller
  * is asked to wait, which stops the socket, which stops the peer: that is all of our backpressure. Nothing is
