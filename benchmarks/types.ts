@@ -11,6 +11,9 @@ export interface Usage {
 export interface Sample {
   /** From the start of the command to its exit; or what the case says that it measures. */
   readonly ms: number;
+  /** Its two halves, where it is a trip: up into the server, and down again. */
+  readonly uploadMs?: number;
+  readonly downloadMs?: number;
   /** By program: "server", "sender", "receiver"; empty where it was not measured. */
   readonly usage: Readonly<Record<string, Usage>>;
 }
