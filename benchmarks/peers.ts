@@ -198,7 +198,7 @@ async function rsync(folder: string): Promise<Peer> {
   await listening(port);
   const url = `rsync://127.0.0.1:${port}/data/file`;
   return {
-    ...{ name: "rsync daemon", checks: "a digest of the whole file", syncs: "nothing" },
+    ...{ name: "rsync daemon", checks: "a digest", syncs: "nothing" },
     up: (from) => run(["rsync", "--whole-file", "--ignore-times", from, url]),
     down: (out) => run(["rsync", "--whole-file", "--ignore-times", url, out]),
   };
@@ -232,7 +232,7 @@ async function scp(folder: string): Promise<Peer> {
   const client = ["scp", ...flags, "-o", "UserKnownHostsFile=/dev/null", "-o", "LogLevel=ERROR"];
   const there = `${userInfo().username}@127.0.0.1:${folder}/file`;
   return {
-    ...{ name: "scp", checks: "each packet (and it is encrypted)", syncs: "nothing" },
+    ...{ name: "scp", checks: "packets (encrypted)", syncs: "nothing" },
     up: (from) => run([...client, from, there]),
     down: (out) => run([...client, there, out]),
   };

@@ -66,8 +66,8 @@ export function sweepCases(sweep: Sweep, sources: Sources, folderOf: (place: Pla
             label: `filespool, buffer ${buffer}, ${durability}`,
             bytes: fileBytes * filesOf(fileBytes),
             files: filesOf(fileBytes),
-            checks: "CRC-32 of each frame, BLAKE3 on both hops",
-            syncs: durability === "none" ? "nothing" : place === "disk" ? "both ends" : "both ends (tmpfs: free)",
+            checks: "frames, and a digest per hop",
+            syncs: durability === "none" ? "nothing" : place === "disk" ? "both ends" : "both ends, free on tmpfs",
             run: () => trip(sources.of(fileBytes, place), bufferBytes, durability, folderOf(place)),
           });
         }
