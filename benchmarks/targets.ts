@@ -59,10 +59,10 @@ const small: Part = async ({ folder, isQuick, report }) => {
     const eighths = Array.from({ length: 8 }, (_, index) => names.slice(index * share, (index + 1) * share));
     await Promise.all(eighths.map((some) => filespool(["send", ...some, "--again", ...to], own, source)));
     const eight = perSecond(count, performance.now() - begunMs);
-    const inOne = perSecond(count, await oneProgram(eighths, source, Number(server.port)));
-    const single = perSecond(count, await oneProgram([names], source, Number(server.port)));
     const unsynced = ["receive", "--durability", "none", "--out", join(own, "unsynced"), ...to];
     const fast = perSecond(count, (await filespool(unsynced, own)).ms);
+    const inOne = perSecond(count, await oneProgram(eighths, source, Number(server.port)));
+    const single = perSecond(count, await oneProgram([names], source, Number(server.port)));
     await server.stop();
     const lmdb = perSecond(count, await rawIndex(join(own, "raw"), count));
     const disk = await rawLanding(own, isQuick ? 500 : 3000);
