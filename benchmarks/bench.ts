@@ -111,7 +111,12 @@ async function main(options: Options): Promise<void> {
     targets.push(...(found ?? []));
   }
   clearProgress();
-  const command = `npm run bench -- ${process.argv.slice(2).join(" ")}`.trim();
+  // Where files were is this machine's business.
+  const words = process.argv
+    .slice(2)
+    .join(" ")
+    .replaceAll(/--(out|plot|folder|from)[ =]\S+ ?/g, "");
+  const command = `npm run bench -- ${words}`.trim();
   const results: Results = { ...machine(disk), command, cases: measured, targets, skipped };
   console.log(`\n${tables(measured)}`);
   const curves = curvesOf(measured);
