@@ -88,7 +88,8 @@ async function measure(cases: readonly Case[], repeats: number, skipped: Skipped
 const minutes = (ms: number): string => (ms > 90_000 ? `${Math.round(ms / 60_000)} min` : `${Math.round(ms / 1000)} s`);
 
 function draw(path: string, results: Results): void {
-  const caption = `${results.cpu ?? ""}, Node ${results.node ?? ""}, ${String(results.date ?? "").slice(0, 10)}`;
+  const { cpu } = (results.machine ?? {}) as { cpu?: string };
+  const caption = `${cpu ?? "?"}, Node ${results.node ?? ""}, ${String(results.date ?? "").slice(0, 10)}`;
   writeFileSync(path, svg(curvesOf(results.cases), caption));
   console.log(`Drawn: ${path}`);
 }

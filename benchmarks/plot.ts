@@ -74,7 +74,9 @@ export function svg(curves: readonly Curve[], caption: string): string {
   const grid = [0, 0.25, 0.5, 0.75, 1]
     .map((share) => share * top)
     .map(
-      (rate) => `<line class="grid" x1="${LEFT}" x2="${WIDTH - RIGHT}" y1="${at(y(rate))}" y2="${at(y(rate))}"/>
+      (
+        rate,
+      ) => `<line class="grid" stroke="#ced4da" x1="${LEFT}" x2="${WIDTH - RIGHT}" y1="${at(y(rate))}" y2="${at(y(rate))}"/>
 <text x="${LEFT - 8}" y="${at(y(rate) + 4)}" text-anchor="end">${rate}</text>`,
     );
   const ticks = sizes.map(
