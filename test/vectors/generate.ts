@@ -8,6 +8,7 @@ import { writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { crc32 } from "../../src/protocol/checksum.ts";
 import { FLAG_OPTIONAL, FRAMES, type FrameName } from "../../src/protocol/frame.ts";
+import { LIMITS } from "../../src/protocol/limits.ts";
 import { encodeMessage, type Message } from "../../src/protocol/messages.ts";
 import { SAMPLE_MESSAGES } from "../protocol/samples.ts";
 import { bytesOf, encodeFrame, forgeFrame, hexOf, utf8 } from "../protocol/wire.ts";
@@ -118,7 +119,7 @@ function damagedFrames(): DamagedVector[] {
     message("a message that is no object", "ping", "[]"),
     message("a field missing", "cancel", "{}"),
     message("a field of the wrong type", "want", '{"files":"1"}'),
-    message("a number out of bounds", "want", '{"files":257}'),
+    message("a number out of bounds", "want", `{"files":${LIMITS.windowFiles + 1}}`),
   ];
 }
 
