@@ -11,7 +11,7 @@
  *   a peer that does not take what we send       stallMs + what is unsent at bytesPerSecondMin
  *   pings or skipped frames, and nothing else    pingsPerSecondMax
  *
- * Invariant: at most one frame and three reads are held for the peer, and before a server reads on, the control
+ * Invariant: at most one frame and two reads are held for the peer, and before a server reads on, the control
  * frames it has not got rid of are below UNSENT_BYTES_MAX. A client always reads; else both could wait for ever.
  */
 import { once } from "node:events";

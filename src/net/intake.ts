@@ -11,9 +11,9 @@
 import { Socket, type SocketConstructorOpts } from "node:net";
 
 const READ_BYTES_MIN = 16 * 1024;
-const READ_BYTES_MAX = 256 * 1024;
-/** Reads that nobody has fetched yet; with so many the socket is stopped. */
-const READS_MAX = 2;
+const READ_BYTES_MAX = 128 * 1024;
+/** Reads that nobody has fetched yet; with so many the socket is stopped. Two, or larger ones, take memory and save nothing. */
+const READS_MAX = 1;
 
 export class Intake {
   /** For the socket's constructor. Bytes that were handed out are never written to again. */
