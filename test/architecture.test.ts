@@ -79,12 +79,19 @@ test("only the command line reads arguments and environment, or prints", () => {
   expect(offenders(others, /\bprocess\.(argv|env|stdin|stdout|stderr)\b|\bconsole\./g)).toEqual([]);
 });
 
+/** What can be left out without touching a promise: each is one file with a decision of its own (adr/0036). */
+const EXTENSIONS = new Set(["src/spool/memory.ts", "src/spool/memory-upload.ts"]);
+
+test("every extension that is named exists", () => {
+  expect([...EXTENSIONS].filter((path) => !SRC.includes(path))).toEqual([]);
+});
+
 test("no file is longer than 300 lines, and the core does not grow", () => {
   const programs = TEXTS.filter((path) => !path.endsWith(".md"));
   expect(programs.filter((path) => lineCount(path) > 300).map((path) => `${path}: ${lineCount(path)}`)).toEqual([]);
-  const core = SRC.filter((path) => layerOf(path) !== "cli" && !path.startsWith("src/spool/memory"));
-  // The aim is 2,500; until then the bound rises only by a decision that says for what (adr/0028, adr/0030, adr/0034).
-  expect(core.reduce((sum, path) => sum + lineCount(path), 0)).toBeLessThanOrEqual(5_600);
+  const core = SRC.filter((path) => layerOf(path) !== "cli" && !EXTENSIONS.has(path));
+  // The aim is 2,500; until then the bound rises only by a decision that says for what (adr/0028, adr/0034, adr/0036).
+  expect(core.reduce((sum, path) => sum + lineCount(path), 0)).toBeLessThanOrEqual(5_800);
 });
 
 test("at least a quarter of the lines in src are comments", () => {
