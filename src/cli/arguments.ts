@@ -1,21 +1,31 @@
 /**
- * The command line as it was typed: which command, which flags, which files.
+ * The command line as it was typed: which command, which flags, which other words.
  *
  * commander splits the words, writes the help and guesses what a mistyped word was meant to be. It is not
  * asked what a value means: flags stay text here, and config.ts reads them together with the other sources.
- * So its own defaults, parsers and variables stay unused, and the table in knobs.ts remains the only one.
+ * So its own defaults, parsers and variables stay unused, and the tables (commands.ts, knobs.ts) remain the only ones.
+ *
  *   filespool send --port 7000 --again a.txt b.txt
  *
- *   { verb: "send", flags: { port: "7000", again: true }, files: ["a.txt", "b.txt"], config: undefined }
+ *   { verb: "send", flags: { port: "7000", again: true }, operands: ["a.txt", "b.txt"], config: undefined }
  *
  * Any other library that splits words could take its place without the rest noticing.
  *
  * Never here: reading the environment, asking questions, ending the process. Read next: config.ts.
  */
-import { Command as Commander, type Command as CommanderCommand, CommanderError, Option } from "commander";
+import { Argument, Command as Commander, type Command as CommanderCommand, CommanderError, Option } from "commander";
+import {
+  COMMAND_NAMES,
+  COMMANDS,
+  type Command,
+  type CommandKind,
+  type CommandRow,
+  type Example,
+  OVERVIEW,
+} from "./commands.ts";
 import { CONFIG_FILE } from "./config.ts";
 import { UsageError } from "./exit.ts";
-import { type Command, type KnobName, knobOf, knobsOn, shownFallback, variableOf } from "./knobs.ts";
+import { type KnobName, knobOf, knobsOn, shownFallback, variableOf } from "./knobs.ts";
 
 /** `client` asks whether to send or to receive; the others are what they say. */
 export type Verb = Command | "client";
@@ -28,8 +38,8 @@ export interface Typed {
   readonly verb: Verb;
   /** By setting name, as text; `true` for a switch. */
   readonly flags: Readonly<Record<string, string | true>>;
-  /** Paths to send. */
-  readonly files: readonly string[];
+  /** Words that are no flags: paths to send, ids of transfers. */
+  readonly operands: readonly string[];
   /** The one option that is no setting, since it says where settings are. Path from `--config`. */
   readonly config: string | undefined;
 }
@@ -41,48 +51,27 @@ export interface HelpOutput {
   readonly columns?: number | undefined;
 }
 
-/** One line about each command: its summary in the overview, and the beginning of its own help. */
-const ABOUT: Record<Verb, string> = {
-  serve: "keep files on disk until they are collected",
-  send: "put files into a queue of a server",
-  receive: "collect the files that wait in a queue, oldest first",
-  client: "ask for host, port, and whether to send or to receive",
-};
+/** What is hidden in the help and does not run by itself: it becomes one of its two roles. */
+const CLIENT = {
+  about: "ask for host, port, and whether to send or to receive",
+  examples: [["be asked", "filespool client"]],
+} as const satisfies Pick<CommandRow, "about" | "examples">;
 
-/** What one would want to do, and the command for it. */
-type Example = readonly [purpose: string, command: string];
+/** A row of the table, or what stands for one. */
+const rowOf = (verb: Verb): Pick<CommandRow, "about" | "examples" | "operands"> & Partial<CommandRow> =>
+  verb === "client" ? CLIENT : COMMANDS[verb];
 
-/** People copy examples sooner than they read options, so each of these does something that is wanted often. */
-const EXAMPLES: Record<Verb | "overview", readonly Example[]> = {
-  overview: [
-    ["keep what is sent to localhost:5011, in the folder ./spool", "filespool serve --yes"],
-    ['put a file into the queue "default"', "filespool send report.pdf"],
-    ["collect what waits there, now or days later", "filespool receive --out ./inbox"],
-    ["be asked what to do (on a terminal)", "filespool"],
-  ],
-  serve: [
-    ["be asked for port, host and buffer size (on a terminal)", "filespool serve"],
-    ["take the defaults: localhost:5011, files in ./spool", "filespool serve --yes"],
-    ["a free port, named in the first line of NDJSON", "filespool serve --port 0 --json"],
-    ["bounded, for unattended work", "filespool serve --yes --max-file-size 2GiB --file-ttl 7d"],
-  ],
-  send: [
-    ['one file, into the queue "default"', "filespool send report.pdf"],
-    ["many files, in this order", "filespool send --queue photos *.jpg"],
-    ["keep trying; run it again to continue after a crash", "filespool send --retry 1h backup.tar"],
-  ],
-  receive: [
-    ["everything that waits, then end", "filespool receive"],
-    ["another queue, another folder", "filespool receive --queue photos --out ./inbox"],
-    ["one file, and at most five minutes without one", "filespool receive --count 1 --wait 5m"],
-    ["for ever, keeping files of equal names apart", "filespool receive --follow --if-exists rename"],
-  ],
-  client: [["be asked", "filespool client"]],
-};
+/** The list of commands is read by who has just begun, and by who looks after a server; each finds a heading. */
+const HEADINGS = {
+  server: "Commands:",
+  client: "Commands:",
+  operator: "Looking after a running server:",
+  local: "On this machine:",
+} as const satisfies Record<CommandKind, string>;
 
 /** Purpose above command, so that both may be long and still fit 80 columns. */
-const examplesOf = (verb: Verb | "overview"): string =>
-  `\nExamples:\n${EXAMPLES[verb].map(([purpose, command]) => `  # ${purpose}\n  ${command}\n`).join("")}`;
+const examplesOf = (examples: readonly Example[]): string =>
+  `\nExamples:\n${examples.map(([purpose, command]) => `  # ${purpose}\n  ${command}\n`).join("")}`;
 
 /** The promise of exit.ts, where whoever writes a script looks first. */
 const EXIT_CODES = `
@@ -115,7 +104,7 @@ export function parseArguments(words: readonly string[], version: string, output
   const program = new Commander("filespool")
     .description("Send a file now, collect it later.")
     .version(version, "-V, --version")
-    .addHelpText("after", examplesOf("overview") + EXIT_CODES);
+    .addHelpText("after", examplesOf(OVERVIEW) + EXIT_CODES);
   // These are inherited by the commands, so they come before them.
   program
     .exitOverride()
@@ -127,11 +116,11 @@ export function parseArguments(words: readonly string[], version: string, output
     })
     .configureHelp({ sortOptions: false });
   // The action only takes notes: what to do with them is decided when everything is read.
-  for (const verb of ["serve", "send", "receive", "client"] as const) {
+  for (const verb of [...COMMAND_NAMES, "client"] as const) {
     const command = addCommand(program, verb);
-    command.action((paths: string[] | object) => {
-      const files = verb === "send" ? (paths as string[]) : [];
-      typed = { verb, flags: flagsOf(command), files, config: command.opts().config as string | undefined };
+    command.action(() => {
+      const operands = command.args;
+      typed = { verb, flags: flagsOf(command), operands, config: command.opts().config as string | undefined };
     });
   }
   try {
@@ -157,8 +146,13 @@ export function overview(version: string, output: HelpOutput): void {
  */
 function addCommand(program: CommanderCommand, verb: Verb): CommanderCommand {
   const command = program.command(verb, { hidden: verb === "client" });
-  command.description(`${ABOUT[verb][0]?.toUpperCase()}${ABOUT[verb].slice(1)}.`).summary(ABOUT[verb]);
-  if (verb === "send") command.argument("[file...]", "files to send; asked for on a terminal if there are none");
+  const { about, examples, operands = [], kind } = rowOf(verb);
+  command.description(`${about[0]?.toUpperCase()}${about.slice(1)}.`).summary(about);
+  if (kind !== undefined) command.helpGroup(HEADINGS[kind]);
+  for (const { syntax, help, choices } of operands) {
+    const argument = new Argument(syntax, help);
+    command.addArgument(choices === undefined ? argument : argument.choices(choices));
+  }
   for (const name of settingsOf(verb)) {
     // The default is part of the sentence and not of the option, for the reason given at `Typed`.
     const { argument, help } = knobOf(name);
@@ -168,7 +162,7 @@ function addCommand(program: CommanderCommand, verb: Verb): CommanderCommand {
   }
   // Not in the table: its value says where the table's values are.
   command.option("--config <file>", `config file (default: ${CONFIG_FILE}, if there is one)`);
-  return command.addHelpText("after", SOURCES + examplesOf(verb));
+  return command.addHelpText("after", SOURCES + examplesOf(examples));
 }
 
 /** `client` takes what either of its two roles takes, since the role is not known when the flags are read. */

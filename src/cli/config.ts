@@ -21,8 +21,9 @@
  */
 import { readFile } from "node:fs/promises";
 import { resolve as resolvePath } from "node:path";
+import type { Command } from "./commands.ts";
 import { UsageError } from "./exit.ts";
-import { type Command, KNOBS, type KnobName, knobOf, knobsOn, shapeOf, type Values, variableOf } from "./knobs.ts";
+import { KNOBS, type KnobName, knobOf, knobsOn, shapeOf, type Values, variableOf } from "./knobs.ts";
 
 /** Looked for in the working folder when `--config` is not given. */
 export const CONFIG_FILE = "filespool.config.json";

@@ -21,10 +21,8 @@
 import { LIMITS } from "../protocol/limits.ts";
 import { isQueueName } from "../protocol/messages.ts";
 import { SPOOL_LIMITS } from "../spool/spool.ts";
+import { COMMAND_NAMES, type Command, commandsOf } from "./commands.ts";
 import { count, duration, oneOf, orUnlimited, type Shape, size, text, toggle } from "./shapes.ts";
-
-/** The three programs. A row says by these names who has the setting. */
-export type Command = "serve" | "send" | "receive";
 
 /**
  * One row of the table: a shape (how values are read and shown) together with what only this setting has.
@@ -61,9 +59,15 @@ const optional = <T>(
   fallback: undefined,
 });
 
-// Who has a setting.
-const ALL: readonly Command[] = ["serve", "send", "receive"];
-const CLIENTS: readonly Command[] = ["send", "receive"];
+// Who has a setting: commands by name where it is theirs alone, by kind where all of that kind have it.
+const ALL: readonly Command[] = COMMAND_NAMES;
+const CONNECTING = commandsOf("client", "operator");
+const NETWORKED = commandsOf("server", "client", "operator");
+const CLIENTS = commandsOf("client");
+
+/** The same shape for each of these commands, where it differs from that of the others. */
+const forEach = <T>(commands: readonly Command[], shape: Shape<T>): Partial<Record<Command, Shape<T>>> =>
+  Object.fromEntries(commands.map((command) => [command, shape]));
 
 // Milliseconds. Ten years stand for "longer than anybody means": a bound that catches a typing mistake.
 const SECOND = 1_000;
@@ -78,7 +82,7 @@ export const KNOBS = {
     text("host", "a host name or an IP address", (host) => !/[\s/]/.test(host)),
     {
       fallback: "localhost",
-      on: ALL,
+      on: NETWORKED,
       help: "address to listen on, or the server's address",
       ask: { serve: "Host to listen on?", send: "Host of the server?", receive: "Host of the server?" },
     },
@@ -86,9 +90,9 @@ export const KNOBS = {
   // 0 asks the system for a free port. That means something to who listens only, hence `only` for the clients.
   port: knob(count(0, 65_535), {
     fallback: 5011,
-    on: ALL,
+    on: NETWORKED,
     help: "TCP port; serve takes 0 for any free one",
-    only: { send: count(1, 65_535), receive: count(1, 65_535) },
+    only: forEach(CONNECTING, count(1, 65_535)),
     ask: { serve: "Port to listen on?", send: "Port of the server?", receive: "Port of the server?" },
   }),
   // The words by which somebody takes the risk; prompts.ts asks for them when the host is not this machine.
@@ -108,7 +112,7 @@ export const KNOBS = {
   // Every buffer size gives the same files. In the original it decided whether they arrived whole.
   "buffer-size": knob(size(LIMITS.bufferBytesMin, LIMITS.bufferBytesMax), {
     fallback: LIMITS.bufferBytesDefault,
-    on: ALL,
+    on: commandsOf("server", "client"),
     help: "bytes per data frame and per write to disk",
     ask: { serve: "Buffer size?" },
   }),
@@ -127,7 +131,7 @@ export const KNOBS = {
   // Time without progress, not time altogether: a large file over a slow link never runs into it.
   retry: knob(duration(0, YEARS), {
     fallback: 60 * SECOND,
-    on: CLIENTS,
+    on: CONNECTING,
     help: "keep trying so long after a lost connection; if given, also while no server answers yet",
   }),
 

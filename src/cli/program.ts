@@ -8,7 +8,7 @@
  *   3. what is missing is asked       so does Ctrl-C in a question
  *   4. the command runs               from here on, a spool or a server is involved
  *
- *   words -> arguments.ts -> config.ts -> prompts.ts -> serve.ts | send.ts | receive.ts -> exit code
+ *   words -> arguments.ts -> config.ts -> prompts.ts -> the `run` of a row in commands.ts -> exit code
  *
  * It touches nothing of the process by itself, so that tests can run it in theirs. What is heavy (the
  * network, the database, the prompts) is imported when it is needed: `--help` and a typing mistake are
@@ -20,13 +20,12 @@
 import { readFileSync } from "node:fs";
 import type { Readable, Writable } from "node:stream";
 import { overview, parseArguments, type Typed } from "./arguments.ts";
+import { COMMANDS, type Command, type Task } from "./commands.ts";
 import { loadConfig, resolve, type Settings, withAnswer } from "./config.ts";
 import { EXIT, UsageError } from "./exit.ts";
-import type { Command } from "./knobs.ts";
 import { line } from "./printable.ts";
-import { type Asker, allowHost, askCommand, askRole, askSettings, mayAsk, sameWithoutQuestions } from "./prompts.ts";
+import { type Asker, askCommand, askRole, askSettings, mayAsk, sameWithoutQuestions } from "./prompts.ts";
 import { Report } from "./report.ts";
-import { senderKey, stateFolder } from "./sender-key.ts";
 
 /** A stream that may be a terminal: what decides about questions, colours and the width of the help. */
 type End<S> = S & { readonly isTTY?: boolean | undefined; readonly columns?: number | undefined };
@@ -74,7 +73,7 @@ export async function run(world: World): Promise<number> {
   try {
     const typed = await whatToDo(world);
     if (typed === null) return EXIT.done;
-    const { verb, flags, files, config } = typed;
+    const { verb, flags, operands, config } = typed;
     const file = await loadConfig(config ?? (env.FILESPOOL_CONFIG || undefined), world.folder);
     // Both roles of a client share the settings that are asked for before the role is known.
     let command: Command = verb === "client" ? "send" : verb;
@@ -89,7 +88,7 @@ export async function run(world: World): Promise<number> {
       command = await askRole(asker);
       settings = withAnswersOf(asked, resolve(command, { flags, env, file }));
     }
-    return await runCommand(world, report, command, settings, files, asker);
+    return await runCommand(world, report, command, { settings, operands }, asker);
   } catch (error) {
     return report.fail(error);
   } finally {
@@ -108,7 +107,7 @@ async function whatToDo(world: World): Promise<Typed | null> {
     overview(version(), stderr);
     throw new UsageError("no command given, and nobody to ask for one; use serve, send or receive");
   }
-  return { verb: await askCommand(await askerOf(world)), flags: {}, files: [], config: undefined };
+  return { verb: await askCommand(await askerOf(world)), flags: {}, operands: [], config: undefined };
 }
 
 /** Carries over what was answered before the role was known, so that no question is put twice. */
@@ -128,28 +127,18 @@ async function runCommand(
   world: World,
   report: Report,
   command: Command,
-  given: Settings,
-  files: readonly string[],
+  given: Task,
   asker: Asker | null,
 ): Promise<number> {
-  let settings = asker === null ? given : await askSettings(command, given, asker);
-  if (command === "serve") settings = await allowHost(settings, asker);
-  // A file cannot have a default, so this is the one thing that must be asked for, or fail.
-  let paths = files;
-  if (command === "send" && files.length === 0) {
-    if (asker === null) throw new UsageError("send needs at least one file: filespool send FILE...");
-    paths = [await asker.file("Which file?")];
-  }
+  const { prepare, run: runIt } = COMMANDS[command];
+  let task = given;
+  if (asker !== null) task = { ...task, settings: await askSettings(command, task.settings, asker) };
+  if (prepare) task = await prepare(task, asker);
   // Who was asked learns how not to be: the questions are a way in, not a way of life.
-  if (settings !== given || paths !== files) {
-    report.say(line`Without questions: ${sameWithoutQuestions(command, settings, paths)}`);
+  if (task.settings !== given.settings || task.operands !== given.operands) {
+    report.say(line`Without questions: ${sameWithoutQuestions(command, task.settings, task.operands)}`);
   }
-  // Each command brings its half of the library with it, and only now.
-  if (command === "serve") return (await import("./serve.ts")).serve(settings, report, world);
-  const run = { signal: eitherOf(world), now: world.now };
-  if (command === "receive") return (await import("./receive.ts")).receive(settings, report, run);
-  const key = await senderKey(stateFolder(world.env), (sentence) => report.remark(line`${sentence}`));
-  return (await import("./send.ts")).send(settings, paths, key, report, run);
+  return await runIt(task, { report, world, signal: eitherOf(world) });
 }
 
 /** Loads the prompts, which only those runs pay for that ask something. */

@@ -17,9 +17,10 @@
  * Never here: drawing and keys (terminal.ts), and listing files (picker.ts). Which of several sources wins:
  * adr/0022.
  */
+import type { Command } from "./commands.ts";
 import { isGiven, type Settings, withAnswer } from "./config.ts";
 import { UsageError } from "./exit.ts";
-import { type Command, type KnobName, knobOf, knobsOn, shapeOf, shownFallback, type Values } from "./knobs.ts";
+import { type KnobName, knobOf, knobsOn, shapeOf, shownFallback, type Values } from "./knobs.ts";
 
 /** One of several answers. */
 export interface Choice<T extends string> {
@@ -75,8 +76,8 @@ async function askSetting(command: Command, name: KnobName, settings: Settings, 
   return withAnswer(settings, name, parse(answer) as Values[KnobName]);
 }
 
-/** The first question of a bare `filespool`: which of the three programs. */
-export function askCommand(asker: Asker): Promise<Command> {
+/** The first question of a bare `filespool`: which of the three programs. Who operates a server types the command. */
+export function askCommand(asker: Asker): Promise<"serve" | "send" | "receive"> {
   return asker.choose("Serve, send or receive?", [
     { value: "serve", label: "serve", hint: "keep files on this machine until they are collected" },
     { value: "send", label: "send", hint: "put a file into a queue" },
@@ -124,9 +125,9 @@ export async function allowHost(settings: Settings, asker: Asker | null): Promis
 
 /**
  * The command that does the same without a question, for a person who will want to repeat it.
- * @param files the paths of `send`
+ * @param operands the words that are no flags, such as the paths of `send`
  */
-export function sameWithoutQuestions(command: Command, settings: Settings, files: readonly string[]): string {
+export function sameWithoutQuestions(command: Command, settings: Settings, operands: readonly string[]): string {
   const words = ["filespool", command, "--yes"];
   for (const name of knobsOn(command)) {
     const { show, argument, fallback } = knobOf(name);
@@ -136,7 +137,7 @@ export function sameWithoutQuestions(command: Command, settings: Settings, files
     if ((kind !== "flag" && kind !== "answer") || value === fallback) continue;
     words.push(`--${name}`, ...(argument === null ? [] : [show(value)]));
   }
-  return [...words, ...files].map(forShell).join(" ");
+  return [...words, ...operands].map(forShell).join(" ");
 }
 
 /** A word as a POSIX shell takes it back: in single quotes unless it is harmless. */

@@ -17,6 +17,8 @@ import { randomBytes } from "node:crypto";
 import { chmod, link, mkdir, open, readFile, rm, stat } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join } from "node:path";
+import { line } from "./printable.ts";
+import type { Report } from "./report.ts";
 
 /** Bytes of randomness; the file holds twice as many hexadecimal digits and a line end. */
 const KEY_BYTES = 32;
@@ -47,6 +49,10 @@ export async function senderKey(folder: string, warn: (sentence: string) => void
     return newKey();
   }
 }
+
+/** The key of whoever runs this program; that it could not be kept is a remark of the run. */
+export const ownSenderKey = (env: Readonly<Record<string, string | undefined>>, report: Report): Promise<string> =>
+  senderKey(stateFolder(env), (sentence) => report.remark(line`${sentence}`));
 
 /**
  * The key in the file, or null when there is no file.

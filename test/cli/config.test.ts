@@ -3,9 +3,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { COMMAND_NAMES, type Command } from "../../src/cli/commands.ts";
 import { type ConfigFile, closest, isGiven, loadConfig, resolve, withAnswer } from "../../src/cli/config.ts";
 import { UsageError } from "../../src/cli/exit.ts";
-import { type Command, KNOBS, type KnobName, knobOf, knobsOn, shownFallback, variableOf } from "../../src/cli/knobs.ts";
+import { KNOBS, type KnobName, knobOf, knobsOn, shownFallback, variableOf } from "../../src/cli/knobs.ts";
 
 const file = (values: Record<string, unknown>): ConfigFile => ({ path: "filespool.config.json", values });
 const said = (parts: { flags?: Record<string, string | true>; env?: Record<string, string>; file?: ConfigFile }) => ({
@@ -222,7 +223,7 @@ test("the closest word is found whatever single letter is lost, doubled or chang
 
 test("every setting has one name: flag, variable and key are spellings of it", () => {
   expect(variableOf("buffer-size")).toBe("FILESPOOL_BUFFER_SIZE");
-  for (const command of ["serve", "send", "receive"] as const) {
+  for (const command of COMMAND_NAMES) {
     for (const name of knobsOn(command)) expect(name).toMatch(/^[a-z]+(-[a-z]+)*$/);
   }
 });

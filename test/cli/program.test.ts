@@ -100,7 +100,7 @@ test("typed flags keep their text, and switches are true, --no-input among them"
   const words = ["send", "a", "--port", "1", "--no-input", "b", "--again", "--config", "c", "--", "--x"];
   expect(parseArguments(words, "0", { write() {} })).toEqual({
     verb: "send",
-    files: ["a", "b", "--x"],
+    operands: ["a", "b", "--x"],
     flags: { port: "1", "no-input": true, again: true },
     config: "c",
   });

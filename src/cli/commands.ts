@@ -1,0 +1,132 @@
+/**
+ * Every command, once: its name, its help, what it takes, and what runs it.
+ *
+ * The counterpart of knobs.ts, which has every setting once and says by the names from here which command has it.
+ * arguments.ts makes subcommands and help texts of this table, program.ts runs what it names. A command is data and
+ * two functions, so that none of those files knows a command by name except where the original's walk needs it.
+ *
+ *   prepare   what must be asked or allowed before anything is touched (may this host be listened on? which file?)
+ *   run       the command itself; what is heavy comes with it, by an `import` inside the function
+ *
+ * To add a command: its name in COMMAND_NAMES, one row here, its settings' `on` in knobs.ts, and a file that runs it.
+ * Only types are imported at the top: a typing mistake is answered without loading any of this.
+ */
+import type { Settings } from "./config.ts";
+import type { World } from "./program.ts";
+import type { Asker } from "./prompts.ts";
+import type { Report } from "./report.ts";
+
+/** In the order of the help. */
+export const COMMAND_NAMES = ["serve", "send", "receive"] as const;
+export type Command = (typeof COMMAND_NAMES)[number];
+
+/**
+ * Who the command is, seen from a connection: decides which settings it has. A `server` listens, a `client` moves
+ * files to or from a server, an `operator` looks after one, and a `local` command knows of no server at all.
+ */
+export type CommandKind = "server" | "client" | "operator" | "local";
+
+/** What one would want to do, and the command for it. */
+export type Example = readonly [purpose: string, command: string];
+
+/** What is to be done: the settings of the command, and the words that were no flags. */
+export interface Task {
+  readonly settings: Settings;
+  /** Paths to send, ids of transfers, the name of a queue: what the command takes. */
+  readonly operands: readonly string[];
+}
+
+/** What a command has around it while it runs. */
+export interface Around {
+  readonly report: Report;
+  readonly world: World;
+  /** Ends the command, whichever of the two signals came: a client has nothing to drain. */
+  readonly signal: AbortSignal;
+}
+
+export interface CommandRow {
+  readonly kind: CommandKind;
+  /** One line: its summary in the overview, and the beginning of its own help. */
+  readonly about: string;
+  /** Words that are no flags, in commander's notation: `[file...]` may be left out, `<file>` may not. */
+  readonly operands?: readonly {
+    readonly syntax: string;
+    readonly help: string;
+    readonly choices?: readonly string[];
+  }[];
+  /** People copy examples sooner than they read options, so each of these does something that is wanted often. */
+  readonly examples: readonly Example[];
+  /**
+   * Settles what is not settled yet, by asking or by a refusal. Nothing has been touched before it, nor is by it.
+   * @param asker null when nobody can be asked
+   * @throws UsageError when it cannot be settled
+   */
+  readonly prepare?: (task: Task, asker: Asker | null) => Promise<Task>;
+  /** @returns the exit code */
+  readonly run: (task: Task, around: Around) => Promise<number>;
+}
+
+/** The table. */
+export const COMMANDS: Readonly<Record<Command, CommandRow>> = {
+  serve: {
+    kind: "server",
+    about: "keep files on disk until they are collected",
+    examples: [
+      ["be asked for port, host and buffer size (on a terminal)", "filespool serve"],
+      ["take the defaults: localhost:5011, files in ./spool", "filespool serve --yes"],
+      ["a free port, named in the first line of NDJSON", "filespool serve --port 0 --json"],
+      ["bounded, for unattended work", "filespool serve --yes --max-file-size 2GiB --file-ttl 7d"],
+    ],
+    async prepare(task, asker) {
+      const { allowHost } = await import("./prompts.ts");
+      return { ...task, settings: await allowHost(task.settings, asker) };
+    },
+    run: async ({ settings }, { report, world }) => (await import("./serve.ts")).serve(settings, report, world),
+  },
+  send: {
+    kind: "client",
+    about: "put files into a queue of a server",
+    operands: [{ syntax: "[file...]", help: "files to send; asked for on a terminal if there are none" }],
+    examples: [
+      ['one file, into the queue "default"', "filespool send report.pdf"],
+      ["many files, in this order", "filespool send --queue photos *.jpg"],
+      ["keep trying; run it again to continue after a crash", "filespool send --retry 1h backup.tar"],
+    ],
+    async prepare(task, asker) {
+      if (task.operands.length > 0) return task;
+      const { UsageError } = await import("./exit.ts");
+      // A file cannot have a default, so this is the one thing that must be asked for, or fail.
+      if (asker === null) throw new UsageError("send needs at least one file: filespool send FILE...");
+      return { ...task, operands: [await asker.file("Which file?")] };
+    },
+    async run({ settings, operands }, { report, world, signal }) {
+      const { ownSenderKey } = await import("./sender-key.ts");
+      const key = await ownSenderKey(world.env, report);
+      return (await import("./send.ts")).send(settings, operands, key, report, { signal, now: world.now });
+    },
+  },
+  receive: {
+    kind: "client",
+    about: "collect the files that wait in a queue, oldest first",
+    examples: [
+      ["everything that waits, then end", "filespool receive"],
+      ["another queue, another folder", "filespool receive --queue photos --out ./inbox"],
+      ["one file, and at most five minutes without one", "filespool receive --count 1 --wait 5m"],
+      ["for ever, keeping files of equal names apart", "filespool receive --follow --if-exists rename"],
+    ],
+    run: async ({ settings }, { report, world, signal }) =>
+      (await import("./receive.ts")).receive(settings, report, { signal, now: world.now }),
+  },
+};
+
+/** The commands of some kinds, for the settings that they share. */
+export const commandsOf = (...kinds: readonly CommandKind[]): Command[] =>
+  COMMAND_NAMES.filter((name) => kinds.includes(COMMANDS[name].kind));
+
+/** The examples of the program as a whole. */
+export const OVERVIEW: readonly Example[] = [
+  ["keep what is sent to localhost:5011, in the folder ./spool", "filespool serve --yes"],
+  ['put a file into the queue "default"', "filespool send report.pdf"],
+  ["collect what waits there, now or days later", "filespool receive --out ./inbox"],
+  ["be asked what to do (on a terminal)", "filespool"],
+];

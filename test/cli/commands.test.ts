@@ -1,0 +1,51 @@
+import { describe, expect, test } from "vitest";
+import { parseArguments } from "../../src/cli/arguments.ts";
+import { COMMAND_NAMES, COMMANDS, commandsOf } from "../../src/cli/commands.ts";
+import { KNOBS, type KnobName, knobOf } from "../../src/cli/knobs.ts";
+
+/** What `filespool <words>` prints as help. */
+function help(...words: string[]): string {
+  let text = "";
+  const output = { write: (more: string) => (text += more) };
+  expect(parseArguments(words, "0", output)).toBeNull();
+  return text;
+}
+
+test("every command is in the overview, with its one line", () => {
+  const overview = help("--help").replace(/\s+/g, " ");
+  for (const name of COMMAND_NAMES) expect(overview).toContain(COMMANDS[name].about);
+});
+
+describe.each(COMMAND_NAMES)("%s", (name) => {
+  test("has a help with examples that fits 80 columns", () => {
+    const text = help(name, "--help");
+    expect(text).toContain("Examples:");
+    expect(text.split("\n").filter((line) => line.length > 80)).toEqual([]);
+  });
+
+  test("has examples that its own parser understands", () => {
+    for (const [, example] of COMMANDS[name].examples) {
+      const words = example.match(/'[^']*'|\S+/g)?.map((word) => word.replaceAll("'", "")) ?? [];
+      expect(words[0], example).toBe("filespool");
+      expect(parseArguments(words.slice(1), "0", { write() {} }), example).toMatchObject({ verb: name });
+    }
+  });
+
+  test("can be silenced, made talkative, read by programs and kept from asking", () => {
+    for (const knob of ["json", "quiet", "verbose", "yes"] as const) expect(knobOf(knob).on).toContain(name);
+  });
+});
+
+test("no setting belongs to a command that does not exist, nor asks in one that does not have it", () => {
+  for (const knob of Object.keys(KNOBS) as KnobName[]) {
+    const { on, ask = {}, only = {} } = knobOf(knob);
+    expect(COMMAND_NAMES, knob).toEqual(expect.arrayContaining([...on]));
+    expect(on, knob).toEqual(expect.arrayContaining([...Object.keys(ask), ...Object.keys(only)]));
+  }
+});
+
+test("whoever connects to a server says where it is", () => {
+  for (const name of commandsOf("client", "operator")) {
+    for (const knob of ["host", "port", "retry"] as const) expect(knobOf(knob).on, knob).toContain(name);
+  }
+});
