@@ -9,7 +9,8 @@ import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 
-const root = fileURLToPath(new URL("..", import.meta.url));
+/** The top of the repository, or the folder below it that was named: website/ has packages of its own. */
+const root = fileURLToPath(new URL(`../${process.argv[2] ? `${process.argv[2]}/` : ""}`, import.meta.url));
 
 function packagesIn(lockFile) {
   try {

@@ -1,0 +1,86 @@
+/**
+ * The site as Docusaurus is told to build it: what is read from where, and what makes the build fail.
+ *
+ * Three things come from outside this folder and are read where they are: ../adr (the decisions), ../src and the
+ * other sources (shown under /source, and in regions of pages), and ../benchmarks/results (the numbers). A link, an
+ * anchor, a region or a number that leads nowhere fails the build. Why so: adr/0047 and adr/0048.
+ */
+import type { Config } from "@docusaurus/types";
+import { codeRegions } from "./plugins/code-regions.ts";
+import { decisionStatus } from "./plugins/decision-status.ts";
+import { repositoryLinks } from "./plugins/repository-links.ts";
+import { sourcePages } from "./plugins/source-pages.ts";
+import { codeTheme } from "./src/code-theme.ts";
+
+/** Run on the text as it was written, before Docusaurus makes links and files of it. */
+const beforeDefaultRemarkPlugins = [codeRegions, repositoryLinks];
+
+const config: Config = {
+  title: "Filespool",
+  tagline: "Send a file now, collect it later, over plain TCP.",
+  favicon: "img/favicon.svg",
+  url: process.env.FILESPOOL_SITE_URL ?? "https://filespool.example",
+  baseUrl: process.env.FILESPOOL_SITE_BASE ?? "/",
+  onBrokenLinks: "throw",
+  onBrokenAnchors: "throw",
+  onDuplicateRoutes: "throw",
+  markdown: {
+    format: "detect",
+    mermaid: true,
+    hooks: { onBrokenMarkdownLinks: "throw", onBrokenMarkdownImages: "throw" },
+  },
+  future: { v4: true, faster: { ssgWorkerThreads: false, gitEagerVcs: false } },
+  plugins: [
+    [
+      "@docusaurus/plugin-content-docs",
+      { path: "docs", routeBasePath: "/", sidebarPath: "./sidebars.ts", beforeDefaultRemarkPlugins },
+    ],
+    [
+      "@docusaurus/plugin-content-docs",
+      {
+        id: "decisions",
+        path: "../adr",
+        routeBasePath: "decisions",
+        sidebarPath: "./sidebars-decisions.ts",
+        numberPrefixParser: false,
+        beforeDefaultRemarkPlugins: [decisionStatus, ...beforeDefaultRemarkPlugins],
+      },
+    ],
+    ["@docusaurus/plugin-content-pages", { beforeDefaultRemarkPlugins }],
+    sourcePages,
+  ],
+  themes: [
+    ["@docusaurus/theme-classic", { customCss: ["./src/css/site.css"] }],
+    "@docusaurus/theme-mermaid",
+    [
+      "@easyops-cn/docusaurus-search-local",
+      {
+        docsDir: ["docs", "../adr"],
+        docsRouteBasePath: ["/", "decisions"],
+        indexBlog: false,
+        hashed: "filename",
+        highlightSearchTermsOnTargetPage: true,
+        explicitSearchResultPath: true,
+      },
+    ],
+  ],
+  themeConfig: {
+    colorMode: { respectPrefersColorScheme: true },
+    docs: { sidebar: { hideable: true, autoCollapseCategories: true } },
+    navbar: {
+      title: "filespool",
+      logo: { src: "img/logo.svg", srcDark: "img/logo-dark.svg", alt: "" },
+      items: [
+        { to: "/start", label: "Start" },
+        { to: "/workshop", label: "Workshop" },
+        { to: "/design", label: "Design" },
+        { to: "/reference", label: "Reference" },
+        { to: "/decisions", label: "Decisions" },
+        { to: "/benchmarks", label: "Benchmarks" },
+      ],
+    },
+    prism: { theme: codeTheme, darkTheme: codeTheme, additionalLanguages: ["bash", "json"] },
+  },
+};
+
+export default config;
