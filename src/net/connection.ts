@@ -39,7 +39,11 @@ const LINGER_MS = 1000;
 /** Where messages are put together; the outbox copies them at once. */
 const scratch = new Uint8Array(LIMITS.controlBytesMax);
 
+let connections = 0;
+
 export class Connection {
+  /** Names it in events and logs; never used twice by one process. */
+  readonly id = ++connections;
   readonly #socket: Socket;
   readonly #intake: Intake;
   readonly #outbox: Outbox;
@@ -93,6 +97,11 @@ export class Connection {
   /** Who is at the other end, for messages. */
   get peer(): string {
     return `${this.#socket.remoteAddress ?? "?"}:${this.#socket.remotePort ?? "?"}`;
+  }
+
+  /** Bytes on the wire so far, both ways. */
+  get traffic(): { received: number; sent: number } {
+    return { received: this.#socket.bytesRead, sent: this.#socket.bytesWritten };
   }
 
   /**

@@ -43,19 +43,22 @@ export type TransferEvent =
 
 type Role = "sender" | "receiver";
 
-/** Events of a server; `peer` is the address at the other end. */
+/** Which of the server's connections an event is about: its number, counted from the start, and who is at the other end. */
+export type Peer = { readonly connection: number; readonly peer: string };
+
+/** Events of a server. */
 export type ServerEvent =
   | Event<"listening", { host: string; port: number }>
-  | Event<"connected", { role: Role; peer: string; queue?: string }>
+  | Event<"connected", Peer & { role: Role; queue?: string }>
   /** With `code` and `message` when the conversation broke. */
-  | Event<"disconnected", Partial<Failure> & { role: Role; peer: string }>
-  | FileEvent<"resumed", { peer: string; offset: number }>
-  | FileEvent<"stored", { peer: string; digest: string; repeated: boolean }>
-  | FileEvent<"delivered", { peer: string; attempt: number }>
-  | FileEvent<"acked", { peer: string }>
-  | FileEvent<"refused", Failure & { peer: string }>
-  /** Not taken; back to the head of its queue, or (`dead`) it failed too often and is a dead letter now. */
-  | FileEvent<"returned", { peer: string; reason: string; dead: boolean }>
+  | Event<"disconnected", Partial<Failure> & Peer & { role: Role }>
+  | FileEvent<"resumed", Peer & { offset: number }>
+  | FileEvent<"stored", Peer & { digest: string; repeated: boolean }>
+  | FileEvent<"delivered", Peer & { attempt: number }>
+  | FileEvent<"acked", Peer>
+  | FileEvent<"refused", Failure & Peer>
+  /** Not taken; back to the head of its queue, or (`dead`) it failed too often and is a dead letter now. 0: no connection. */
+  | FileEvent<"returned", Peer & { reason: string; dead: boolean }>
   | Event<"error", Failure>
   /** The server no longer takes new work and waits for `connections` to finish theirs. */
   | Event<"draining", { connections: number }>;

@@ -167,7 +167,8 @@ export class DeliverySession {
     deliver: (delivery: Delivery) => {
       const { token, algorithm, digest, attempt } = delivery;
       this.#connection.send({ type: "deliver", delivery: token, ...about(delivery), algorithm, digest, attempt });
-      this.#server.emit({ event: "delivered", peer: this.#connection.peer, ...about(delivery), attempt });
+      const { id, peer } = this.#connection;
+      this.#server.emit({ event: "delivered", connection: id, peer, ...about(delivery), attempt });
     },
 
     // Only notes from where: `#handOut` sends it, so that this loop can go on reading.
@@ -236,7 +237,7 @@ export class DeliverySession {
   async #record(verdict: Verdict, delivery: Delivery): Promise<void> {
     const { spool } = this.#server;
     const { token } = delivery;
-    const file = { peer: this.#connection.peer, ...about(delivery) };
+    const file = { connection: this.#connection.id, peer: this.#connection.peer, ...about(delivery) };
     if (verdict.type === "ack") {
       await spool.ack(token); // 1. off the queue, durably
       this.#connection.send({ type: "acked", delivery: token }); // 2. only then say so

@@ -97,7 +97,9 @@ export class UploadSession {
       const offer = this.#current();
       const { offset } = upload;
       if (offer.wait) this.#connection.send({ type: "accept", transfer: offer.transfer, offset });
-      if (offset > 0) this.#server.emit({ event: "resumed", peer: this.#peer, ...about(offer), offset });
+      const { id } = this.#connection;
+      if (offset > 0)
+        this.#server.emit({ event: "resumed", connection: id, peer: this.#peer, ...about(offer), offset });
     },
 
     tellStored: ({ digest, collected }: OfferAnswer & { kind: "stored" }) => {
@@ -162,11 +164,13 @@ export class UploadSession {
   #tellStored(offer: Offer, digest: string, repeated: boolean, collected: boolean): void {
     this.#connection.send({ type: "stored", transfer: offer.transfer, digest, repeated, collected });
     const { transfer, queue, name, size } = offer; // one by one: spreading costs as much as the message
-    this.#server.emit({ event: "stored", peer: this.#peer, transfer, queue, name, size, digest, repeated });
+    const { id: connection } = this.#connection;
+    this.#server.emit({ event: "stored", connection, peer: this.#peer, transfer, queue, name, size, digest, repeated });
   }
 
   #tellRefused(offer: Offer, error: FilespoolError): void {
     this.#connection.send({ type: "refuse", about: offer.transfer, ...failureForPeer(error) });
-    this.#server.emit({ event: "refused", peer: this.#peer, ...about(offer), ...failure(error) });
+    const { id } = this.#connection;
+    this.#server.emit({ event: "refused", connection: id, peer: this.#peer, ...about(offer), ...failure(error) });
   }
 }

@@ -86,11 +86,13 @@ export class Server implements ServerContext {
   readonly recording = new Map<string, number>();
   readonly #listener: SocketServer;
   readonly #options: ServerOptions;
-  readonly #limits: NetLimits;
+  readonly limits: NetLimits;
   /** Every connection, with its session once it has said hello, and the promise that it is over. */
   readonly #running = new Map<Connection, { session: Session | null; over: Promise<void> }>();
   /** The newest connection of each peer. */
   readonly #newest = new Map<string, Connection>();
+  /** Bytes of the connections that are over. */
+  readonly #traffic = { received: 0, sent: 0 };
   readonly #sweeper: NodeJS.Timeout;
   #sweeping: Promise<void> | null = null;
 
@@ -102,7 +104,7 @@ export class Server implements ServerContext {
     this.bufferBytes = options.bufferBytes ?? DEFAULTS.bufferBytes;
     this.#listener = listener;
     this.#options = options;
-    this.#limits = { connectionsMax: 10_000, drainMs: 10_000, ...LIMITS, ...options.limits };
+    this.limits = { connectionsMax: 10_000, drainMs: 10_000, ...LIMITS, ...options.limits };
     this.#sweeper = setInterval(() => {
       this.#sweeping ??= this.#sweep().finally(() => {
         this.#sweeping = null;
@@ -117,13 +119,25 @@ export class Server implements ServerContext {
     this.#options.onEvent?.(event);
   }
 
+  /** Bytes on the wire since the start, both ways, of all connections. */
+  traffic(): { readonly received: number; readonly sent: number } {
+    const sum = { ...this.#traffic };
+    for (const connection of this.#running.keys()) this.#count(sum, connection);
+    return sum;
+  }
+
+  #count(sum: { received: number; sent: number }, { traffic }: Connection): void {
+    sum.received += traffic.received;
+    sum.sent += traffic.sent;
+  }
+
   #report(error: unknown): void {
     this.emit({ event: "error", ...failure(known(error)) });
   }
 
   #accept(socket: Socket): void {
-    const connection = Connection.accept(socket, this.#limits);
-    if (this.#running.size >= this.#limits.connectionsMax)
+    const connection = Connection.accept(socket, this.limits);
+    if (this.#running.size >= this.limits.connectionsMax)
       return connection.fail(new FilespoolError("connections-full"));
     const over = this.#converse(connection).finally(() => this.#running.delete(connection));
     this.#running.set(connection, { session: null, over });
@@ -132,26 +146,28 @@ export class Server implements ServerContext {
   /** One connection from its first frame to its end. Never throws: what breaks a conversation is told to the peer. */
   async #converse(connection: Connection): Promise<void> {
     let hello: MessageOf<"hello"> | null = null;
-    const { peer } = connection;
+    const { id, peer } = connection;
     try {
       hello = await this.#greet(connection);
       if (!hello) return connection.end();
       const { role, queue } = hello;
-      this.emit({ event: "connected", role, peer, ...(queue !== undefined && { queue }) });
+      this.emit({ event: "connected", connection: id, role, peer, ...(queue !== undefined && { queue }) });
       const session =
         role === "sender" ? new UploadSession(connection, this) : new DeliverySession(connection, this, hello);
       const running = this.#running.get(connection);
       if (running) running.session = session;
       await session.run();
       connection.end();
-      this.emit({ event: "disconnected", role, peer });
+      this.emit({ event: "disconnected", connection: id, role, peer });
     } catch (error) {
       const failed = known(error);
       if (failed.code === "internal") this.#report(error);
       connection.fail(failed);
-      this.emit({ event: "disconnected", role: hello?.role ?? "sender", peer, ...failure(failed) });
+      const role = hello?.role ?? "sender";
+      this.emit({ event: "disconnected", connection: id, role, peer, ...failure(failed) });
     } finally {
       if (hello && this.#newest.get(hello.peer) === connection) this.#newest.delete(hello.peer);
+      this.#count(this.#traffic, connection);
     }
   }
 
@@ -183,7 +199,8 @@ export class Server implements ServerContext {
   async #sweep(): Promise<void> {
     try {
       for (const lease of (await this.spool.sweep()).leases) {
-        this.emit({ event: "returned", peer: "", ...about(lease), dead: lease.dead, reason: "the lease ran out" });
+        const nobody = { connection: 0, peer: "" };
+        this.emit({ event: "returned", ...nobody, ...about(lease), dead: lease.dead, reason: "the lease ran out" });
       }
     } catch (error) {
       this.#report(error);
@@ -194,7 +211,7 @@ export class Server implements ServerContext {
    * Stops: takes no new connection or file, lets what is in flight finish for up to `drainMs`, then cuts the
    * rest (which costs those clients no more than any other cut). Resolves when all is over.
    */
-  async close({ drainMs = this.#limits.drainMs } = {}): Promise<void> {
+  async close({ drainMs = this.limits.drainMs } = {}): Promise<void> {
     this.isDraining = true;
     clearInterval(this.#sweeper);
     this.#listener.close();

@@ -168,6 +168,11 @@ export class LocalIndex {
     return this.#counts.get(queue)?.[0] ?? 0;
   }
 
+  /** Files and bytes of every queue that has a file, dead letters included. */
+  totals(): ReadonlyMap<string, readonly [files: number, bytes: number]> {
+    return this.#counts;
+  }
+
   /** Names of all queues that have a file. */
   queues(): string[] {
     return [...this.#counts.keys()];

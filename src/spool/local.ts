@@ -130,6 +130,11 @@ export class LocalSpool extends LocalQueues implements Spool {
     return this.index.bytes + this.#reservedBytes;
   }
 
+  /** Unfinished uploads, with or without somebody who is sending. */
+  get unfinished(): number {
+    return this.#slots.size;
+  }
+
   async offer(offer: Offer, watcher: UploadWatcher): Promise<OfferAnswer> {
     safeName(offer.name);
     checkDigest(offer.algorithm);
