@@ -6,14 +6,28 @@
  * anchor, a region or a number that leads nowhere fails the build. Why so: adr/0047 and adr/0048.
  */
 import type { Config } from "@docusaurus/types";
+import { boundNumbers } from "./plugins/bound-numbers.ts";
 import { codeRegions } from "./plugins/code-regions.ts";
 import { decisionStatus } from "./plugins/decision-status.ts";
+import { namedTests } from "./plugins/named-tests.ts";
 import { repositoryLinks } from "./plugins/repository-links.ts";
 import { sourcePages } from "./plugins/source-pages.ts";
 import { codeTheme } from "./src/code-theme.ts";
 
 /** Run on the text as it was written, before Docusaurus makes links and files of it. */
-const beforeDefaultRemarkPlugins = [codeRegions, repositoryLinks];
+const beforeDefaultRemarkPlugins = [codeRegions, boundNumbers, namedTests, repositoryLinks];
+
+/** The faster half of Docusaurus, part by part, so that the one part that must not be on is seen to be off. */
+const FASTER = {
+  swcJsLoader: true,
+  swcJsMinimizer: true,
+  swcHtmlMinimizer: true,
+  lightningCssMinimizer: true,
+  mdxCrossCompilerCache: true,
+  rspackBundler: true,
+  ssgWorkerThreads: false,
+  gitEagerVcs: false,
+} as const;
 
 const config: Config = {
   title: "Filespool",
@@ -29,7 +43,8 @@ const config: Config = {
     mermaid: true,
     hooks: { onBrokenMarkdownLinks: "throw", onBrokenMarkdownImages: "throw" },
   },
-  future: { v4: true, faster: { ssgWorkerThreads: false, gitEagerVcs: false } },
+  // No cache from one build to the next: it knows the pages, not the sources and results that they are filled from.
+  future: { v4: true, faster: { ...FASTER, rspackPersistentCache: false } },
   plugins: [
     [
       "@docusaurus/plugin-content-docs",
