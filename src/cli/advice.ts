@@ -35,6 +35,13 @@ const ADVICE: Readonly<Record<ErrorCode, string | null>> = {
   flood: NOT_OURS,
   // Checksums guard the wire, so what still differs was changed inside one of the machines.
   "digest-mismatch": "run it again; if that fails too, suspect a disk or the memory of one of the two machines",
+  // Who is asking, and who answers.
+  "token-refused": "give the token by FILESPOOL_TOKEN or --token-file, or ask for a new invite",
+  "not-allowed": "ask whoever runs the server for a token with that right: filespool token create",
+  "too-many-failures": LATER,
+  "tls-failed": "use --tls or an invite where the server encrypts, and neither where it does not",
+  "certificate-refused":
+    "ask whoever runs the server which certificate it has: filespool token list shows its fingerprint",
   // Refused for good: the same command will fail again, so each of these says what to change.
   "name-refused": "rename the file, and send it again",
   "file-too-large": "the server decides: serve --max-file-size",

@@ -53,11 +53,11 @@ export class Client {
     for (;;) {
       let connection: Connection | undefined;
       let connectedMs = Infinity;
-      const { host, port, signal } = this.#options;
+      const { host, port, signal, tls } = this.#options;
       const interrupt = () => connection?.destroy(new FilespoolError("interrupted"));
       try {
         if (signal?.aborted) throw new FilespoolError("interrupted");
-        connection = await connect(host, port, signal);
+        connection = await connect(host, port, signal, tls);
         signal?.addEventListener("abort", interrupt);
         if (signal?.aborted) interrupt();
         const server = await this.#greet(connection, role);
@@ -79,10 +79,11 @@ export class Client {
   }
 
   async #greet(connection: Connection, role: "sender" | "receiver"): Promise<MessageOf<"welcome">> {
-    const { host, port, queue, bufferBytes } = this.#options;
+    const { host, port, queue, bufferBytes, token } = this.#options;
     const asReceiver = role === "receiver" ? { queue, dataBytesMax: bufferBytes } : {};
     const versions = [...LIMITS.versions];
-    connection.send({ type: "hello", versions, role, peer: this.peer, agent: AGENT, ...asReceiver });
+    const proof = token === undefined ? {} : { token };
+    connection.send({ type: "hello", versions, role, peer: this.peer, agent: AGENT, ...proof, ...asReceiver });
     const server = await connection.read();
     if (!server) throw new FilespoolError("connection-lost", `${host}:${port} ended the connection without a word`);
     if (server.type !== "welcome") throw new FilespoolError("frame-unexpected", `the server began with ${server.type}`);

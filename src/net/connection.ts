@@ -23,6 +23,7 @@ import { LIMITS } from "../protocol/limits.ts";
 import { decodeMessage, encodeMessage, type Message } from "../protocol/messages.ts";
 import { nativeChecksum } from "../spool/digest.ts";
 import { Intake } from "./intake.ts";
+import type { TlsTrust } from "./options.ts";
 import { Outbox, type Sent } from "./outbox.ts";
 
 /** The deadlines of this file; see LIMITS. Tests make them short. */
@@ -94,9 +95,14 @@ export class Connection {
     });
   }
 
+  /** The other end's address without its port: what its connections have in common. */
+  get address(): string {
+    return this.#socket.remoteAddress ?? "?";
+  }
+
   /** Who is at the other end, for messages. */
   get peer(): string {
-    return `${this.#socket.remoteAddress ?? "?"}:${this.#socket.remotePort ?? "?"}`;
+    return `${this.address}:${this.#socket.remotePort ?? "?"}`;
   }
 
   /** Bytes on the wire so far, both ways. */
@@ -279,21 +285,28 @@ function lost(error: unknown): FilespoolError {
   });
 }
 
+export function unreachable(host: string, port: number, error: unknown): FilespoolError {
+  const why = (error as NodeJS.ErrnoException).code ?? (error as Error).message;
+  return new FilespoolError("unreachable", `cannot reach a server at ${host}:${port} (${why}); is it running there?`);
+}
+
 /**
- * Connects to a server and shakes hands.
- * @throws FilespoolError unreachable, or what the server reported
+ * Connects to a server.
+ * @throws FilespoolError unreachable; with `tls` also tls-failed, certificate-refused
  */
-export async function connect(host: string, port: number, signal?: AbortSignal): Promise<Connection> {
+export async function connect(host: string, port: number, signal?: AbortSignal, tls?: TlsTrust): Promise<Connection> {
   const intake = new Intake();
+  if (tls) {
+    const { connectTls } = await import("./tls.ts"); // only who encrypts pays for loading it
+    return new Connection(intake.follow(await connectTls(host, port, tls, signal)), intake);
+  }
   // `once` hears of an error, until it is aborted.
   const socket = connectSocket({ host, port, onread: intake.onread }).on("error", () => {});
   try {
     await once(socket, "connect", signal && { signal });
   } catch (error) {
     socket.destroy();
-    if (signal?.aborted) throw new FilespoolError("interrupted");
-    const why = (error as NodeJS.ErrnoException).code ?? (error as Error).message;
-    throw new FilespoolError("unreachable", `cannot reach a server at ${host}:${port} (${why}); is it running there?`);
+    throw signal?.aborted ? new FilespoolError("interrupted") : unreachable(host, port, error);
   }
   return new Connection(intake.listenTo(socket), intake);
 }

@@ -8,8 +8,21 @@ export { LIMITS } from "../protocol/limits.ts";
 export { LocalSpool, type LocalSpoolOptions } from "../spool/local.ts";
 export { MemorySpool } from "../spool/memory.ts";
 export { SPOOL_LIMITS, type Spool, type SpoolLimits } from "../spool/spool.ts";
+export type { Access, Gate, Right } from "./access.ts";
 export type { About, ServerEvent, TransferEvent } from "./events.ts";
-export type { ClientOptions, IfExists, ReceiveOptions, ReceiveSummary, SendOptions, SendSummary } from "./options.ts";
+export { formatInvite, type Invite, parseInvite } from "./invite.ts";
+export type {
+  ClientOptions,
+  IfExists,
+  ReceiveOptions,
+  ReceiveSummary,
+  SendOptions,
+  SendSummary,
+  TlsTrust,
+} from "./options.ts";
 export { receive } from "./receiver.ts";
 export { send } from "./sender.ts";
-export { createServer, type NetLimits, type Server, type ServerOptions } from "./server.ts";
+export { createServer, type NetLimits, type Server, type ServerOptions, type TlsIdentity } from "./server.ts";
+export { fingerprintOf, ownIdentity } from "./tls.ts";
+export { TokenGate, type TokenGateOptions } from "./token-gate.ts";
+export { createToken, readTokens, revokeToken, rotateToken, type TokenRecord, type TokenWish } from "./tokens.ts";

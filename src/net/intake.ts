@@ -42,15 +42,18 @@ export class Intake {
    * over the handle. Should there be none to take (a later Node, another kind of socket), its stream serves as well.
    */
   adopt(accepted: Socket): Socket {
-    const shell = accepted as unknown as { _handle: { reading?: boolean } | null };
+    const shell = accepted as unknown as { _handle: { reading?: boolean } | null; encrypted?: true };
     const handle = shell._handle;
-    if (handle?.reading !== false) {
-      accepted.on("data", (bytes: Buffer) => this.#arrive(bytes) || accepted.pause());
-      return this.listenTo(accepted);
-    }
+    if (handle?.reading !== false || shell.encrypted) return this.follow(accepted);
     shell._handle = null;
     const socket = new Socket({ handle, allowHalfOpen: true, onread: this.onread } as SocketConstructorOpts);
     accepted.destroy(); // an empty shell; its server stops counting it
+    return this.listenTo(socket);
+  }
+
+  /** For any other socket, and for those that decrypt: they have buffers of their own anyway. */
+  follow(socket: Socket): Socket {
+    socket.on("data", (bytes: Buffer) => this.#arrive(bytes) || socket.pause());
     return this.listenTo(socket);
   }
 

@@ -21,6 +21,14 @@ export const DEFAULTS = {
   connectRetryMs: 0,
 } as const;
 
+/** Whose certificate a client accepts. Without either field: one for that host, by an authority that this machine trusts. */
+export interface TlsTrust {
+  /** SHA-256 of the server's certificate (DER), 64 hexadecimal digits; one of several while a certificate is replaced. */
+  readonly fingerprints?: readonly string[];
+  /** Certificates (PEM) of the authorities that are trusted instead of this machine's. */
+  readonly ca?: string;
+}
+
 /** For each option its default is in DEFAULTS. */
 export interface ClientOptions {
   readonly host?: string;
@@ -32,6 +40,10 @@ export interface ClientOptions {
   readonly retryMs?: number;
   /** The same before the first connection; 0 fails at once. */
   readonly connectRetryMs?: number;
+  /** What proves a right to the server, where it asks for that. A secret: keep it out of argument lists and logs. */
+  readonly token?: string;
+  /** Encrypts the connection, and says whom to trust; absent: plain TCP. */
+  readonly tls?: TlsTrust;
   readonly signal?: AbortSignal;
   readonly onEvent?: (event: TransferEvent) => void;
 }

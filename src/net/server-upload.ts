@@ -14,6 +14,7 @@ import { Conversation, type Effects, type EventOf } from "../protocol/machine.ts
 import type { MessageOf } from "../protocol/messages.ts";
 import { UPLOAD_SERVER } from "../protocol/upload.ts";
 import type { Offer, OfferAnswer, Upload } from "../spool/spool.ts";
+import { type Access, demand } from "./access.ts";
 import type { Connection, Data } from "./connection.ts";
 import { about } from "./events.ts";
 import { type ServerContext, welcome } from "./server.ts";
@@ -22,6 +23,7 @@ export class UploadSession {
   readonly #connection: Connection;
   readonly #peer: string;
   readonly #server: ServerContext;
+  readonly #access: Access;
   /** What may happen next. */
   readonly #talk = new Conversation(UPLOAD_SERVER, "greeting");
   /** The file being received and our grip on it; null between two files. */
@@ -32,10 +34,11 @@ export class UploadSession {
   /** Files that are becoming durable, while others may arrive. */
   readonly #storing = new Set<Promise<void>>();
 
-  constructor(connection: Connection, server: ServerContext) {
+  constructor(connection: Connection, server: ServerContext, access: Access) {
     this.#connection = connection;
     this.#peer = connection.peer;
     this.#server = server;
+    this.#access = access;
   }
 
   async run(): Promise<void> {
@@ -80,6 +83,7 @@ export class UploadSession {
       try {
         if (!offer.wait && offer.size > LIMITS.pipelineBytesMax)
           throw new FilespoolError("message-invalid", "too large to pipeline");
+        demand(this.#access, "send", queue);
         if (this.#server.isDraining) throw new FilespoolError("shutting-down");
         const answer = await this.#server.spool.offer(offer, {
           onDurable: (offset) => this.#connection.send({ type: "progress", transfer: offer.transfer, offset }),

@@ -12,6 +12,7 @@ import { FilespoolError, failure, known } from "../protocol/errors.ts";
 import { LIMITS } from "../protocol/limits.ts";
 import type { MessageOf } from "../protocol/messages.ts";
 import type { Spool } from "../spool/spool.ts";
+import { type Access, demand, EVERYBODY, type Gate, missingProtection } from "./access.ts";
 import { Connection, type Patience } from "./connection.ts";
 import { about, type ServerEvent } from "./events.ts";
 import { AGENT, DEFAULTS } from "./options.ts";
@@ -33,6 +34,12 @@ export interface ServerOptions {
   readonly bufferBytes?: number;
   /** Where the files are. The caller closes it, after the server. */
   readonly spool: Spool;
+  /** Who may do what; without it, everybody everything. */
+  readonly gate?: Gate;
+  /** Encrypts every connection with this certificate. */
+  readonly tls?: TlsIdentity;
+  /** Allows an address that other machines can reach although `gate` or `tls` is missing. */
+  readonly insecure?: boolean;
   readonly limits?: Partial<NetLimits>;
   readonly onEvent?: (event: ServerEvent) => void;
 }
@@ -48,6 +55,12 @@ export interface ServerContext {
   emit(event: ServerEvent): void;
 }
 
+/** A certificate and its private key, both PEM. */
+export interface TlsIdentity {
+  readonly cert: string;
+  readonly key: string;
+}
+
 /** One conversation. */
 interface Session {
   /** Runs until the peer says goodbye; throws when the conversation breaks. */
@@ -56,15 +69,26 @@ interface Session {
   drain(): void;
 }
 
+interface Running {
+  session: Session | null;
+  access: Access;
+  readonly over: Promise<void>;
+}
+
 const SWEEP_MS = 1000;
 
 /**
  * Starts a server. Resolves when it listens.
- * @throws FilespoolError address-unusable
+ * @throws FilespoolError address-unusable, tls-failed when the certificate and its key are none
  */
 export async function createServer(options: ServerOptions): Promise<Server> {
-  const { host = DEFAULTS.host, port = DEFAULTS.port } = options;
-  const listener = createSocketServer({ allowHalfOpen: true, pauseOnConnect: true });
+  const { host = DEFAULTS.host, port = DEFAULTS.port, tls, gate, insecure = false } = options;
+  const missing = missingProtection({ host, hasTls: tls !== undefined, hasGate: gate !== undefined, insecure });
+  if (missing)
+    throw new FilespoolError("address-unusable", `other machines may reach ${host}, and this server has no ${missing}`);
+  const listener = tls
+    ? (await import("./tls.ts")).createTlsListener(tls, options.limits?.handshakeMs)
+    : createSocketServer({ allowHalfOpen: true, pauseOnConnect: true });
   listener.listen({ host, port });
   try {
     await once(listener, "listening");
@@ -87,8 +111,8 @@ export class Server implements ServerContext {
   readonly #listener: SocketServer;
   readonly #options: ServerOptions;
   readonly limits: NetLimits;
-  /** Every connection, with its session once it has said hello, and the promise that it is over. */
-  readonly #running = new Map<Connection, { session: Session | null; over: Promise<void> }>();
+  /** Every connection, with its session and rights once it has said hello, and the promise that it is over. */
+  readonly #running = new Map<Connection, Running>();
   /** The newest connection of each peer. */
   readonly #newest = new Map<string, Connection>();
   /** Bytes of the connections that are over. */
@@ -110,7 +134,9 @@ export class Server implements ServerContext {
         this.#sweeping = null;
       });
     }, SWEEP_MS).unref();
-    listener.on("connection", (socket) => this.#accept(socket));
+    // Who has not shown yet that it can encrypt is bounded as well: by the handshake's time, and by this.
+    if (options.tls) listener.maxConnections = 2 * this.limits.connectionsMax;
+    listener.on(options.tls ? "secureConnection" : "connection", (socket: Socket) => this.#accept(socket));
     listener.on("error", (error) => this.#report(error));
     this.emit({ event: "listening", host: this.host, port: this.port });
   }
@@ -140,7 +166,7 @@ export class Server implements ServerContext {
     if (this.#running.size >= this.limits.connectionsMax)
       return connection.fail(new FilespoolError("connections-full"));
     const over = this.#converse(connection).finally(() => this.#running.delete(connection));
-    this.#running.set(connection, { session: null, over });
+    this.#running.set(connection, { session: null, access: EVERYBODY, over });
   }
 
   /** One connection from its first frame to its end. Never throws: what breaks a conversation is told to the peer. */
@@ -152,9 +178,10 @@ export class Server implements ServerContext {
       if (!hello) return connection.end();
       const { role, queue } = hello;
       this.emit({ event: "connected", connection: id, role, peer, ...(queue !== undefined && { queue }) });
-      const session =
-        role === "sender" ? new UploadSession(connection, this) : new DeliverySession(connection, this, hello);
       const running = this.#running.get(connection);
+      const access = running?.access ?? EVERYBODY;
+      const session =
+        role === "sender" ? new UploadSession(connection, this, access) : new DeliverySession(connection, this, hello);
       if (running) running.session = session;
       await session.run();
       connection.end();
@@ -187,6 +214,11 @@ export class Server implements ServerContext {
     if (hello.role === "receiver" && hello.queue === undefined)
       throw new FilespoolError("message-invalid", "a receiver names a queue");
     if (this.isDraining) throw new FilespoolError("shutting-down");
+    // Before anything is done for it, or against anybody else: may it be here at all?
+    const access = this.#options.gate?.admit(hello.token, connection.address) ?? EVERYBODY;
+    if (hello.role === "receiver") demand(access, "collect", hello.queue ?? "");
+    const running = this.#running.get(connection);
+    if (running) running.access = access;
     const older = this.#newest.get(hello.peer);
     this.#newest.set(hello.peer, connection);
     older?.destroy(new FilespoolError("superseded")); // without a word: its own client gave it up
@@ -197,6 +229,10 @@ export class Server implements ServerContext {
 
   /** Leases that ran out and whatever expired; failures (a full disk, say) are reported and tried again next time. */
   async #sweep(): Promise<void> {
+    for (const [connection, { access }] of this.#running) {
+      if (access.isOver)
+        connection.fail(new FilespoolError("token-refused", "the token has been revoked or has expired"));
+    }
     try {
       for (const lease of (await this.spool.sweep()).leases) {
         const nobody = { connection: 0, peer: "" };
@@ -205,6 +241,11 @@ export class Server implements ServerContext {
     } catch (error) {
       this.#report(error);
     }
+  }
+
+  /** From now on, new connections are encrypted with this certificate. @throws FilespoolError tls-failed; the old one stays */
+  async useCertificate(identity: TlsIdentity): Promise<void> {
+    (await import("./tls.ts")).replaceCertificate(this.#listener, identity);
   }
 
   /**

@@ -49,6 +49,13 @@ export const ERRORS = {
   // The content is not what its digest says. The wire or a disk may be at fault, so once more from zero.
   "digest-mismatch": row("integrity", "network", true, "the content does not match its digest"),
 
+  // Who is asking, and whether the other end is who it should be.
+  "token-refused": row("refused", "client", false, "the token is missing, unknown, expired or revoked"),
+  "not-allowed": row("refused", "client", false, "the token does not give that right"),
+  "too-many-failures": row("temporary", "client", true, "too many refused tokens from that address in a short time"),
+  "tls-failed": row("refused", "client", false, "the two ends do not agree on encryption"),
+  "certificate-refused": row("refused", "server", false, "the server's certificate is not one to be trusted"),
+
   // Refused for good.
   "name-refused": row("refused", "client", false, "the file name cannot be stored safely"),
   "file-too-large": row("refused", "client", false, "the file is larger than the server takes"),

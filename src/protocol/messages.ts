@@ -42,6 +42,8 @@ export const SCHEMAS = {
     role: v.picklist(["sender", "receiver"]),
     peer: id,
     agent: text(100),
+    /** A secret that says what its holder may do, where the server asks for one. */
+    token: v.optional(text(200)),
     /** Receivers: the queue to take from, and the largest data frame they want. */
     queue: v.optional(queue),
     dataBytesMax: v.optional(bytes),

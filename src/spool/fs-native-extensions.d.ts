@@ -2,4 +2,6 @@
 declare module "fs-native-extensions" {
   /** Takes an exclusive lock on an open file (fcntl OFD lock, flock, LockFileEx). False when somebody has it. */
   export function tryLock(fd: number): boolean;
+  /** The same, and waits for it. Closing the file lets go. */
+  export function waitForLock(fd: number): Promise<void>;
 }

@@ -1,5 +1,6 @@
 /** The server's half of both conversations, fed with any bytes, over a spool in memory. */
 
+import { EVERYBODY } from "../../src/net/access.ts";
 import type { Connection, Data } from "../../src/net/connection.ts";
 import type { ServerContext } from "../../src/net/server.ts";
 import { DeliverySession } from "../../src/net/server-delivery.ts";
@@ -85,7 +86,9 @@ export async function converse(bytes: Buffer): Promise<void> {
     if (hello?.type !== "hello") return;
     const socket = connection as unknown as Connection;
     const session =
-      hello.role === "sender" ? new UploadSession(socket, context) : new DeliverySession(socket, context, hello);
+      hello.role === "sender"
+        ? new UploadSession(socket, context, EVERYBODY)
+        : new DeliverySession(socket, context, hello);
     await session.run();
   } catch (error) {
     if (!(error instanceof FilespoolError) || error.kind === "bug") throw error;

@@ -1,0 +1,204 @@
+/**
+ * Encryption: TLS 1.3 around the same frames, a certificate that is made on first use, and trust by fingerprint.
+ *
+ * The protocol does not change: what `net` gives as a socket, `tls` gives as well. Two ways of knowing the server:
+ *
+ *   by authority      its certificate is for this host name, and signed by one whom this machine (or `ca`) trusts
+ *   by fingerprint    its certificate is exactly the one whose SHA-256 we were given, as in an invite; nothing else about
+ *                     it is asked, neither name nor date, because nobody but its owner can have it (as SSH does it)
+ *
+ * The second needs no authority and no domain, so it is what a server for a few people uses. Nothing is sent, the token
+ * least of all, before the certificate was accepted. Loaded only by whoever encrypts. Why TLS and not a protocol of our
+ * own, and why pinning: adr/0037.
+ */
+import { createHash, randomBytes, X509Certificate } from "node:crypto";
+import { once } from "node:events";
+import { mkdir, open, readFile, rename } from "node:fs/promises";
+import type { Server, Socket } from "node:net";
+import { dirname, join } from "node:path";
+import { connect, createServer, type TLSSocket, type Server as TlsServer } from "node:tls";
+import { FilespoolError } from "../protocol/errors.ts";
+import { LIMITS } from "../protocol/limits.ts";
+import { syncFolder } from "../spool/batch-writer.ts";
+import { unreachable } from "./connection.ts";
+import type { TlsTrust } from "./options.ts";
+import type { TlsIdentity } from "./server.ts";
+
+const VERSION = "TLSv1.3" as const;
+const VALID_YEARS = 10;
+
+/** SHA-256 of the certificate in a PEM text: 64 hexadecimal digits. @throws FilespoolError tls-failed */
+export function fingerprintOf(cert: string): string {
+  try {
+    return hexOf(new X509Certificate(cert).raw);
+  } catch (error) {
+    throw new FilespoolError("tls-failed", `that is no certificate: ${(error as Error).message}`, { cause: error });
+  }
+}
+
+const hexOf = (der: Uint8Array): string => createHash("sha256").update(der).digest("hex");
+
+/** A listener for createServer: `secureConnection` brings sockets that are encrypted already. @throws tls-failed */
+export function createTlsListener(identity: TlsIdentity, handshakeMs: number = LIMITS.handshakeMs): Server {
+  return withGoodIdentity(identity, () => {
+    const listener = createServer({
+      cert: identity.cert,
+      key: identity.key,
+      minVersion: VERSION,
+      allowHalfOpen: true,
+      handshakeTimeout: handshakeMs,
+    });
+    // A scanner, or a client that does not encrypt. Its socket is closed by Node; nobody else need hear of it.
+    return listener.on("tlsClientError", (_error, socket) => socket.destroy());
+  });
+}
+
+/** @throws FilespoolError tls-failed; the listener keeps what it had */
+export function replaceCertificate(listener: Server, identity: TlsIdentity): void {
+  withGoodIdentity(identity, () => {
+    (listener as TlsServer).setSecureContext({ cert: identity.cert, key: identity.key, minVersion: VERSION });
+  });
+}
+
+/** A certificate that is none, and a key that belongs to another, are found by using them. */
+function withGoodIdentity<T>({ cert, key }: TlsIdentity, use: () => T): T {
+  try {
+    new X509Certificate(cert);
+    if (!key.includes("PRIVATE KEY")) throw new Error("there is no private key in the key file");
+    return use();
+  } catch (error) {
+    throw new FilespoolError("tls-failed", `this certificate cannot be used: ${(error as Error).message}`, {
+      cause: error,
+    });
+  }
+}
+
+/**
+ * Connects, encrypts, and checks who answers.
+ * @throws FilespoolError unreachable, tls-failed, certificate-refused, interrupted
+ */
+export async function connectTls(host: string, port: number, trust: TlsTrust, signal?: AbortSignal): Promise<Socket> {
+  const { fingerprints, ca } = trust;
+  const options = {
+    host,
+    port,
+    allowHalfOpen: true,
+    minVersion: VERSION,
+    // A name is asked for only where there is one; an address has none (RFC 6066, section 3).
+    ...(/^[\d.]+$|:/.test(host) ? {} : { servername: host }),
+    ...(ca !== undefined && { ca }),
+    // Judged below: what was pinned needs no authority, and a refusal deserves a sentence.
+    rejectUnauthorized: false,
+  };
+  const socket = connect(options).on("error", () => {});
+  const late = setTimeout(
+    () => socket.destroy(new FilespoolError("timed-out", silent(host, port))),
+    LIMITS.handshakeMs,
+  );
+  try {
+    await once(socket, "secureConnect", signal && { signal });
+    judge(socket, host, port, fingerprints);
+    return socket;
+  } catch (error) {
+    socket.destroy();
+    if (signal?.aborted) throw new FilespoolError("interrupted");
+    throw error instanceof FilespoolError ? error : failed(host, port, error as NodeJS.ErrnoException);
+  } finally {
+    clearTimeout(late);
+  }
+}
+
+/** @throws FilespoolError certificate-refused */
+function judge(socket: TLSSocket, host: string, port: number, fingerprints?: readonly string[]): void {
+  const found = hexOf(socket.getPeerX509Certificate()?.raw ?? new Uint8Array());
+  if (fingerprints) {
+    if (fingerprints.includes(found)) return;
+    throw new FilespoolError(
+      "certificate-refused",
+      `${host}:${port} has the certificate ${found}, and not the one that was agreed on (${fingerprints.join(", ")}): ` +
+        "either it was replaced, or somebody is in between",
+    );
+  }
+  if (socket.authorized) return;
+  const code = String(socket.authorizationError);
+  const why = REASONS[code] ?? `it is not trusted (${code})`;
+  throw new FilespoolError("certificate-refused", `the certificate of ${host}:${port} is refused: ${why}`);
+}
+
+/** What OpenSSL finds wrong, in the words of somebody who has to do something about it. */
+const REASONS: Readonly<Record<string, string>> = {
+  CERT_HAS_EXPIRED: "it has expired; its owner must renew it",
+  CERT_NOT_YET_VALID: "it is not valid yet; compare the clocks of the two machines",
+  DEPTH_ZERO_SELF_SIGNED_CERT: "no authority has signed it; pin it by its fingerprint, or use an invite",
+  SELF_SIGNED_CERT_IN_CHAIN: "its authority is not one that this machine trusts; name it as a CA",
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: "its authority is not known here; name it as a CA",
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: "its authority is not known here; name it as a CA",
+  ERR_TLS_CERT_ALTNAME_INVALID: "it is for another host name",
+};
+
+function failed(host: string, port: number, error: NodeJS.ErrnoException): FilespoolError {
+  const isTls = error.code?.startsWith("ERR_SSL") || error.code?.startsWith("ERR_TLS") || error.code === "EPROTO";
+  // A server that does not encrypt answers a hello that it cannot read by closing.
+  const isCut = error.code === "ECONNRESET" || /disconnected before secure TLS/.test(error.message);
+  if (!isTls && !isCut) return unreachable(host, port, error);
+  const what = `${host}:${port} does not answer with TLS; does that server encrypt?`;
+  return new FilespoolError(isCut && !isTls ? "connection-lost" : "tls-failed", what, { cause: error });
+}
+
+const silent = (host: string, port: number) => `${host}:${port} was reached, but did not answer with TLS in time`;
+
+/**
+ * The certificate of a server that has none: read from `folder`, or made there on first use.
+ * @throws FilespoolError folder-unusable
+ */
+export async function ownIdentity(folder: string, host: string): Promise<TlsIdentity> {
+  const [certFile, keyFile] = [join(folder, "cert.pem"), join(folder, "key.pem")];
+  try {
+    return { cert: await readFile(certFile, "utf8"), key: await readFile(keyFile, "utf8") };
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw unusable(folder, error);
+  }
+  try {
+    const identity = await makeIdentity(host);
+    await mkdir(folder, { recursive: true, mode: 0o700 });
+    // The key first: a certificate is what says that both are there.
+    await writeWhole(keyFile, identity.key, 0o600);
+    await writeWhole(certFile, identity.cert, 0o644);
+    return identity;
+  } catch (error) {
+    throw unusable(folder, error);
+  }
+}
+
+const unusable = (folder: string, error: unknown) =>
+  new FilespoolError("folder-unusable", `cannot keep a certificate in ${folder}: ${(error as Error).message}`, {
+    cause: error,
+  });
+
+/** All of it or nothing, on disk, and from its first moment readable only as `mode` says. */
+export async function writeWhole(file: string, text: string, mode: number): Promise<void> {
+  const unnamed = `${file}.${randomBytes(4).toString("hex")}.new`;
+  const handle = await open(unnamed, "wx", mode);
+  try {
+    await handle.writeFile(text);
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+  await rename(unnamed, file);
+  await syncFolder(dirname(file));
+}
+
+/** A key (P-256) and a certificate signed by itself. */
+async function makeIdentity(host: string): Promise<TlsIdentity> {
+  const { generate } = await import("selfsigned"); // needed once in the life of a server
+  const notBeforeDate = new Date();
+  const notAfterDate = new Date(notBeforeDate);
+  notAfterDate.setFullYear(notBeforeDate.getFullYear() + VALID_YEARS);
+  const names = [...new Set(["localhost", host])].filter((name) => /[a-z]/i.test(name) && /^[\w.-]+$/.test(name));
+  const { cert, private: key } = await generate([{ name: "commonName", value: "filespool" }], {
+    ...{ keyType: "ec", curve: "P-256", algorithm: "sha256", notBeforeDate, notAfterDate },
+    extensions: [{ name: "subjectAltName", altNames: names.map((value) => ({ type: 2, value })) }],
+  });
+  return { cert, key };
+}
