@@ -35,7 +35,7 @@ export interface Stops {
  * @throws FilespoolError spool-locked, spool-unusable; unreachable when the address cannot be listened on
  */
 export async function serve({ values }: Settings, report: Report, stops: Stops): Promise<number> {
-  const { host, port, durability, spool: folder } = values;
+  const { host, port, insecure, durability, spool: folder } = values;
   const bufferBytes = values["buffer-size"];
   // The spool first: a server that listens and then finds its disk unusable would have made promises by then.
   const spool = await LocalSpool.open({
@@ -54,7 +54,7 @@ export async function serve({ values }: Settings, report: Report, stops: Stops):
   });
   try {
     const limits = { connectionsMax: values["max-connections"] };
-    const server = await createServer({ host, port, bufferBytes, spool, limits, onEvent: report.server });
+    const server = await createServer({ host, port, insecure, bufferBytes, spool, limits, onEvent: report.server });
     report.remark(line`files in ${folder}, durability ${durability}, buffer ${exactSize(bufferBytes)}`);
     // The original's own words. They come after the address, which `listening` has just named.
     report.say("Waiting for sender...");

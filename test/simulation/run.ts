@@ -193,7 +193,7 @@ class Run {
       const spool = await this.#modules.LocalSpool.open({ folder: SPOOL, bufferBytes, limits });
       const watched = this.oracle.watch(spool);
       const server = await this.#modules.createServer({
-        ...{ host: "server", port: PORT, spool: watched, bufferBytes },
+        ...{ host: "server", port: PORT, insecure: true, spool: watched, bufferBytes },
         onEvent: (event) => {
           this.#transcript.event("server", event);
           if (event.event === "error" && event.code === "internal") this.oracle.fails(`the server: ${event.message}`);
