@@ -178,7 +178,9 @@ describe("a server", () => {
       { cert: one.cert, key: "x" },
       { cert: one.cert, key: other.key },
     ])
-      await expect(createServer({ port: 0, spool: new MemorySpool({ now: () => 0, createDigest }), tls })).rejects.toMatchObject({
+      await expect(
+        createServer({ port: 0, spool: new MemorySpool({ now: () => 0, createDigest }), tls }),
+      ).rejects.toMatchObject({
         code: "tls-failed",
       });
   });
@@ -187,7 +189,12 @@ describe("a server", () => {
     [{}, "encryption and tokens"],
     [{ gate: { admit: () => Promise.reject() } as never }, "encryption"],
   ])("refuses to listen beyond this machine unprotected: %#", async (options, missing) => {
-    const done = createServer({ port: 0, spool: new MemorySpool({ now: () => 0, createDigest }), host: "0.0.0.0", ...options });
+    const done = createServer({
+      port: 0,
+      spool: new MemorySpool({ now: () => 0, createDigest }),
+      host: "0.0.0.0",
+      ...options,
+    });
     await expect(done).rejects.toMatchObject({ code: "address-unusable", message: expect.stringContaining(missing) });
   });
 });
