@@ -11,7 +11,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { FilespoolError, known } from "../protocol/errors.ts";
 import { LIMITS } from "../protocol/limits.ts";
 import type { MessageOf } from "../protocol/messages.ts";
-import { type Connection, connect } from "./connection.ts";
+import type { Connection } from "./connection.ts";
+import { connect } from "./dial.ts";
 import type { TransferEvent } from "./events.ts";
 import { AGENT, type ClientOptions, complete } from "./options.ts";
 

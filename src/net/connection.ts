@@ -15,7 +15,7 @@
  * frames it has not got rid of are below UNSENT_BYTES_MAX. A client always reads; else both could wait for ever.
  */
 import { once } from "node:events";
-import { connect as connectSocket, type Socket } from "node:net";
+import type { Socket } from "node:net";
 import { Decoder, type Frame, joinParts } from "../protocol/decoder.ts";
 import { asError, FilespoolError, failureForPeer } from "../protocol/errors.ts";
 import { FLAG_OPTIONAL, FRAMES, frameName } from "../protocol/frame.ts";
@@ -23,7 +23,6 @@ import { LIMITS } from "../protocol/limits.ts";
 import { decodeMessage, encodeMessage, type Message } from "../protocol/messages.ts";
 import { nativeChecksum } from "../spool/digest.ts";
 import { Intake } from "./intake.ts";
-import type { TlsTrust } from "./options.ts";
 import { Outbox, type Sent } from "./outbox.ts";
 
 /** The deadlines of this file; see LIMITS. Tests make them short. */
@@ -283,30 +282,4 @@ function lost(error: unknown): FilespoolError {
   return new FilespoolError("connection-lost", `the connection was lost: ${(error as Error).message}`, {
     cause: error,
   });
-}
-
-export function unreachable(host: string, port: number, error: unknown): FilespoolError {
-  const why = (error as NodeJS.ErrnoException).code ?? (error as Error).message;
-  return new FilespoolError("unreachable", `cannot reach a server at ${host}:${port} (${why}); is it running there?`);
-}
-
-/**
- * Connects to a server.
- * @throws FilespoolError unreachable; with `tls` also tls-failed, certificate-refused
- */
-export async function connect(host: string, port: number, signal?: AbortSignal, tls?: TlsTrust): Promise<Connection> {
-  const intake = new Intake();
-  if (tls) {
-    const { connectTls } = await import("./tls.ts"); // only who encrypts pays for loading it
-    return new Connection(intake.follow(await connectTls(host, port, tls, signal)), intake);
-  }
-  // `once` hears of an error, until it is aborted.
-  const socket = connectSocket({ host, port, onread: intake.onread }).on("error", () => {});
-  try {
-    await once(socket, "connect", signal && { signal });
-  } catch (error) {
-    socket.destroy();
-    throw signal?.aborted ? new FilespoolError("interrupted") : unreachable(host, port, error);
-  }
-  return new Connection(intake.listenTo(socket), intake);
 }

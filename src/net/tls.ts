@@ -20,7 +20,7 @@ import { connect, createServer, type TLSSocket, type Server as TlsServer } from 
 import { FilespoolError } from "../protocol/errors.ts";
 import { LIMITS } from "../protocol/limits.ts";
 import { syncFolder } from "../spool/batch-writer.ts";
-import { unreachable } from "./connection.ts";
+import { unreachable } from "./dial.ts";
 import type { TlsTrust } from "./options.ts";
 import type { TlsIdentity } from "./server.ts";
 
