@@ -84,6 +84,7 @@ const EXTENSIONS = new Set([
   "src/spool/memory.ts",
   "src/spool/memory-upload.ts",
   "src/net/invite.ts",
+  "src/net/outgoing-stream.ts",
   "src/net/tls.ts",
   "src/net/token-gate.ts",
   "src/net/tokens.ts",

@@ -45,6 +45,8 @@ const ADVICE: Readonly<Record<ErrorCode, string | null>> = {
   // Refused for good: the same command will fail again, so each of these says what to change.
   "name-refused": "rename the file, and send it again",
   "file-too-large": "the server decides: serve --max-file-size",
+  "kind-unsupported": "collect it with a newer version of filespool",
+  "archive-refused": "send the folder again; an archive that was made on purpose to do harm will never be unpacked",
   "transfer-conflict": "add --again to store it as a new file",
   "transfer-unknown": AGAIN,
   "digest-unsupported": "use --digest sha256, which every server knows",

@@ -88,6 +88,7 @@ export class ProgressLine {
  * @param movedBytes bytes acknowledged in the last `tookMs` milliseconds
  */
 export function progressText(step: Step, movedBytes: number, tookMs: number, columns: number): string {
+  if (step.size === Infinity) return streamText(step, movedBytes, tookMs, columns);
   // An empty file is complete, not "not a number".
   const share = step.size === 0 ? 1 : step.offset / step.size;
   const full = Math.floor(share * BAR_CELLS);
@@ -99,8 +100,18 @@ export function progressText(step: Step, movedBytes: number, tookMs: number, col
     rest += `  ${humanSize(bytesPerMs * 1000)}/s`;
     if (step.offset < step.size) rest += `  ${humanDuration((step.size - step.offset) / bytesPerMs)} left`;
   }
+  return fitted(step.name, rest, columns);
+}
+
+/** A stream has no end to count down to: how much there is so far, and how fast it comes. */
+function streamText(step: Step, movedBytes: number, tookMs: number, columns: number): string {
+  const rate = tookMs >= RATE_AFTER_MS && movedBytes > 0 ? `  ${humanSize((movedBytes / tookMs) * 1000)}/s` : "";
+  return fitted(step.name, `  ${humanSize(step.offset)}${rate}`, columns);
+}
+
+function fitted(name: string, rest: string, columns: number): string {
   // The last column stays empty: some terminals wrap as soon as it is written to. On a narrow screen the
   // end of the line goes first, and the name keeps eight cells.
   const nameCells = Math.max(8, columns - 1 - cells(rest));
-  return clip(`${shorten(printable(step.name), nameCells)}${rest}`, columns - 1);
+  return clip(`${shorten(printable(name), nameCells)}${rest}`, columns - 1);
 }

@@ -102,6 +102,7 @@ function exact(value: number, units: readonly (readonly [string, number])[]): st
 
 /** A size for reading: "0 B", "999 B", "1.50 KiB", "24.0 MiB", "512 GiB". Three digits are enough to compare. */
 export function humanSize(bytes: number): string {
+  if (bytes === Infinity) return "unknown size"; // of a stream that has not ended
   // Binary units only: 1 MiB of a 1 GiB file is easier to see than 1.05 MB of 1.07 GB.
   let value = bytes;
   let unit = 0;

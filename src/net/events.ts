@@ -12,7 +12,7 @@ export interface About {
   readonly transfer: string;
   readonly queue: string;
   readonly name: string;
-  /** Size of the whole file, bytes. */
+  /** Size of the whole file, bytes. Of a stream that has not ended: Infinity, which is null in `--json`. */
   readonly size: number;
 }
 

@@ -19,6 +19,7 @@ export type {
   SendOptions,
   SendSummary,
   TlsTrust,
+  StreamSource,
 } from "./options.ts";
 export { receive } from "./receiver.ts";
 export { send } from "./sender.ts";

@@ -51,9 +51,20 @@ export interface ClientOptions {
 /** With the defaults filled in. */
 export const complete = <T extends ClientOptions>(options: T) => ({ ...DEFAULTS, ...options });
 
+/** Content that is read once and whose length is known at its end. The transfer is cancelled if the stream fails. */
+export interface StreamSource {
+  readonly name: string;
+  /** A Readable, or anything else that gives bytes. */
+  readonly stream: AsyncIterable<Uint8Array>;
+  /** How messages call it; `name` unless given. */
+  readonly path?: string;
+  /** What the content is a form of: "tar" for a folder. */
+  readonly kind?: string;
+}
+
 export interface SendOptions extends ClientOptions {
-  /** Paths of regular files; taken one by one, so there may be any number. */
-  readonly files: Iterable<string>;
+  /** Paths of files, or streams; taken one by one, so there may be any number. */
+  readonly files: Iterable<string | StreamSource>;
   /** Stores a new copy even if this very file was stored before. */
   readonly again?: boolean;
   /** A secret of the user that stays the same from run to run, so that a killed run is continued by the next. */

@@ -7,9 +7,18 @@
  * file is another transfer. The key keeps two machines with like-numbered inodes apart. Why: adr/0011.
  */
 import { createHmac } from "node:crypto";
-import { type BigIntStats, closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
+import { type BigIntStats, closeSync, constants, fstatSync, openSync, read, readSync } from "node:fs";
 import { basename } from "node:path";
+import { promisify } from "node:util";
 import { FilespoolError } from "../protocol/errors.ts";
+import { createDigest } from "../spool/digest.ts";
+import type { Connection } from "./connection.ts";
+import { type Content, sendContent } from "./send-content.ts";
+
+const readOffThread = promisify(read);
+
+/** How a large file is sent. */
+type Road = Pick<Content, "chunkBytes" | "goOn"> & { readonly algorithm: string };
 
 export class OutgoingFile {
   readonly path: string;
@@ -45,11 +54,6 @@ export class OutgoingFile {
     this.transfer = createHmac("sha256", key).update(identity).digest("hex").slice(0, 32);
   }
 
-  /** For reading large files off the main thread. */
-  get fd(): number {
-    return this.#fd;
-  }
-
   /** The whole content of a small file, in `room` if it fits in there. @throws FilespoolError file-changed */
   readAll(room: Buffer): Buffer {
     const bytes = this.size <= room.length ? room.subarray(0, this.size) : Buffer.allocUnsafe(this.size);
@@ -59,13 +63,37 @@ export class OutgoingFile {
     return bytes;
   }
 
+  /**
+   * Sends the content from an offset on, for which the digest catches up with what the server has.
+   * @returns the digest, or null when `goOn` said no
+   * @throws FilespoolError file-changed
+   */
+  async sendOver(connection: Connection, from: number, road: Road): Promise<string | null> {
+    const { chunkBytes, algorithm, goOn } = road;
+    const digest = createDigest(algorithm);
+    const read = async (into: Buffer, offset: number) => {
+      const { bytesRead } = await readOffThread(this.#fd, into, 0, into.length, offset);
+      if (bytesRead < into.length) throw this.#changed();
+      digest.update(into);
+    };
+    const prefix = Buffer.allocUnsafe(Math.min(chunkBytes, from));
+    for (let at = 0; at < from; at += prefix.length)
+      await read(prefix.subarray(0, Math.min(prefix.length, from - at)), at);
+    const isSent = await sendContent(connection, { from, size: this.size, chunkBytes, read, goOn });
+    return isSent ? digest.hex() : null;
+  }
+
+  #changed(): FilespoolError {
+    return new FilespoolError("file-changed", `${this.path} changed while it was being sent; nothing was stored`);
+  }
+
   /** @throws FilespoolError file-changed when it is no longer the file that was offered */
   checkUnchanged(): void {
     const before = this.#stat;
     const now = fstatSync(this.#fd, { bigint: true });
     const isSame = before.dev === now.dev && before.ino === now.ino && before.size === now.size;
     if (isSame && before.mtimeNs === now.mtimeNs && before.ctimeNs === now.ctimeNs) return;
-    throw new FilespoolError("file-changed", `${this.path} changed while it was being sent; nothing of it was stored`);
+    throw this.#changed();
   }
 
   close(): void {

@@ -11,10 +11,14 @@ import { Conversation } from "../protocol/machine.ts";
 import type { MessageOf } from "../protocol/messages.ts";
 import { UPLOAD_SENDER } from "../protocol/upload.ts";
 import type { About } from "./events.ts";
+import type { OutgoingStream } from "./outgoing-stream.ts";
 
 /** One file on its way, on this connection or on the next. */
 export interface Job extends About {
   readonly path: string;
+  readonly kind: string | undefined;
+  /** What cannot be opened anew for the next connection. */
+  readonly stream: OutgoingStream | undefined;
   readonly talk: Conversation<typeof UPLOAD_SENDER>;
   /** Where the server wants it from. */
   from: number;
@@ -28,6 +32,9 @@ export interface Job extends About {
 const NO_ROOM = new Set<ErrorCode>(["queue-full", "spool-full", "disk-full", "uploads-full"]);
 /** After so many of them it is no use to send still more content to a server that has no room. */
 const POSTPONED_MAX = 16;
+
+/** One that is larger than the window, or of unknown size, fills it. */
+const weight = ({ size }: Job) => Math.min(size, LIMITS.windowBytes);
 
 export const newTalk = () => new Conversation(UPLOAD_SENDER, "waiting");
 
@@ -57,11 +64,11 @@ export class SendWindow {
 
   open(job: Job): void {
     this.#open.set(job.transfer, job);
-    this.#bytes += job.size;
+    this.#bytes += weight(job);
   }
 
-  close({ transfer, size }: Job): void {
-    if (this.#open.delete(transfer)) this.#bytes -= size;
+  close(job: Job): void {
+    if (this.#open.delete(job.transfer)) this.#bytes -= weight(job);
   }
 
   /** Puts a refused job aside until all others were tried; false when that is no use. */

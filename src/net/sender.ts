@@ -8,24 +8,20 @@
  * the bytes go out: no file is read twice, except the part that the server has already.
  */
 import { randomBytes } from "node:crypto";
-import { read as readFd } from "node:fs";
-import { promisify } from "node:util";
 import { asError, FilespoolError, known } from "../protocol/errors.ts";
 import { LIMITS } from "../protocol/limits.ts";
 import type { Effects, EventOf } from "../protocol/machine.ts";
 import type { MessageOf } from "../protocol/messages.ts";
 import type { UPLOAD_SENDER } from "../protocol/upload.ts";
-import { createDigest, DIGESTS, digestOf } from "../spool/digest.ts";
+import { DIGESTS, digestOf } from "../spool/digest.ts";
 import { Client } from "./client.ts";
 import type { Connection } from "./connection.ts";
 import { about } from "./events.ts";
-import { complete, type SendOptions, type SendSummary } from "./options.ts";
+import { complete, type SendOptions, type SendSummary, type StreamSource } from "./options.ts";
 import { COPY_BYTES_MAX } from "./outbox.ts";
 import { OutgoingFile } from "./outgoing-file.ts";
-import { sendContent } from "./send-content.ts";
+import { OutgoingStream } from "./outgoing-stream.ts";
 import { type Job, newTalk, SendWindow, withinLimits } from "./send-window.ts";
-
-const read = promisify(readFd);
 
 /** How often content that does not match its digest is sent again from the start. */
 const MISMATCHES_MAX = 2;
@@ -36,7 +32,7 @@ const MISMATCHES_MAX = 2;
  */
 export async function send(options: SendOptions): Promise<SendSummary> {
   const sender = new Sender(options);
-  await sender.run();
+  await sender.run().finally(() => sender.end());
   return sender.summary;
 }
 
@@ -48,7 +44,7 @@ class Sender {
   readonly #key: string;
   readonly #salt: string;
   readonly #algorithm: string;
-  readonly #paths: Iterator<string, undefined>;
+  readonly #sources: Iterator<string | StreamSource, undefined>;
   readonly #window = new SendWindow();
   /** For the content of small files: what is so small is copied when it is sent. */
   readonly #room = Buffer.allocUnsafe(COPY_BYTES_MAX);
@@ -67,7 +63,7 @@ class Sender {
     this.#key = options.senderKey ?? randomBytes(32).toString("hex");
     this.#salt = options.again ? randomBytes(8).toString("hex") : "";
     this.#algorithm = options.digest ?? (DIGESTS[0] as string);
-    this.#paths = options.files[Symbol.iterator]() as Iterator<string, undefined>;
+    this.#sources = options.files[Symbol.iterator]() as Iterator<string | StreamSource, undefined>;
   }
 
   run(): Promise<void> {
@@ -96,6 +92,11 @@ class Sender {
     });
   }
 
+  /** Lets go of streams that a failed run leaves. */
+  end(): void {
+    for (const job of [...this.#window.takeBack(), ...this.#again]) job.stream?.end();
+  }
+
   /** Waits until the other loop has something new. Looking comes before waiting, so nothing is missed. */
   async #until(condition: () => boolean): Promise<void> {
     while (!condition() && !this.#isGone) {
@@ -109,9 +110,9 @@ class Sender {
   async #writeFiles(): Promise<void> {
     while (!this.#isGone) {
       const job = this.#again.shift();
-      const path = job?.path ?? this.#paths.next().value;
-      if (path === undefined) break;
-      await this.#writeFile(path, job);
+      const source = job?.path ?? this.#sources.next().value;
+      if (source === undefined) break;
+      await this.#writeFile(source, job);
     }
     await this.#until(() => this.#window.isIdle);
     // Everything else is stored; back off, and offer once more what there was no room for.
@@ -119,11 +120,12 @@ class Sender {
   }
 
   /** Sends one file. What fails in it is reported; only what concerns the connection is thrown. */
-  async #writeFile(path: string, earlier?: Job): Promise<void> {
-    let file: OutgoingFile | undefined;
+  async #writeFile(source: string | StreamSource, earlier?: Job): Promise<void> {
+    const path = typeof source === "string" ? source : (source.path ?? source.name);
+    let file: OutgoingFile | OutgoingStream | undefined;
     let job = earlier;
     try {
-      file = new OutgoingFile(path, this.#options.queue, this.#key, this.#salt);
+      file = job?.stream ?? this.#open(source);
       if (job && job.transfer !== file.transfer) throw changed(path);
       job ??= this.#newJob(file);
       const wanted = job;
@@ -132,7 +134,7 @@ class Sender {
       if (this.#isGone) return void this.#again.unshift(job);
       this.#window.open(job);
       const isSmall = job.size <= this.#server.pipelineBytesMax;
-      if (isSmall) this.#pipe(job, file);
+      if (isSmall && file instanceof OutgoingFile) this.#pipe(job, file);
       else await this.#ask(job, file);
     } catch (error) {
       // An error of a system call here is one of reading the file.
@@ -147,10 +149,18 @@ class Sender {
     }
   }
 
-  #newJob({ path, name, size, transfer }: OutgoingFile): Job {
+  #open(source: string | StreamSource): OutgoingFile | OutgoingStream {
+    const { queue, bufferBytes } = this.#options;
+    if (typeof source === "string") return new OutgoingFile(source, queue, this.#key, this.#salt);
+    return new OutgoingStream(source, this.#algorithm, bufferBytes, () => this.#ring());
+  }
+
+  #newJob(file: OutgoingFile | OutgoingStream): Job {
+    const { path, name, size, transfer } = file;
     const { queue } = this.#options;
+    const stream = file instanceof OutgoingStream ? file : undefined;
     const state = { talk: newTalk(), from: 0, digest: "", finished: false, mismatches: 0 };
-    return Object.assign(state, { path, name, size, transfer, queue });
+    return Object.assign(state, { path, name, size, transfer, queue, stream, kind: stream?.kind });
   }
 
   /** A small file: offer, data and finish in one go. It is read first, so that a change is noticed before the offer. */
@@ -169,27 +179,19 @@ class Sender {
   }
 
   /** A large file: ask from where, catch the digest up with what the server has, send the rest. */
-  async #ask(job: Job, file: OutgoingFile): Promise<void> {
-    const { talk, size, path } = job;
+  async #ask(job: Job, file: OutgoingFile | OutgoingStream): Promise<void> {
+    const { talk } = job;
     this.#step(job, "ask");
     await this.#until(() => talk.state !== "asking");
-    if (talk.state !== "sending" || this.#isGone) return;
-    const { bufferBytes } = this.#options;
-    const chunkBytes = Math.max(LIMITS.bufferBytesMin, Math.min(bufferBytes, this.#server.dataBytesMax));
-    const digest = createDigest(this.#algorithm);
-    const readInto = async (into: Buffer, offset: number) => {
-      const { bytesRead } = await read(file.fd, into, 0, into.length, offset);
-      if (bytesRead < into.length) throw changed(path);
-      digest.update(into);
-    };
-    const prefix = Buffer.allocUnsafe(Math.min(chunkBytes, job.from));
-    for (let at = 0; at < job.from; at += prefix.length)
-      await readInto(prefix.subarray(0, Math.min(prefix.length, job.from - at)), at);
     const goOn = () => talk.state === "sending" && !this.#isGone;
-    const isSent = await sendContent(this.#connection, { from: job.from, size, chunkBytes, read: readInto, goOn });
-    if (!isSent || !goOn()) return;
+    if (!goOn()) return;
+    const chunkBytes = Math.max(LIMITS.bufferBytesMin, Math.min(this.#options.bufferBytes, this.#server.dataBytesMax));
+    const until = (condition: () => boolean) => this.#until(condition);
+    const road = { chunkBytes, until, goOn, algorithm: this.#algorithm };
+    const digest = await file.sendOver(this.#connection, job.from, road);
+    if (digest === null || !goOn()) return;
     file.checkUnchanged();
-    job.digest = digest.hex();
+    job.digest = digest;
     this.#step(job, "end");
   }
 
@@ -208,6 +210,7 @@ class Sender {
           if (job) this.#step(job, "accept");
           break;
         case "progress":
+          job?.stream?.release(answer.offset);
           if (job) this.#step({ ...job, from: answer.offset }, "progress");
           break;
         case "stored":
@@ -227,15 +230,16 @@ class Sender {
   readonly #effects: Effects<typeof UPLOAD_SENDER> = {
     offer: (job: Job) => {
       const wait = job.size > this.#server.pipelineBytesMax;
-      const { transfer, queue, name, size, path } = job; // one by one: spreading costs as much as sending
-      this.#connection.send({ type: "offer", transfer, queue, name, size, algorithm: this.#algorithm, wait });
+      const { transfer, queue, name, size, kind, path } = job; // one by one: spreading costs as much as sending
+      this.#connection.send({ type: "offer", transfer, queue, name, size, algorithm: this.#algorithm, wait, kind });
       this.#client.emit({ event: "offered", path, transfer, queue, name, size });
     },
     // The writing loop does it; this one only says from where.
     stream: (job: Job) => {
       if (job.from > 0) this.#client.emit({ event: "resumed", offset: job.from, ...about(job) });
     },
-    finish: ({ transfer, digest }: Job) => this.#connection.send({ type: "finish", transfer, digest }),
+    finish: ({ transfer, digest, stream }: Job) =>
+      this.#connection.send({ type: "finish", transfer, digest, size: stream?.size }),
     cancel: ({ transfer }: Job) => this.#connection.send({ type: "cancel", transfer }),
     report: (job: Job) => {
       this.#client.progressed();
@@ -244,6 +248,7 @@ class Sender {
     settle: (job: Job) => {
       this.#client.progressed();
       this.#window.close(job);
+      job.stream?.end();
       this.#ring();
     },
   };
@@ -252,8 +257,9 @@ class Sender {
     // An answer may be lost and asked for again; to the user that is one file stored once.
     const isOld = repeated && !job.finished;
     this.summary[isOld ? "repeated" : "stored"]++;
-    this.summary.bytes += job.size;
-    const { transfer, queue, name, size } = job;
+    const { transfer, queue, name } = job;
+    const size = job.stream?.size ?? job.size;
+    this.summary.bytes += size;
     this.#client.emit({ event: "stored", transfer, queue, name, size, digest, repeated: isOld, collected });
   }
 

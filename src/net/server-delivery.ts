@@ -165,8 +165,8 @@ export class DeliverySession {
     },
 
     deliver: (delivery: Delivery) => {
-      const { token, algorithm, digest, attempt } = delivery;
-      this.#connection.send({ type: "deliver", delivery: token, ...about(delivery), algorithm, digest, attempt });
+      const { token, algorithm, digest, attempt, kind } = delivery;
+      this.#connection.send({ type: "deliver", delivery: token, ...about(delivery), algorithm, digest, attempt, kind });
       const { id, peer } = this.#connection;
       this.#server.emit({ event: "delivered", connection: id, peer, ...about(delivery), attempt });
     },

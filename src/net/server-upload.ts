@@ -19,6 +19,8 @@ import type { Connection, Data } from "./connection.ts";
 import { about } from "./events.ts";
 import { type ServerContext, welcome } from "./server.ts";
 
+type Receiving = Offer & { readonly wait: boolean };
+
 export class UploadSession {
   readonly #connection: Connection;
   readonly #peer: string;
@@ -27,7 +29,7 @@ export class UploadSession {
   /** What may happen next. */
   readonly #talk = new Conversation(UPLOAD_SERVER, "greeting");
   /** The file being received and our grip on it; null between two files. */
-  #offer: (Offer & { readonly wait: boolean }) | null = null;
+  #offer: Receiving | null = null;
   #upload: Upload | null = null;
   /** Bytes of the refused file that were thrown away. */
   #skippedBytes = 0;
@@ -76,8 +78,8 @@ export class UploadSession {
     welcome: () => this.#connection.send(welcome(this.#server)),
 
     // Nothing is read from the socket until the spool has answered; see `opening` in the table.
-    open: async ({ transfer, queue, name, size, algorithm, wait }: MessageOf<"offer">) => {
-      const offer = { transfer, queue, name, size, algorithm, wait };
+    open: async ({ transfer, queue, name, size, algorithm, kind, wait }: MessageOf<"offer">) => {
+      const offer = { transfer, queue, name, size, algorithm, kind, wait };
       this.#offer = offer;
       this.#skippedBytes = 0;
       try {
@@ -115,7 +117,9 @@ export class UploadSession {
 
     // A promise of the spool means that the disk is behind; waiting for it here is the back pressure.
     append: ({ offset, parts, length }: Data) => {
-      checkChunk(offset, length, this.#current().size);
+      const offer = this.#current();
+      const size = checkChunk(offset, length, offer.size); // where it was not known, a short chunk tells it
+      if (size !== offer.size) this.#offer = { ...offer, size };
       try {
         return this.#upload?.append(offset, parts)?.catch((error: unknown) => this.#refuse(error));
       } catch (error) {
@@ -124,14 +128,16 @@ export class UploadSession {
     },
 
     // The file is complete if the digest says so. From here on a later file may use the connection.
-    store: ({ transfer, digest }: MessageOf<"finish">) => {
-      const offer = this.#current();
+    store: ({ transfer, digest, size }: MessageOf<"finish">) => {
+      const offered = this.#current();
+      const offer = size === undefined ? offered : { ...offered, size };
+      if (offer.size === Infinity) throw new FilespoolError("message-invalid", "a finish that does not say the size");
       if (transfer !== offer.transfer)
         throw new FilespoolError("frame-unexpected", `finish of another transfer, ${transfer}`);
       const upload = this.#upload;
       this.#offer = null;
       this.#upload = null;
-      const storing = (upload?.finish(digest) ?? Promise.resolve()).then(
+      const storing = (upload?.finish(digest, offer.size) ?? Promise.resolve()).then(
         () => this.#tellStored(offer, digest, false, false),
         (error: unknown) => this.#tellRefused(offer, known(error)),
       );
@@ -151,7 +157,7 @@ export class UploadSession {
     close: () => {},
   };
 
-  #current(): Offer & { readonly wait: boolean } {
+  #current(): Receiving {
     if (!this.#offer) throw new FilespoolError("internal", "no file is being received");
     return this.#offer;
   }
@@ -159,7 +165,8 @@ export class UploadSession {
   /** Refuses the file and goes on, unless the sender broke the protocol: then the conversation ends. */
   async #refuse(error: unknown): Promise<void> {
     const refusal = known(error);
-    await this.#upload?.suspend().catch(() => {});
+    // Too large it stays, however often it is sent; whatever else may be sent on later.
+    await this.#upload?.[refusal.code === "file-too-large" ? "cancel" : "suspend"]().catch(() => {});
     this.#upload = null;
     if (refusal.kind === "integrity" || refusal.code === "superseded" || refusal.kind === "bug") throw refusal;
     await this.#talk.carryOut("refused", this.#effects, refusal);

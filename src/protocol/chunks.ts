@@ -29,19 +29,25 @@ export function chunkAt(offset: number, size: number, chunkBytes: number): Chunk
  * @throws FilespoolError offset-gap when bytes in between are missing, size-mismatch beyond the end
  */
 export function overlap(next: number, size: number, chunk: Chunk): number {
-  if (chunk.offset + chunk.length > size) {
-    throw new FilespoolError("size-mismatch", `data up to byte ${chunk.offset + chunk.length} of a file of ${size}`);
-  }
+  checkEnd(chunk.offset + chunk.length, size);
   if (chunk.offset > next) throw new FilespoolError("offset-gap", `data at ${chunk.offset}, but ${next} is next`);
   return Math.min(next - chunk.offset, chunk.length);
 }
 
+function checkEnd(end: number, size: number): void {
+  if (end > size) throw new FilespoolError("size-mismatch", `data up to byte ${end} of a file of ${size}`);
+}
+
 /**
- * Only the last chunk of a file may be shorter than the smallest buffer that a user may choose.
- * @throws FilespoolError flood: a million chunks of one byte cost us a million arrays
+ * Only the last chunk of a file may be shorter than the smallest buffer that a user may choose. So where nobody knows the
+ * size yet (Infinity), a short chunk tells it.
+ * @returns the size, as far as it is known now
+ * @throws FilespoolError flood: a million chunks of one byte cost us a million arrays; size-mismatch beyond the end
  */
-export function checkChunk(offset: number, length: number, size: number): void {
-  if (length >= LIMITS.bufferBytesMin || offset + length >= size) return;
+export function checkChunk(offset: number, length: number, size: number): number {
+  checkEnd(offset + length, size);
+  if (length >= LIMITS.bufferBytesMin || offset + length === size) return size;
+  if (size === Infinity) return offset + length;
   throw new FilespoolError(
     "flood",
     `a chunk of ${length} bytes at ${offset}; all but the last have ${LIMITS.bufferBytesMin}`,

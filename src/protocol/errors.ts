@@ -61,6 +61,8 @@ export const ERRORS = {
   "file-too-large": row("refused", "client", false, "the file is larger than the server takes"),
   "transfer-conflict": row("refused", "client", false, "another file already has this transfer id"),
   "transfer-unknown": row("refused", "client", false, "there is no such transfer"),
+  "kind-unsupported": row("refused", "client", false, "this version cannot land that kind of transfer"),
+  "archive-refused": row("refused", "client", false, "the archive of a folder is damaged or not safe to unpack"),
   "digest-unsupported": row("refused", "client", false, "the server does not know that digest"),
   superseded: row("refused", "client", false, "a newer connection has taken over"),
   "lease-lost": row("refused", "client", false, "the delivery is no longer leased to this receiver"),

@@ -32,6 +32,11 @@ const queue = v.pipe(
 );
 /** Only bounded here; whether a name is safe to use is decided in names.ts. */
 const name = v.pipe(v.string(), v.maxLength(LIMITS.nameBytesMax));
+/** A sender that cannot know leaves the size out, or says null; here that is Infinity, which JSON writes as null. */
+const unlessKnown = (size: number | null) => size ?? Infinity;
+const sizeIfKnown = v.optional(v.pipe(v.nullable(bytes), v.transform(unlessKnown)), null);
+/** What the content is a form of: absent or "file" for itself, "tar" for a folder. A server takes any. */
+const kind = v.optional(v.pipe(v.string(), v.regex(/^[a-z0-9-]{1,32}$/)));
 const failure = { code: text(64), message: text(LIMITS.textCharsMax) };
 const nothing = v.object({});
 
@@ -67,12 +72,13 @@ export const SCHEMAS = {
   bye: nothing,
 
   /** "I have this file." `wait`: data follows only after `accept`; otherwise at once, from offset 0. */
-  offer: v.object({ transfer: id, queue, name, size: bytes, algorithm, wait: v.boolean() }),
+  offer: v.object({ transfer: id, queue, name, size: sizeIfKnown, algorithm, wait: v.boolean(), kind }),
   /** "Send from here": the durable offset, which only the server decides. */
   accept: v.object({ transfer: id, offset: bytes }),
   /** The durable offset has advanced. */
   progress: v.object({ transfer: id, offset: bytes }),
-  finish: v.object({ transfer: id, digest }),
+  /** `size`: where the offer could not say it. */
+  finish: v.object({ transfer: id, digest, size: v.optional(bytes) }),
   /** On disk. `repeated`: it was before this offer; `collected`: and a receiver has acked it since. */
   stored: v.object({ transfer: id, digest, repeated: v.boolean(), collected: v.boolean() }),
   /** The sender gives this file up; nothing of it is kept. */
@@ -85,7 +91,10 @@ export const SCHEMAS = {
   /** Nothing is waiting at this moment. `leased`: files of this queue that are with others, and may come back. */
   empty: v.object({ leased: v.optional(bytes) }),
   /** One attempt. The data follows at once up to `pipelineBytesMax`, otherwise after `start`. */
-  deliver: v.object({ delivery, transfer: id, queue, name, size: bytes, algorithm, digest, attempt: count(1_000_000) }),
+  deliver: v.object({
+    ...{ delivery, transfer: id, queue, name, size: bytes, algorithm, digest, kind },
+    attempt: count(1_000_000),
+  }),
   start: v.object({ delivery, offset: bytes }),
   /** Still busy with it (a long fsync, a slow disk): renews the lease. */
   working: v.object({ delivery }),

@@ -8,7 +8,7 @@
  *           <------------------------------ accept 48 MiB       ... and is told where to go on
  *     data @48 MiB ... ------------------->
  *           <------------------------------ progress 64 MiB     so far on disk
- *     finish digest ---------------------->
+ *     finish digest ---------------------->                     and the size, if the offer could not say it
  *     offer, data, finish ---------------->                     a small one does not ask: no round trip
  *           <------------------------------ stored              the large one
  *           <------------------------------ stored              the small one

@@ -210,8 +210,8 @@ export class LocalIndex {
     return this.#commits.write(change, { into: queue, from: from?.[0], size: entry.size }, adds);
   }
 
-  #place({ transfer, queue, name, size, algorithm, digest }: StoredFile, collected: boolean): void {
-    this.#transfers.put(transfer, { transfer, queue, name, size, algorithm, digest, collected });
+  #place({ transfer, queue, name, size, algorithm, digest, kind }: StoredFile, collected: boolean): void {
+    this.#transfers.put(transfer, { transfer, queue, name, size, algorithm, digest, kind, collected });
   }
 
   entry(queue: string, sequence: number): Entry | undefined {

@@ -114,8 +114,8 @@ export class LocalQueues {
     state.returned.shift(); // where anything came back, this is the first of it
     state.busy.add(sequence);
     state.cursor = Math.max(state.cursor, sequence);
-    const { transfer, queue, name, size, algorithm, digest, content } = entry;
-    const file = { transfer, queue, name, size, algorithm, digest, attempt: entry.failures + 1 };
+    const { transfer, queue, name, size, algorithm, digest, kind, content } = entry;
+    const file = { transfer, queue, name, size, algorithm, digest, kind, attempt: entry.failures + 1 };
     const lend = (token: string) => ({ delivery: { ...file, token }, home, sequence, content, handle: null });
     return this.#leases.grant(lend, this.#ticks()).delivery;
   }

@@ -19,7 +19,7 @@ import { FilespoolError } from "../protocol/errors.ts";
 import { BatchWriter, fileError } from "./batch-writer.ts";
 import { createDigest, type Digest, digestOf, digestPrefix } from "./digest.ts";
 import type { LocalSpool, Slot } from "./local.ts";
-import type { Upload, UploadWatcher } from "./spool.ts";
+import { isWhole, type Upload, type UploadWatcher } from "./spool.ts";
 
 export class LocalUpload implements Upload {
   offset = 0;
@@ -86,7 +86,9 @@ export class LocalUpload implements Upload {
   append(offset: number, parts: readonly Uint8Array[]): Promise<void> | undefined {
     this.#check();
     const length = parts.reduce((bytes, part) => bytes + part.length, 0);
-    const known = overlap(this.#taken, this.#slot.offer.size, { offset, length });
+    const { size } = this.#slot.offer;
+    const known = overlap(this.#taken, size, { offset, length });
+    if (size === Infinity) this.#spool.reserveUpTo(this.#slot, this.#taken + length - known);
     // What is left of an overlap is copied: a slice would keep alive the whole read that it came in.
     const fresh = known === 0 ? parts : [joinParts(dropBytes(parts, known)).slice()];
     for (const part of fresh) {
@@ -108,14 +110,15 @@ export class LocalUpload implements Upload {
     this.#watcher.onDurable(offset); // 3. only then may the sender hear of it
   }
 
-  finish(digest: string): Promise<void> {
+  finish(digest: string, size = this.#slot.offer.size): Promise<void> {
     return this.#inTurn(async () => {
       this.#check();
-      const { size, algorithm } = this.#slot.offer;
+      const { offer } = this.#slot;
+      const { algorithm } = offer;
       const found = this.#digest?.hex() ?? digestOf(algorithm, this.#inline ?? new Uint8Array());
-      if (this.#taken !== size || found !== digest) {
+      if (!isWhole(offer, this.#taken, size) || found !== digest) {
         await this.#end(false);
-        if (this.#taken !== size)
+        if (!isWhole(offer, this.#taken, size))
           throw new FilespoolError("size-mismatch", `finished after ${this.#taken} of ${size} bytes`);
         throw new FilespoolError("digest-mismatch", `the content has the ${algorithm} digest ${found}, not ${digest}`);
       }
@@ -167,7 +170,9 @@ export class LocalUpload implements Upload {
     this.#state = "over";
     try {
       await this.#handle?.close();
-      if (!keep || this.#slot.durable === 0) await this.#spool.forgetUpload(this.#slot);
+      const { durable, offer } = this.#slot;
+      if (!keep || durable === 0) await this.#spool.forgetUpload(this.#slot);
+      else if (offer.size === Infinity) this.#spool.reserveUpTo(this.#slot, durable);
     } finally {
       this.#slot.holder = null; // last: whoever comes next finds all of it or nothing
     }

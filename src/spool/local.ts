@@ -57,6 +57,8 @@ const SLAB_BYTES = 64 * 1024;
 /** The place of an unfinished upload in the spool, with or without somebody who is sending it. */
 export interface Slot {
   readonly offer: Offer;
+  /** Bytes set aside for it: its size or, while nobody knows that, what has arrived. */
+  reserved: number;
   durable: number;
   touchedAtMs: number;
   holder: LocalUpload | null;
@@ -111,8 +113,9 @@ export class LocalSpool extends LocalQueues implements Spool {
   }
 
   async #recover(): Promise<void> {
-    for (const { transfer, queue, name, size, algorithm, durable, touchedAtMs } of this.index.uploads()) {
-      this.#admit({ offer: { transfer, queue, name, size, algorithm }, durable, touchedAtMs, holder: null });
+    for (const { durable, touchedAtMs, ...offer } of this.index.uploads()) {
+      const reserved = offer.size === Infinity ? durable : offer.size;
+      this.#admit({ offer, reserved, durable, touchedAtMs, holder: null });
     }
     for (const transfer of await readdir(join(this.folder, "data"))) {
       const isWaiting = this.index.find(transfer)?.collected === false;
@@ -173,32 +176,47 @@ export class LocalSpool extends LocalQueues implements Spool {
   }
 
   #newSlot(offer: Offer): Slot {
-    const { fileBytesMax, uploadsMax, queueFilesMax, spoolBytesMax, diskFreeBytesMin } = this.limits;
-    const { size, queue } = offer;
-    if (size > fileBytesMax)
-      throw new FilespoolError("file-too-large", `${size} bytes; at most ${fileBytesMax} are taken`);
+    const { uploadsMax, queueFilesMax } = this.limits;
+    const { queue } = offer;
+    const reserved = offer.size === Infinity ? 0 : offer.size;
+    this.#checkRoom(reserved, reserved);
     if (this.#slots.size >= uploadsMax) throw new FilespoolError("uploads-full");
     const files = this.waiting(queue) + (this.#unfinished.get(queue) ?? 0);
     if (files >= queueFilesMax) throw new FilespoolError("queue-full");
-    if (this.bytesUsed() + size > spoolBytesMax) throw new FilespoolError("spool-full");
-    if (this.#roomBytes - size < diskFreeBytesMin) throw new FilespoolError("disk-full");
-    return this.#admit({ offer, durable: 0, touchedAtMs: this.now(), holder: null });
+    return this.#admit({ offer, reserved, durable: 0, touchedAtMs: this.now(), holder: null });
+  }
+
+  /** Whether a file may have `size` bytes, of which `more` are new. @throws FilespoolError file-too-large, spool-full, disk-full */
+  #checkRoom(size: number, more: number): void {
+    const { fileBytesMax, spoolBytesMax, diskFreeBytesMin } = this.limits;
+    if (size > fileBytesMax)
+      throw new FilespoolError("file-too-large", `${size} bytes; at most ${fileBytesMax} are taken`);
+    if (this.bytesUsed() + more > spoolBytesMax) throw new FilespoolError("spool-full");
+    if (this.#roomBytes - more < diskFreeBytesMin) throw new FilespoolError("disk-full");
+  }
+
+  /** For LocalUpload, where nobody knows the size: `bytes` have arrived, or are kept. @throws as above, for more than before */
+  reserveUpTo(slot: Slot, bytes: number): void {
+    const more = bytes - slot.reserved;
+    if (more > 0) this.#checkRoom(bytes, more);
+    slot.reserved = bytes;
+    this.#reservedBytes += more;
+    this.#roomBytes -= more;
   }
 
   #admit(slot: Slot): Slot {
-    const { transfer, size } = slot.offer;
-    this.#slots.set(transfer, slot);
+    this.#slots.set(slot.offer.transfer, slot);
     this.#reserve(slot, 1);
-    this.#roomBytes -= size;
+    this.#roomBytes -= slot.reserved;
     return slot;
   }
 
   /** Counts an unfinished upload in (1) or out (-1). */
-  #reserve({ offer: { queue, size } }: Slot, uploads: 1 | -1): void {
+  #reserve({ offer: { queue }, reserved }: Slot, uploads: 1 | -1): void {
     const left = (this.#unfinished.get(queue) ?? 0) + uploads;
     if (left > 0) this.#unfinished.set(queue, left);
     else this.#unfinished.delete(queue);
-    this.#reservedBytes += uploads * size;
+    this.#reservedBytes += uploads * reserved;
   }
 
   /** For LocalUpload: writes down that `durable` bytes of an upload are on disk. */
@@ -211,8 +229,8 @@ export class LocalSpool extends LocalQueues implements Spool {
 
   /** For LocalUpload: the content is durable (or is `content`), so the upload becomes a file in its queue. */
   async enqueue(slot: Slot, digest: string, content: Uint8Array | null): Promise<void> {
-    const { transfer, queue, name, size, algorithm } = slot.offer;
-    const file = { transfer, queue, name, size, algorithm, digest, storedAtMs: this.now() };
+    const { transfer, queue, name, algorithm, kind } = slot.offer;
+    const file = { transfer, queue, name, size: slot.reserved, algorithm, digest, kind, storedAtMs: this.now() };
     const entry: Entry = Object.assign(file, { failures: 0, firstFailedAtMs: 0, lastFailedAtMs: 0, reason: "" });
     if (content) Object.assign(entry, { content });
     this.#reserve(slot, -1); // from here on the index counts it
@@ -243,7 +261,7 @@ export class LocalSpool extends LocalQueues implements Spool {
     await this.index.reserve.renew(this.limits.diskFreeBytesMin);
     const { bavail, bsize } = await statfs(this.folder);
     this.#roomBytes = bavail * bsize;
-    for (const { offer, durable } of this.#slots.values()) this.#roomBytes -= offer.size - durable;
+    for (const { reserved, durable } of this.#slots.values()) this.#roomBytes -= reserved - durable;
   }
 
   async sweep(): Promise<Swept> {

@@ -9,7 +9,7 @@
 import { dropBytes, overlap } from "../protocol/chunks.ts";
 import { FilespoolError } from "../protocol/errors.ts";
 import type { Digest } from "./digest.ts";
-import type { Offer, Upload, UploadWatcher } from "./spool.ts";
+import { isWhole, type Offer, type Upload, type UploadWatcher } from "./spool.ts";
 
 /** An unfinished upload, with or without somebody who is sending it. */
 export interface Slot {
@@ -28,6 +28,8 @@ interface Home {
   now(): number;
   /** Forgets the slot; its reservation ends. */
   drop(): void;
+  /** Makes room for content of unknown size. @throws FilespoolError file-too-large, spool-full */
+  admit(taken: number, bytes: number): void;
   /** Makes the content a file in its queue. */
   enqueue(digest: string): void;
 }
@@ -54,7 +56,9 @@ export class MemoryUpload implements Upload {
     this.#check();
     const slot = this.#slot;
     const length = parts.reduce((bytes, part) => bytes + part.length, 0);
-    for (const part of dropBytes(parts, overlap(slot.taken, slot.offer.size, { offset, length }))) {
+    const known = overlap(slot.taken, slot.offer.size, { offset, length });
+    if (slot.offer.size === Infinity) this.#home.admit(slot.taken, length - known);
+    for (const part of dropBytes(parts, known)) {
       slot.parts.push(part);
       slot.digest.update(part);
       slot.taken += part.length;
@@ -63,13 +67,13 @@ export class MemoryUpload implements Upload {
     this.#watcher.onDurable(slot.taken); // as durable as memory gets
   }
 
-  async finish(digest: string): Promise<void> {
+  async finish(digest: string, size = this.#slot.offer.size): Promise<void> {
     this.#check();
     const { offer, taken, digest: running } = this.#slot;
     // Either it becomes a file now, or what arrived is wrong and not worth keeping: the upload is over.
     this.#end(false);
-    if (taken !== offer.size)
-      throw new FilespoolError("size-mismatch", `finished after ${taken} of ${offer.size} bytes`);
+    if (!isWhole(offer, taken, size))
+      throw new FilespoolError("size-mismatch", `finished after ${taken} of ${size} bytes`);
     const found = running.hex();
     if (found !== digest) throw new FilespoolError("digest-mismatch", `the digest is ${found}, not ${digest}`);
     this.#home.enqueue(digest);

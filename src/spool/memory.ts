@@ -108,6 +108,7 @@ export class MemorySpool implements Spool {
     const upload = new MemoryUpload(slot, watcher, {
       now: this.#now,
       drop: () => void this.#slots.delete(offer.transfer),
+      admit: (taken, bytes) => this.#admit(taken, bytes),
       enqueue: (digest) => this.#enqueue(slot, digest),
     });
     slot.holder = upload;
@@ -119,21 +120,26 @@ export class MemorySpool implements Spool {
    * spool and block each other half-way (tusd #176). Every bound has its own error, since who can help differs.
    */
   #newSlot(offer: Offer): Slot {
-    const { fileBytesMax, uploadsMax, queueFilesMax, spoolBytesMax } = this.limits;
-    if (offer.size > fileBytesMax) throw new FilespoolError("file-too-large");
+    const { uploadsMax, queueFilesMax } = this.limits;
+    if (offer.size !== Infinity) this.#admit(0, offer.size);
     if (this.#slots.size >= uploadsMax) throw new FilespoolError("uploads-full");
     const unfinished = [...this.#slots.values()].filter((slot) => slot.offer.queue === offer.queue);
     if (this.waiting(offer.queue) + unfinished.length >= queueFilesMax) throw new FilespoolError("queue-full");
-    if (this.bytesUsed() + offer.size > spoolBytesMax) throw new FilespoolError("spool-full");
     const digest = this.#createDigest(offer.algorithm);
     const slot: Slot = { offer, parts: [], digest, taken: 0, touchedAtMs: this.#now(), holder: null };
     this.#slots.set(offer.transfer, slot);
     return slot;
   }
 
+  /** Room for `bytes` more of a file; where nobody knows its size, it is asked for as they arrive. */
+  #admit(taken: number, bytes: number): void {
+    if (taken + bytes > this.limits.fileBytesMax) throw new FilespoolError("file-too-large");
+    if (this.bytesUsed() + bytes > this.limits.spoolBytesMax) throw new FilespoolError("spool-full");
+  }
+
   /** The content is verified, so the upload becomes a file, in one step that nobody can see half of. */
-  #enqueue({ offer: { transfer, queue, name, size, algorithm }, parts }: Slot, digest: string): void {
-    const file = { transfer, queue, name, size, algorithm, digest };
+  #enqueue({ offer: { transfer, queue, name, algorithm, kind }, parts, taken: size }: Slot, digest: string): void {
+    const file = { transfer, queue, name, size, algorithm, digest, kind };
     const failed = { failures: 0, reason: "", firstFailedAtMs: 0, lastFailedAtMs: 0 };
     this.#files.push({ file, content: joinParts(parts), state: "waiting", sinceMs: this.#now(), failed });
     this.#arrived(queue);
@@ -236,7 +242,8 @@ export class MemorySpool implements Spool {
   /** Made anew each time: a sum that is kept up to date can be wrong. */
   bytesUsed(): number {
     const files = this.#files.reduce((sum, { file }) => sum + file.size, 0);
-    return [...this.#slots.values()].reduce((sum, { offer }) => sum + offer.size, files);
+    const reserved = ({ offer, taken }: Slot) => (offer.size === Infinity ? taken : offer.size);
+    return [...this.#slots.values()].reduce((sum, slot) => sum + reserved(slot), files);
   }
 
   /** Files that were given up, oldest first. They keep their room until they expire: nothing that was stored is lost. */

@@ -16,16 +16,20 @@ import { FilespoolError } from "../protocol/errors.ts";
 /** What surviving means: a power cut, only the death of the process, or nothing at all. */
 export type Durability = "fsync" | "none" | "memory";
 
-/** A file as its sender announces it. `size` in bytes; `algorithm` names the digest, "blake3" or "sha256". */
+/**
+ * A file as its sender announces it. `size` in bytes, Infinity while nobody knows it (adr/0040); `algorithm` names the
+ * digest, "blake3" or "sha256"; what `kind` means is between sender and receiver.
+ */
 export interface Offer {
   readonly transfer: string;
   readonly queue: string;
   readonly name: string;
   readonly size: number;
   readonly algorithm: string;
+  readonly kind?: string | undefined;
 }
 
-/** A file in a queue. `digest` is 64 hexadecimal digits and was verified. */
+/** A file in a queue. Its size is known. `digest` is 64 hexadecimal digits and was verified. */
 export interface StoredFile extends Offer {
   readonly digest: string;
 }
@@ -58,14 +62,14 @@ export interface Upload {
   /**
    * Takes bytes at `offset` (duplicates and overlaps are dropped, see protocol/chunks.ts). A promise means:
    * wait for it before the next call, the disk is behind. `parts` must not change afterwards.
-   * @throws FilespoolError offset-gap, size-mismatch, disk-full
+   * @throws FilespoolError offset-gap, size-mismatch, disk-full; of unknown size, also file-too-large, spool-full
    */
   append(offset: number, parts: readonly Uint8Array[]): Promise<void> | undefined;
   /**
-   * Verifies, makes durable, makes visible. Only then does it resolve.
+   * Verifies, makes durable, makes visible. Only then does it resolve. `size`: where the offer could not say it.
    * @throws FilespoolError size-mismatch, digest-mismatch (nothing is kept), disk-full (what arrived is kept)
    */
-  finish(digest: string): Promise<void>;
+  finish(digest: string, size?: number): Promise<void>;
   /** The sender is gone for now: keeps what arrived, durably, for a later offer. */
   suspend(): Promise<void>;
   /** The sender gave up: keeps nothing. */
@@ -107,10 +111,16 @@ export const ACKS_REMEMBERED = 4096;
 export const LEASE_EXPIRED = "the lease ran out without a verdict";
 
 /** Two offers with one id must mean one file. @throws FilespoolError transfer-conflict */
-export function checkSame(known: Offer, offer: Offer): void {
-  const same = known.size === offer.size && known.queue === offer.queue && known.algorithm === offer.algorithm;
+export function checkSame(known: Offer | StoredFile, offer: Offer): void {
+  const sameSize = known.size === offer.size || ("digest" in known && offer.size === Infinity);
+  const same =
+    sameSize && known.kind === offer.kind && known.queue === offer.queue && known.algorithm === offer.algorithm;
   if (!same || known.name !== offer.name) throw new FilespoolError("transfer-conflict");
 }
+
+/** Whether an upload that ends here is what was offered. */
+export const isWhole = (offer: Offer, taken: number, size: number): boolean =>
+  taken === size && (offer.size === size || offer.size === Infinity);
 
 const DAY_MS = 86_400_000;
 

@@ -59,6 +59,8 @@ describe("every message", () => {
 
 const fields = names.flatMap((name) => Object.keys(SAMPLES[name]).map((field) => [name, field] as const));
 const optional = new Set(["hello.queue", "hello.dataBytesMax"]);
+/** Without it, and with null, an offer is one of unknown size. */
+const unknown = "offer.size";
 
 describe("every field is checked, and the error names it:", () => {
   const wrongFor: Record<string, readonly unknown[]> = {
@@ -71,13 +73,15 @@ describe("every field is checked, and the error names it:", () => {
   test.each(fields)("%s.%s of a wrong type", (name, field) => {
     const sample: Record<string, unknown> = SAMPLES[name];
     for (const wrong of wrongFor[typeof sample[field]] ?? []) {
+      if (`${name}.${field}` === unknown && wrong === null) continue;
       expectRefused(name, field, { ...sample, [field]: wrong });
     }
   });
 
   test.each(fields)("%s.%s missing", (name, field) => {
     const { [field]: _, ...rest } = SAMPLES[name] as Record<string, unknown>;
-    if (optional.has(`${name}.${field}`)) expect(read(name, rest)).toEqual({ type: name, ...rest });
+    if (`${name}.${field}` === unknown) expect(read(name, rest)).toEqual({ type: name, ...rest, size: Infinity });
+    else if (optional.has(`${name}.${field}`)) expect(read(name, rest)).toEqual({ type: name, ...rest });
     else expectRefused(name, field, rest);
   });
 
@@ -114,6 +118,27 @@ describe("every field is checked, and the error names it:", () => {
     for (const value of legal) expect(read(name, { ...SAMPLES[name], [field]: value })).toHaveProperty(field, value);
     for (const value of illegal) expectRefused(name, field, { ...SAMPLES[name], [field]: value });
   });
+});
+
+test("an offer without a size is one of infinite size here, and is written with null", () => {
+  const { size: _, ...rest } = SAMPLES.offer;
+  for (const body of [rest, { ...rest, size: null }]) {
+    const offer = read("offer", body);
+    expect(offer).toEqual({ type: "offer", ...rest, size: Infinity });
+    expect(new TextDecoder().decode(encodeMessage(offer).payload)).toContain('"size":null');
+  }
+  expect(read("finish", SAMPLES.finish)).toEqual({ type: "finish", ...SAMPLES.finish });
+  for (const size of [-1, 0.5, "7", null, Number.MAX_SAFE_INTEGER + 1])
+    expectRefused("finish", "size", { ...SAMPLES.finish, size });
+});
+
+test("a kind is a short word, and may be left out", () => {
+  for (const name of ["offer", "deliver"] as const) {
+    for (const kind of ["file", "tar", "x-1"])
+      expect(read(name, { ...SAMPLES[name], kind })).toHaveProperty("kind", kind);
+    for (const kind of ["", "TAR", "a b", "a".repeat(33), 7, null])
+      expectRefused(name, "kind", { ...SAMPLES[name], kind });
+  }
 });
 
 describe("the longest message", () => {

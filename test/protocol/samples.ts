@@ -61,6 +61,16 @@ export const SAMPLE_MESSAGES: readonly Message[] = (Object.keys(SAMPLES) as Cont
   (type) => ({ type, ...SAMPLES[type] }) as Message,
 );
 
+/** A folder on its way, as a stream whose size is known at its end. */
+export const STREAM_MESSAGES: readonly (readonly [title: string, message: Message])[] = [
+  [
+    "offer: of unknown size",
+    { type: "offer", ...SAMPLES.offer, name: "photos", size: Infinity, wait: true, kind: "tar" },
+  ],
+  ["finish: of a size that the offer could not say", { type: "finish", ...SAMPLES.finish, size: 5 }],
+  ["deliver: a folder", { type: "deliver", ...SAMPLES.deliver, name: "photos", kind: "tar" }],
+];
+
 const hex = (digits: number) =>
   fc.string({ unit: fc.constantFrom(..."0123456789abcdef"), minLength: digits, maxLength: digits });
 const codeUnit = fc.integer({ min: 0, max: 0xffff }).map((unit) => String.fromCharCode(unit));
@@ -105,10 +115,16 @@ const BODIES: { readonly [N in ControlName]: fc.Arbitrary<object> } = {
   error: fc.record(failure),
   ping: fc.constant({}),
   bye: fc.constant({}),
-  offer: fc.record({ ...transfer, queue, name: text(255), size: bytes, algorithm, wait: fc.boolean() }),
+  offer: fc.record(
+    {
+      ...{ ...transfer, queue, name: text(255), algorithm, wait: fc.boolean(), kind: algorithm },
+      size: fc.oneof(bytes, fc.constant(Infinity)),
+    },
+    { requiredKeys: ["transfer", "queue", "name", "size", "algorithm", "wait"] },
+  ),
   accept: fc.record({ ...transfer, offset: bytes }),
   progress: fc.record({ ...transfer, offset: bytes }),
-  finish: fc.record({ ...transfer, digest: hex(64) }),
+  finish: fc.record({ ...transfer, digest: hex(64), size: bytes }, { requiredKeys: ["transfer", "digest"] }),
   stored: fc.record({ ...transfer, digest: hex(64), repeated: fc.boolean(), collected: fc.boolean() }),
   cancel: fc.record(transfer),
   refuse: fc.record({ about: text(64), ...failure }),

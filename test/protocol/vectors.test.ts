@@ -80,5 +80,7 @@ function meaningOf({ type, flags, offset, parts }: Frame): object[] {
   if (!name && flags & FLAG_OPTIONAL) return [];
   if (!name) throw new FilespoolError("frame-unknown");
   const payload = joinParts(parts);
-  return [{ type: name, flags, offset, meaning: name === "data" ? hexOf(payload) : decodeMessage(name, payload) }];
+  if (name === "data") return [{ type: name, flags, offset, meaning: hexOf(payload) }];
+  // An unknown size is null in JSON, as the vectors are.
+  return [{ type: name, flags, offset, meaning: JSON.parse(JSON.stringify(decodeMessage(name, payload))) }];
 }

@@ -3,12 +3,14 @@ import { describe } from "vitest";
 import { boundLaws } from "./contract-bounds.ts";
 import { deliveryLaws } from "./contract-deliveries.ts";
 import { expiryLaws } from "./contract-expiry.ts";
+import { streamLaws } from "./contract-streams.ts";
 import { uploadLaws } from "./contract-uploads.ts";
 import type { Implementation } from "./subject.ts";
 
 export function spoolContract(implementation: Implementation): void {
   describe(implementation.name, () => {
     describe("uploads", () => uploadLaws(implementation));
+    describe("streams", () => streamLaws(implementation));
     describe("deliveries", () => deliveryLaws(implementation));
     describe("bounds", () => boundLaws(implementation));
     describe("expiry", () => expiryLaws(implementation));

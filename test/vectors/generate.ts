@@ -10,7 +10,7 @@ import { crc32 } from "../../src/protocol/checksum.ts";
 import { FLAG_OPTIONAL, FRAMES, type FrameName } from "../../src/protocol/frame.ts";
 import { LIMITS } from "../../src/protocol/limits.ts";
 import { encodeMessage, type Message } from "../../src/protocol/messages.ts";
-import { SAMPLE_MESSAGES } from "../protocol/samples.ts";
+import { SAMPLE_MESSAGES, STREAM_MESSAGES } from "../protocol/samples.ts";
 import { bytesOf, encodeFrame, forgeFrame, hexOf, utf8 } from "../protocol/wire.ts";
 
 /** A frame that must be read as the fields say, and written as the hex says. */
@@ -50,16 +50,20 @@ const HELLO = utf8("hello");
 export function frameVectors(): { frames: FrameVector[]; skipped: SkippedVector[]; damaged: DamagedVector[] } {
   const optional = encodeFrame({ type: 0x7f, flags: FLAG_OPTIONAL, offset: 0, payload: utf8("{}") });
   return {
-    frames: [...SAMPLE_MESSAGES.map(control), ...dataFrames()],
+    frames: [
+      ...SAMPLE_MESSAGES.map((message) => control(message.type, message)),
+      ...STREAM_MESSAGES.map(([title, message]) => control(title, message)),
+      ...dataFrames(),
+    ],
     skipped: [{ title: "an unknown type that is flagged optional", hex: hexOf(optional) }],
     damaged: damagedFrames(),
   };
 }
 
-function control(message: Message): FrameVector {
+function control(title: string, message: Message): FrameVector {
   const { type: name, ...body } = message;
   const { type, payload } = encodeMessage(message);
-  return { title: name, type: name, flags: 0, offset: 0, body, hex: hexOf(frame(type, payload)) };
+  return { title, type: name, flags: 0, offset: 0, body, hex: hexOf(frame(type, payload)) };
 }
 
 function dataFrames(): FrameVector[] {
