@@ -18,8 +18,8 @@ export type {
   ReceiveSummary,
   SendOptions,
   SendSummary,
-  TlsTrust,
   StreamSource,
+  TlsTrust,
 } from "./options.ts";
 export { receive } from "./receiver.ts";
 export { send } from "./sender.ts";
