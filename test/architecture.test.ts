@@ -10,6 +10,8 @@ const filesIn = (folder: string): string[] =>
     .filter((entry) => entry.isFile() && /\.(ts|mjs|md)$/.test(entry.name))
     .map((entry) => relative(ROOT, join(entry.parentPath, entry.name)));
 const lineCount = (path: string): number => read(path).trimEnd().split("\n").length;
+/** Lines that only tell the site what to show: `// region: name`, `// endregion: name`. They are no text to read. */
+const markerCount = (path: string): number => read(path).match(/^\s*\/\/ (end)?region: [\w-]+$/gm)?.length ?? 0;
 /** Without comments: these say "node:" and "process" freely. */
 const code = (path: string): string => read(path).replaceAll(/\/\*[\s\S]*?\*\/|^\s*\/\/.*|\s\/\/ .*/gm, "");
 const importsOf = (path: string): string[] =>
@@ -99,7 +101,7 @@ test("no file is longer than 300 lines, and the core does not grow", () => {
   expect(programs.filter((path) => lineCount(path) > 300).map((path) => `${path}: ${lineCount(path)}`)).toEqual([]);
   const core = SRC.filter((path) => layerOf(path) !== "cli" && !EXTENSIONS.has(path));
   // The aim is 2,500; until then the bound rises only by a decision that says for what (adr/0028, 0034, 0036, adr/0040).
-  expect(core.reduce((sum, path) => sum + lineCount(path), 0)).toBeLessThanOrEqual(6_000);
+  expect(core.reduce((sum, path) => sum + lineCount(path) - markerCount(path), 0)).toBeLessThanOrEqual(6_000);
 });
 
 test("at least a quarter of the lines in src are comments", () => {

@@ -181,6 +181,7 @@ export class Landing {
     return new FilespoolError("file-exists", `${what}; move it, or choose to rename, overwrite or skip`);
   }
 
+  // region: land
   /** Lands complete files, in order. A failure of one does not touch the others. @throws FilespoolError folder-unusable, disk-full */
   async land(files: readonly Incoming[]): Promise<Landed[]> {
     const landed: Landed[] = [];
@@ -206,6 +207,7 @@ export class Landing {
       throw folderError(error, this.folder);
     }
   }
+  // endregion: land
 
   /** Each file is settled or closed with its part kept. @throws whatever is not the fault of one file's content */
   async #settle(files: readonly Incoming[]): Promise<Map<Incoming, FilespoolError>> {

@@ -16,12 +16,15 @@ export interface Chunk {
   readonly length: number;
 }
 
+// region: chunk-at
 /** The chunk that starts at `offset` of a file of `size` bytes, or null when the file ends there. */
 export function chunkAt(offset: number, size: number, chunkBytes: number): Chunk | null {
   assert(chunkBytes > 0 && offset >= 0 && offset <= size, `chunk at ${offset} of ${size}`);
   return offset === size ? null : { offset, length: Math.min(chunkBytes, size - offset) };
 }
+// endregion: chunk-at
 
+// region: overlap
 /**
  * Where a piece goes: how many of its leading bytes we have already.
  * @param next the next byte we lack; everything before it has arrived
@@ -33,6 +36,7 @@ export function overlap(next: number, size: number, chunk: Chunk): number {
   if (chunk.offset > next) throw new FilespoolError("offset-gap", `data at ${chunk.offset}, but ${next} is next`);
   return Math.min(next - chunk.offset, chunk.length);
 }
+// endregion: overlap
 
 function checkEnd(end: number, size: number): void {
   if (end > size) throw new FilespoolError("size-mismatch", `data up to byte ${end} of a file of ${size}`);

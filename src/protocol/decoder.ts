@@ -75,6 +75,7 @@ export class Decoder {
     this.#at = 0;
   }
 
+  // region: next
   /**
    * The next complete and verified frame, or null when more bytes are needed.
    * @throws FilespoolError not-filespool, frame-damaged, frame-too-large, message-invalid. The stream
@@ -95,6 +96,7 @@ export class Decoder {
     this.#sum = 0;
     return frame;
   }
+  // endregion: next
 
   #fail(code: ErrorCode): FilespoolError {
     this.#failure = new FilespoolError(code === "not-filespool" && this.#isOurs ? "frame-damaged" : code);

@@ -120,6 +120,7 @@ export function writeHeader(
   view.setUint32(AT.headerSum, checksum(into.subarray(at, at + AT.headerSum), 0));
 }
 
+// region: decode-header
 /** What is wrong with a header, or the header. Nothing beyond the checksum is believed before it matches. */
 export type HeaderCheck = Header | "not-filespool" | "frame-damaged" | "frame-too-large" | "message-invalid";
 
@@ -138,6 +139,7 @@ export function decodeHeader(bytes: Uint8Array, checksum: Checksum): HeaderCheck
   if (!isCanonical(type, length, offset)) return "message-invalid";
   return { type, flags: bytes[AT.flags] as number, length, offset, payloadSum: uint32(bytes, AT.payloadSum) };
 }
+// endregion: decode-header
 
 /** Four bytes, the highest first. A DataView for each header would be made and thrown away with every frame. */
 function uint32(bytes: Uint8Array, at: number): number {

@@ -60,6 +60,7 @@ export class Conversation<T extends Transitions> {
     return (row && Object.hasOwn(row, event) && row[event]) || null;
   }
 
+  // region: carry-out
   /** Takes an event and carries out its effects, one after the other. `cause` is handed to each. A promise: wait for it. */
   carryOut(event: EventOf<T>, effects: Effects<T>, cause?: unknown): Promise<void> | undefined {
     const names = this.on(event);
@@ -70,6 +71,7 @@ export class Conversation<T extends Transitions> {
     }
     return undefined;
   }
+  // endregion: carry-out
 }
 
 async function goOn<T extends Transitions>(

@@ -23,6 +23,7 @@ import type { Transitions } from "./machine.ts";
  * no further frame until the spool has answered, so what a pipelining sender has sent simply waits in the
  * socket. After a refusal the rest of that file may be on its way already; `skipping` swallows it.
  */
+// region: upload-server
 export const UPLOAD_SERVER = {
   greeting: { hello: { to: "ready", do: ["welcome"] } },
   ready: {
@@ -49,6 +50,7 @@ export const UPLOAD_SERVER = {
   },
   closed: {},
 } as const satisfies Transitions;
+// endregion: upload-server
 
 /**
  * Sender half, one machine per transfer, because many can be unanswered at once. `lost` is the end of the

@@ -87,6 +87,7 @@ export class BatchWriter {
     });
   }
 
+  // region: write
   async #write(batch: readonly Uint8Array[]): Promise<void> {
     for (let rest = batch; rest.length > 0; ) {
       // A write may take less than it was given; the return value is the only truth about how much.
@@ -95,6 +96,7 @@ export class BatchWriter {
       rest = dropBytes(rest, bytesWritten);
     }
   }
+  // endregion: write
 
   async #sync(): Promise<void> {
     if (this.#options.sync) await this.#handle.datasync();

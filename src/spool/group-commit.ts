@@ -66,6 +66,7 @@ export class GroupCommit {
     return group.done;
   }
 
+  // region: begin
   #begin(): Group {
     const begin = this.#committing ?? new Promise<void>((begin) => setImmediate(begin));
     const done = begin.then(() => this.#commit());
@@ -77,6 +78,7 @@ export class GroupCommit {
     this.#committing = over;
     return { changes: [], moves: [], asked: 0, done };
   }
+  // endregion: begin
 
   async #commit(): Promise<void> {
     const { changes, moves, asked } = this.#gathering as Group;

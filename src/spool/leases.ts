@@ -29,6 +29,7 @@ export class Leases<T> {
     this.#leaseMs = leaseMs;
   }
 
+  // region: grant
   /** Grants a lease on what `make` returns for its token. */
   grant(make: (token: string) => T, nowMs: number): T {
     const token = `${this.#epoch}-${++this.#granted}`;
@@ -43,6 +44,7 @@ export class Leases<T> {
     if (!held) throw new FilespoolError("lease-lost");
     return held.item;
   }
+  // endregion: grant
 
   renew(token: string, nowMs: number): boolean {
     const held = this.#held.get(token);

@@ -103,13 +103,16 @@ export class LocalUpload implements Upload {
     }
   }
 
+  // region: record
   async #record(offset: number): Promise<void> {
     // 1. the bytes are on disk, and so must be the name of the file they are in
     if (this.#slot.durable === 0) await this.#spool.syncData();
     await this.#spool.recordUpload(this.#slot, offset); // 2. it is written down that they are
     this.#watcher.onDurable(offset); // 3. only then may the sender hear of it
   }
+  // endregion: record
 
+  // region: finish
   finish(digest: string, size = this.#slot.offer.size): Promise<void> {
     return this.#inTurn(async () => {
       this.#check();
@@ -131,6 +134,7 @@ export class LocalUpload implements Upload {
       await this.#handle?.close();
     });
   }
+  // endregion: finish
 
   suspend(): Promise<void> {
     return this.#inTurn(async () => {
