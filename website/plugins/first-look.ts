@@ -1,0 +1,16 @@
+/**
+ * What the live elements look like before, and without, their script: rendered into the page when the site is built.
+ *
+ * The server bundle gets the components, the browser gets an empty stand-in; so a page carries the picture of an
+ * element and not the code that drew it, which is loaded when the element comes into view. Why: adr/0049.
+ */
+import { join } from "node:path";
+import type { Plugin } from "@docusaurus/types";
+
+export const firstLook = (): Plugin => ({
+  name: "first-look",
+  configureWebpack: (_config, isServer) => {
+    const file = isServer ? "server.tsx" : "browser.ts";
+    return { resolve: { alias: { "@first-look": join(import.meta.dirname, "../src/live/first-look", file) } } };
+  },
+});

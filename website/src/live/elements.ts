@@ -1,0 +1,14 @@
+/**
+ * The live elements by name, each loaded only when a page shows one.
+ *
+ * Refuses to know how they work. Adding one: here, in first-look/server.tsx, and in index.tsx.
+ */
+import type { ComponentType } from "react";
+
+type Load = () => Promise<ComponentType<never>>;
+
+export const ELEMENTS = {
+  FrameExplorer: () => import("./explorer/FrameExplorer.tsx").then((file) => file.FrameExplorer),
+} as const satisfies Record<string, Load>;
+
+export type ElementName = keyof typeof ELEMENTS;

@@ -1,0 +1,16 @@
+/**
+ * Draws the first state of a live element to text, while the site is built. The browser never loads this file.
+ *
+ * Invariant: what it draws is what the element draws when it starts, since it is the element that draws it.
+ */
+import type { ComponentType } from "react";
+import { renderToStaticMarkup } from "react-dom/server";
+import type { ElementName } from "../elements.ts";
+import { FrameExplorer } from "../explorer/FrameExplorer.tsx";
+
+const COMPONENTS: Record<ElementName, ComponentType<never>> = { FrameExplorer };
+
+export function firstLook(name: ElementName, props: object): string {
+  const Element = COMPONENTS[name] as ComponentType<object>;
+  return renderToStaticMarkup(<Element {...props} />);
+}

@@ -1,0 +1,12 @@
+/**
+ * The live elements, as pages use them. Each runs the real src/protocol in the page; see adr/0049.
+ *
+ * Nothing of an element is loaded here: each is an island that loads its own. Props are the first state; what the
+ * reader does with it goes into the address of the page, under `id` where one page has two of a kind.
+ */
+import { Island } from "./Island.tsx";
+
+/** `preset`: a golden vector or a recorded stream, by the id in the list. */
+export const FrameExplorer = (props: { preset?: string; id?: string }) => (
+  <Island name="FrameExplorer" props={props} label="Frame explorer" />
+);
