@@ -9,6 +9,7 @@ import type { Config } from "@docusaurus/types";
 import { boundNumbers } from "./plugins/bound-numbers.ts";
 import { codeRegions } from "./plugins/code-regions.ts";
 import { decisionStatus } from "./plugins/decision-status.ts";
+import { firstLook } from "./plugins/first-look.ts";
 import { namedTests } from "./plugins/named-tests.ts";
 import { repositoryLinks } from "./plugins/repository-links.ts";
 import { sourcePages } from "./plugins/source-pages.ts";
@@ -63,6 +64,7 @@ const config: Config = {
     ],
     ["@docusaurus/plugin-content-pages", { beforeDefaultRemarkPlugins }],
     sourcePages,
+    firstLook,
   ],
   themes: [
     ["@docusaurus/theme-classic", { customCss: ["./src/css/site.css"] }],

@@ -40,16 +40,29 @@ export function Island({ name, props, label }: { name: ElementName; props: objec
   }, [name]);
 
   return (
-    <section ref={place} className={styles.live} aria-label={label} data-live={name} data-state={Element ? "live" : "still"}>
+    <section
+      ref={place}
+      className={styles.live}
+      aria-label={label}
+      data-live={name}
+      data-state={Element ? "live" : "still"}
+    >
       {Element ? (
         <Element {...props} />
       ) : (
-        // biome-ignore lint/security/noDangerouslySetInnerHtml: our own markup, rendered when the site was built
-        <div suppressHydrationWarning className={styles.still} dangerouslySetInnerHTML={{ __html: firstLook(name, props) }} />
+        <div
+          suppressHydrationWarning
+          className={styles.still}
+          dangerouslySetInnerHTML={{ __html: firstLook(name, props) }}
+        />
       )}
-      {isLost && <p className={styles.note}>The program behind this picture could not be loaded; try to load the page again.</p>}
+      {isLost && (
+        <p className={styles.note}>The program behind this picture could not be loaded; try to load the page again.</p>
+      )}
       <noscript>
-        <p className={styles.note}>This is a picture of how it starts. With JavaScript it runs the real protocol here in the page.</p>
+        <p className={styles.note}>
+          This is a picture of how it starts. With JavaScript it runs the real protocol here in the page.
+        </p>
       </noscript>
     </section>
   );

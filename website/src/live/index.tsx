@@ -10,3 +10,8 @@ import { Island } from "./Island.tsx";
 export const FrameExplorer = (props: { preset?: string; id?: string }) => (
   <Island name="FrameExplorer" props={props} label="Frame explorer" />
 );
+
+/** `machine`: the name of a transition table, such as UPLOAD_SENDER. */
+export const StateStepper = (props: { machine?: string; id?: string }) => (
+  <Island name="StateStepper" props={props} label="State stepper" />
+);

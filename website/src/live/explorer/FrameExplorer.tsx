@@ -18,7 +18,8 @@ import { type Found, readStream, type Verdict } from "./stream.ts";
 
 const ALL = presets(vectors, recording);
 const CODEC = { encode: encodeState, decode: (text: string) => decodeState(text, ALL) };
-const pieceText = (bytes: number) => (bytes === 0 ? "in one piece" : bytes === 1 ? "byte by byte" : `${bytes} bytes at a time`);
+const pieceText = (bytes: number) =>
+  bytes === 0 ? "in one piece" : bytes === 1 ? "byte by byte" : `${bytes} bytes at a time`;
 
 export function FrameExplorer({ preset = "offer", id = "frame" }: { preset?: string; id?: string }) {
   const first = ALL.some((one) => one.id === preset) ? preset : "offer";
@@ -28,7 +29,10 @@ export function FrameExplorer({ preset = "offer", id = "frame" }: { preset?: str
   const { bytes: original } = ALL.find((one) => one.id === state.preset) as (typeof ALL)[number];
   const bytes = useMemo(() => edited(original, state.edits), [original, state.edits]);
   const arrived = state.arrived ?? bytes.length;
-  const reading = useMemo(() => readStream(bytes.subarray(0, arrived), state.pieceBytes), [bytes, arrived, state.pieceBytes]);
+  const reading = useMemo(
+    () => readStream(bytes.subarray(0, arrived), state.pieceBytes),
+    [bytes, arrived, state.pieceBytes],
+  );
   const at = Math.min(selected, bytes.length - 1);
   const frame = reading.frames.find(({ from, to }) => from <= at && at < to) ?? reading.frames.at(-1);
   const litField = frame?.fields.find((field) => field.id === lit) ?? null;
@@ -77,7 +81,12 @@ export function FrameExplorer({ preset = "offer", id = "frame" }: { preset?: str
             onLight={setLit}
             onByte={setByte}
           />
-          <ByteEditor at={at} byte={bytes[at] as number} original={original[at] as number} onByte={(byte) => setByte(at, byte)} />
+          <ByteEditor
+            at={at}
+            byte={bytes[at] as number}
+            original={original[at] as number}
+            onByte={(byte) => setByte(at, byte)}
+          />
         </div>
         <div>
           {reading.frames.length > 1 && <FrameList frames={reading.frames} current={frame} onSelect={setSelected} />}
@@ -95,7 +104,12 @@ export function FrameExplorer({ preset = "offer", id = "frame" }: { preset?: str
         </ol>
       </details>
       <Bar>
-        <button type="button" className={live.quiet} disabled={encodeState(state) === state.preset} onClick={() => setState(initial(state.preset))}>
+        <button
+          type="button"
+          className={live.quiet}
+          disabled={encodeState(state) === state.preset}
+          onClick={() => setState(initial(state.preset))}
+        >
           Take changes back
         </button>
         <Share />
@@ -113,8 +127,10 @@ function VerdictLine({ verdict, count }: { verdict: Verdict; count: number }) {
           <strong>
             <code>{verdict.code}</code>
           </strong>{" "}
-          {verdict.means}.{verdict.text !== verdict.means && ` ${verdict.text[0]?.toUpperCase()}${verdict.text.slice(1)}.`} The connection
-          ends; {verdict.retry ? "the same bytes may pass another time" : "trying again would end the same way"}.
+          {verdict.means}.
+          {verdict.text !== verdict.means && ` ${verdict.text[0]?.toUpperCase()}${verdict.text.slice(1)}.`} The
+          connection ends;{" "}
+          {verdict.retry ? "the same bytes may pass another time" : "trying again would end the same way"}.
         </>
       ) : (
         <>
@@ -125,7 +141,15 @@ function VerdictLine({ verdict, count }: { verdict: Verdict; count: number }) {
   );
 }
 
-function FrameList({ frames, current, onSelect }: { frames: readonly Found[]; current: Found | undefined; onSelect: (at: number) => void }) {
+function FrameList({
+  frames,
+  current,
+  onSelect,
+}: {
+  frames: readonly Found[];
+  current: Found | undefined;
+  onSelect: (at: number) => void;
+}) {
   return (
     <fieldset className={styles.frames}>
       <legend>Frames in these bytes</legend>
@@ -144,7 +168,13 @@ function FrameList({ frames, current, onSelect }: { frames: readonly Found[]; cu
   );
 }
 
-function Fields({ frame, lit, at, onLight, onSelect }: {
+function Fields({
+  frame,
+  lit,
+  at,
+  onLight,
+  onSelect,
+}: {
   frame: Found;
   lit: string | null;
   at: number;
@@ -163,7 +193,12 @@ function Fields({ frame, lit, at, onLight, onSelect }: {
             onMouseLeave={() => onLight(null)}
           >
             <th scope="row">
-              <button type="button" onClick={() => onSelect(field.from)} onFocus={() => onLight(field.id)} onBlur={() => onLight(null)}>
+              <button
+                type="button"
+                onClick={() => onSelect(field.from)}
+                onFocus={() => onLight(field.id)}
+                onBlur={() => onLight(null)}
+              >
                 {field.label}
               </button>
             </th>

@@ -35,20 +35,31 @@ export function HexGrid({ bytes, original, arrived, frames, selected, lit, onSel
     // Only the grid scrolls, never the page.
     const { offsetTop, offsetHeight } = cell;
     const { scrollTop, clientHeight } = grid.current;
-    if (offsetTop < scrollTop || offsetTop + offsetHeight > scrollTop + clientHeight) grid.current.scrollTop = offsetTop - clientHeight / 3;
+    if (offsetTop < scrollTop || offsetTop + offsetHeight > scrollTop + clientHeight)
+      grid.current.scrollTop = offsetTop - clientHeight / 3;
     if (hasFocus()) cell.focus({ preventScroll: true });
   });
 
   /** Cells of one row: as many as share the place of the first. */
   const columns = () => {
     const cells = [...(grid.current?.querySelectorAll<HTMLElement>("[data-at]") ?? [])];
-    return Math.max(1, cells.findIndex((cell) => cell.offsetTop !== cells[0]?.offsetTop));
+    return Math.max(
+      1,
+      cells.findIndex((cell) => cell.offsetTop !== cells[0]?.offsetTop),
+    );
   };
 
   const onKeyDown = (event: KeyboardEvent) => {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     const byte = bytes[selected] as number;
-    const move = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -columns(), ArrowDown: columns(), Home: -selected, End: bytes.length }[event.key];
+    const move = {
+      ArrowLeft: -1,
+      ArrowRight: 1,
+      ArrowUp: -columns(),
+      ArrowDown: columns(),
+      Home: -selected,
+      End: bytes.length,
+    }[event.key];
     if (move !== undefined) {
       digit.current = null;
       onSelect(Math.max(0, Math.min(bytes.length - 1, selected + move)));
@@ -102,7 +113,9 @@ export function HexGrid({ bytes, original, arrived, frames, selected, lit, onSel
   }
   return (
     <fieldset ref={grid} className={styles.hex} onKeyDown={onKeyDown} onMouseLeave={() => onLight(null)}>
-      <legend className={styles.hidden}>Bytes: arrows move, two hexadecimal digits change one, space flips its last bit</legend>
+      <legend className={styles.hidden}>
+        Bytes: arrows move, two hexadecimal digits change one, space flips its last bit
+      </legend>
       {cells}
     </fieldset>
   );

@@ -82,7 +82,9 @@ export function withByte(state: ExplorerState, original: Uint8Array, at: number,
 }
 
 export function encodeState({ preset, edits, arrived, pieceBytes }: ExplorerState): string {
-  const changes = [...edits].sort(([a], [b]) => a - b).map(([at, byte]) => `${at}-${byte.toString(16).padStart(2, "0")}`);
+  const changes = [...edits]
+    .sort(([a], [b]) => a - b)
+    .map(([at, byte]) => `${at}-${byte.toString(16).padStart(2, "0")}`);
   return [preset, changes.join("."), arrived ?? "", pieceBytes || ""].join("_").replace(/_+$/, "");
 }
 

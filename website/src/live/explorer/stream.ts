@@ -65,7 +65,13 @@ export const LAYOUT = [
   { id: "length", label: "length", at: 4, bytes: 4, note: "bytes of payload that follow" },
   { id: "offset", label: "offset", at: 8, bytes: 8, note: "where the payload belongs in the file" },
   { id: "payloadSum", label: "payload CRC-32", at: 16, bytes: 4, note: "over the payload" },
-  { id: "headerSum", label: "header CRC-32", at: 20, bytes: 4, note: "over bytes 0 to 19; checked before the length is believed" },
+  {
+    id: "headerSum",
+    label: "header CRC-32",
+    at: 20,
+    bytes: 4,
+    note: "over bytes 0 to 19; checked before the length is believed",
+  },
 ] as const;
 
 const number = (bytes: Uint8Array): bigint => bytes.reduce((sum, byte) => sum * 256n + BigInt(byte), 0n);
@@ -102,7 +108,9 @@ function payloadFields(bytes: Uint8Array, from: number, to: number, isData: bool
     });
   const text = new TextDecoder().decode(payload).replace(/\p{C}/gu, "\u00b7");
   const value = text.length > 60 ? `${text.slice(0, 60)}\u2026` : text;
-  return [{ id: `${from}-payload`, label: "payload", from, to: end, value, note: `${payload.length} of ${to - from} bytes` }];
+  return [
+    { id: `${from}-payload`, label: "payload", from, to: end, value, note: `${payload.length} of ${to - from} bytes` },
+  ];
 }
 
 /** As the connection does it: an unknown type is skipped only if its flag says so; a message is held against its schema. */
@@ -174,7 +182,13 @@ function unfinished(bytes: Uint8Array, from: number, isBroken: boolean): Found |
   const payload = isBelieved ? payloadFields(bytes, start, to, frameName(header.type) === "data") : [];
   const name = isBelieved ? (frameName(header.type) ?? "an unknown frame") : isBroken ? "what came next" : "a header";
   const state = isBroken ? "broken" : "unfinished";
-  return { from, to, title: `${name}${isBroken ? "" : ", so far"}`, state, fields: [...headerFields(bytes, from), ...payload] };
+  return {
+    from,
+    to,
+    title: `${name}${isBroken ? "" : ", so far"}`,
+    state,
+    fields: [...headerFields(bytes, from), ...payload],
+  };
 }
 
 function verdict(failure: FilespoolError | null, decoder: Decoder, bytes: Uint8Array, at: number): Verdict {
@@ -183,15 +197,21 @@ function verdict(failure: FilespoolError | null, decoder: Decoder, bytes: Uint8A
     return { kind: "error", code, text: message, ...pick(code) };
   }
   const held = bytes.length - at;
-  if (!decoder.midFrame) return { kind: "done", text: bytes.length === 0 ? "Nothing has arrived." : "Every byte was used." };
+  if (!decoder.midFrame)
+    return { kind: "done", text: bytes.length === 0 ? "Nothing has arrived." : "Every byte was used." };
   if (held < HEADER_BYTES)
-    return { kind: "waiting", text: `Not yet: ${held} of the ${HEADER_BYTES} bytes of a header. Nothing in it is believed before its checksum is here.` };
+    return {
+      kind: "waiting",
+      text: `Not yet: ${held} of the ${HEADER_BYTES} bytes of a header. Nothing in it is believed before its checksum is here.`,
+    };
   const missing = decoder.frameBytes - (held - HEADER_BYTES);
-  return { kind: "waiting", text: `Not yet: the header is verified, and ${missing} of ${decoder.frameBytes} payload bytes are missing.` };
+  return {
+    kind: "waiting",
+    text: `Not yet: the header is verified, and ${missing} of ${decoder.frameBytes} payload bytes are missing.`,
+  };
 }
 
 const pick = (code: ErrorCode) => {
   const { means, fault, retry } = ERRORS[code];
   return { means, fault, retry };
 };
-

@@ -7,8 +7,9 @@ import type { ComponentType } from "react";
 import { renderToStaticMarkup } from "react-dom/server";
 import type { ElementName } from "../elements.ts";
 import { FrameExplorer } from "../explorer/FrameExplorer.tsx";
+import { StateStepper } from "../stepper/StateStepper.tsx";
 
-const COMPONENTS: Record<ElementName, ComponentType<never>> = { FrameExplorer };
+const COMPONENTS: Record<ElementName, ComponentType<never>> = { FrameExplorer, StateStepper };
 
 export function firstLook(name: ElementName, props: object): string {
   const Element = COMPONENTS[name] as ComponentType<object>;

@@ -14,8 +14,7 @@ export function fromHex(hex: string): Uint8Array {
 }
 
 /** One byte as a hex dump shows it at its right edge: itself if it is printable ASCII, else a dot. */
-export const printable = (byte: number): string =>
-  byte >= 0x20 && byte < 0x7f ? String.fromCharCode(byte) : "\u00b7";
+export const printable = (byte: number): string => (byte >= 0x20 && byte < 0x7f ? String.fromCharCode(byte) : "\u00b7");
 
 const UNITS = ["bytes", "KiB", "MiB", "GiB", "TiB", "PiB"];
 

@@ -39,7 +39,13 @@ export function Slider({ label, value, min, max, step = 1, text, onChange }: Sli
 }
 
 /** A slider over a list of values, for scales that are not linear. */
-export function Steps({ label, values, value, text, onChange }: {
+export function Steps({
+  label,
+  values,
+  value,
+  text,
+  onChange,
+}: {
   readonly label: string;
   readonly values: readonly number[];
   readonly value: number;
@@ -48,11 +54,23 @@ export function Steps({ label, values, value, text, onChange }: {
 }) {
   const at = Math.max(0, values.indexOf(value));
   return (
-    <Slider label={label} value={at} min={0} max={values.length - 1} text={text(value)} onChange={(index) => onChange(values[index] as number)} />
+    <Slider
+      label={label}
+      value={at}
+      min={0}
+      max={values.length - 1}
+      text={text(value)}
+      onChange={(index) => onChange(values[index] as number)}
+    />
   );
 }
 
-export function Choice<T extends string | number>({ label, value, options, onChange }: {
+export function Choice<T extends string | number>({
+  label,
+  value,
+  options,
+  onChange,
+}: {
   readonly label: string;
   readonly value: T;
   readonly options: readonly { readonly value: T; readonly text: string; readonly group?: string }[];
@@ -93,11 +111,7 @@ export function Choice<T extends string | number>({ label, value, options, onCha
   );
 }
 
-export const Bar = ({ children, label }: { readonly children: ReactNode; readonly label?: string }) => (
-  <div className={styles.bar} role={label ? "group" : undefined} aria-label={label}>
-    {children}
-  </div>
-);
+export const Bar = ({ children }: { readonly children: ReactNode }) => <div className={styles.bar}>{children}</div>;
 
 /** Copies the address of this view. */
 export function Share() {
@@ -108,7 +122,12 @@ export function Share() {
       () => setSaid("The address bar has the link"),
     );
   return (
-    <button type="button" className={styles.quiet} onClick={() => void copy()} onBlur={() => setSaid("Copy a link to this view")}>
+    <button
+      type="button"
+      className={styles.quiet}
+      onClick={() => void copy()}
+      onBlur={() => setSaid("Copy a link to this view")}
+    >
       <span aria-live="polite">{said}</span>
     </button>
   );

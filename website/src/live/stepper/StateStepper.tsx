@@ -9,7 +9,18 @@ import live from "../live.module.css";
 import { Bar, Choice, Share } from "../shared/controls.tsx";
 import { useShared } from "../shared/use-shared.ts";
 import { LABEL_LINE, LINE, layout } from "./layout.ts";
-import { decodeState, encodeState, eventsOf, HISTORY_MAX, isMachine, MACHINES, type MachineName, type Step, type Walk, walk } from "./machines.ts";
+import {
+  decodeState,
+  encodeState,
+  eventsOf,
+  HISTORY_MAX,
+  isMachine,
+  MACHINES,
+  type MachineName,
+  type Step,
+  type Walk,
+  walk,
+} from "./machines.ts";
 import styles from "./stepper.module.css";
 
 const CODEC = { encode: encodeState, decode: decodeState };
@@ -56,7 +67,7 @@ export function StateStepper({ machine = "UPLOAD_SERVER", id = "states" }: { mac
             {allowed.length === 0 && <span>nothing: the conversation is over</span>}
             {allowed.map((event, at) => (
               <button key={event} type="button" className={live.button} disabled={isOver} onClick={() => take(event)}>
-                <kbd aria-hidden="true">{at + 1}</kbd> {event}
+                <kbd>{at + 1}</kbd> {event}
               </button>
             ))}
           </fieldset>
@@ -82,7 +93,12 @@ export function StateStepper({ machine = "UPLOAD_SERVER", id = "states" }: { mac
             <button type="button" className={live.quiet} disabled={state.events.length === 0} onClick={back}>
               Back one
             </button>
-            <button type="button" className={live.quiet} disabled={state.events.length === 0} onClick={() => setState({ ...state, events: [] })}>
+            <button
+              type="button"
+              className={live.quiet}
+              disabled={state.events.length === 0}
+              onClick={() => setState({ ...state, events: [] })}
+            >
               Start again
             </button>
             <Share />
@@ -131,7 +147,6 @@ function History({ steps }: { steps: readonly Step[] }) {
         // biome-ignore lint/a11y/noNoninteractiveTabindex: a list that scrolls must be reachable by keyboard
         <ol tabIndex={0}>
           {steps.map(({ event, to, effects }, at) => (
-            // biome-ignore lint/suspicious/noArrayIndexKey: a history only grows at its end
             <li key={at}>
               {event} &rarr; {to}
               {effects.length > 0 && <span>: {effects.join(", ")}</span>}
@@ -157,7 +172,15 @@ function Diagram({ machine, now, onTake }: { machine: MachineName; now: Walk; on
       style={{ maxWidth: picture.width * 1.25 }}
     >
       <defs>
-        <marker id={arrow} viewBox="0 0 8 8" refX="7.5" refY="4" markerWidth="7" markerHeight="7" orient="auto-start-reverse">
+        <marker
+          id={arrow}
+          viewBox="0 0 8 8"
+          refX="7.5"
+          refY="4"
+          markerWidth="7"
+          markerHeight="7"
+          orient="auto-start-reverse"
+        >
           <path d="M0 0.5L8 4L0 7.5z" />
         </marker>
       </defs>
@@ -173,9 +196,15 @@ function Diagram({ machine, now, onTake }: { machine: MachineName; now: Walk; on
             data-last={isLast}
             onClick={() => isNext && onTake(events[0] as string)}
           >
-            <path d={path} markerEnd={`url(#${arrow})`} />
+            <path className={styles.line} d={path} markerEnd={`url(#${arrow})`} />
             {label.lines.map((line, at) => (
-              <text key={line} x={label.x} y={label.y - (label.lines.length - 1 - at) * LABEL_LINE} textAnchor={label.anchor}>
+              <text
+                key={line}
+                className={styles.label}
+                x={label.x}
+                y={label.y - (label.lines.length - 1 - at) * LABEL_LINE}
+                textAnchor={label.anchor}
+              >
                 {line}
               </text>
             ))}
@@ -183,7 +212,12 @@ function Diagram({ machine, now, onTake }: { machine: MachineName; now: Walk; on
         );
       })}
       {picture.boxes.map(({ state, x, y, width, height, stays }) => (
-        <g key={state} className={styles.state} data-now={state === now.state} data-refused={state === now.state && now.refused !== null}>
+        <g
+          key={state}
+          className={styles.state}
+          data-now={state === now.state}
+          data-refused={state === now.state && now.refused !== null}
+        >
           <rect x={x} y={y} width={width} height={height} rx="8" />
           <text className={styles.name} x={x + width / 2} y={y + 20} textAnchor="middle">
             {state}
@@ -202,12 +236,14 @@ function Diagram({ machine, now, onTake }: { machine: MachineName; now: Walk; on
 
 /** The table itself, as it stands in the source. */
 function Table({ machine }: { machine: MachineName }) {
-  const rows = Object.entries(MACHINES[machine].table as Record<string, Record<string, { to: string; do: readonly string[] }>>);
+  const rows = Object.entries(
+    MACHINES[machine].table as Record<string, Record<string, { to: string; do: readonly string[] }>>,
+  );
   return (
     <details className={live.details}>
       <summary>The whole table ({machine})</summary>
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a table that scrolls must be reachable by keyboard */}
-      <div className={styles.scroll} tabIndex={0} role="region" aria-label={`Table ${machine}`}>
+      <section className={styles.scroll} tabIndex={0} aria-label={`Table ${machine}`}>
         <table>
           <thead>
             <tr>
@@ -230,7 +266,7 @@ function Table({ machine }: { machine: MachineName }) {
             )}
           </tbody>
         </table>
-      </div>
+      </section>
     </details>
   );
 }

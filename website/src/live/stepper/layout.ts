@@ -24,7 +24,12 @@ export interface Edge {
   readonly events: readonly string[];
   readonly path: string;
   /** One above the other; `y` is the base line of the last. */
-  readonly label: { readonly x: number; readonly y: number; readonly anchor: "start" | "end"; readonly lines: readonly string[] };
+  readonly label: {
+    readonly x: number;
+    readonly y: number;
+    readonly anchor: "start" | "end";
+    readonly lines: readonly string[];
+  };
 }
 
 export interface Picture {
@@ -80,7 +85,8 @@ export function lines(names: readonly string[], chars: number): string[] {
 }
 
 /** An exit at the side of a box has a line for each event: beside each other they would not fit a phone. */
-const slotHeight = (what: number | Exit): number => SLOT + LABEL_LINE * (typeof what === "number" ? 1 : what.events.length);
+const slotHeight = (what: number | Exit): number =>
+  SLOT + LABEL_LINE * (typeof what === "number" ? 1 : what.events.length);
 
 export function layout(table: Transitions): Picture {
   const states = Object.keys(table);
@@ -88,11 +94,13 @@ export function layout(table: Transitions): Picture {
   const right = exits.filter(({ from, to }) => to > from + 1);
   const left = exits.filter(({ from, to }) => to < from);
   const lanesOf = (side: Exit[]): number[] => {
-    const span = (target: number) => Math.max(...side.filter(({ to }) => to === target).map(({ from, to }) => Math.abs(to - from)));
+    const span = (target: number) =>
+      Math.max(...side.filter(({ to }) => to === target).map(({ from, to }) => Math.abs(to - from)));
     return [...new Set(side.map(({ to }) => to))].sort((a, b) => span(a) - span(b));
   };
   const lanes = { right: lanesOf(right), left: lanesOf(left) };
-  const labelWidth = (side: Exit[]) => (side.length === 0 ? 0 : Math.max(...side.flatMap(({ events }) => events.map(({ length }) => length))) * CHAR + AIR);
+  const labelWidth = (side: Exit[]) =>
+    side.length === 0 ? 0 : Math.max(...side.flatMap(({ events }) => events.map(({ length }) => length))) * CHAR + AIR;
   const leftEdge = MARGIN + lanes.left.length * LANE + labelWidth(left);
   const rightEdge = leftEdge + BOX_WIDTH;
   const width = rightEdge + labelWidth(right) + lanes.right.length * LANE + MARGIN;
@@ -128,7 +136,11 @@ export function layout(table: Transitions): Picture {
         const x = leftEdge + BOX_WIDTH / 2;
         const top = (boxes[from] as Box).y + (boxes[from] as Box).height;
         const path = `M${x} ${top}V${(boxes[to] as Box).y}`;
-        return { ...names, path, label: { x: x + 7, y: top + GAP / 2 + 3, anchor: "start", lines: [events.join(", ")] } };
+        return {
+          ...names,
+          path,
+          label: { x: x + 7, y: top + GAP / 2 + 3, anchor: "start", lines: [events.join(", ")] },
+        };
       }
       const isRight = to > from;
       const side = isRight ? right : left;

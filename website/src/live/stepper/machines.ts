@@ -41,7 +41,9 @@ export interface Walk {
 export const startOf = (table: Transitions): string => Object.keys(table)[0] as string;
 
 /** Every event that occurs in the table, in the order in which it first does. */
-export const eventsOf = (table: Transitions): string[] => [...new Set(Object.values(table).flatMap((row) => Object.keys(row)))];
+export const eventsOf = (table: Transitions): string[] => [
+  ...new Set(Object.values(table).flatMap((row) => Object.keys(row))),
+];
 
 /** Takes the events one after the other, until one is refused. */
 export function walk(table: Transitions, events: readonly string[]): Walk {

@@ -85,7 +85,12 @@ export interface Story {
 
 /** What is the case at a moment. */
 export interface Moment {
-  readonly states: { readonly sender: string; readonly upload: string; readonly delivery: string; readonly receiver: string };
+  readonly states: {
+    readonly sender: string;
+    readonly upload: string;
+    readonly delivery: string;
+    readonly receiver: string;
+  };
   readonly taken: number;
   readonly durable: number;
   readonly held: number;
@@ -140,6 +145,7 @@ export class Scribe {
   }
 
   level(what: Level["what"], bytes: number): void {
-    if (this.levels.findLast((one) => one.what === what)?.bytes !== bytes) this.levels.push({ atMs: this.#now(), what, bytes });
+    if (this.levels.findLast((one) => one.what === what)?.bytes !== bytes)
+      this.levels.push({ atMs: this.#now(), what, bytes });
   }
 }

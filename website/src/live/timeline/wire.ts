@@ -137,7 +137,11 @@ export class End {
 
   sendData(offset: number, payload: Uint8Array): void {
     const header = encodeHeader(FRAMES.data, payload, crc32, offset);
-    this.#write(joinParts([header, payload]), "data", `data @${offset.toLocaleString("en")}, ${payload.length.toLocaleString("en")} bytes`);
+    this.#write(
+      joinParts([header, payload]),
+      "data",
+      `data @${offset.toLocaleString("en")}, ${payload.length.toLocaleString("en")} bytes`,
+    );
   }
 
   #write(bytes: Uint8Array, name: string, text: string): void {
@@ -152,7 +156,8 @@ export class End {
         const name = frameName(frame.type);
         if (name === null) throw new FilespoolError("frame-unknown");
         const { offset, length, parts } = frame;
-        const incoming = name === "data" ? ({ type: name, offset, length, parts } as const) : decodeMessage(name, joinParts(parts));
+        const incoming =
+          name === "data" ? ({ type: name, offset, length, parts } as const) : decodeMessage(name, joinParts(parts));
         if (incoming.type === "error") throw asError(incoming);
         await this.talker?.onFrame(incoming);
       }

@@ -1,0 +1,305 @@
+/**
+ * The server of the simulation: the two tables of src/protocol with hands, and a memory spool for a disk.
+ *
+ * As src/net/server-upload.ts and server-delivery.ts do it, for one file and one connection of each kind. What may happen
+ * is in the tables, what is stored is in the spool; here is only who calls whom. Invariant: after a crash nothing is
+ * left but the spool. Refuses to know when the network fails.
+ */
+import { checkChunk, chunkAt } from "../../../../src/protocol/chunks.ts";
+import { DELIVERY_SERVER } from "../../../../src/protocol/delivery.ts";
+import { FilespoolError, failureForPeer, known } from "../../../../src/protocol/errors.ts";
+import { LIMITS } from "../../../../src/protocol/limits.ts";
+import { Conversation, type Effects, type EventOf } from "../../../../src/protocol/machine.ts";
+import type { Message, MessageOf } from "../../../../src/protocol/messages.ts";
+import { UPLOAD_SERVER } from "../../../../src/protocol/upload.ts";
+import type { MemorySpool } from "../../../../src/spool/memory.ts";
+import type { Delivery, Offer, OfferAnswer } from "../../../../src/spool/spool.ts";
+import { CachedUpload, SYNC_MS } from "./disk.ts";
+import type { Scribe, Settings } from "./story.ts";
+import type { Data, End, Talker } from "./wire.ts";
+import type { World } from "./world.ts";
+
+export interface ServerParts {
+  readonly world: World;
+  readonly scribe: Scribe;
+  readonly settings: Settings;
+  readonly spool: MemorySpool;
+}
+
+function welcome({ spool }: ServerParts): MessageOf<"welcome"> {
+  const { pipelineBytesMax, windowFiles, windowBytes, dataBytesMax } = LIMITS;
+  const { leaseMs, fileBytesMax } = spool.limits;
+  const bounds = { dataBytesMax, fileBytesMax, pipelineBytesMax, windowFiles, windowBytes, leaseMs };
+  return {
+    type: "welcome",
+    version: 1,
+    agent: "timeline",
+    durability: "memory",
+    digests: [...spool.digests],
+    ...bounds,
+  };
+}
+
+/** A connection whose first frame has not come: the role in it decides who goes on. */
+export class Reception implements Talker {
+  readonly #parts: ServerParts;
+  readonly #end: End;
+  session: (Talker & { crash(): void }) | null = null;
+
+  constructor(parts: ServerParts, end: End) {
+    this.#parts = parts;
+    this.#end = end;
+  }
+
+  async onFrame(frame: Message | Data): Promise<void> {
+    if (this.session) return this.session.onFrame(frame);
+    const role = "role" in frame ? frame.role : "nobody";
+    this.session = role === "receiver" ? new Delivering(this.#parts, this.#end) : new Receiving(this.#parts, this.#end);
+    await this.session.onFrame(frame);
+  }
+
+  onLost(error: FilespoolError): Promise<void> | void {
+    return this.session?.onLost(error);
+  }
+}
+
+/** The server's half of an upload. */
+class Receiving implements Talker {
+  readonly #parts: ServerParts;
+  readonly #end: End;
+  readonly #talk = new Conversation(UPLOAD_SERVER, "greeting");
+  #offer: (Offer & { readonly wait: boolean }) | null = null;
+  #upload: CachedUpload | null = null;
+  #isOver = false;
+
+  constructor(parts: ServerParts, end: End) {
+    this.#parts = parts;
+    this.#end = end;
+  }
+
+  async onFrame(frame: { readonly type: string }): Promise<void> {
+    await this.#take(frame.type as EventOf<typeof UPLOAD_SERVER>, frame);
+  }
+
+  async #take(event: EventOf<typeof UPLOAD_SERVER>, cause?: unknown): Promise<void> {
+    const work = this.#talk.carryOut(event, this.#effects, cause);
+    this.#parts.scribe.change("server", "upload", event, this.#talk.state);
+    await work;
+  }
+
+  async onLost(error: FilespoolError): Promise<void> {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#parts.scribe.change("server", "upload", "lost", "no connection");
+    this.#parts.scribe.mark("server", error.code === "connection-lost" ? "lost" : "error", `upload: ${error.message}`);
+    await this.#upload?.suspend();
+  }
+
+  crash(): void {
+    this.#isOver = true;
+    this.#upload?.crash();
+    this.#end.close();
+    this.#parts.scribe.change("server", "upload", "lost", "no connection");
+  }
+
+  readonly #effects: Effects<typeof UPLOAD_SERVER> = {
+    welcome: () => this.#end.send(welcome(this.#parts)),
+
+    open: async ({ type: _, ...offer }: MessageOf<"offer">) => {
+      this.#offer = offer;
+      const { scribe, spool } = this.#parts;
+      try {
+        const answer = await spool.offer(offer, {
+          onDurable: (offset) => {
+            scribe.level("durable", offset);
+            scribe.mark("server", "durable", `${offset.toLocaleString("en")} bytes are durable`);
+            if (!this.#isOver) this.#end.send({ type: "progress", transfer: offer.transfer, offset });
+          },
+          onSuperseded: () => {
+            if (!this.#isOver) void this.#end.fail(new FilespoolError("superseded"));
+          },
+        });
+        await this.#take(answer.kind === "stored" ? "already" : "accepted", answer);
+      } catch (error) {
+        await this.#take("refused", known(error));
+      }
+    },
+
+    tellOffset: ({ upload }: OfferAnswer & { kind: "upload" }) => {
+      const { transfer, size, wait } = this.#current();
+      const { world, scribe, settings } = this.#parts;
+      this.#upload = new CachedUpload(world, upload, size, settings.bufferBytes);
+      scribe.level("taken", upload.offset);
+      if (upload.offset > 0) scribe.mark("server", "resumed", `goes on at byte ${upload.offset.toLocaleString("en")}`);
+      if (wait) this.#end.send({ type: "accept", transfer, offset: upload.offset });
+    },
+
+    tellStored: ({ digest, collected }: OfferAnswer & { kind: "stored" }) =>
+      this.#end.send({ type: "stored", transfer: this.#current().transfer, digest, repeated: true, collected }),
+
+    tellRefused: (error: FilespoolError) =>
+      this.#end.send({ type: "refuse", about: this.#current().transfer, ...failureForPeer(error) }),
+
+    append: ({ offset, length, parts }: Data) => {
+      checkChunk(offset, length, this.#current().size);
+      this.#upload?.append(offset, length, parts);
+      this.#parts.scribe.level("taken", this.#upload?.taken ?? 0);
+    },
+
+    store: ({ transfer, digest }: MessageOf<"finish">) => {
+      const upload = this.#upload;
+      this.#upload = null;
+      upload?.finish(digest, (error) => {
+        // 1. it is in its queue
+        if (error === null) this.#parts.scribe.mark("server", "stored", "stored: verified, durable, in its queue");
+        if (this.#isOver) return;
+        // 2. only then say so
+        if (error === null) this.#end.send({ type: "stored", transfer, digest, repeated: false, collected: false });
+        else this.#end.send({ type: "refuse", about: transfer, ...failureForPeer(known(error)) });
+      });
+    },
+
+    discard: async () => {
+      await this.#upload?.cancel();
+      this.#upload = null;
+    },
+
+    close: () => {
+      this.#isOver = true;
+      this.#end.close();
+    },
+  };
+
+  #current(): Offer & { readonly wait: boolean } {
+    if (!this.#offer) throw new FilespoolError("internal", "no file is being received");
+    return this.#offer;
+  }
+}
+
+/** The server's half of a delivery. */
+class Delivering implements Talker {
+  readonly #parts: ServerParts;
+  readonly #end: End;
+  readonly #talk = new Conversation(DELIVERY_SERVER, "greeting");
+  readonly #open = new Map<string, Delivery>();
+  #queue = "";
+  #current: Delivery | null = null;
+  #from = 0;
+  #credit = 0;
+  #saidEmpty = false;
+  #isOver = false;
+  #stopListening = () => {};
+
+  constructor(parts: ServerParts, end: End) {
+    this.#parts = parts;
+    this.#end = end;
+  }
+
+  async onFrame(frame: Message | Data): Promise<void> {
+    if (frame.type === "hello") this.#queue = frame.queue ?? "";
+    const isCurrent = "delivery" in frame && frame.delivery === this.#current?.token;
+    const verdict = isCurrent ? "verdict" : "settle";
+    const start = isCurrent ? "start" : "late";
+    const event = frame.type === "ack" || frame.type === "nack" ? verdict : frame.type === "start" ? start : frame.type;
+    await this.#take(event as EventOf<typeof DELIVERY_SERVER>, frame);
+    await this.#handOut();
+  }
+
+  async #take(event: EventOf<typeof DELIVERY_SERVER>, cause?: unknown): Promise<void> {
+    const work = this.#talk.carryOut(event, this.#effects, cause);
+    this.#parts.scribe.change("server", "delivery", event, this.#talk.state);
+    await work;
+  }
+
+  onLost(error: FilespoolError): void {
+    if (this.#isOver) return;
+    const kind = error.code === "connection-lost" ? "lost" : "error";
+    this.#parts.scribe.mark("server", kind, `delivery: ${error.message}`);
+    this.crash();
+    // Whatever has no verdict goes back to the head of its queue at once.
+    for (const token of this.#open.keys()) this.#parts.spool.release(token);
+  }
+
+  crash(): void {
+    this.#isOver = true;
+    this.#current = null;
+    this.#stopListening();
+    this.#end.close();
+    this.#parts.scribe.change("server", "delivery", "lost", "no connection");
+  }
+
+  /** Leases and sends, if there is room and something is waiting. */
+  async #handOut(): Promise<void> {
+    if (this.#isOver || this.#talk.state !== "ready" || this.#credit === 0 || this.#saidEmpty) return;
+    const delivery = await this.#parts.spool.lease(this.#queue);
+    if (!delivery) {
+      this.#saidEmpty = true;
+      return this.#take("none");
+    }
+    this.#open.set(delivery.token, delivery);
+    this.#current = delivery;
+    this.#credit--;
+    await this.#take(delivery.size > LIMITS.pipelineBytesMax ? "large" : "small", delivery);
+  }
+
+  /** One chunk when the one before has left, until the file ends or somebody else is at it. */
+  async #pump(delivery: Delivery, offset: number): Promise<void> {
+    if (this.#isOver || this.#current !== delivery) return;
+    const chunk = chunkAt(offset, delivery.size, this.#parts.settings.bufferBytes);
+    if (!chunk) {
+      this.#current = null;
+      await this.#take("sent");
+      return this.#handOut();
+    }
+    const bytes = new Uint8Array(chunk.length);
+    await this.#parts.spool.read(delivery.token, offset, bytes);
+    this.#end.sendData(offset, bytes);
+    this.#parts.spool.renew(delivery.token);
+    this.#parts.world.at(this.#end.freeMs, () => this.#pump(delivery, offset + chunk.length));
+  }
+
+  readonly #effects: Effects<typeof DELIVERY_SERVER> = {
+    welcome: () => {
+      this.#end.send(welcome(this.#parts));
+      this.#stopListening = this.#parts.spool.onArrival(this.#queue, () => {
+        this.#saidEmpty = false;
+        this.#parts.world.after(0, () => this.#handOut());
+      });
+    },
+    credit: ({ files }: MessageOf<"want">) => {
+      this.#credit += files;
+      this.#saidEmpty = false;
+    },
+    deliver: ({ token, transfer, queue, name, size, algorithm, digest, attempt }: Delivery) =>
+      this.#end.send({ type: "deliver", delivery: token, transfer, queue, name, size, algorithm, digest, attempt }),
+    stream: (cause: Delivery | MessageOf<"start">) => {
+      const delivery = this.#current;
+      this.#from = "offset" in cause ? cause.offset : 0;
+      if (delivery) this.#parts.world.after(0, () => this.#pump(delivery, this.#from));
+    },
+    record: (verdict: MessageOf<"ack"> | MessageOf<"nack">) => {
+      const delivery = this.#open.get(verdict.delivery);
+      if (this.#current === delivery) this.#current = null;
+      if (!delivery) return this.#tellLost(verdict.delivery);
+      this.#parts.world.after(SYNC_MS, async () => {
+        if (this.#isOver) return;
+        this.#open.delete(delivery.token);
+        if (verdict.type === "nack") return void (await this.#parts.spool.nack(delivery.token, verdict.reason));
+        await this.#parts.spool.ack(delivery.token); // 1. off the queue, durably
+        this.#end.send({ type: "acked", delivery: delivery.token }); // 2. only then say so
+      });
+    },
+    renew: ({ delivery }: MessageOf<"working">) => void this.#parts.spool.renew(delivery),
+    tellEmpty: () => this.#end.send({ type: "empty", leased: 0 }),
+    tellLost: ({ delivery }: MessageOf<"start">) => this.#tellLost(delivery),
+    withdraw: (error: FilespoolError) =>
+      this.#end.send({ type: "withdraw", delivery: this.#current?.token ?? "", ...failureForPeer(error) }),
+    close: () => {
+      this.crash();
+    },
+  };
+
+  #tellLost(delivery: string): void {
+    this.#end.send({ type: "refuse", about: delivery, ...failureForPeer(new FilespoolError("lease-lost")) });
+  }
+}
