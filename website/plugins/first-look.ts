@@ -5,12 +5,12 @@
  * element and not the code that drew it, which is loaded when the element comes into view. Why: adr/0049.
  */
 import { join } from "node:path";
-import type { Plugin } from "@docusaurus/types";
+import type { LoadContext, Plugin } from "@docusaurus/types";
 
-export const firstLook = (): Plugin => ({
+export const firstLook = ({ siteDir }: LoadContext): Plugin => ({
   name: "first-look",
   configureWebpack: (_config, isServer) => {
     const file = isServer ? "server.tsx" : "browser.ts";
-    return { resolve: { alias: { "@first-look": join(import.meta.dirname, "../src/live/first-look", file) } } };
+    return { resolve: { alias: { "@first-look": join(siteDir, "src/live/first-look", file) } } };
   },
 });

@@ -5,16 +5,16 @@
  * is in the tables, what is stored is in the spool; here is only who calls whom. Invariant: after a crash nothing is
  * left but the spool. Refuses to know when the network fails.
  */
-import { checkChunk, chunkAt } from "../../../../src/protocol/chunks.ts";
-import { DELIVERY_SERVER } from "../../../../src/protocol/delivery.ts";
+import { checkChunk } from "../../../../src/protocol/chunks.ts";
 import { FilespoolError, failureForPeer, known } from "../../../../src/protocol/errors.ts";
 import { LIMITS } from "../../../../src/protocol/limits.ts";
 import { Conversation, type Effects, type EventOf } from "../../../../src/protocol/machine.ts";
 import type { Message, MessageOf } from "../../../../src/protocol/messages.ts";
 import { UPLOAD_SERVER } from "../../../../src/protocol/upload.ts";
 import type { MemorySpool } from "../../../../src/spool/memory.ts";
-import type { Delivery, Offer, OfferAnswer } from "../../../../src/spool/spool.ts";
-import { CachedUpload, SYNC_MS } from "./disk.ts";
+import type { Offer, OfferAnswer } from "../../../../src/spool/spool.ts";
+import { Delivering } from "./delivering.ts";
+import { CachedUpload } from "./disk.ts";
 import type { Scribe, Settings } from "./story.ts";
 import type { Data, End, Talker } from "./wire.ts";
 import type { World } from "./world.ts";
@@ -26,7 +26,7 @@ export interface ServerParts {
   readonly spool: MemorySpool;
 }
 
-function welcome({ spool }: ServerParts): MessageOf<"welcome"> {
+export function welcome({ spool }: ServerParts): MessageOf<"welcome"> {
   const { pipelineBytesMax, windowFiles, windowBytes, dataBytesMax } = LIMITS;
   const { leaseMs, fileBytesMax } = spool.limits;
   const bounds = { dataBytesMax, fileBytesMax, pipelineBytesMax, windowFiles, windowBytes, leaseMs };
@@ -173,133 +173,5 @@ class Receiving implements Talker {
   #current(): Offer & { readonly wait: boolean } {
     if (!this.#offer) throw new FilespoolError("internal", "no file is being received");
     return this.#offer;
-  }
-}
-
-/** The server's half of a delivery. */
-class Delivering implements Talker {
-  readonly #parts: ServerParts;
-  readonly #end: End;
-  readonly #talk = new Conversation(DELIVERY_SERVER, "greeting");
-  readonly #open = new Map<string, Delivery>();
-  #queue = "";
-  #current: Delivery | null = null;
-  #from = 0;
-  #credit = 0;
-  #saidEmpty = false;
-  #isOver = false;
-  #stopListening = () => {};
-
-  constructor(parts: ServerParts, end: End) {
-    this.#parts = parts;
-    this.#end = end;
-  }
-
-  async onFrame(frame: Message | Data): Promise<void> {
-    if (frame.type === "hello") this.#queue = frame.queue ?? "";
-    const isCurrent = "delivery" in frame && frame.delivery === this.#current?.token;
-    const verdict = isCurrent ? "verdict" : "settle";
-    const start = isCurrent ? "start" : "late";
-    const event = frame.type === "ack" || frame.type === "nack" ? verdict : frame.type === "start" ? start : frame.type;
-    await this.#take(event as EventOf<typeof DELIVERY_SERVER>, frame);
-    await this.#handOut();
-  }
-
-  async #take(event: EventOf<typeof DELIVERY_SERVER>, cause?: unknown): Promise<void> {
-    const work = this.#talk.carryOut(event, this.#effects, cause);
-    this.#parts.scribe.change("server", "delivery", event, this.#talk.state);
-    await work;
-  }
-
-  onLost(error: FilespoolError): void {
-    if (this.#isOver) return;
-    const kind = error.code === "connection-lost" ? "lost" : "error";
-    this.#parts.scribe.mark("server", kind, `delivery: ${error.message}`);
-    this.crash();
-    // Whatever has no verdict goes back to the head of its queue at once.
-    for (const token of this.#open.keys()) this.#parts.spool.release(token);
-  }
-
-  crash(): void {
-    this.#isOver = true;
-    this.#current = null;
-    this.#stopListening();
-    this.#end.close();
-    this.#parts.scribe.change("server", "delivery", "lost", "no connection");
-  }
-
-  /** Leases and sends, if there is room and something is waiting. */
-  async #handOut(): Promise<void> {
-    if (this.#isOver || this.#talk.state !== "ready" || this.#credit === 0 || this.#saidEmpty) return;
-    const delivery = await this.#parts.spool.lease(this.#queue);
-    if (!delivery) {
-      this.#saidEmpty = true;
-      return this.#take("none");
-    }
-    this.#open.set(delivery.token, delivery);
-    this.#current = delivery;
-    this.#credit--;
-    await this.#take(delivery.size > LIMITS.pipelineBytesMax ? "large" : "small", delivery);
-  }
-
-  /** One chunk when the one before has left, until the file ends or somebody else is at it. */
-  async #pump(delivery: Delivery, offset: number): Promise<void> {
-    if (this.#isOver || this.#current !== delivery) return;
-    const chunk = chunkAt(offset, delivery.size, this.#parts.settings.bufferBytes);
-    if (!chunk) {
-      this.#current = null;
-      await this.#take("sent");
-      return this.#handOut();
-    }
-    const bytes = new Uint8Array(chunk.length);
-    await this.#parts.spool.read(delivery.token, offset, bytes);
-    this.#end.sendData(offset, bytes);
-    this.#parts.spool.renew(delivery.token);
-    this.#parts.world.at(this.#end.freeMs, () => this.#pump(delivery, offset + chunk.length));
-  }
-
-  readonly #effects: Effects<typeof DELIVERY_SERVER> = {
-    welcome: () => {
-      this.#end.send(welcome(this.#parts));
-      this.#stopListening = this.#parts.spool.onArrival(this.#queue, () => {
-        this.#saidEmpty = false;
-        this.#parts.world.after(0, () => this.#handOut());
-      });
-    },
-    credit: ({ files }: MessageOf<"want">) => {
-      this.#credit += files;
-      this.#saidEmpty = false;
-    },
-    deliver: ({ token, transfer, queue, name, size, algorithm, digest, attempt }: Delivery) =>
-      this.#end.send({ type: "deliver", delivery: token, transfer, queue, name, size, algorithm, digest, attempt }),
-    stream: (cause: Delivery | MessageOf<"start">) => {
-      const delivery = this.#current;
-      this.#from = "offset" in cause ? cause.offset : 0;
-      if (delivery) this.#parts.world.after(0, () => this.#pump(delivery, this.#from));
-    },
-    record: (verdict: MessageOf<"ack"> | MessageOf<"nack">) => {
-      const delivery = this.#open.get(verdict.delivery);
-      if (this.#current === delivery) this.#current = null;
-      if (!delivery) return this.#tellLost(verdict.delivery);
-      this.#parts.world.after(SYNC_MS, async () => {
-        if (this.#isOver) return;
-        this.#open.delete(delivery.token);
-        if (verdict.type === "nack") return void (await this.#parts.spool.nack(delivery.token, verdict.reason));
-        await this.#parts.spool.ack(delivery.token); // 1. off the queue, durably
-        this.#end.send({ type: "acked", delivery: delivery.token }); // 2. only then say so
-      });
-    },
-    renew: ({ delivery }: MessageOf<"working">) => void this.#parts.spool.renew(delivery),
-    tellEmpty: () => this.#end.send({ type: "empty", leased: 0 }),
-    tellLost: ({ delivery }: MessageOf<"start">) => this.#tellLost(delivery),
-    withdraw: (error: FilespoolError) =>
-      this.#end.send({ type: "withdraw", delivery: this.#current?.token ?? "", ...failureForPeer(error) }),
-    close: () => {
-      this.crash();
-    },
-  };
-
-  #tellLost(delivery: string): void {
-    this.#end.send({ type: "refuse", about: delivery, ...failureForPeer(new FilespoolError("lease-lost")) });
   }
 }
