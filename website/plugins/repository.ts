@@ -14,7 +14,8 @@ export const repositoryFolder = resolve(__dirname, "../..");
 
 /** Folders whose files are shown, and single files beside them. */
 const SHOWN_FOLDERS = ["src", "test", "benchmarks", "scripts", "examples", ".ci"];
-const SHOWN_ENDINGS = /\.(?:[cm]?[jt]s|tsx|md|sh|ya?ml)$|^\.ci\/run$/;
+const SHOWN_ENDINGS =
+  /\.(?:[cm]?[jt]s|tsx|md|sh|ya?ml)$|^\.ci\/run$|^(?:test\/vectors|benchmarks\/results)\/[^/]+\.json$/;
 
 let cached: ReadonlySet<string> | null = null;
 

@@ -1,0 +1,142 @@
+/** Messages: each control frame with its fields, as the schemas that check them say. */
+import { readFileSync } from "node:fs";
+import { resolve } from "node:path";
+import ts from "typescript";
+import { FRAMES } from "../../../src/protocol/frame.ts";
+import { SCHEMAS } from "../../../src/protocol/messages.ts";
+import { plain } from "../../plugins/units.ts";
+import { cell, code, fence, join, type Page, table } from "../markdown.ts";
+import { prose, sentences } from "../prose.ts";
+import { commentOf, fileComment, membersOf, sourceOf } from "../source-comments.ts";
+import { sendersOf } from "./states.ts";
+
+const MESSAGES = "src/protocol/messages.ts";
+
+/** The part of a schema's own description that the page shows. */
+interface Schema {
+  readonly type: string;
+  readonly entries?: Readonly<Record<string, Schema>>;
+  readonly pipe?: readonly (Schema & { readonly requirement?: unknown })[];
+  readonly options?: readonly unknown[];
+  readonly wrapped?: Schema;
+  readonly item?: Schema;
+}
+
+/** A rule of a pipe as a phrase. An unknown rule stops the generator: it must not be left out of the reference. */
+function rule({ type, requirement }: Schema & { readonly requirement?: unknown }, of: string): string {
+  const bound = typeof requirement === "number" ? plain(requirement) : "";
+  switch (type) {
+    case of:
+      return "";
+    case "max_length":
+      return of === "array" ? `at most ${bound} of them` : `at most ${bound} UTF-16 code units`;
+    case "min_length":
+      return of === "array" ? `at least ${bound}` : `at least ${bound} UTF-16 code units`;
+    case "max_bytes":
+      return `at most ${bound} bytes in UTF-8`;
+    case "min_value":
+      return `at least ${bound}`;
+    case "max_value":
+      return `at most ${bound}`;
+    case "integer":
+      return "a whole number";
+    case "safe_integer":
+      return "a whole number, at most 2^53 - 1";
+    case "regex":
+      return `matches ${code(String(requirement))}`;
+    default:
+      throw new Error(`${MESSAGES} has the rule "${type}", for which the reference has no words`);
+  }
+}
+
+export function describe(schema: Schema): {
+  readonly type: string;
+  readonly rules: string;
+  readonly isOptional: boolean;
+} {
+  if (schema.type === "optional") return { ...describe(schema.wrapped as Schema), isOptional: true };
+  const rules = (schema.pipe ?? []).map((each) => rule(each, schema.type)).filter(Boolean);
+  if (schema.type === "picklist")
+    rules.push((schema.options ?? []).map((word) => code(JSON.stringify(word))).join(" or "));
+  if (schema.type === "array") {
+    const item = describe(schema.item as Schema);
+    return {
+      type: `array of ${item.type}`,
+      rules: [...rules, item.rules && `each: ${item.rules}`].filter(Boolean).join("; "),
+      isOptional: false,
+    };
+  }
+  if (!["string", "number", "boolean", "picklist"].includes(schema.type)) {
+    throw new Error(`${MESSAGES} has a field of the type "${schema.type}", for which the reference has no words`);
+  }
+  return { type: schema.type === "picklist" ? "string" : schema.type, rules: rules.join("; "), isOptional: false };
+}
+
+/** Comments on fields of one message, where there are some. */
+function fieldComments(message: string): ReadonlyMap<string, string> {
+  const found = new Map<string, string>();
+  const visit = (node: ts.Node): void => {
+    if (ts.isPropertyAssignment(node) && node.name.getText() === message && ts.isCallExpression(node.initializer)) {
+      const [fields] = node.initializer.arguments;
+      if (fields && ts.isObjectLiteralExpression(fields)) {
+        for (const field of fields.properties) {
+          const comment = commentOf(field);
+          if (field.name && comment) found.set(field.name.getText(), comment);
+        }
+      }
+    }
+    ts.forEachChild(node, visit);
+  };
+  visit(sourceOf(MESSAGES));
+  return found;
+}
+
+interface Vector {
+  readonly type: string;
+  readonly body?: object;
+}
+
+export function messagesPage(): Page {
+  const { frames }: { frames: readonly Vector[] } = JSON.parse(
+    readFileSync(resolve(__dirname, "../../../test/vectors/frames.json"), "utf8"),
+  );
+  const comments = new Map(membersOf(MESSAGES, "SCHEMAS").map(({ name, comment }) => [name, comment]));
+  const parts = Object.entries(SCHEMAS).map(([name, schema]) => {
+    const entries = Object.entries((schema as unknown as Schema).entries ?? {});
+    const notes = fieldComments(name);
+    const rows = entries.map(([field, each]) => {
+      const { type, rules, isOptional } = describe(each);
+      return [
+        code(field),
+        isOptional ? `${type}, may be missing` : type,
+        rules,
+        cell(sentences(notes.get(field) ?? "")),
+      ];
+    });
+    const hasNotes = rows.some((row) => row[3] !== "");
+    const example = frames.find(({ type }) => type === name)?.body;
+    return join(
+      `## ${name}`,
+      `Type \`0x${FRAMES[name as keyof typeof FRAMES].toString(16).padStart(2, "0")}\`; sent by: ${sendersOf(name)}.`,
+      sentences(comments.get(name) ?? ""),
+      rows.length === 0
+        ? "It has no fields; its payload is `{}`."
+        : table(
+            ["Field", "Type", "Must be", ...(hasNotes ? ["Means"] : [])],
+            hasNotes ? rows : rows.map((row) => row.slice(0, 3)),
+          ),
+      example === undefined || rows.length === 0 ? "" : fence("json", JSON.stringify(example, null, 2)),
+    );
+  });
+  return {
+    name: "messages",
+    title: "Messages",
+    about: "The JSON objects of the control frames, field by field.",
+    from: [MESSAGES, "test/vectors/frames.json"],
+    body: join(
+      prose(fileComment(MESSAGES)),
+      "A field that is not listed here is ignored. One that is listed and missing, or not as it must be, ends the connection with [`message-invalid`](errors.md#message-invalid). The order of fields means nothing. In which order frames may follow each other is in [States](states.md).",
+      ...parts,
+    ),
+  };
+}

@@ -1,0 +1,135 @@
+/**
+ * Wire format: header, frame types, a frame taken apart. The layout is read from the comment in frame.ts and held against
+ * what the code really writes, so that the drawing there cannot be wrong either.
+ */
+import { readFileSync } from "node:fs";
+import { resolve } from "node:path";
+import { crc32 } from "../../../src/protocol/checksum.ts";
+import {
+  decodeHeader,
+  encodeHeader,
+  FLAG_OPTIONAL,
+  FRAMES,
+  HEADER_BYTES,
+  MAGIC,
+  payloadBytesMax,
+} from "../../../src/protocol/frame.ts";
+import { LIMITS } from "../../../src/protocol/limits.ts";
+import { bytes, duration } from "../../plugins/units.ts";
+import { cell, code, fence, join, type Page, table } from "../markdown.ts";
+import { prose } from "../prose.ts";
+import { fileComment } from "../source-comments.ts";
+import { sendersOf } from "./states.ts";
+
+const FRAME = "src/protocol/frame.ts";
+
+interface Field {
+  readonly offset: number;
+  readonly bytes: number;
+  readonly what: string;
+}
+
+/** Lines of the drawing: `offset  bytes  field`. */
+function layout(): Field[] {
+  const lines = fileComment(FRAME).split("\n");
+  const fields = lines.flatMap((line) => {
+    const found = /^\s+(?<offset>\d+)\s+(?<bytes>\d+)\s+(?<what>\S.*)$/.exec(line)?.groups;
+    return found ? [{ offset: Number(found.offset), bytes: Number(found.bytes), what: found.what as string }] : [];
+  });
+  let next = 0;
+  for (const field of fields) {
+    if (field.offset !== next) throw new Error(`${FRAME}: the drawing has a hole before offset ${field.offset}`);
+    next += field.bytes;
+  }
+  if (next !== HEADER_BYTES) throw new Error(`${FRAME}: the drawing has ${next} bytes, the code has ${HEADER_BYTES}`);
+  return fields;
+}
+
+const hex = (data: Uint8Array): string => [...data].map((byte) => byte.toString(16).padStart(2, "0")).join(" ");
+
+/** A frame as the code writes it, cut at the fields of the drawing. */
+function takenApart(fields: readonly Field[]): string {
+  const payload = new TextEncoder().encode("hello, spool");
+  const header = encodeHeader(FRAMES.data, payload, crc32, 2 ** 32 + 5);
+  const read = decodeHeader(header, crc32);
+  if (typeof read === "string" || read.length !== payload.length) throw new Error("the example cannot be read back");
+  const rows = fields.map(({ offset, bytes: length, what }) => {
+    const part = header.subarray(offset, offset + length);
+    const value = part.reduce((sum, byte) => sum * 256 + byte, 0);
+    return [
+      String(offset),
+      code(hex(part)),
+      cell((what.split(/[:,(]/)[0] as string).trim()),
+      value.toLocaleString("en"),
+    ];
+  });
+  const last = [String(HEADER_BYTES), code(hex(payload)), "payload", `"${new TextDecoder().decode(payload)}"`];
+  return table(["Offset", "Bytes", "Field", "Value"], [...rows, last]);
+}
+
+interface Vectors {
+  readonly frames: readonly { readonly title: string; readonly type: string; readonly hex: string }[];
+}
+
+export function wirePage(): Page {
+  const fields = layout();
+  const vectors: Vectors = JSON.parse(readFileSync(resolve(__dirname, "../../../test/vectors/frames.json"), "utf8"));
+  const example = vectors.frames.find(({ type }) => type === "accept");
+  if (!example) throw new Error("the vectors have no accept frame");
+  const types = Object.entries(FRAMES).map(([name, type]) => [
+    code(`0x${type.toString(16).padStart(2, "0")}`),
+    name === "data" ? "`data`" : `[${code(name)}](messages.md#${name})`,
+    sendersOf(name),
+    name === "data" ? "bytes of a file, as they are" : "a JSON object",
+    bytes(payloadBytesMax(type)),
+  ]);
+  return {
+    name: "wire",
+    title: "Wire format",
+    about: "Byte by byte: the header of a frame, the types of frames, and the rules that both ends keep.",
+    from: [FRAME, "src/protocol/decoder.ts", "src/protocol/chunks.ts", "test/vectors/frames.json"],
+    body: join(
+      "One TCP connection carries one conversation between a client (a sender or a receiver) and a server. Both directions are a sequence of frames and nothing else: no preamble, no separator, no end mark. All numbers are unsigned and big-endian.",
+      "## Header",
+      `Each frame opens with ${HEADER_BYTES} bytes.`,
+      table(
+        ["Offset", "Bytes", "Field"],
+        fields.map((field) => [String(field.offset), String(field.bytes), cell(field.what)]),
+      ),
+      `The magic is ${code(`0x${MAGIC.toString(16)}`)}. Both checksums are CRC-32 as in ISO 3309, zip and PNG: polynomial \`0xEDB88320\` reflected, start and end inverted; \`crc32("123456789")\` is \`${crc32(new TextEncoder().encode("123456789"), 0).toString(16)}\`. More values are in [test/vectors/crc32.json](pathname:///vectors/crc32.json).`,
+      `Flag ${code(`0x${FLAG_OPTIONAL.toString(16).padStart(2, "0")}`)} is *optional*: a receiver that does not know the type of such a frame skips it, payload and all. Without the flag an unknown type ends the connection with [\`frame-unknown\`](errors.md#frame-unknown). Other flags are 0.`,
+      "## Reading a frame",
+      "In this order, because each step is what makes the next one safe:",
+      [
+        `1. Wait for ${HEADER_BYTES} bytes. Fewer is not an error, it is not yet.`,
+        "2. The magic. Anything else is [`not-filespool`](errors.md#not-filespool): an HTTP request, a port scanner.",
+        "3. The checksum of the header. Before it matches, no number in the header is believed: [`frame-damaged`](errors.md#frame-damaged).",
+        "4. The length, against the bound of its type: [`frame-too-large`](errors.md#frame-too-large).",
+        "5. The one way to write it: a data frame has at least one byte, and its offset plus its length is at most 2^53 - 1; every other frame has offset 0. Else [`message-invalid`](errors.md#message-invalid).",
+        "6. Wait for the payload, and compare its checksum: [`frame-damaged`](errors.md#frame-damaged).",
+      ].join("\n"),
+      "After an error the connection ends. There is no search for the next frame: the transfer goes on over a new connection, from what is on disk.",
+      "## A data frame, taken apart",
+      takenApart(fields),
+      "## A control frame",
+      `Its payload is one JSON object in UTF-8, without a byte order mark. The type is in the header, not in the object. This is \`accept\`, from the vectors:`,
+      fence(
+        "text",
+        (example.hex.match(/.{1,48}/g) ?? []).map((line) => (line.match(/../g) ?? []).join(" ")).join("\n"),
+      ),
+      "## Frame types",
+      table(["Type", "Name", "Sent by", "Payload", "At most"], types),
+      "## Pieces of a file",
+      prose(fileComment("src/protocol/chunks.ts")),
+      "## Time",
+      [
+        `- The first frame of a client is complete within ${duration(LIMITS.handshakeMs)} of connecting.`,
+        `- Whoever has sent nothing for ${duration(LIMITS.heartbeatMs)} sends a [\`ping\`](messages.md#ping). It is not answered; it is heard. More than ${LIMITS.pingsPerSecondMax} in one second with nothing in between are a [\`flood\`](errors.md#flood).`,
+        `- Whoever has heard nothing for ${duration(LIMITS.idleMs)} gives the connection up.`,
+        `- A frame that has begun is complete after ${duration(LIMITS.stallMs)} plus its length at ${bytes(LIMITS.bytesPerSecondMin)} a second. A peer that takes nothing of what is sent has as long.`,
+      ].join("\n"),
+      "## Check yourself",
+      "[frames.json](pathname:///vectors/frames.json) has every frame type with its bytes, frames that must be skipped, and damaged ones with the error that each must end in. [names.json](pathname:///vectors/names.json) has file names as they may arrive, and what a receiver makes of each. The tests here read the same files.",
+    ),
+  };
+}
