@@ -9,6 +9,7 @@
  * Escaping is for the eyes only. The name under which a file lands is decided by protocol/names.ts, and what
  * `--json` carries decodes to the very name that was sent.
  */
+import { eastAsianWidth } from "get-east-asian-width";
 
 /** Controls (C0, DEL, C1), line and paragraph separators, direction marks, byte order mark, lone surrogates. */
 const UNSAFE = /\p{Cc}|[\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff]|\p{Surrogate}/gu;
@@ -32,25 +33,39 @@ export function line(fixed: TemplateStringsArray, ...inserted: readonly (string 
 /** "3 files", "1 file": a counted noun. */
 export const counted = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? "" : "s"}`;
 
-/** Letters that take two cells of a terminal: East Asian wide and full-width ones, and pictures. */
-const WIDE =
-  /[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6]|\p{Emoji_Presentation}/u;
-/** Marks that are drawn on the letter before them and take none. */
-const ZERO = /\p{Mn}|\p{Me}|[\u200b-\u200d]/u;
+/** Code points that are one cell wide everywhere: of nearly all names, there is nothing more to find out. */
+const PLAIN = /^[\u0020-\u007e\u00a1-\u00ac\u00ae-\u02ff]*$/;
+/** Marks that are drawn on the letter before them, joiners, and the like: no cell of their own. */
+const ZERO = /[\p{Mn}\p{Me}\p{Default_Ignorable_Code_Point}]/u;
+/** Asks for the letter before it to be drawn as a picture, which is wider. */
+const AS_PICTURE = "\ufe0f";
 
-/** Cells that a printable text takes on a terminal; close enough to keep a line from wrapping. */
+/**
+ * Cells that a printable text takes on a terminal, at most. Terminals disagree about joined emoji: some draw one
+ * picture, some all of its parts in a row. What is at stake is that a line wraps, so all parts count.
+ */
 export function cells(text: string): number {
+  if (PLAIN.test(text)) return text.length;
   let sum = 0;
-  for (const char of text) sum += ZERO.test(char) ? 0 : WIDE.test(char) ? 2 : 1;
+  for (const char of text) {
+    if (char === AS_PICTURE) sum += 1;
+    else if (!ZERO.test(char)) sum += eastAsianWidth(char.codePointAt(0) as number);
+  }
   return sum;
 }
 
+/** Cuts a text where a person sees the edge of a letter: an accent or a family of emoji stays in one piece. */
+export const letters = (text: string): string[] =>
+  PLAIN.test(text) ? [...text] : Array.from(new Intl.Segmenter().segment(text), ({ segment }) => segment);
+
 /** As much of the beginning of a printable text as fits into `max` cells. */
 export function clip(text: string, max: number): string {
-  let head = "";
-  for (const char of text) {
-    if (cells(head + char) > max) break;
-    head += char;
+  if (cells(text) <= max) return text;
+  let [head, used] = ["", 0];
+  for (const letter of letters(text)) {
+    used += cells(letter);
+    if (used > max) break;
+    head += letter;
   }
   return head;
 }
@@ -58,14 +73,15 @@ export function clip(text: string, max: number): string {
 /** Cuts a printable text to `max` cells, from the middle: names often differ at their ends only. */
 export function shorten(text: string, max: number): string {
   if (cells(text) <= max) return text;
-  const chars = [...text];
+  const all = letters(text);
   // Take letters from the front and from the back in turn until one more would not fit beside the ellipsis.
-  let [head, tail] = ["", ""];
-  for (let i = 0; i < chars.length; i++) {
-    const [nextHead, nextTail] =
-      i % 2 === 0 ? [head + chars[i / 2], tail] : [head, chars[chars.length - (i + 1) / 2] + tail];
-    if (cells(nextHead) + cells(nextTail) + 1 > max) break;
-    [head, tail] = [nextHead, nextTail];
+  let [head, tail, used] = ["", "", 1];
+  for (let i = 0; i < all.length; i++) {
+    const isFront = i % 2 === 0;
+    const letter = all[isFront ? i / 2 : all.length - (i + 1) / 2] as string;
+    used += cells(letter);
+    if (used > max) break;
+    [head, tail] = isFront ? [head + letter, tail] : [head, letter + tail];
   }
   return `${head}\u2026${tail}`;
 }

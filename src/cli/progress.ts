@@ -1,117 +1,177 @@
 /**
- * The one line that is rewritten while a file is under way.
+ * How far a run is: which files are under way, how much of them is acknowledged, and how much of all there is.
  *
- *   holiday.raw [#####-----]  50 %  24.0 MiB of 48.0 MiB  31.2 MiB/s  0.8 s left
+ *   holiday.raw     [#####-----]  50 %  24.0 MiB of 48.0 MiB  31.2 MiB/s  0.8 s left
+ *   3 of 12 files   [##--------]  21 %  1.20 GiB of 5.60 GiB  31.2 MiB/s  2 m 20 s left
  *
- * It shows acknowledged bytes, not bytes handed to the kernel: a bar at 100 % that then waits for a minute
- * has lied for a minute. It lives on stderr, so that stdout stays a list of results that can be piped, and
- * it exists only where stderr is a terminal: in a log file, a thousand rewritten lines are a thousand lines.
+ * Only acknowledged bytes count: durable at the server when sending, written and synced here when receiving. A bar
+ * that shows what was handed to the kernel is at 100 % and then waits for a minute: it has lied for a minute.
  *
- * Never here: what the events mean (lines.ts), and when a line is printed over it (report.ts).
+ * An event costs a few lines of arithmetic and no text. Text is made when a frame is asked for, which is a few times
+ * a second whatever happens; of 20,000 small files most come and go between two frames and never have a line.
+ *
+ * Never here: the terminal (bars.ts), the layout of a line (bar-line.ts), and a clock: time comes in with each call.
  */
-import { cells, clip, printable, shorten } from "./printable.ts";
-import { humanDuration, humanSize } from "./sizes.ts";
+import type { TransferEvent } from "../net/events.ts";
+import { barLine, nameCells, type Subject } from "./bar-line.ts";
+import { Meter, PAUSE_MS } from "./meter.ts";
+import { clip, counted, line } from "./printable.ts";
+import { humanDuration } from "./sizes.ts";
 
-/** What the line needs to know of its terminal. */
-export interface Screen {
-  write(text: string): unknown;
-  readonly columns?: number | undefined;
+/** What is known of the whole before it begins. */
+export interface Expected {
+  readonly files: number;
+  /** Bytes of all files, or null when some have no size yet. Asked once, and only if it is going to be shown. */
+  readonly bytes: () => Promise<number | null>;
 }
 
-/** A `progress` or `resumed` event: a file and how far it is. */
-export interface Step {
-  readonly transfer: string;
+/** A file that was offered or delivered, and is not finished. */
+interface Open {
   readonly name: string;
-  /** Bytes acknowledged so far, and of the whole file. */
-  readonly offset: number;
-  readonly size: number;
+  /** Null for a stream that ends when it ends. */
+  readonly size: number | null;
+  readonly sinceMs: number;
+  readonly meter: Meter;
+  offset: number;
 }
 
-/** Redraws per second are bounded: a terminal over a slow link would otherwise hold the transfer up. */
-const REDRAW_MS = 100;
-/** A rate over less time than this is noise. */
-const RATE_AFTER_MS = 500;
-/** As wide as leaves room for a name on a screen of 80 columns. */
-const BAR_CELLS = 10;
+/** Files with a line of their own, at most: the eldest. One connection moves one large file at a time. */
+const FILES_MAX = 3;
+/** A file that is over sooner needs no line: it would only flicker. */
+const SHOWN_AFTER_MS = 300;
+/** Less than the room that a screen of five lines has for them beside the result above. */
+const LINES_MAX = FILES_MAX + 2;
 
-/**
- * The line on one terminal. Between calls it is either on the screen, as the last thing written, or not there
- * at all: whoever prints something else calls `clear` first.
- */
-export class ProgressLine {
-  readonly #screen: Screen;
-  readonly #now: () => number;
-  /** The file being shown, where and when it was first seen: the rate is measured from there. */
-  #first: { transfer: string; offset: number; atMs: number } | null = null;
-  /** When it was last drawn; long ago after a `clear`, so that the next step is drawn at once. */
-  #drawnAtMs = -Infinity;
-  #visible = false;
+export class Progress {
+  readonly #open = new Map<string, Open>();
+  /** What was under way when the connection ended; it comes again, or others have it. */
+  readonly #before = new Map<string, Open>();
+  #meter: Meter | null = null;
+  #expected: Expected | null = null;
+  #bytesInAll: number | null | undefined;
+  /** Files that are over, well or not, and the bytes of those that are over well. */
+  #files = 0;
+  #bytes = 0;
+  /** The next attempt, while there is no connection. */
+  #retry: { readonly atMs: number; readonly attempt: number; readonly message: string } | null = null;
 
-  /** @param now a clock in milliseconds that never goes backwards */
-  constructor(screen: Screen, now: () => number) {
-    this.#screen = screen;
-    this.#now = now;
+  expects(expected: Expected): void {
+    this.#expected = expected;
   }
 
-  /** Shows how far a file is, at most every 100 ms; a new file is shown at once. */
-  update(step: Step): void {
-    const nowMs = this.#now();
-    // Bytes that were there before must not count as speed: a resume at 90 % would look like a miracle.
-    const first =
-      this.#first?.transfer === step.transfer
-        ? this.#first
-        : { transfer: step.transfer, offset: step.offset, atMs: nowMs };
-    if (first === this.#first && nowMs - this.#drawnAtMs < REDRAW_MS) return;
-    this.#first = first;
-    this.#drawnAtMs = nowMs;
-    const text = progressText(step, step.offset - first.offset, nowMs - first.atMs, this.#screen.columns ?? 80);
-    // To the first column and erase: the old line may have been longer than the new one.
-    this.#screen.write(`\r\u001b[2K${text}`);
-    this.#visible = true;
+  /** Whether there is anything to show; a receiver that waits for files has nothing. */
+  get isBusy(): boolean {
+    return this.#open.size > 0 || this.#retry !== null;
   }
 
-  /** Forgets where a file was first seen: after a new connection the rate is measured anew. */
-  restart(): void {
-    this.#first = null;
+  /** Takes note of an event of `send` or `receive`. */
+  take(event: TransferEvent, nowMs: number): void {
+    switch (event.event) {
+      case "connected":
+        this.#retry = null;
+        for (const [transfer, file] of this.#open) this.#before.set(transfer, file);
+        return this.#open.clear();
+      case "offered":
+      case "delivered":
+        return this.#begin(event, nowMs);
+      case "resumed":
+        // Bytes that were there before must not count as speed: a resume at 90 % would look like a miracle.
+        return this.#reach(event.transfer, event.offset, nowMs, false);
+      case "progress":
+        return this.#reach(event.transfer, event.offset, nowMs, true);
+      case "stored":
+      case "landed":
+        return this.#end(event.transfer, event.size, nowMs);
+      case "refused":
+        return this.#end(event.transfer, null, nowMs);
+      case "retrying":
+        // Without a pause it is one file that comes again, and not the connection.
+        if (event.delayMs > 0) this.#retry = { ...event, atMs: nowMs + event.delayMs };
+        return;
+      default:
+    }
   }
 
-  /** Takes the line away, so that an ordinary line can be printed in its place. */
-  clear(): void {
-    if (this.#visible) this.#screen.write("\r\u001b[2K");
-    this.#visible = false;
-    this.#drawnAtMs = -Infinity;
+  #begin({ transfer, name, size: told }: { transfer: string; name: string; size: number }, nowMs: number): void {
+    this.#meter ??= new Meter(nowMs);
+    const size = Number.isFinite(told) ? told : null;
+    const fresh = { name, size, sinceMs: nowMs, meter: new Meter(nowMs), offset: 0 };
+    // After a lost connection it goes on from where it was, and its bar does not jump back for a moment.
+    this.#open.set(transfer, this.#before.get(transfer) ?? fresh);
+    this.#before.delete(transfer);
   }
-}
 
-/**
- * The text of the line, never wider than the terminal: a line that wraps cannot be taken back.
- * @param movedBytes bytes acknowledged in the last `tookMs` milliseconds
- */
-export function progressText(step: Step, movedBytes: number, tookMs: number, columns: number): string {
-  if (step.size === Infinity) return streamText(step, movedBytes, tookMs, columns);
-  // An empty file is complete, not "not a number".
-  const share = step.size === 0 ? 1 : step.offset / step.size;
-  const full = Math.floor(share * BAR_CELLS);
-  const bar = `[${"#".repeat(full)}${"-".repeat(BAR_CELLS - full)}]`;
-  let rest = ` ${bar} ${String(Math.floor(share * 100)).padStart(3)} %  ${humanSize(step.offset)} of ${humanSize(step.size)}`;
-  // Nothing acknowledged yet is no speed, and "for ever left" would be no help.
-  if (tookMs >= RATE_AFTER_MS && movedBytes > 0) {
-    const bytesPerMs = movedBytes / tookMs;
-    rest += `  ${humanSize(bytesPerMs * 1000)}/s`;
-    if (step.offset < step.size) rest += `  ${humanDuration((step.size - step.offset) / bytesPerMs)} left`;
+  /** Never backwards: what was acknowledged once is not taken back, even if a late message says less. */
+  #reach(transfer: string, offset: number, nowMs: number, isNew: boolean): void {
+    const file = this.#open.get(transfer);
+    if (file === undefined || offset <= file.offset) return;
+    if (isNew) {
+      file.meter.add(offset - file.offset, nowMs);
+      this.#meter?.add(offset - file.offset, nowMs);
+    }
+    file.offset = offset;
   }
-  return fitted(step.name, rest, columns);
-}
 
-/** A stream has no end to count down to: how much there is so far, and how fast it comes. */
-function streamText(step: Step, movedBytes: number, tookMs: number, columns: number): string {
-  const rate = tookMs >= RATE_AFTER_MS && movedBytes > 0 ? `  ${humanSize((movedBytes / tookMs) * 1000)}/s` : "";
-  return fitted(step.name, `  ${humanSize(step.offset)}${rate}`, columns);
-}
+  /** @param bytes what it turned out to have, or null when it failed */
+  #end(transfer: string | undefined, bytes: number | null, nowMs: number): void {
+    const file = transfer === undefined ? undefined : this.#open.get(transfer);
+    this.#files += 1;
+    if (file !== undefined && transfer !== undefined) this.#open.delete(transfer);
+    if (bytes === null || !Number.isFinite(bytes)) return;
+    this.#bytes += bytes;
+    this.#meter?.add(Math.max(0, bytes - (file?.offset ?? 0)), nowMs);
+  }
 
-function fitted(name: string, rest: string, columns: number): string {
-  // The last column stays empty: some terminals wrap as soon as it is written to. On a narrow screen the
-  // end of the line goes first, and the name keeps eight cells.
-  const nameCells = Math.max(8, columns - 1 - cells(rest));
-  return clip(`${shorten(printable(name), nameCells)}${rest}`, columns - 1);
+  /** The lines of this moment, none wider than the terminal; empty when there is nothing to show yet. */
+  frame(columns: number, nowMs: number): string[] {
+    const subjects = this.#subjects(nowMs);
+    const pad = nameCells(subjects.map(({ name }) => name));
+    const lines = subjects.map((subject) => barLine(subject, columns, pad));
+    return [...lines, ...this.#retryLine(columns, nowMs)].slice(0, LINES_MAX);
+  }
+
+  #subjects(nowMs: number): Subject[] {
+    const subjects: Subject[] = [];
+    // While there is no connection, a pause and a rate would say the same as the line about it, and less well.
+    const moving = (meter: Meter) => {
+      const idle = meter.idleMs(nowMs);
+      const isOff = this.#retry !== null;
+      return { rate: isOff ? null : meter.rate(nowMs), idleMs: isOff || idle < PAUSE_MS ? null : idle };
+    };
+    for (const { name, size, offset, meter, sinceMs } of this.#open.values()) {
+      if (subjects.length === FILES_MAX) break;
+      if (nowMs - sinceMs >= SHOWN_AFTER_MS) subjects.push({ name, size, offset, ...moving(meter) });
+    }
+    const all = this.#expected?.files;
+    const isOne = all === undefined ? this.#files + this.#open.size < 2 : all < 2;
+    if (this.#meter === null || isOne) return subjects;
+    const name = all === undefined ? `${counted(this.#files, "file")} so far` : `${this.#files} of ${all} files`;
+    let offset = this.#bytes;
+    for (const file of this.#open.values()) offset += file.offset;
+    subjects.push({ name, size: this.#wholeSize(), offset, ...moving(this.#meter) });
+    return subjects;
+  }
+
+  /** Bytes of all files, if they can be known and have been found out. */
+  #wholeSize(): number | null {
+    if (this.#bytesInAll === undefined) {
+      this.#bytesInAll = null;
+      // A share of the whole is a courtesy; that it cannot be found out is told where the files are read.
+      void this.#expected?.bytes().then(
+        (bytes) => {
+          this.#bytesInAll = bytes;
+        },
+        () => {},
+      );
+    }
+    return this.#bytesInAll;
+  }
+
+  #retryLine(columns: number, nowMs: number): string[] {
+    if (this.#retry === null) return [];
+    const { atMs, attempt, message } = this.#retry;
+    const when = atMs > nowMs ? `in ${humanDuration(Math.ceil((atMs - nowMs) / 100) * 100)}` : "now";
+    const name = line`connecting again ${when} (attempt ${attempt}): ${message}`;
+    return [clip(name, columns - 1)];
+  }
 }

@@ -33,6 +33,8 @@ export async function receive(settings: Settings, report: Report, { signal, now 
   if (follow) report.say(line`Waiting for files in queue "${queue}"; Ctrl-C ends it.`);
   // For errors whose message does not say where: "the server is shutting down" (which one?).
   report.talksTo(host, port);
+  // How many bytes they will have, nobody knows before they are delivered.
+  if (count !== undefined) report.expects({ files: count, bytes: async () => null });
   const startMs = now();
   const { landed, skipped, bytes, elsewhere, failures } = await receiveFiles({
     host,

@@ -1,7 +1,7 @@
 /**
  * Tells whoever runs a command what happens: people in lines, programs in NDJSON.
  *
- *   for people    results on stdout; troubles and the progress line on stderr
+ *   for people    results on stdout; troubles and progress on stderr: bars on a terminal, elsewhere now and then a line
  *   --json        every event as one JSON object per line on stdout, and nothing else there
  *   --quiet       errors on stderr; with --json, the `refused` and `error` objects
  *
@@ -27,10 +27,11 @@ import { styleText } from "node:util";
 import type { ServerEvent, TransferEvent } from "../net/events.ts";
 import { FilespoolError } from "../protocol/errors.ts";
 import { adviceFor } from "./advice.ts";
+import { Bars, wrapsAnew } from "./bars.ts";
 import { EXIT, errorFacts } from "./exit.ts";
 import { address, type Line, serverLine, type Tone, transferLine } from "./lines.ts";
 import { printable } from "./printable.ts";
-import { ProgressLine } from "./progress.ts";
+import { type Expected, Progress } from "./progress.ts";
 
 /** The part of a stream that a report needs; `process.stdout` is one. */
 export interface Output {
@@ -40,6 +41,7 @@ export interface Output {
   uncork?(): void;
   readonly isTTY?: boolean | undefined;
   readonly columns?: number | undefined;
+  readonly rows?: number | undefined;
 }
 
 /** Where a report goes, and how much of it there is. The three switches are the flags of the same names. */
@@ -63,16 +65,25 @@ export interface Done {
 /** Colours repeat what the words say and add nothing: without them, the same is said. */
 const COLOURS = { good: "green", plain: "cyan", warn: "yellow", bad: "red" } as const satisfies Record<Tone, string>;
 
+/** How often a log file hears of a transfer that goes on and on. */
+const LOGGED_MS = 30_000;
+/** As wide as the lines in a log may be. */
+const LOG_COLUMNS = 120;
+
 /** First column: wide enough for "collected" and a space. */
 const VERB_CELLS = 10;
 
 /**
  * The voice of one run. Everything that a run tells anybody goes through it, so that no line can get between
- * the objects of `--json`, and none can be written across the progress line.
+ * the objects of `--json`, and none can be written across the bars.
  */
 export class Report {
   readonly #options: ReportOptions;
-  readonly #progress: ProgressLine | null;
+  /** Null where nobody wants to know: a program reads the events, and --quiet means it. */
+  readonly #progress: Progress | null;
+  readonly #bars: Bars | null;
+  /** When progress was last told without a terminal. */
+  #loggedMs: number;
   /** Codes whose advice has been given. */
   readonly #advised = new Set<string>();
   readonly #corked = new Set<Output>();
@@ -80,10 +91,20 @@ export class Report {
   #server: string | null = null;
 
   constructor(options: ReportOptions) {
-    const { stderr, json, quiet, now } = options;
-    // No progress line for --json even where stderr is a terminal: a program is reading, and nobody watches.
+    const { stderr, json, quiet, now, env } = options;
     this.#options = options;
-    this.#progress = stderr.isTTY && !json && !quiet ? new ProgressLine(stderr, now) : null;
+    this.#progress = json || quiet ? null : new Progress();
+    const dress = (text: string) => (wantsColour(stderr, env) ? text.replace(/\[#+/, colouredBar) : text);
+    this.#bars =
+      this.#progress && stderr.isTTY
+        ? new Bars(stderr, this.#progress, now, { dress, wrapsAnew: wrapsAnew(env) })
+        : null;
+    this.#loggedMs = now();
+  }
+
+  /** What is known of the whole before it begins, for the shares of it. */
+  expects(expected: Expected): void {
+    this.#progress?.expects(expected);
   }
 
   /** Names the server that a client talks to, for errors that come from there. */
@@ -93,8 +114,7 @@ export class Report {
 
   /** An event of `send` or `receive`. */
   readonly transfer = (event: TransferEvent): void => {
-    if (event.event === "resumed") this.#progress?.restart();
-    if (event.event === "progress") this.#progress?.update(event);
+    if (this.#progress !== null) this.#watch(this.#progress, event);
     if (!this.#json(event)) this.#line(transferLine(event));
   };
 
@@ -150,6 +170,16 @@ export class Report {
     if (first !== undefined) this.#json({ event: "error", ...errorFacts(first) });
   }
 
+  /** Bars where there is a terminal to draw them on; elsewhere, a line now and then that shows it is alive. */
+  #watch(progress: Progress, event: TransferEvent): void {
+    const nowMs = this.#options.now();
+    progress.take(event, nowMs);
+    if (this.#bars !== null) return this.#bars.wake();
+    if (event.event !== "progress" || nowMs - this.#loggedMs < LOGGED_MS) return;
+    this.#loggedMs = nowMs;
+    for (const text of progress.frame(LOG_COLUMNS, nowMs)) this.#print(this.#options.stderr, `progress  ${text}`);
+  }
+
   /** Writes an object as a line, in `--json` mode. @returns whether this is that mode */
   #json(event: { readonly event: string }): boolean {
     const { json, quiet, stdout } = this.#options;
@@ -192,16 +222,16 @@ export class Report {
     this.#print(this.#options.stderr, `${" ".repeat(indentCells)}${advice}`);
   }
 
-  /** The one place that writes lines for people; it makes room by taking the progress line away. */
+  /** The one place that writes lines for people: on a terminal they stand above the bars. */
   #print(output: Output, text: string): void {
-    this.#progress?.clear();
-    this.#write(output, text);
+    if (this.#bars !== null && output.isTTY) this.#bars.line(output, `${text}\n`);
+    else this.#write(output, text);
   }
 
-  /** Lets go of all lines at once. */
+  /** Lets go of all lines at once. What is said after it is said without bars. */
   flush(): void {
-    for (const output of this.#corked) output.uncork?.();
-    this.#corked.clear();
+    this.#bars?.stop();
+    this.#uncork();
   }
 
   /** All lines of one turn of the event loop leave by one system call; a terminal gets each at once. */
@@ -209,9 +239,14 @@ export class Report {
     if (!output.isTTY && output.cork && !this.#corked.has(output)) {
       this.#corked.add(output);
       output.cork();
-      setImmediate(() => this.flush());
+      setImmediate(() => this.#uncork());
     }
     output.write(`${text}\n`);
+  }
+
+  #uncork(): void {
+    for (const output of this.#corked) output.uncork?.();
+    this.#corked.clear();
   }
 
   /** Colours only where a terminal shows them, unless NO_COLOR forbids or FORCE_COLOR demands them. */
@@ -219,6 +254,9 @@ export class Report {
     return wantsColour(output, this.#options.env) ? styleText(COLOURS[tone], text, { validateStream: false }) : text;
   }
 }
+
+/** The part of a bar that is done, dressed. */
+const colouredBar = (done: string): string => styleText("cyan", done, { validateStream: false });
 
 /**
  * Whether an output gets colours. Asked for each of the two, since one may be a terminal and the other a file.

@@ -11,6 +11,7 @@
  *
  * Never here: how a file is sent (net/sender.ts), and what the events look like (lines.ts).
  */
+import { stat } from "node:fs/promises";
 import { send as sendFiles } from "../net/sender.ts";
 import { isGiven, type Settings } from "./config.ts";
 import { EXIT, exitCodeOf } from "./exit.ts";
@@ -42,6 +43,7 @@ export async function send(
 ): Promise<number> {
   const { host, port, queue, digest, again, retry } = settings.values;
   report.talksTo(host, port);
+  report.expects({ files: files.length, bytes: () => bytesOf(files) });
   const startMs = now();
   const { stored, repeated, bytes, failures } = await sendFiles({
     host,
@@ -74,4 +76,21 @@ export async function send(
   if (first === undefined) return EXIT.done;
   report.failures(failures);
   return exitCodeOf(first);
+}
+
+/** Files that are looked at together: enough to be quick, few enough to be no burden beside the transfer. */
+const LOOKS_MAX = 32;
+
+/** Bytes of all files, for a share of the whole; null when some of them have no size before they end. */
+async function bytesOf(paths: readonly string[]): Promise<number | null> {
+  let bytes = 0;
+  for (let at = 0; at < paths.length; at += LOOKS_MAX) {
+    // One that is not there has no bytes to send; that it fails is told when it is its turn.
+    const looks = paths.slice(at, at + LOOKS_MAX).map((path) => stat(path).catch(() => null));
+    for (const found of await Promise.all(looks)) {
+      if (found !== null && !found.isFile()) return null;
+      bytes += found?.size ?? 0;
+    }
+  }
+  return bytes;
 }

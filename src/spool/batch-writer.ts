@@ -19,6 +19,8 @@ import { FilespoolError } from "../protocol/errors.ts";
 
 /** Bytes between two syncs; about what a crash makes the sender repeat. */
 export const SYNC_BYTES = 16 * 1024 * 1024;
+/** Over a slow link so many bytes take minutes: then a sync per second, or nobody sees it move (adr/0045). */
+const SYNC_MS = 1000;
 
 /** Parts of one batch: chunks that overlap may bring a byte each. */
 const PARTS_MAX = 4096;
@@ -41,6 +43,7 @@ export class BatchWriter {
   /** The work under way, one after the other. It never rejects: a failure is kept for the next call. */
   #work: Promise<void> = Promise.resolve();
   #waiting = 0;
+  #syncedMs = performance.now();
   #failure: unknown = null;
 
   /** @param at offset of the first byte to come; what lies before it is synced */
@@ -79,7 +82,9 @@ export class BatchWriter {
     this.#work = this.#work.then(async () => {
       try {
         if (!this.#failure) await this.#write(batch);
-        if (!this.#failure && this.#written - this.#synced >= syncBytes) await this.#sync();
+        const unsynced = this.#written - this.#synced;
+        const isDue = unsynced > 0 && performance.now() - this.#syncedMs >= SYNC_MS;
+        if (!this.#failure && (isDue || unsynced >= syncBytes)) await this.#sync();
       } catch (error) {
         this.#failure = error;
       }
@@ -101,6 +106,7 @@ export class BatchWriter {
   async #sync(): Promise<void> {
     if (this.#options.sync) await this.#handle.datasync();
     this.#synced = this.#written;
+    this.#syncedMs = performance.now();
     await this.#options.onSynced?.(this.#synced);
   }
 }
