@@ -121,7 +121,7 @@ async function resize(names: readonly string[]) {
   for (const name of names) take(offered(name));
   await frame(1000);
   const screens: { size: string; lines: string[]; rows: number }[] = [];
-  for (const [cols, rows = 12] of [[60], [30], [20], [100], [25], [80, 4], [80, 2], [80]]) {
+  for (const [cols, rows = 12] of [[60], [30], [20], [100], [25], [80], [80, 4], [80, 2]]) {
     await terminal.resize(cols as number, rows);
     take(reached(names[0] as string, 0.5));
     await frame(1000);
