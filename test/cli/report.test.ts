@@ -1,32 +1,15 @@
 import { describe, expect, test } from "vitest";
 import { address, type Line, serverLine, transferLine } from "../../src/cli/lines.ts";
 import { counted, printable } from "../../src/cli/printable.ts";
-import { Report, type ReportOptions, wantsColour } from "../../src/cli/report.ts";
+import { wantsColour } from "../../src/cli/report.ts";
 import type { ServerEvent, TransferEvent } from "../../src/net/events.ts";
 import { FilespoolError } from "../../src/protocol/errors.ts";
+import { listen } from "./listen.ts";
 
 const about = { transfer: "0".repeat(32), queue: "default", name: "a.txt", size: 2048 };
 const digest = "d";
 /** What a terminal would obey, or show in a way that misleads. */
 const HOSTILE = /(?!\n)[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/u;
-
-/** A report on two streams that remember what was written. */
-function listen(options: Partial<ReportOptions> & { isTTY?: boolean; columns?: number } = {}) {
-  const { isTTY, columns, ...rest } = options;
-  const written = { stdout: "", stderr: "" };
-  const stream = (name: "stdout" | "stderr") => ({
-    isTTY,
-    columns,
-    write(text: string) {
-      written[name] += text;
-    },
-  });
-  const quiet = { json: false, quiet: false, verbose: false };
-  let nowMs = 0;
-  const now = () => (nowMs += 1000);
-  const report = new Report({ ...quiet, env: {}, now, stdout: stream("stdout"), stderr: stream("stderr"), ...rest });
-  return { report, written };
-}
 
 const TRANSFERS: TransferEvent[] = [
   { event: "connected", host: "::1", port: 1, server: "s", durability: "fsync" },
@@ -265,42 +248,5 @@ describe("the end of a run", () => {
     report.transfer({ event: "acked", ...about, name });
     expect(written.stdout).not.toMatch(HOSTILE);
     expect(JSON.parse(written.stdout)).toMatchObject({ name });
-  });
-});
-
-describe("progress", () => {
-  test("is drawn only where stderr is a terminal that belongs to people", async () => {
-    for (const [options, isDrawn] of [
-      [{}, false],
-      [{ isTTY: true, json: true }, false],
-      [{ isTTY: true, quiet: true }, false],
-      [{ isTTY: true }, true],
-    ] as const) {
-      const { report, written } = listen(options);
-      report.transfer({ event: "offered", path: "a", ...about });
-      report.transfer({ event: "progress", offset: 1, ...about });
-      if (isDrawn) await expect.poll(() => written.stderr).toContain("[---");
-      report.flush();
-      expect(written.stderr === "").toBe(!isDrawn);
-    }
-  });
-
-  test("on a terminal, what was held back for the next frame is out when the run ends", () => {
-    const { report, written } = listen({ isTTY: true });
-    report.transfer({ event: "offered", path: "a", ...about });
-    report.transfer({ event: "stored", digest, repeated: false, collected: false, ...about });
-    report.done({ stored: 1 }, "Done.");
-    report.flush();
-    expect(written.stdout).toMatch(/stored.*a\.txt[\s\S]*\nDone\.\n$/);
-  });
-
-  test("in a log it is a line now and then, and a file that is over soon has none", () => {
-    let nowMs = 0;
-    const { report, written } = listen({ now: () => nowMs });
-    report.transfer({ event: "offered", path: "a", ...about });
-    for (nowMs = 1000; nowMs < 90_000; nowMs += 1000) report.transfer({ event: "progress", offset: 1024, ...about });
-    expect(written.stderr.trimEnd().split("\n")).toEqual(
-      Array(2).fill(expect.stringMatching(/^progress {2}a\.txt \[#####-----\] {2}50 % /)),
-    );
   });
 });
