@@ -1,0 +1,118 @@
+/**
+ * A small web server beside the real one, for whoever watches: /metrics, /healthz and /readyz. An extension.
+ *
+ *   GET /healthz   200 while the process answers at all; restart it when it does not
+ *   GET /readyz    200 when a sender or receiver would be served now, else 503 and the reason in a sentence
+ *   GET /metrics   the numbers of metrics.ts in Prometheus' text format
+ *
+ * It has a port of its own, since the other one speaks frames, and since those who may look at numbers are seldom those
+ * who may send (adr/0042). It is made for a few patient readers on the same network, and bounded accordingly:
+ * connections, headers, and the time for each. It reads no body, changes nothing, and logs nothing.
+ *
+ * Invariant: nothing that is asked here waits for, or holds up, a transfer.
+ */
+import { once } from "node:events";
+import { createServer, type IncomingMessage, type ServerResponse, type Server as WebServer } from "node:http";
+import { FilespoolError } from "../protocol/errors.ts";
+
+export interface MonitorOptions {
+  readonly host: string;
+  /** 0 picks a free one. */
+  readonly port: number;
+  /** Why the server is not ready, or null when it is. */
+  readonly whyNotReady: () => string | null | Promise<string | null>;
+  readonly metrics: { readonly contentType: string; text(): Promise<string> };
+}
+
+const CONNECTIONS_MAX = 32;
+const HEADER_BYTES_MAX = 8 * 1024;
+/** For the request to arrive; a scrape sends it in one packet. */
+const REQUEST_MS = 5_000;
+const IDLE_MS = 30_000;
+/** Paths are short, and no others are known. */
+const PATHS = "/metrics, /healthz and /readyz";
+
+export class Monitor {
+  readonly host: string;
+  readonly port: number;
+  readonly #server: WebServer;
+
+  /**
+   * Starts to listen.
+   * @throws FilespoolError address-unusable
+   */
+  static async open(options: MonitorOptions): Promise<Monitor> {
+    const { host, port } = options;
+    const server = createServer(
+      {
+        maxHeaderSize: HEADER_BYTES_MAX,
+        headersTimeout: REQUEST_MS,
+        requestTimeout: REQUEST_MS,
+        connectionsCheckingInterval: 1_000,
+        keepAliveTimeout: IDLE_MS,
+      },
+      (request, response) => {
+        answer(request, response, options).catch(() => say(response, 500, "the numbers cannot be had; see the log"));
+      },
+    );
+    server.maxConnections = CONNECTIONS_MAX;
+    server.maxHeadersCount = 100;
+    server.listen({ host, port });
+    try {
+      await once(server, "listening");
+    } catch (error) {
+      const { code, message } = error as NodeJS.ErrnoException;
+      const why = code === "EADDRINUSE" ? "another program is listening there; choose another port" : (code ?? message);
+      throw new FilespoolError("address-unusable", `cannot serve metrics on ${host}:${port}: ${why}`, { cause: error });
+    }
+    return new Monitor(server, host);
+  }
+
+  private constructor(server: WebServer, host: string) {
+    const address = server.address();
+    this.host = host;
+    this.port = typeof address === "object" && address ? address.port : 0;
+    this.#server = server;
+    // Nobody's transfer depends on it, so its own troubles end nothing.
+    server.on("error", () => {});
+  }
+
+  /** Ends at once: who is cut off asks again. */
+  async close(): Promise<void> {
+    const closed = once(this.#server, "close");
+    this.#server.close();
+    this.#server.closeAllConnections();
+    await closed;
+  }
+}
+
+async function answer(request: IncomingMessage, response: ServerResponse, options: MonitorOptions): Promise<void> {
+  const { method, url = "/" } = request;
+  // A body that nobody reads would hold the connection; the answer ends it.
+  if (request.headers["content-length"] !== undefined || request.headers["transfer-encoding"] !== undefined)
+    response.setHeader("connection", "close");
+  if (method !== "GET" && method !== "HEAD") {
+    response.setHeader("allow", "GET, HEAD");
+    return say(response, 405, "only GET and HEAD are answered here");
+  }
+  const [path] = url.split("?", 1);
+  if (path === "/healthz") return say(response, 200, "ok");
+  if (path === "/readyz") {
+    const reason = await options.whyNotReady();
+    return reason === null ? say(response, 200, "ready") : say(response, 503, `not ready: ${reason}`);
+  }
+  if (path === "/metrics") {
+    const text = await options.metrics.text();
+    response.setHeader("content-type", options.metrics.contentType);
+    response.end(text);
+    return;
+  }
+  say(response, 404, `there are ${PATHS}, and nothing else`);
+}
+
+/** A sentence as plain text. Probes look at the number, people at the words. Never cached: it is about this moment. */
+function say(response: ServerResponse, status: number, sentence: string): void {
+  if (response.headersSent) return;
+  response.writeHead(status, { "content-type": "text/plain; charset=utf-8", "cache-control": "no-store" });
+  response.end(`${sentence}\n`);
+}
