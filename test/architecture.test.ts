@@ -90,6 +90,9 @@ const EXTENSIONS = new Set([
   "src/net/tls.ts",
   "src/net/token-gate.ts",
   "src/net/tokens.ts",
+  "src/net/metrics.ts",
+  "src/net/monitor.ts",
+  "src/net/timed-spool.ts",
 ]);
 
 test("every extension that is named exists", () => {

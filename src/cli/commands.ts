@@ -40,6 +40,8 @@ export interface Task {
 export interface Around {
   readonly report: Report;
   readonly world: World;
+  /** Reads flags, variables and config file once more, as they are now. @throws UsageError */
+  readonly reread: () => Promise<Settings>;
   /** Ends the command, whichever of the two signals came: a client has nothing to drain. */
   readonly signal: AbortSignal;
 }
@@ -79,9 +81,11 @@ export const COMMANDS: Readonly<Record<Command, CommandRow>> = {
     ],
     async prepare(task, asker) {
       const { allowHost } = await import("./prompts.ts");
+      const { checkServe } = await import("./serve-rules.ts");
+      checkServe(task.settings);
       return { ...task, settings: await allowHost(task.settings, asker) };
     },
-    run: async ({ settings }, { report, world }) => (await import("./serve.ts")).serve(settings, report, world),
+    run: async ({ settings }, around) => (await import("./serve.ts")).serve(settings, around),
   },
   send: {
     kind: "client",

@@ -16,48 +16,14 @@
  *   mistake    --lease does not accept "2": it takes a duration from 1s to 1d, such as 500ms, 30s, 5m or 7d
  *   value      values.lease === 120_000
  *
- * To add a setting: one row here, and its use in the command. Nothing else. Why one table: adr/0022.
+ * To add a setting: one row here (or in knobs-serve.ts), and its use in the command. Nothing else. Why one table: adr/0022.
  */
 import { LIMITS } from "../protocol/limits.ts";
 import { isQueueName } from "../protocol/messages.ts";
-import { SPOOL_LIMITS } from "../spool/spool.ts";
 import { COMMAND_NAMES, type Command, commandsOf } from "./commands.ts";
-import { count, duration, oneOf, orUnlimited, type Shape, size, text, toggle } from "./shapes.ts";
-
-/**
- * One row of the table: a shape (how values are read and shown) together with what only this setting has.
- * `T` is the type of a value that somebody gave, `D` the type of the default, which may be undefined.
- */
-export interface Knob<T, D> extends Shape<T> {
-  /** What it is when nobody says anything; undefined stands for "not set". */
-  readonly fallback: D;
-  /** The commands that have it. Elsewhere the flag is unknown, and a variable or key of that name is ignored. */
-  readonly on: readonly Command[];
-  /** One sentence for `--help`, without the default, which is added from `fallback`. */
-  readonly help: string;
-  /** The question on a terminal, for the commands that ask it. */
-  readonly ask?: Partial<Record<Command, string>>;
-  /** Said in the help in place of the default, where the default is not a value. */
-  readonly unset?: string;
-  /** Where a command takes less than the others do: what it takes. */
-  readonly only?: Partial<Record<Command, Shape<T>>>;
-}
-
-/** The part of a row that its shape does not bring. */
-type Row<T, D> = Omit<Knob<T, D>, keyof Shape<T>>;
-
-/** A setting that always has a value. */
-const knob = <T>(shape: Shape<T>, row: Row<T, NoInfer<T>>): Knob<T, T> => ({ ...shape, ...row });
-
-/** A setting that may be left out; `unset` says what that means. */
-const optional = <T>(
-  shape: Shape<T>,
-  row: Omit<Row<T, undefined>, "fallback"> & { unset: string },
-): Knob<T, undefined> => ({
-  ...shape,
-  ...row,
-  fallback: undefined,
-});
+import { type Knob, knob, optional } from "./knob.ts";
+import { SERVE_KNOBS } from "./knobs-serve.ts";
+import { count, duration, oneOf, type Shape, size, text, toggle } from "./shapes.ts";
 
 // Who has a setting: commands by name where it is theirs alone, by kind where all of that kind have it.
 const ALL: readonly Command[] = COMMAND_NAMES;
@@ -71,8 +37,7 @@ const forEach = <T>(commands: readonly Command[], shape: Shape<T>): Partial<Reco
 
 // Milliseconds. Ten years stand for "longer than anybody means": a bound that catches a typing mistake.
 const SECOND = 1_000;
-const DAY = 86_400 * SECOND;
-const YEARS = 3_650 * DAY;
+const YEARS = 3_650 * 86_400 * SECOND;
 
 /** The table. Its order is the order of the help and, but for the port of a server, of the questions. */
 export const KNOBS = {
@@ -143,60 +108,8 @@ export const KNOBS = {
     on: ["serve"],
     help: "folder that keeps the files until they are collected",
   }),
-  // Each connection costs memory, whoever it is from. The refusal is temporary, so that clients come back.
-  "max-connections": knob(count(1, 65_535), {
-    fallback: 10_000,
-    on: ["serve"],
-    help: "connections at a time; further ones are asked to come back later",
-  }),
-  // Refused for good, and at the offer: before a byte of the file has been sent.
-  "max-file-size": knob(orUnlimited(size(1), "unlimited"), {
-    fallback: Infinity,
-    on: ["serve"],
-    help: "largest file that is taken",
-  }),
-  // Room is reserved when a file is offered, so that two uploads cannot both run into the end of it.
-  "max-spool-size": knob(orUnlimited(size(1), "unlimited"), {
-    fallback: SPOOL_LIMITS.spoolBytesMax,
-    on: ["serve"],
-    help: "bytes of all files in the spool, unfinished uploads included",
-  }),
-  // Bytes alone are no bound: ten million empty files have not one byte of content.
-  "max-queue-files": knob(count(1, Number.MAX_SAFE_INTEGER), {
-    fallback: SPOOL_LIMITS.queueFilesMax,
-    on: ["serve"],
-    help: "files that may wait in one queue",
-  }),
-  // The disk is shared with programs that fail in worse ways than a sender that is told to come back.
-  "min-free-disk": knob(size(0), {
-    fallback: SPOOL_LIMITS.diskFreeBytesMin,
-    on: ["serve"],
-    help: "refuse new files when the disk would have less than this left",
-  }),
-  // Too short, and a slow receiver loses its file while it works; too long, and a dead one keeps it from the next.
-  lease: knob(duration(SECOND, DAY), {
-    fallback: SPOOL_LIMITS.leaseMs,
-    on: ["serve"],
-    help: "a receiver that shows no progress for so long loses its file to the next one",
-  }),
-  // Unfinished uploads hold a reservation each. Senders that never return must not fill the spool.
-  "upload-ttl": knob(duration(SECOND, YEARS), {
-    fallback: SPOOL_LIMITS.uploadTtlMs,
-    on: ["serve"],
-    help: "keep an unfinished upload so long after its last progress",
-  }),
-  // Apart from the above: an abandoned upload is rubbish, an uncollected file is somebody's. So never, unless asked.
-  "file-ttl": knob(orUnlimited(duration(SECOND, YEARS), "never"), {
-    fallback: SPOOL_LIMITS.fileTtlMs,
-    on: ["serve"],
-    help: "delete files that nobody collected for so long",
-  }),
-  // Less than the ten seconds after which container managers usually kill: an end of our own is the better one.
-  drain: knob(duration(0, DAY), {
-    fallback: 8 * SECOND,
-    on: ["serve"],
-    help: "on SIGTERM, wait so long for transfers that are under way",
-  }),
+  // Its bounds, and what watches it: knobs-serve.ts.
+  ...SERVE_KNOBS,
 
   // send: the same file, unchanged, to the same queue is the same transfer, unless somebody says otherwise.
   again: knob(toggle, {

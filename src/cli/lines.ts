@@ -39,6 +39,13 @@ export interface Line {
   readonly code?: ErrorCode;
 }
 
+/** What `serve` tells of itself as a program, beside the events of the server that it runs. Lists are names of settings. */
+export type OperateEvent =
+  | { readonly event: "metrics"; readonly host: string; readonly port: number }
+  | { readonly event: "reloaded"; readonly applied: readonly string[]; readonly restart: readonly string[] }
+  /** Nothing was changed. `code` is that of the error, as in `error`. */
+  | { readonly event: "reload-failed"; readonly code: string; readonly message: string };
+
 /** One function for each member of a union of events, so that a new member does not compile without its line. */
 type Table<E extends { readonly event: string }> = {
   readonly [Name in E["event"]]: (event: Extract<E, { readonly event: Name }>) => Line | null;
@@ -111,7 +118,7 @@ const TRANSFER: Table<TransferEvent> = {
 };
 
 /** What `serve` says: who connected as what, what was stored, what was collected, and what went wrong. */
-const SERVER: Table<ServerEvent> = {
+const SERVER: Table<ServerEvent | OperateEvent> = {
   // The one line that a script without --json would look for. The address is the one to give to the others.
   listening: (e) => ({ tone: "good", verb: "listening", text: () => line`on ${address(e.host, e.port)}` }),
   // The role is the verb: the column then shows at a glance who comes and goes.
@@ -153,6 +160,19 @@ const SERVER: Table<ServerEvent> = {
   },
   // The server's own trouble, such as a disk that fails; it goes on serving what it can.
   error: (e) => ({ tone: "bad", verb: "error", text: () => line`${e.message}` }),
+  // Beside the address of the server, so that both can be found by the same look.
+  metrics: (e) => ({
+    tone: "good",
+    verb: "metrics",
+    text: () => line`at http://${address(e.host, e.port)}/metrics, with /healthz and /readyz`,
+  }),
+  // Whoever sent the signal sees what became of it; a change that waits for a restart must not look as if it held.
+  reloaded: ({ applied, restart }) => {
+    const said = applied.length === 0 ? "no setting has changed" : `in force: ${applied.join(", ")}`;
+    const rest = restart.length === 0 ? "" : `; after a restart: ${restart.join(", ")}`;
+    return { tone: restart.length === 0 ? "plain" : "warn", verb: "reloaded", text: () => said + rest };
+  },
+  "reload-failed": (e) => ({ tone: "bad", verb: "reload", text: () => line`nothing was changed: ${e.message}` }),
   // Said before the waiting begins, so that nobody takes the pause for a hang.
   draining: (e) => {
     const left = e.connections === 0 ? "nothing is under way" : `waiting for ${counted(e.connections, "connection")}`;
@@ -164,7 +184,7 @@ const SERVER: Table<ServerEvent> = {
 export const transferLine = (event: TransferEvent): Line | null => pick(TRANSFER, event);
 
 /** The line for an event of `serve`. */
-export const serverLine = (event: ServerEvent): Line | null => pick(SERVER, event);
+export const serverLine = (event: ServerEvent | OperateEvent): Line | null => pick(SERVER, event);
 
 /** The compiler cannot know that a row and its event belong together; the table's type does. */
 function pick<E extends { readonly event: string }>(table: Table<E>, event: E): Line | null {

@@ -7,6 +7,7 @@
  *
  *   first SIGINT     ends the run in an orderly way, exit code 130
  *   first SIGTERM    the same; a server finishes what is under way, and that is a success (0)
+ *   SIGHUP           a server reads its settings again (reload.ts)
  *   the second one   whichever it is: exit at once. Nothing is lost by it, only resumed later.
  *
  * That a run may be ended at any moment is what the rest of the project is built for, so nothing here tries to
@@ -29,8 +30,8 @@ process.on("SIGTERM", onSignal);
 
 for (const stream of [process.stdout, process.stderr]) {
   stream.on("error", (error: NodeJS.ErrnoException) => {
-    // Whoever read our output has gone. There is nobody left to complain to; end as after Ctrl-C.
-    if (error.code !== "EPIPE") throw error;
+    // Whoever read our output has gone, or their terminal has (EIO). Nobody is left to complain to; end as after Ctrl-C.
+    if (error.code !== "EPIPE" && error.code !== "EIO") throw error;
     interrupt.abort();
   });
 }
@@ -46,6 +47,8 @@ const code = await run({
   now: () => performance.now(),
   interrupt: interrupt.signal,
   terminate: terminate.signal,
+  // Only a server listens; a sender whose terminal is closed ends by it, as any program does.
+  onHangup: (listener) => void process.on("SIGHUP", listener),
 });
 
 // Pipes are written asynchronously: leave only when the last line is out, but do leave then, whatever

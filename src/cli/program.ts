@@ -20,7 +20,7 @@
 import { readFileSync } from "node:fs";
 import type { Readable, Writable } from "node:stream";
 import { overview, parseArguments, type Typed } from "./arguments.ts";
-import { COMMANDS, type Command, type Task } from "./commands.ts";
+import { type Around, COMMANDS, type Command, type Task } from "./commands.ts";
 import { loadConfig, resolve, type Settings, withAnswer } from "./config.ts";
 import { EXIT, UsageError } from "./exit.ts";
 import { line } from "./printable.ts";
@@ -50,6 +50,8 @@ export interface World {
   readonly interrupt: AbortSignal;
   /** Ends a server when what is under way has finished, and anything else as soon as possible (SIGTERM). */
   readonly terminate: AbortSignal;
+  /** Calls back when the program is asked to read its settings again (SIGHUP). Without it, nobody can ask. */
+  readonly onHangup?: (listener: () => void) => void;
 }
 
 /** The version in package.json, which is two folders up both in the sources and in what is built from them. */
@@ -74,7 +76,8 @@ export async function run(world: World): Promise<number> {
     const typed = await whatToDo(world);
     if (typed === null) return EXIT.done;
     const { verb, flags, operands, config } = typed;
-    const file = await loadConfig(config ?? (env.FILESPOOL_CONFIG || undefined), world.folder);
+    const path = config ?? (env.FILESPOOL_CONFIG || undefined);
+    const file = await loadConfig(path, world.folder);
     // Both roles of a client share the settings that are asked for before the role is known.
     let command: Command = verb === "client" ? "send" : verb;
     let settings = resolve(command, { flags, env, file });
@@ -88,7 +91,8 @@ export async function run(world: World): Promise<number> {
       command = await askRole(asker);
       settings = withAnswersOf(asked, resolve(command, { flags, env, file }));
     }
-    return await runCommand(world, report, command, { settings, operands }, asker);
+    const reread = async () => resolve(command, { flags, env, file: await loadConfig(path, world.folder) });
+    return await runCommand({ world, report, reread, signal: eitherOf(world) }, command, { settings, operands }, asker);
   } catch (error) {
     return report.fail(error);
   } finally {
@@ -123,22 +127,16 @@ const withAnswersOf = (asked: Settings, to: Settings): Settings => {
  * Asks for what is missing, then runs the command itself.
  * @param asker null when nobody can be asked; what is missing then has its default, or is an error
  */
-async function runCommand(
-  world: World,
-  report: Report,
-  command: Command,
-  given: Task,
-  asker: Asker | null,
-): Promise<number> {
+async function runCommand(around: Around, command: Command, given: Task, asker: Asker | null): Promise<number> {
   const { prepare, run: runIt } = COMMANDS[command];
   let task = given;
   if (asker !== null) task = { ...task, settings: await askSettings(command, task.settings, asker) };
   if (prepare) task = await prepare(task, asker);
   // Who was asked learns how not to be: the questions are a way in, not a way of life.
   if (task.settings !== given.settings || task.operands !== given.operands) {
-    report.say(line`Without questions: ${sameWithoutQuestions(command, task.settings, task.operands)}`);
+    around.report.say(line`Without questions: ${sameWithoutQuestions(command, task.settings, task.operands)}`);
   }
-  return await runIt(task, { report, world, signal: eitherOf(world) });
+  return await runIt(task, around);
 }
 
 /** Loads the prompts, which only those runs pay for that ask something. */

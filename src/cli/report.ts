@@ -29,7 +29,7 @@ import { FilespoolError } from "../protocol/errors.ts";
 import { adviceFor } from "./advice.ts";
 import { Bars, wrapsAnew } from "./bars.ts";
 import { EXIT, errorFacts } from "./exit.ts";
-import { address, type Line, serverLine, type Tone, transferLine } from "./lines.ts";
+import { address, type Line, type OperateEvent, serverLine, type Tone, transferLine } from "./lines.ts";
 import { printable } from "./printable.ts";
 import { type Expected, Progress } from "./progress.ts";
 
@@ -61,6 +61,9 @@ export interface ReportOptions {
 export interface Done {
   readonly [count: string]: number;
 }
+
+/** What is told under --quiet as well. */
+const isTrouble = (event: string): boolean => ["error", "refused", "reload-failed"].includes(event);
 
 /** Colours repeat what the words say and add nothing: without them, the same is said. */
 const COLOURS = { good: "green", plain: "cyan", warn: "yellow", bad: "red" } as const satisfies Record<Tone, string>;
@@ -119,7 +122,7 @@ export class Report {
   };
 
   /** An event of `serve`. A field and not a method, like `transfer`: both are handed to the library as they are. */
-  readonly server = (event: ServerEvent): void => {
+  readonly server = (event: ServerEvent | OperateEvent): void => {
     if (!this.#json(event)) this.#line(serverLine(event));
   };
 
@@ -127,6 +130,11 @@ export class Report {
   say(sentence: string): void {
     if (!this.#options.json && !this.#options.quiet) this.#print(this.#options.stdout, sentence);
   }
+
+  /** A trouble that ends nothing, for people, on stderr. A field: it is handed to whoever may have one. */
+  readonly complain = (sentence: string): void => {
+    if (!this.#options.quiet) this.#print(this.#options.stderr, printable(sentence));
+  };
 
   /** A remark that helps to find out why something is as it is: on stderr, with `--verbose` only. */
   remark(sentence: string): void {
@@ -183,7 +191,7 @@ export class Report {
   /** Writes an object as a line, in `--json` mode. @returns whether this is that mode */
   #json(event: { readonly event: string }): boolean {
     const { json, quiet, stdout } = this.#options;
-    if (json && (!quiet || event.event === "error" || event.event === "refused")) {
+    if (json && (!quiet || isTrouble(event.event))) {
       // What JSON leaves unescaped (C1 controls, direction marks) has the same escapes in `printable`.
       this.#write(stdout, printable(JSON.stringify(event)));
     }

@@ -13,13 +13,19 @@
  * Never here: who may listen where (prompts.ts asks before the command starts), and what happens on a connection
  * (net/server.ts) or on disk (spool/local.ts).
  */
-import { createServer } from "../net/index.ts";
+import { createServer, type NetLimits, type Server, type ServerEvent, type SpoolLimits } from "../net/index.ts";
 import { LocalSpool } from "../spool/local.ts";
+import type { Around } from "./commands.ts";
 import type { Settings } from "./config.ts";
 import { EXIT } from "./exit.ts";
+import type { KnobName, Values } from "./knobs.ts";
+import type { OperateEvent } from "./lines.ts";
+import type { Log } from "./log.ts";
 import { line } from "./printable.ts";
-import type { Report } from "./report.ts";
+import { Reloader, type ReloadHook } from "./reload.ts";
+import { checkServe } from "./serve-rules.ts";
 import { exactSize } from "./sizes.ts";
+import type { Watch } from "./watch.ts";
 
 /** How a running server is told to stop. main.ts makes signals of the process into these two. */
 export interface Stops {
@@ -32,42 +38,130 @@ export interface Stops {
 /**
  * Serves until one of the two signals comes.
  * @returns the exit code
- * @throws FilespoolError spool-locked, spool-unusable; unreachable when the address cannot be listened on
+ * @throws FilespoolError spool-locked, spool-unusable, folder-unusable (the log); address-unusable
  */
-export async function serve({ values }: Settings, report: Report, stops: Stops): Promise<number> {
+export async function serve(settings: Settings, { report, world, reread }: Around): Promise<number> {
+  const { values } = settings;
   const { host, port, insecure, durability, spool: folder } = values;
   const bufferBytes = values["buffer-size"];
-  // The spool first: a server that listens and then finds its disk unusable would have made promises by then.
-  const spool = await LocalSpool.open({
-    folder,
-    durability,
-    bufferBytes,
-    limits: {
-      spoolBytesMax: values["max-spool-size"],
-      fileBytesMax: values["max-file-size"],
-      queueFilesMax: values["max-queue-files"],
-      diskFreeBytesMin: values["min-free-disk"],
-      leaseMs: values.lease,
-      uploadTtlMs: values["upload-ttl"],
-      fileTtlMs: values["file-ttl"],
-    },
-  });
+  // A log on stdout has it for itself, so people's lines are left out; what ends the run is still said on stderr.
+  const isShown = values.log !== "-";
+  const log = values.log === undefined ? null : await openLog(values.log, values, report.complain);
+  let watch: Watch | null = null;
   try {
-    const limits = { connectionsMax: values["max-connections"] };
-    const server = await createServer({ host, port, insecure, bufferBytes, spool, limits, onEvent: report.server });
-    report.remark(line`files in ${folder}, durability ${durability}, buffer ${exactSize(bufferBytes)}`);
-    // The original's own words. They come after the address, which `listening` has just named.
-    report.say("Waiting for sender...");
-    await firstOf(stops);
-    await server.close({ drainMs: stops.interrupt.aborted ? 0 : values.drain });
+    // Only who asked for it loads it: neither is needed to serve.
+    if (values["metrics-port"] !== undefined)
+      watch = await (await import("./watch.ts")).Watch.open(values, values["metrics-port"], world.now);
+    const tell = (event: ServerEvent | OperateEvent): void => {
+      if (isShown) report.server(event);
+      log?.observe(event);
+    };
+    const onEvent = (event: ServerEvent): void => {
+      watch?.observe(event);
+      tell(event);
+    };
+    // The spool before the server: one that listens and then finds its disk unusable would have made promises by then.
+    const spool = await LocalSpool.open({ folder, durability, bufferBytes, limits: spoolLimitsOf(values) });
+    try {
+      const served = watch ? watch.timed(spool) : spool;
+      const server = await createServer({
+        host,
+        port,
+        insecure,
+        bufferBytes,
+        spool: served,
+        limits: netLimitsOf(values),
+        onEvent,
+      });
+      watch?.attach(server, spool);
+      if (watch) tell({ event: "metrics", host: watch.host, port: watch.port });
+      // Whatever can be exchanged while it runs has its hook here.
+      const hooks: ReloadHook[] = [limitsHook(server, spool), { settings: ["drain"], prepare: () => () => {} }];
+      if (log) hooks.push(logHook(log));
+      const rereadChecked = async () => {
+        const again = await reread();
+        checkServe(again);
+        return again;
+      };
+      const reloader = new Reloader({ settings, reread: rereadChecked, hooks, tell });
+      world.onHangup?.(() => void reloader.reload());
+      report.remark(line`files in ${folder}, durability ${durability}, buffer ${exactSize(bufferBytes)}`);
+      // The original's own words. They come after the address, which `listening` has just named.
+      if (isShown) report.say("Waiting for sender...");
+      await firstOf(world);
+      await server.close({ drainMs: world.interrupt.aborted ? 0 : reloader.values.drain });
+    } finally {
+      watch?.detach();
+      // Only after the server: a connection that is still being served writes to it.
+      await spool.close();
+    }
   } finally {
-    // Only after the server: a connection that is still being served writes to it.
-    await spool.close();
+    await watch?.close();
+    await log?.close();
   }
   // Interrupted is told by the exit code alone: whoever pressed Ctrl-C need not be told of an error.
-  report.done({}, "Stopped.");
-  return stops.interrupt.aborted ? EXIT.interrupted : EXIT.done;
+  if (isShown) report.done({}, "Stopped.");
+  return world.interrupt.aborted ? EXIT.interrupted : EXIT.done;
 }
+
+/** Settings that a spool or a server looks up whenever it needs them, so that they may change under it. */
+const LIVE_LIMITS: readonly KnobName[] = [
+  ...(["max-spool-size", "max-file-size", "max-queue-files", "max-uploads", "min-free-disk"] as const),
+  ...(["upload-ttl", "file-ttl", "remember-for", "max-failures", "max-connections", "max-pings"] as const),
+  ...(["handshake-timeout", "heartbeat", "idle-timeout", "stall-timeout", "min-rate"] as const),
+];
+
+/** The bounds of the store, by the names that it has for them. */
+const spoolLimitsOf = (values: Values): SpoolLimits => ({
+  spoolBytesMax: values["max-spool-size"],
+  fileBytesMax: values["max-file-size"],
+  queueFilesMax: values["max-queue-files"],
+  uploadsMax: values["max-uploads"],
+  diskFreeBytesMin: values["min-free-disk"],
+  leaseMs: values.lease,
+  failuresMax: values["max-failures"],
+  uploadTtlMs: values["upload-ttl"],
+  fileTtlMs: values["file-ttl"],
+  tombstoneTtlMs: values["remember-for"],
+});
+
+/** Those of the network. A connection keeps the ones with which it was accepted. */
+const netLimitsOf = (values: Values): Omit<NetLimits, "drainMs"> => ({
+  connectionsMax: values["max-connections"],
+  handshakeMs: values["handshake-timeout"],
+  heartbeatMs: values.heartbeat,
+  idleMs: values["idle-timeout"],
+  stallMs: values["stall-timeout"],
+  bytesPerSecondMin: values["min-rate"],
+  pingsPerSecondMax: values["max-pings"],
+});
+
+function limitsHook(server: Server, spool: LocalSpool): ReloadHook {
+  return {
+    settings: LIVE_LIMITS,
+    prepare: (values) => () => {
+      // Leases that are out were granted for the old time, and receivers have been told of it: not while it runs.
+      const { leaseMs } = spool.limits;
+      Object.assign(spool.limits, spoolLimitsOf(values), { leaseMs });
+      Object.assign(server.limits, netLimitsOf(values));
+    },
+  };
+}
+
+/** The level, and the file itself: after a rotation, the next line goes into the new one. */
+const logHook = (log: Log): ReloadHook => ({
+  settings: ["log-level"],
+  prepare: async (values) => {
+    const reopen = await log.prepareReopen();
+    return () => {
+      reopen();
+      log.level = values["log-level"];
+    };
+  },
+});
+
+const openLog = async (path: string, values: Values, warn: (sentence: string) => void): Promise<Log> =>
+  (await import("./log.ts")).Log.open(path, values["log-level"], warn);
 
 /** Resolves when one of the two signals has come, also when it came before anybody waited for it. */
 function firstOf({ interrupt, terminate }: Stops): Promise<void> {

@@ -1,0 +1,43 @@
+/**
+ * What a row of the table of settings is, apart from the rows.
+ *
+ * The rows are in knobs.ts, and those of a server's bounds and of its operation in knobs-serve.ts. Neither of the two
+ * kinds of row knows where its value will come from. Read next: knobs.ts.
+ */
+import type { Command } from "./commands.ts";
+import type { Shape } from "./shapes.ts";
+
+/**
+ * One row of the table: a shape (how values are read and shown) together with what only this setting has.
+ * `T` is the type of a value that somebody gave, `D` the type of the default, which may be undefined.
+ */
+export interface Knob<T, D> extends Shape<T> {
+  /** What it is when nobody says anything; undefined stands for "not set". */
+  readonly fallback: D;
+  /** The commands that have it. Elsewhere the flag is unknown, and a variable or key of that name is ignored. */
+  readonly on: readonly Command[];
+  /** One sentence for `--help`, without the default, which is added from `fallback`. */
+  readonly help: string;
+  /** The question on a terminal, for the commands that ask it. */
+  readonly ask?: Partial<Record<Command, string>>;
+  /** Said in the help in place of the default, where the default is not a value. */
+  readonly unset?: string;
+  /** Where a command takes less than the others do: what it takes. */
+  readonly only?: Partial<Record<Command, Shape<T>>>;
+}
+
+/** The part of a row that its shape does not bring. */
+type Row<T, D> = Omit<Knob<T, D>, keyof Shape<T>>;
+
+/** A setting that always has a value. */
+export const knob = <T>(shape: Shape<T>, row: Row<T, NoInfer<T>>): Knob<T, T> => ({ ...shape, ...row });
+
+/** A setting that may be left out; `unset` says what that means. */
+export const optional = <T>(
+  shape: Shape<T>,
+  row: Omit<Row<T, undefined>, "fallback"> & { unset: string },
+): Knob<T, undefined> => ({
+  ...shape,
+  ...row,
+  fallback: undefined,
+});

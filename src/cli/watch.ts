@@ -1,0 +1,110 @@
+/**
+ * How a running server can be watched: metrics and health over HTTP, as `--metrics-port` asks for it.
+ *
+ * The endpoint is there before the spool is opened and until the last connection is over, so that "starting" and
+ * "draining" can be told from "gone". Whether the server is ready is found out when somebody asks, by a look at the very
+ * folder and disk that the next file would need; nothing is remembered that could be out of date.
+ *
+ * Never here: numbers (net/metrics.ts), HTTP (net/monitor.ts), and who may listen where (serve-rules.ts).
+ */
+import { access, constants, statfs } from "node:fs/promises";
+import type { Server, ServerEvent } from "../net/index.ts";
+import { Metrics } from "../net/metrics.ts";
+import { Monitor } from "../net/monitor.ts";
+import { timedSpool } from "../net/timed-spool.ts";
+import type { LocalSpool } from "../spool/local.ts";
+import type { Values } from "./knobs.ts";
+import { version } from "./program.ts";
+import { humanSize } from "./sizes.ts";
+
+export class Watch {
+  readonly #folder: string;
+  readonly #metrics: Metrics;
+  readonly #now: () => number;
+  /** Both are there once the server listens. */
+  #server: Server | null = null;
+  #spool: LocalSpool | null = null;
+  #monitor!: Monitor;
+
+  /**
+   * Starts to answer, with "starting" until `attach`.
+   * @throws FilespoolError address-unusable
+   */
+  static async open(values: Values, port: number, now: () => number): Promise<Watch> {
+    const watch = new Watch(values, now);
+    watch.#monitor = await Monitor.open({
+      host: values["metrics-host"],
+      port,
+      whyNotReady: () => watch.#whyNotReady(),
+      metrics: watch.#metrics,
+    });
+    return watch;
+  }
+
+  private constructor(values: Values, now: () => number) {
+    this.#folder = values.spool;
+    this.#now = now;
+    this.#metrics = new Metrics(
+      {
+        queues: () => this.#spool?.index.totals() ?? new Map(),
+        unfinishedUploads: () => this.#spool?.unfinished ?? 0,
+        spoolBytes: () => this.#spool?.bytesUsed() ?? 0,
+        diskFreeBytes: async () => (this.#spool ? this.#diskFreeBytes() : 0),
+        traffic: () => this.#server?.traffic() ?? { received: 0, sent: 0 },
+      },
+      { version: version(), durability: values.durability },
+    );
+  }
+
+  get host(): string {
+    return this.#monitor.host;
+  }
+
+  get port(): number {
+    return this.#monitor.port;
+  }
+
+  get observe(): (event: ServerEvent) => void {
+    return this.#metrics.observe;
+  }
+
+  /** The spool as the server should see it, so that its slow calls are timed. */
+  timed(spool: LocalSpool): LocalSpool {
+    return timedSpool(spool, { now: this.#now, onTiming: this.#metrics.time });
+  }
+
+  /** From here on it is about this server. */
+  attach(server: Server, spool: LocalSpool): void {
+    this.#server = server;
+    this.#spool = spool;
+  }
+
+  /** Before the spool is closed: what is closed cannot be asked any more. */
+  detach(): void {
+    this.#spool = null;
+  }
+
+  close(): Promise<void> {
+    return this.#monitor.close();
+  }
+
+  async #diskFreeBytes(): Promise<number> {
+    const { bavail, bsize } = await statfs(this.#folder);
+    return bavail * bsize;
+  }
+
+  async #whyNotReady(): Promise<string | null> {
+    if (this.#server === null || this.#spool === null) return this.#server === null ? "starting" : "stopping";
+    if (this.#server.isDraining) return "draining: no new work is taken";
+    const { diskFreeBytesMin } = this.#spool.limits;
+    try {
+      await access(this.#folder, constants.R_OK | constants.W_OK);
+      const free = await this.#diskFreeBytes();
+      if (free >= diskFreeBytesMin) return null;
+      return `the disk has ${humanSize(free)} left, and ${humanSize(diskFreeBytesMin)} are to be kept free`;
+    } catch (error) {
+      // The words of the operating system name the folder, and whoever may read this is not always its owner.
+      return `the spool cannot be used (${(error as NodeJS.ErrnoException).code ?? "unknown reason"})`;
+    }
+  }
+}
