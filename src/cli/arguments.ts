@@ -153,7 +153,7 @@ function addCommand(program: CommanderCommand, verb: Verb): CommanderCommand {
     const argument = new Argument(syntax, help);
     command.addArgument(choices === undefined ? argument : argument.choices(choices));
   }
-  for (const name of settingsOf(verb)) {
+  for (const name of settingsOf(verb).filter((name) => !knobOf(name).secret)) {
     // The default is part of the sentence and not of the option, for the reason given at `Typed`.
     const { argument, help } = knobOf(name);
     const fallback = shownFallback(name);

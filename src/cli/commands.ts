@@ -17,7 +17,7 @@ import type { Asker } from "./prompts.ts";
 import type { Report } from "./report.ts";
 
 /** In the order of the help. */
-export const COMMAND_NAMES = ["serve", "send", "receive"] as const;
+export const COMMAND_NAMES = ["serve", "send", "receive", "invite", "token"] as const;
 export type Command = (typeof COMMAND_NAMES)[number];
 
 /**
@@ -120,6 +120,30 @@ export const COMMANDS: Readonly<Record<Command, CommandRow>> = {
     ],
     run: async ({ settings }, { report, world, signal }) =>
       (await import("./receive.ts")).receive(settings, report, { signal, now: world.now }),
+  },
+  invite: {
+    kind: "local",
+    about: "print one string with which somebody else can send or collect",
+    examples: [
+      ["for everybody who gets this string", "filespool invite --queue photos --host files.example.org"],
+      ["to send only, for a week", "filespool invite --queue photos --rights send --expires 7d --for alice"],
+    ],
+    run: async ({ settings }, { report }) => (await import("./token.ts")).invite(settings, report),
+  },
+  token: {
+    kind: "local",
+    about: "decide who may use the server of a spool folder",
+    operands: [
+      { syntax: "<action>", help: "create, list, rotate or revoke", choices: ["create", "list", "rotate", "revoke"] },
+      { syntax: "[id]", help: "of the token, for rotate and revoke" },
+    ],
+    examples: [
+      ["a right to send to every queue of a team", "filespool token create --queue 'team-*' --rights send --for alice"],
+      ["what there is, and until when", "filespool token list"],
+      ["a new secret; the old one is good for another hour", "filespool token rotate 3f2a9c01 --grace 1h"],
+      ["end it now, also what it has opened", "filespool token revoke 3f2a9c01"],
+    ],
+    run: async ({ settings, operands }, { report }) => (await import("./token.ts")).token(settings, operands, report),
   },
 };
 

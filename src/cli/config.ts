@@ -65,13 +65,19 @@ export interface Sources {
  */
 export const isGiven = (settings: Settings, name: KnobName): boolean => settings.origins[name].kind !== "default";
 
-/** The same settings with one value replaced, for an answer at a prompt. */
-export function withAnswer<K extends KnobName>(settings: Settings, name: K, value: Values[K]): Settings {
-  return {
-    values: { ...settings.values, [name]: value },
-    origins: { ...settings.origins, [name]: { kind: "answer", label: "the answer" } },
-  };
+/** The same settings with one value replaced, and where that came from. */
+export function withOrigin<K extends KnobName>(
+  settings: Settings,
+  name: K,
+  value: Values[K],
+  origin: Origin,
+): Settings {
+  return { values: { ...settings.values, [name]: value }, origins: { ...settings.origins, [name]: origin } };
 }
+
+/** The same settings with one value replaced, for an answer at a prompt. */
+export const withAnswer = <K extends KnobName>(settings: Settings, name: K, value: Values[K]): Settings =>
+  withOrigin(settings, name, value, { kind: "answer", label: "the answer" });
 
 /**
  * Resolves every setting of one command.
@@ -125,7 +131,9 @@ function parseValue(command: Command, name: KnobName, { raw, origin }: Said): un
   const text = ["string", "number", "boolean"].includes(typeof raw) ? String(raw) : null;
   const value = text === null ? null : parse(text);
   if (value !== null) return value;
-  throw new UsageError(`${origin.label} does not accept ${JSON.stringify(raw)}: it takes ${accepts}`);
+  // A secret that was mistyped is nearly the secret.
+  const shown = knobOf(name).secret ? "what it holds" : JSON.stringify(raw);
+  throw new UsageError(`${origin.label} does not accept ${shown}: it takes ${accepts}`);
 }
 
 /**

@@ -18,12 +18,16 @@
  *
  * To add a setting: one row here (or in knobs-serve.ts), and its use in the command. Nothing else. Why one table: adr/0022.
  */
+import { isQueuePattern } from "../net/access.ts";
 import { LIMITS } from "../protocol/limits.ts";
 import { isQueueName } from "../protocol/messages.ts";
 import { COMMAND_NAMES, type Command, commandsOf } from "./commands.ts";
 import { type Knob, knob, optional } from "./knob.ts";
 import { SERVE_KNOBS } from "./knobs-serve.ts";
+import { TRUST_KNOBS } from "./knobs-trust.ts";
 import { count, duration, oneOf, type Shape, size, text, toggle } from "./shapes.ts";
+
+const arePatterns = (names: string): boolean => names.split(",").every((name) => isQueuePattern(name.trim()));
 
 // Who has a setting: commands by name where it is theirs alone, by kind where all of that kind have it.
 const ALL: readonly Command[] = COMMAND_NAMES;
@@ -64,14 +68,20 @@ export const KNOBS = {
   insecure: knob(toggle, {
     fallback: false,
     on: ["serve"],
-    help: "listen where other machines can reach it, without encryption or passwords",
+    help: "listen where other machines can reach it although encryption or tokens are missing",
   }),
   // The protocol's own rule, so that a wrong name is told before a connection is made.
   queue: knob(text("name", "a queue name: letters, digits, space, dot, dash, underscore", isQueueName), {
     fallback: "default",
-    on: CLIENTS,
+    on: [...CLIENTS, "token", "invite"],
     help: "queue to put files in or take them from",
+    only: {
+      token: text("names", 'queue names with commas between them; "photos-*" and "*" stand for many', arePatterns),
+    },
   }),
+
+  // Who is at the other end, and who may come in.
+  ...TRUST_KNOBS,
 
   // How. The defaults are measured: adr/0010 (buffer), adr/0007 (digest).
   // Every buffer size gives the same files. In the original it decided whether they arrived whole.
@@ -105,7 +115,7 @@ export const KNOBS = {
   // what has none is bounded by the disk, and then by a person who is woken at night (adr/0009).
   spool: knob(text("folder", "the path of a folder"), {
     fallback: "./spool",
-    on: ["serve"],
+    on: ["serve", "token", "invite"],
     help: "folder that keeps the files until they are collected",
   }),
   // Its bounds, and what watches it: knobs-serve.ts.

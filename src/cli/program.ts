@@ -128,12 +128,15 @@ const withAnswersOf = (asked: Settings, to: Settings): Settings => {
  * @param asker null when nobody can be asked; what is missing then has its default, or is an error
  */
 async function runCommand(around: Around, command: Command, given: Task, asker: Asker | null): Promise<number> {
-  const { prepare, run: runIt } = COMMANDS[command];
-  let task = given;
+  const { prepare, run: runIt, kind } = COMMANDS[command];
+  // An invite answers most questions, so it comes before them.
+  const connects = kind === "client" || kind === "operator";
+  const invited = connects ? await (await import("./credentials.ts")).withInvite(given, asker, around.report) : given;
+  let task = invited;
   if (asker !== null) task = { ...task, settings: await askSettings(command, task.settings, asker) };
   if (prepare) task = await prepare(task, asker);
   // Who was asked learns how not to be: the questions are a way in, not a way of life.
-  if (task.settings !== given.settings || task.operands !== given.operands) {
+  if (task.settings !== invited.settings || task.operands !== invited.operands) {
     around.report.say(line`Without questions: ${sameWithoutQuestions(command, task.settings, task.operands)}`);
   }
   return await runIt(task, around);

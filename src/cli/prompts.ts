@@ -17,10 +17,13 @@
  * Never here: drawing and keys (terminal.ts), and listing files (picker.ts). Which of several sources wins:
  * adr/0022.
  */
+
+import { missingProtection } from "../net/access.ts";
 import type { Command } from "./commands.ts";
 import { isGiven, type Settings, withAnswer } from "./config.ts";
 import { UsageError } from "./exit.ts";
 import { type KnobName, knobOf, knobsOn, shapeOf, shownFallback, type Values } from "./knobs.ts";
+import { exposureOf } from "./protection.ts";
 
 /** One of several answers. */
 export interface Choice<T extends string> {
@@ -37,6 +40,8 @@ export interface Asker {
   choose<T extends string>(message: string, choices: readonly Choice<T>[]): Promise<T>;
   /** Yes or no; Enter alone is no. */
   confirm(message: string): Promise<boolean>;
+  /** A word that must not be seen while it is typed. */
+  secret(message: string): Promise<string>;
   /** The path of an existing file, picked from a list that starts in the working folder. */
   file(message: string): Promise<string>;
 }
@@ -97,29 +102,22 @@ export function askRole(asker: Asker): Promise<"send" | "receive"> {
 }
 
 /**
- * Names and addresses that only this machine can reach. A name other than "localhost" is not looked up: what
- * it leads to may change while the server runs, so it counts as open.
- */
-export function isLoopback(host: string): boolean {
-  return host === "localhost" || host === "::1" || /^127(\.\d{1,3}){3}$/.test(host);
-}
-
-/**
- * Lets a server listen beyond this machine only if somebody said so in as many words: there is neither
- * encryption nor a password yet, so whoever reaches the port may take every file that waits there.
+ * Lets a server listen beyond this machine only if it is protected, or if somebody said in as many words that it need not
+ * be: else whoever reaches the port may take every file that waits there.
  * @param asker null when nobody can be asked
  * @throws UsageError when it was not allowed
  */
 export async function allowHost(settings: Settings, asker: Asker | null): Promise<Settings> {
-  const { host, insecure } = settings.values;
-  if (insecure || isLoopback(host)) return settings;
-  const risk = `Everybody who can reach ${host} could send files and take those of others.`;
+  const missing = missingProtection(exposureOf(settings.values));
+  if (missing === null) return settings;
+  const { host } = settings.values;
+  const risk = `Without ${missing}, everybody who can reach ${host} could send files, or take or read those of others.`;
   if (asker !== null && (await asker.confirm(`${risk} Listen there all the same?`))) {
     return withAnswer(settings, "insecure", true);
   }
   throw new UsageError(
-    `${settings.origins.host.label} says ${host}, which other machines may reach, and this server has neither ` +
-      "encryption nor passwords: add --insecure if you mean it, or listen on localhost",
+    `${settings.origins.host.label} says ${host}, which other machines may reach, and this server has no ${missing}: ` +
+      "add --tls and --tokens, or --insecure if you mean it, or listen on localhost",
   );
 }
 

@@ -15,6 +15,7 @@
  */
 import { receive as receiveFiles } from "../net/receiver.ts";
 import { isGiven, type Settings } from "./config.ts";
+import { connectionOf } from "./credentials.ts";
 import { EXIT, exitCodeOf } from "./exit.ts";
 import { counted, line } from "./printable.ts";
 import type { Report } from "./report.ts";
@@ -37,8 +38,7 @@ export async function receive(settings: Settings, report: Report, { signal, now 
   if (count !== undefined) report.expects({ files: count, bytes: async () => null });
   const startMs = now();
   const { landed, skipped, bytes, elsewhere, failures } = await receiveFiles({
-    host,
-    port,
+    ...(await connectionOf(settings)),
     queue,
     out,
     durability,

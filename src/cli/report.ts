@@ -136,6 +136,18 @@ export class Report {
     if (!this.#options.quiet) this.#print(this.#options.stderr, printable(sentence));
   };
 
+  /** What a command was run for: its line on stdout, alone enough to be piped on; for programs the object. Also with --quiet. */
+  result(facts: { readonly event: string; readonly [field: string]: unknown }, text: string): void {
+    const { json, stdout } = this.#options;
+    if (json) this.#write(stdout, printable(JSON.stringify(facts)));
+    else this.#print(stdout, text);
+  }
+
+  /** A sentence for the person that must not get into what is piped on: on stderr. */
+  aside(sentence: string): void {
+    if (!this.#options.json && !this.#options.quiet) this.#print(this.#options.stderr, sentence);
+  }
+
   /** A remark that helps to find out why something is as it is: on stderr, with `--verbose` only. */
   remark(sentence: string): void {
     if (this.#options.verbose) this.#print(this.#options.stderr, sentence);

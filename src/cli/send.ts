@@ -14,6 +14,7 @@
 import { stat } from "node:fs/promises";
 import { send as sendFiles } from "../net/sender.ts";
 import { isGiven, type Settings } from "./config.ts";
+import { connectionOf } from "./credentials.ts";
 import { EXIT, exitCodeOf } from "./exit.ts";
 import { counted } from "./printable.ts";
 import type { Report } from "./report.ts";
@@ -46,8 +47,7 @@ export async function send(
   report.expects({ files: files.length, bytes: () => bytesOf(files) });
   const startMs = now();
   const { stored, repeated, bytes, failures } = await sendFiles({
-    host,
-    port,
+    ...(await connectionOf(settings)),
     queue,
     digest,
     again,

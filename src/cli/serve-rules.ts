@@ -5,9 +5,9 @@
  * about one setting alone are its shape (shapes.ts), and the one about the address of the server needs somebody to
  * ask (prompts.ts).
  */
+import { isLoopback } from "../net/access.ts";
 import type { Settings } from "./config.ts";
 import { UsageError } from "./exit.ts";
-import { isLoopback } from "./prompts.ts";
 
 /** What is wrong, in sentences that name the places that would have to change. Empty when nothing is. */
 export function brokenRules({ values, origins }: Settings): string[] {

@@ -13,7 +13,14 @@
  * Never here: who may listen where (prompts.ts asks before the command starts), and what happens on a connection
  * (net/server.ts) or on disk (spool/local.ts).
  */
-import { createServer, type NetLimits, type Server, type ServerEvent, type SpoolLimits } from "../net/index.ts";
+import {
+  createServer,
+  type NetLimits,
+  type Server,
+  type ServerEvent,
+  type SpoolLimits,
+  type TlsIdentity,
+} from "../net/index.ts";
 import { LocalSpool } from "../spool/local.ts";
 import type { Around } from "./commands.ts";
 import type { Settings } from "./config.ts";
@@ -22,6 +29,7 @@ import type { KnobName, Values } from "./knobs.ts";
 import type { OperateEvent } from "./lines.ts";
 import type { Log } from "./log.ts";
 import { line } from "./printable.ts";
+import { gateOf, identityOf } from "./protection.ts";
 import { Reloader, type ReloadHook } from "./reload.ts";
 import { checkServe } from "./serve-rules.ts";
 import { exactSize } from "./sizes.ts";
@@ -61,6 +69,8 @@ export async function serve(settings: Settings, { report, world, reread }: Aroun
       tell(event);
     };
     // The spool before the server: one that listens and then finds its disk unusable would have made promises by then.
+    const identity = await identityOf(values);
+    const gate = await gateOf(values, (error) => tell({ event: "error", code: error.code, message: error.message }));
     const spool = await LocalSpool.open({ folder, durability, bufferBytes, limits: spoolLimitsOf(values) });
     try {
       const served = watch ? watch.timed(spool) : spool;
@@ -72,12 +82,15 @@ export async function serve(settings: Settings, { report, world, reread }: Aroun
         spool: served,
         limits: netLimitsOf(values),
         onEvent,
+        ...(identity && { tls: identity }),
+        ...(gate && { gate }),
       });
       watch?.attach(server, spool);
       if (watch) tell({ event: "metrics", host: watch.host, port: watch.port });
       // Whatever can be exchanged while it runs has its hook here.
       const hooks: ReloadHook[] = [limitsHook(server, spool), { settings: ["drain"], prepare: () => () => {} }];
       if (log) hooks.push(logHook(log));
+      if (identity) hooks.push(certificateHook(server));
       const rereadChecked = async () => {
         const again = await reread();
         checkServe(again);
@@ -86,6 +99,7 @@ export async function serve(settings: Settings, { report, world, reread }: Aroun
       const reloader = new Reloader({ settings, reread: rereadChecked, hooks, tell });
       world.onHangup?.(() => void reloader.reload());
       report.remark(line`files in ${folder}, durability ${durability}, buffer ${exactSize(bufferBytes)}`);
+      if (isShown && identity) report.say(line`certificate ${await fingerprintFor(identity)}`);
       // The original's own words. They come after the address, which `listening` has just named.
       if (isShown) report.say("Waiting for sender...");
       await firstOf(world);
@@ -147,6 +161,19 @@ function limitsHook(server: Server, spool: LocalSpool): ReloadHook {
     },
   };
 }
+
+/** A certificate that was renewed: new connections get it, those that are there keep theirs. Tokens need no hook. */
+const certificateHook = (server: Server): ReloadHook => ({
+  settings: ["tls-cert", "tls-key"],
+  prepare: async (values) => {
+    const identity = await identityOf(values);
+    if (identity) (await import("../net/tls.ts")).checkIdentity(identity);
+    return () => identity && server.useCertificate(identity);
+  },
+});
+
+const fingerprintFor = async ({ cert }: TlsIdentity): Promise<string> =>
+  (await import("../net/tls.ts")).fingerprintOf(cert);
 
 /** The level, and the file itself: after a rotation, the next line goes into the new one. */
 const logHook = (log: Log): ReloadHook => ({

@@ -8,7 +8,7 @@
  *   size(min, max)      bytes            "64KiB"       duration(min, max)   milliseconds     "30s"
  *   count(min, max)     a whole number   "17"          oneOf(words)         one of them      "fsync"
  *   text(what, check)   a text           "./spool"     toggle               true or false    "yes"
- *   orUnlimited(shape)  Infinity, too    "never"
+ *   orUnlimited(shape)  Infinity, too    "never"     list(read)           several texts    "send,collect"
  *
  * These functions are the vocabulary of knobs.ts, and nothing there needs more than them. One law holds for each
  * shape, and a test checks it for every default: parse(show(value)) is the value.
@@ -94,6 +94,23 @@ export function oneOf<const W extends string>(words: readonly W[], argument: str
  */
 export function text(argument: string, accepts: string, check: (text: string) => boolean = () => true): Shape<string> {
   return { parse: (value) => (value !== "" && check(value) ? value : null), show: (value) => value, accepts, argument };
+}
+
+/** Several texts in one, with commas between them; none is empty. `read` gives the form in which one is kept, or null. */
+export function list<T extends string>(
+  argument: string,
+  accepts: string,
+  read: (text: string) => T | null,
+): Shape<readonly T[]> {
+  return {
+    parse: (value) => {
+      const items = value.split(",").map((item) => read(item.trim()));
+      return items.includes(null) ? null : (items as T[]);
+    },
+    show: (value) => value.join(","),
+    accepts,
+    argument,
+  };
 }
 
 /** A switch: a flag without a value, and in a variable or a file one of the usual words. */

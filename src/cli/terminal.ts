@@ -11,7 +11,7 @@
  */
 import { normalize } from "node:path";
 import type { Readable, Writable } from "node:stream";
-import { autocomplete, type CANCEL_SYMBOL, confirm, isCancel, select, text } from "@clack/prompts";
+import { autocomplete, type CANCEL_SYMBOL, confirm, isCancel, password, select, text } from "@clack/prompts";
 import { cancelled } from "./exit.ts";
 import { entriesFor } from "./picker.ts";
 import type { Asker, Choice } from "./prompts.ts";
@@ -56,6 +56,12 @@ export function terminalAsker({ input, output, folder, signal }: Terminal): Aske
     async confirm(message) {
       // No is the answer of those who press Enter without reading.
       return answered(await confirm({ message, initialValue: false, ...streams }));
+    },
+
+    async secret(message) {
+      const validate = (answer: string | undefined) =>
+        answer?.trim() ? undefined : "Please give a token or an invite.";
+      return answered(await password({ message, validate, ...streams })).trim();
     },
 
     async file(message) {

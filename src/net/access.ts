@@ -11,6 +11,7 @@
  * Why tokens per queue, and what they do not protect from: adr/0037.
  */
 import { FilespoolError } from "../protocol/errors.ts";
+import { isQueueName } from "../protocol/messages.ts";
 
 /** Put files in, take files out, look into queues and change them. */
 export const RIGHTS = ["send", "collect", "manage"] as const;
@@ -65,3 +66,11 @@ export function missingProtection({ host, hasTls, hasGate, insecure }: Exposure)
   if (insecure || isLoopback(host) || (hasTls && hasGate)) return null;
   return hasTls ? "tokens" : hasGate ? "encryption" : "encryption and tokens";
 }
+
+/** A queue name, or a pattern that ends with its only "*". */
+export const isQueuePattern = (text: string): boolean =>
+  text === "*" || isQueueName(text.endsWith("*") ? text.slice(0, -1) : text);
+
+/** Whether one of the patterns is about this queue. */
+export const matchesQueue = (patterns: readonly string[], queue: string): boolean =>
+  patterns.some((pattern) => (pattern.endsWith("*") ? queue.startsWith(pattern.slice(0, -1)) : pattern === queue));

@@ -8,7 +8,7 @@
  */
 import { once } from "node:events";
 import { createServer as createSocketServer, type Socket, type Server as SocketServer } from "node:net";
-import { FilespoolError, failure, known } from "../protocol/errors.ts";
+import { assert, FilespoolError, failure, known } from "../protocol/errors.ts";
 import { LIMITS } from "../protocol/limits.ts";
 import type { MessageOf } from "../protocol/messages.ts";
 import type { Spool } from "../spool/spool.ts";
@@ -86,9 +86,10 @@ export async function createServer(options: ServerOptions): Promise<Server> {
   const missing = missingProtection({ host, hasTls: tls !== undefined, hasGate: gate !== undefined, insecure });
   if (missing)
     throw new FilespoolError("address-unusable", `other machines may reach ${host}, and this server has no ${missing}`);
-  const listener = tls
-    ? (await import("./tls.ts")).createTlsListener(tls, options.limits?.handshakeMs)
-    : createSocketServer({ allowHalfOpen: true, pauseOnConnect: true });
+  const encryption = tls && (await import("./tls.ts")); // only who encrypts pays for loading it
+  const listener =
+    encryption?.createTlsListener(tls as TlsIdentity, options.limits?.handshakeMs) ??
+    createSocketServer({ allowHalfOpen: true, pauseOnConnect: true });
   listener.listen({ host, port });
   try {
     await once(listener, "listening");
@@ -97,7 +98,7 @@ export async function createServer(options: ServerOptions): Promise<Server> {
     const why = code === "EADDRINUSE" ? "another program is listening there; choose another port" : (code ?? message);
     throw new FilespoolError("address-unusable", `cannot listen on ${host}:${port}: ${why}`, { cause: error });
   }
-  return new Server(listener, options, host);
+  return new Server(listener, options, host, encryption);
 }
 
 export class Server implements ServerContext {
@@ -109,6 +110,7 @@ export class Server implements ServerContext {
   isDraining = false;
   readonly recording = new Map<string, number>();
   readonly #listener: SocketServer;
+  readonly #tls: typeof import("./tls.ts") | undefined;
   readonly #options: ServerOptions;
   readonly limits: NetLimits;
   /** Every connection, with its session and rights once it has said hello, and the promise that it is over. */
@@ -120,13 +122,14 @@ export class Server implements ServerContext {
   readonly #sweeper: NodeJS.Timeout;
   #sweeping: Promise<void> | null = null;
 
-  constructor(listener: SocketServer, options: ServerOptions, host: string) {
+  constructor(listener: SocketServer, options: ServerOptions, host: string, encryption?: typeof import("./tls.ts")) {
     const address = listener.address();
     this.host = host;
     this.port = typeof address === "object" && address ? address.port : 0;
     this.spool = options.spool;
     this.bufferBytes = options.bufferBytes ?? DEFAULTS.bufferBytes;
     this.#listener = listener;
+    this.#tls = encryption;
     this.#options = options;
     this.limits = { connectionsMax: 10_000, drainMs: 10_000, ...LIMITS, ...options.limits };
     this.#sweeper = setInterval(() => {
@@ -244,8 +247,9 @@ export class Server implements ServerContext {
   }
 
   /** From now on, new connections are encrypted with this certificate. @throws FilespoolError tls-failed; the old one stays */
-  async useCertificate(identity: TlsIdentity): Promise<void> {
-    (await import("./tls.ts")).replaceCertificate(this.#listener, identity);
+  useCertificate(identity: TlsIdentity): void {
+    assert(this.#tls, "a server that does not encrypt has no certificate");
+    this.#tls.replaceCertificate(this.#listener, identity);
   }
 
   /**

@@ -16,7 +16,7 @@ import { once } from "node:events";
 import { mkdir, open, readFile, rename } from "node:fs/promises";
 import type { Server, Socket } from "node:net";
 import { dirname, join } from "node:path";
-import { connect, createServer, type TLSSocket, type Server as TlsServer } from "node:tls";
+import { connect, createSecureContext, createServer, type TLSSocket, type Server as TlsServer } from "node:tls";
 import { FilespoolError } from "../protocol/errors.ts";
 import { LIMITS } from "../protocol/limits.ts";
 import { syncFolder } from "../spool/batch-writer.ts";
@@ -51,6 +51,11 @@ export function createTlsListener(identity: TlsIdentity, handshakeMs: number = L
     // A scanner, or a client that does not encrypt. Its socket is closed by Node; nobody else need hear of it.
     return listener.on("tlsClientError", (_error, socket) => socket.destroy());
   });
+}
+
+/** Whether a certificate and its key can be used, before anything is changed. @throws FilespoolError tls-failed */
+export function checkIdentity(identity: TlsIdentity): void {
+  withGoodIdentity(identity, () => void createSecureContext({ cert: identity.cert, key: identity.key }));
 }
 
 /** @throws FilespoolError tls-failed; the listener keeps what it had */

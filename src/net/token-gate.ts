@@ -12,8 +12,8 @@
  */
 import { statSync } from "node:fs";
 import { FilespoolError, known } from "../protocol/errors.ts";
-import type { Access, Gate, Right } from "./access.ts";
-import { fits, isExpired, matchesQueue, readTokens, type TokenRecord, tokenId } from "./tokens.ts";
+import { type Access, type Gate, matchesQueue, type Right } from "./access.ts";
+import { fits, isExpired, readTokens, type TokenRecord, tokenId } from "./tokens.ts";
 
 export const FAILURES_MAX = 10;
 export const FORGIVE_MS = 6_000;

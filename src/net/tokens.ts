@@ -17,7 +17,6 @@ import { dirname } from "node:path";
 import { waitForLock } from "fs-native-extensions";
 import * as v from "valibot";
 import { FilespoolError } from "../protocol/errors.ts";
-import { isQueueName } from "../protocol/messages.ts";
 import { RIGHTS, type Right } from "./access.ts";
 import { writeWhole } from "./tls.ts";
 
@@ -64,14 +63,6 @@ export interface TokenWish {
 }
 
 const hashOf = (secret: string): string => createHash("sha256").update(secret).digest("hex");
-
-/** A queue name, or a pattern that ends with its only "*". */
-export const isQueuePattern = (text: string): boolean =>
-  text === "*" || isQueueName(text.endsWith("*") ? text.slice(0, -1) : text);
-
-/** Whether one of the patterns is about this queue. */
-export const matchesQueue = (patterns: readonly string[], queue: string): boolean =>
-  patterns.some((pattern) => (pattern.endsWith("*") ? queue.startsWith(pattern.slice(0, -1)) : pattern === queue));
 
 /** The id in a token, which is no secret; null when it does not look like one. */
 export const tokenId = (token: string): string | null => TOKEN.exec(token)?.[1] ?? null;

@@ -12,11 +12,11 @@ import {
   askCommand,
   askRole,
   askSettings,
-  isLoopback,
   mayAsk,
   sameWithoutQuestions,
 } from "../../src/cli/prompts.ts";
 import { terminalAsker } from "../../src/cli/terminal.ts";
+import { isLoopback } from "../../src/net/access.ts";
 
 const settingsOf = (command: "serve" | "send" | "receive", flags: Record<string, string | true> = {}) =>
   resolve(command, { flags, env: {}, file: null });
@@ -49,6 +49,10 @@ function scripted(...answers: (string | boolean)[]) {
       return next() as boolean;
     },
     async file(message) {
+      asked.push(message);
+      return next() as string;
+    },
+    async secret(message) {
       asked.push(message);
       return next() as string;
     },

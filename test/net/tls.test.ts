@@ -156,12 +156,10 @@ describe("a server", () => {
 
   test("takes a new certificate without a restart, and keeps the old one when the new one is none", async () => {
     const { work, port, running, tls } = await encrypted();
-    await expect(running.server.useCertificate({ cert: "nothing", key: "" })).rejects.toMatchObject({
-      code: "tls-failed",
-    });
+    expect(() => running.server.useCertificate({ cert: "nothing", key: "" })).toThrow("cannot be used");
     expect(await work.send({ port, tls, files: [] }).done).toMatchObject({ stored: 0 });
     const next = await ownIdentity(work.path("next"), "localhost");
-    await running.server.useCertificate(next);
+    running.server.useCertificate(next);
     await expect(work.send({ port, tls, files: [] }).done).rejects.toMatchObject({ code: "certificate-refused" });
     const both = { fingerprints: [...tls.fingerprints, fingerprintOf(next.cert)] };
     expect(await work.send({ port, tls: both, files: [] }).done).toMatchObject({ stored: 0 });

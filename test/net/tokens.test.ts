@@ -1,15 +1,9 @@
 import { chmodSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { isQueuePattern, matchesQueue } from "../../src/net/access.ts";
 import { FAILURES_MAX, FORGIVE_MS, TokenGate } from "../../src/net/token-gate.ts";
-import {
-  createToken,
-  isQueuePattern,
-  matchesQueue,
-  readTokens,
-  revokeToken,
-  rotateToken,
-} from "../../src/net/tokens.ts";
+import { createToken, readTokens, revokeToken, rotateToken } from "../../src/net/tokens.ts";
 import type { FilespoolError } from "../../src/protocol/errors.ts";
 import { helloOf, idOf, RawPeer } from "../support/raw-peer.ts";
 import { Workspace } from "../support/workspace.ts";

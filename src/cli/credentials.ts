@@ -1,0 +1,119 @@
+/**
+ * With which right a client comes, and whom it trusts: from settings and invites to options of the library.
+ *
+ * Secrets do not belong into argument lists, which every user of a machine can read, and which shells write down. So a token or
+ * an invite has a variable, a file or a question, and no flag:
+ *
+ *   FILESPOOL_TOKEN, --token-file    a token                       --ask-token    a question, answered unseen
+ *   FILESPOOL_INVITE, --invite-file  an invite, with all it says   filespool://   in place of a file to send: convenient, and a
+ *                                                                                 trade that is said so when it is used
+ *
+ * An invite says host, port, queue, token and certificate, which belong together: a token must not go to another host because a
+ * variable of old still names that. So it beats everything but a flag that is typed for this one run, and one that changes the
+ * address leaves the token at home.
+ */
+import { readFile } from "node:fs/promises";
+import type { ClientOptions } from "../net/options.ts";
+import { FilespoolError } from "../protocol/errors.ts";
+import type { Task } from "./commands.ts";
+import { type Origin, type Settings, withOrigin } from "./config.ts";
+import { UsageError } from "./exit.ts";
+import type { KnobName, Values } from "./knobs.ts";
+import type { Asker } from "./prompts.ts";
+import type { Report } from "./report.ts";
+
+const SCHEME = "filespool://";
+
+/** Whether a word is an invite, wherever it was found. */
+export const isInvite = (word: string): boolean => word.startsWith(SCHEME);
+
+/**
+ * Fills in what an invite says, and asks for a token if that was wished for.
+ * @param asker null when nobody can be asked
+ * @throws UsageError for what is no invite; FilespoolError file-unreadable
+ */
+export async function withInvite(task: Task, asker: Asker | null, report: Report): Promise<Task> {
+  const typed = task.operands.filter(isInvite);
+  let { settings } = task;
+  const operands = task.operands.filter((word) => !isInvite(word));
+  if (typed.length > 1) throw new UsageError("more than one invite; each run has one server and one queue");
+  if (typed.length === 1) {
+    report.remark(
+      "an invite on the command line can be read by every user of this machine while it runs; see --invite-file",
+    );
+  }
+  let secret = typed[0] ?? (await secretOf(settings, "invite", "invite-file"));
+  if (settings.values["ask-token"]) {
+    if (asker === null) throw new UsageError("--ask-token asks a question, and there is no terminal");
+    const answer = await asker.secret("Token or invite?");
+    if (isInvite(answer)) secret = answer;
+    else settings = withOrigin(settings, "token", answer, ANSWER);
+  }
+  if (secret !== undefined) settings = await filledBy(secret, settings);
+  return settings === task.settings && typed.length === 0 ? task : { settings, operands };
+}
+
+const INVITE: Origin = { kind: "variable", label: "the invite" };
+const ANSWER: Origin = { kind: "variable", label: "the answer" };
+
+async function filledBy(text: string, given: Settings): Promise<Settings> {
+  const { parseInvite } = await import("../net/invite.ts");
+  let invite: ReturnType<typeof parseInvite>;
+  try {
+    invite = parseInvite(text);
+  } catch (error) {
+    throw new UsageError((error as Error).message);
+  }
+  const { host, port, queue, token, tls } = invite;
+  let settings = given;
+  const fill = <K extends KnobName>(name: K, value: Values[K]) => {
+    if (given.origins[name].kind !== "flag") settings = withOrigin(settings, name, value, INVITE);
+  };
+  fill("host", host);
+  fill("port", port);
+  fill("queue", queue);
+  if (settings.values.host !== host || settings.values.port !== port) return settings;
+  if (token !== undefined) fill("token", token);
+  if (tls) fill("tls", true);
+  if (tls?.fingerprints) fill("fingerprint", tls.fingerprints);
+  return settings;
+}
+
+/** The content of a setting, or of the file that another one names; its line end is no part of it. */
+async function secretOf(
+  { values, origins }: Settings,
+  name: "token" | "invite",
+  fileName: "token-file" | "invite-file",
+): Promise<string | undefined> {
+  const file = values[fileName];
+  if (file === undefined) return values[name];
+  const secret = (await readText(file, `the file of --${fileName}`)).trim();
+  if (secret === "" || /\s/.test(secret))
+    throw new UsageError(`${origins[fileName].label}: ${file} does not hold one ${name}`);
+  return secret;
+}
+
+/** @throws FilespoolError file-unreadable */
+export async function readText(file: string, what: string): Promise<string> {
+  try {
+    return await readFile(file, "utf8");
+  } catch (error) {
+    throw new FilespoolError("file-unreadable", `cannot read ${what}: ${(error as Error).message}`, { cause: error });
+  }
+}
+
+/** How to reach the server, and with what: the part of the library's options that every client and operator has. */
+export async function connectionOf(
+  settings: Settings,
+): Promise<Pick<ClientOptions, "host" | "port" | "token" | "tls">> {
+  const { host, port, tls, fingerprint } = settings.values;
+  const caFile = settings.values["tls-ca"];
+  const token = await secretOf(settings, "token", "token-file");
+  const ca = caFile === undefined ? {} : { ca: await readText(caFile, "the certificates of --tls-ca") };
+  const isEncrypted = tls || fingerprint !== undefined || caFile !== undefined;
+  return {
+    ...{ host, port },
+    ...(token !== undefined && { token }),
+    ...(isEncrypted && { tls: { ...ca, ...(fingerprint && { fingerprints: fingerprint }) } }),
+  };
+}

@@ -1,0 +1,145 @@
+/**
+ * `filespool token` and `filespool invite`: who may use a server, decided on its own machine.
+ *
+ * Both work on the spool folder, not over the network: whoever may write there has every right already. A server that runs notices
+ * within a second. A token is printed once, on stdout and nothing else there, so that it can be piped to where it is needed:
+ *
+ *   filespool token create --queue photos --rights send --for alice > alice.token
+ *   filespool invite --queue photos --host files.example.org | mail -s "your upload" alice@example.org
+ *
+ * Never here: what a token is (net/tokens.ts), and what an invite looks like (net/invite.ts).
+ */
+import { isLoopback, RIGHTS, type Right } from "../net/access.ts";
+import { formatInvite } from "../net/invite.ts";
+import { fingerprintOf } from "../net/tls.ts";
+import { createToken, isExpired, readTokens, revokeToken, rotateToken, type TokenRecord } from "../net/tokens.ts";
+import { isQueueName } from "../protocol/messages.ts";
+import { isGiven, type Settings } from "./config.ts";
+import { EXIT, UsageError } from "./exit.ts";
+import { counted, line } from "./printable.ts";
+import { identityOf, tokensFile } from "./protection.ts";
+import type { Report } from "./report.ts";
+import { exactDuration } from "./sizes.ts";
+
+/** What `filespool token` can do. */
+export const TOKEN_ACTIONS = ["create", "list", "rotate", "revoke"] as const;
+
+/** Milliseconds since the epoch; the only place where the wall clock is read for tokens. */
+const nowMs = (): number => Date.now();
+
+/**
+ * Carries out one action.
+ * @param operands the action, and the id of a token for `rotate` and `revoke`
+ * @returns the exit code
+ * @throws UsageError, FilespoolError file-unreadable, folder-unusable
+ */
+export async function token(settings: Settings, operands: readonly string[], report: Report): Promise<number> {
+  const [action, id, ...more] = operands;
+  if (more.length > 0) throw new UsageError(`token ${action} takes one id at most`);
+  const file = tokensFile(settings.values);
+  switch (action) {
+    case "create": {
+      if (id !== undefined) throw new UsageError("token create takes no id: it makes one");
+      if (!isGiven(settings, "queue"))
+        throw new UsageError('token create needs --queue: a name, "photos-*", or "*" for every queue');
+      const made = await createToken(file, wishOf(settings), nowMs());
+      report.result({ event: "token", ...facts(made.record), token: made.token }, made.token);
+      report.aside(line`This is shown once. It is token ${made.record.id}: ${described(made.record)}.`);
+      return EXIT.done;
+    }
+    case "list":
+      return await list(settings, report);
+    case "rotate": {
+      const { grace } = settings.values;
+      const fresh = await rotateToken(file, needed(action, id), grace, nowMs());
+      if (fresh === null) return unknown(id ?? "", file, report);
+      report.result({ event: "token", id, token: fresh }, fresh);
+      const until = grace > 0 ? `goes on for ${exactDuration(grace)}` : "has ended";
+      report.aside(`This is shown once. The old one ${until}; --grace <duration> lets it go on for a while.`);
+      return EXIT.done;
+    }
+    default: {
+      if (!(await revokeToken(file, needed("revoke", id)))) return unknown(id ?? "", file, report);
+      report.result(
+        { event: "revoked", id },
+        line`Token ${id ?? ""} is revoked; what it had opened is closed within a second or two.`,
+      );
+      return EXIT.done;
+    }
+  }
+}
+
+/**
+ * Makes a token and prints it as an invite.
+ * @returns the exit code
+ * @throws UsageError, FilespoolError file-unreadable, folder-unusable
+ */
+export async function invite(settings: Settings, report: Report): Promise<number> {
+  const { values } = settings;
+  const { host, port, queue } = values;
+  if (!isQueueName(queue)) throw new UsageError(`an invite is for one queue, and "${queue}" is not the name of one`);
+  if (port === 0) throw new UsageError("an invite names the port of the server: --port");
+  const identity = await identityOf({ ...values, tls: true });
+  const { record, token } = await createToken(tokensFile(values), wishOf(settings), nowMs());
+  const tls = values.authority ? {} : { fingerprints: identity ? [fingerprintOf(identity.cert)] : [] };
+  const address = formatInvite({ host, port, queue, token, tls });
+  report.result({ event: "invite", ...facts(record), invite: address }, address);
+  report.aside(
+    line`Whoever has this string may ${record.rights.join(" and ")}. It is token ${record.id}: ${described(record)}.`,
+  );
+  report.aside(
+    line`They run: FILESPOOL_INVITE='...' filespool send FILE. You end it: filespool token revoke ${record.id}.`,
+  );
+  if (isLoopback(host)) report.aside("It names this machine only; --host says how others reach it.");
+  report.aside("The server has to run with --tls.");
+  return EXIT.done;
+}
+
+function wishOf({ values }: Settings): Parameters<typeof createToken>[1] {
+  const { queue, rights, for: name, expires } = values;
+  return {
+    name: name ?? "",
+    queues: queue.split(",").map((pattern) => pattern.trim()),
+    rights: rights ?? DEFAULT_RIGHTS,
+    expiresAtMs: expires === undefined ? null : nowMs() + expires,
+  };
+}
+
+/** Looking into queues and changing them is for whoever runs the server, unless that was said. */
+const DEFAULT_RIGHTS: readonly Right[] = RIGHTS.filter((right) => right !== "manage");
+
+async function list(settings: Settings, report: Report): Promise<number> {
+  const { values } = settings;
+  const records = readTokens(tokensFile(values));
+  for (const record of records)
+    report.result({ event: "token", ...facts(record) }, line`${record.id}  ${described(record)}`);
+  const identity = await identityOf(values);
+  const certificate = identity && fingerprintOf(identity.cert);
+  if (certificate) report.aside(line`certificate ${certificate}`);
+  report.done({ tokens: records.length }, `${counted(records.length, "token")}.`);
+  return EXIT.done;
+}
+
+/** What may be told of a token: all but its hashes. */
+const facts = ({ id, name, queues, rights, createdAtMs, expiresAtMs }: TokenRecord) => ({
+  ...{ id, name, queues, rights, createdAtMs, expiresAtMs },
+});
+
+function described(record: TokenRecord): string {
+  const { name, queues, rights, expiresAtMs } = record;
+  const isOver = isExpired(record, nowMs());
+  const until =
+    expiresAtMs === null ? "" : `, ${isOver ? "expired" : "expires"} ${new Date(expiresAtMs).toISOString()}`;
+  return `${rights.join(", ")} in ${queues.join(", ")}${name && `, for ${name}`}${until}`;
+}
+
+function needed(action: string, id: string | undefined): string {
+  if (id === undefined)
+    throw new UsageError(`token ${action} needs the id of a token; filespool token list shows them`);
+  // Whoever has only the token at hand may give that; its id is in it. It is an odd thing to type, and no reason to fail.
+  return /^fst_([0-9a-f]{8})_/.exec(id)?.[1] ?? id;
+}
+
+function unknown(id: string, file: string, report: Report): number {
+  return report.fail(new UsageError(line`there is no token ${id} in ${file}`));
+}
