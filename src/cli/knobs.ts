@@ -51,7 +51,7 @@ export const KNOBS = {
     text("host", "a host name or an IP address", (host) => !/[\s/]/.test(host)),
     {
       fallback: "localhost",
-      on: NETWORKED,
+      on: [...NETWORKED, "invite"],
       help: "address to listen on, or the server's address",
       ask: { serve: "Host to listen on?", send: "Host of the server?", receive: "Host of the server?" },
     },
@@ -59,9 +59,9 @@ export const KNOBS = {
   // 0 asks the system for a free port. That means something to who listens only, hence `only` for the clients.
   port: knob(count(0, 65_535), {
     fallback: 5011,
-    on: NETWORKED,
+    on: [...NETWORKED, "invite"],
     help: "TCP port; serve takes 0 for any free one",
-    only: forEach(CONNECTING, count(1, 65_535)),
+    only: forEach([...CONNECTING, "invite"], count(1, 65_535)),
     ask: { serve: "Port to listen on?", send: "Port of the server?", receive: "Port of the server?" },
   }),
   // The words by which somebody takes the risk; prompts.ts asks for them when the host is not this machine.

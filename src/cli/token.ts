@@ -78,7 +78,6 @@ export async function invite(settings: Settings, report: Report): Promise<number
   const { values } = settings;
   const { host, port, queue } = values;
   if (!isQueueName(queue)) throw new UsageError(`an invite is for one queue, and "${queue}" is not the name of one`);
-  if (port === 0) throw new UsageError("an invite names the port of the server: --port");
   const identity = await identityOf({ ...values, tls: true });
   const { record, token } = await createToken(tokensFile(values), wishOf(settings), nowMs());
   const tls = values.authority ? {} : { fingerprints: identity ? [fingerprintOf(identity.cert)] : [] };

@@ -133,7 +133,11 @@ describe("an address that others can reach", () => {
     const open = settingsOf("serve", { host: "0.0.0.0" });
     await expect(allowHost(open, null)).rejects.toThrow(UsageError);
     await expect(allowHost(open, null)).rejects.toThrow("--host says 0.0.0.0, which other machines may reach");
-    await expect(allowHost(open, scripted(false).asker)).rejects.toThrow("add --insecure if you mean it");
+    const withTls = settingsOf("serve", { host: "0.0.0.0", tls: true });
+    await expect(allowHost(withTls, null)).rejects.toThrow("has no tokens");
+    const isSafe = settingsOf("serve", { host: "0.0.0.0", tls: true, tokens: true });
+    expect(await allowHost(isSafe, null)).toBe(isSafe);
+    await expect(allowHost(open, scripted(false).asker)).rejects.toThrow("or --insecure if you mean it");
     expect((await allowHost(open, scripted(true).asker)).values.insecure).toBe(true);
     const meant = settingsOf("serve", { host: "0.0.0.0", insecure: true });
     expect(await allowHost(meant, null)).toBe(meant);

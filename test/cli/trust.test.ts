@@ -6,15 +6,20 @@ import { fingerprintOf } from "../../src/net/tls.ts";
 import { Workspace } from "../support/workspace.ts";
 import { start } from "./world.ts";
 
+/** In this process, a relative path would lead into the folder of the project. */
+const placed = (folder: string) => ({ FILESPOOL_SPOOL: join(folder, "spool"), FILESPOOL_OUT: join(folder, "out") });
+
 /** Runs a command to its end. */
 async function ran(folder: string, words: string[], env: Record<string, string> = {}) {
-  const { code, stdout, stderr } = start(folder, words, { env });
+  const { code, stdout, stderr } = start(folder, words, { env: { ...placed(folder), ...env } });
   return { code: await code, stdout: stdout.text, stderr: stderr.text };
 }
 
 /** A server as a user starts it, until the end of the test. */
 async function serving(work: Workspace, ...flags: string[]) {
-  const { code, stdout, stderr, interrupt } = start(work.folder, ["serve", "--yes", "--port", "0", ...flags]);
+  const { code, stdout, stderr, interrupt } = start(work.folder, ["serve", "--yes", "--port", "0", ...flags], {
+    env: placed(work.folder),
+  });
   onTestFinished(async () => {
     interrupt.abort();
     await code;
@@ -33,12 +38,14 @@ describe("an invite", () => {
     const invite = made.stdout.trim();
     const env = { FILESPOOL_INVITE: invite };
     expect(await ran(work.folder, ["send", work.write("a.txt", "hello")], env)).toMatchObject({ code: 0 });
-    expect(await ran(work.folder, ["receive", "--out", "out"], env)).toMatchObject({ code: 0 });
+    expect(await ran(work.folder, ["receive", "--out", work.path("out")], env)).toMatchObject({ code: 0 });
     expect(work.read("out", "a.txt").toString()).toBe("hello");
     // As a word, and from a file.
     expect((await ran(work.folder, ["send", invite, work.write("b.txt", "b")])).code).toBe(0);
     writeFileSync(work.path("invite"), `${invite}\n`);
-    expect((await ran(work.folder, ["receive", "--invite-file", "invite", "--out", "out"])).stdout).toContain("b.txt");
+    expect(
+      (await ran(work.folder, ["receive", "--invite-file", work.path("invite"), "--out", work.path("out")])).stdout,
+    ).toContain("b.txt");
   });
 
   test("opens nothing once its token was revoked", async () => {
@@ -95,13 +102,13 @@ describe("a secret", () => {
     expect((await ran(work.folder, send)).code).toBe(4);
     expect((await ran(work.folder, send, { FILESPOOL_TOKEN: token })).code).toBe(0);
     writeFileSync(work.path("token"), `${token}\n`);
-    expect((await ran(work.folder, [...send, "--again", "--token-file", "token"])).code).toBe(0);
+    expect((await ran(work.folder, [...send, "--again", "--token-file", work.path("token")])).code).toBe(0);
     for (const [text, code] of [
       ["", 2],
       ["two words", 2],
     ] as const) {
       writeFileSync(work.path("token"), text);
-      expect((await ran(work.folder, [...send, "--token-file", "token"])).code).toBe(code);
+      expect((await ran(work.folder, [...send, "--token-file", work.path("token")])).code).toBe(code);
     }
     expect((await ran(work.folder, [...send, "--token-file", "missing"])).code).toBe(7);
   });
@@ -191,7 +198,7 @@ describe("serve", () => {
     const work = new Workspace();
     await ran(work.folder, ["invite"]);
     mkdirSync(work.path("in"), { recursive: true });
-    const pem = (name: string) => join("spool", "tls", name);
+    const pem = (name: string) => work.path("spool", "tls", name);
     const half = await ran(work.folder, ["serve", "--yes", "--tls-cert", pem("cert.pem")]);
     expect(half).toMatchObject({ code: 2, stderr: expect.stringContaining("--tls-key") });
     const missing = await ran(work.folder, [
