@@ -109,6 +109,8 @@ const TRANSFER: Table<TransferEvent> = {
   acked: (e) => ({ tone: "plain", verb: "acked", text: () => line`${e.name}`, verbose: true }),
   // For this file it is over; the run goes on with the others.
   refused: (e) => ({ tone: "bad", verb: "failed", text: () => blame(e), code: e.code }),
+  // The rest of the folder goes on, but whoever relies on all of it should know.
+  warning: (e) => ({ tone: "warn", verb: "left out", text: () => line`${e.path}: ${e.message}` }),
   // Nothing has failed yet, but whoever watches should know why nothing moves.
   retrying: (e) => ({
     tone: "warn",

@@ -38,6 +38,8 @@ export type TransferEvent =
   | FileEvent<"acked">
   /** This file failed for good (this run); the others go on. `path` is the sender's. */
   | Event<"refused", Failure & { path?: string } & Partial<About>>
+  /** Something in a folder was left out: a socket, a link that leads out of it. The rest goes on. */
+  | Event<"warning", { path: string; message: string } & Partial<About>>
   /** The connection or the file will be tried again in `delayMs`. */
   | Event<"retrying", Failure & { delayMs: number; attempt: number }>;
 

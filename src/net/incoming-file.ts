@@ -7,7 +7,7 @@
  * thrown away, and the next attempt starts from zero. Why: adr/0016.
  */
 import { randomBytes } from "node:crypto";
-import { constants, linkSync, lstatSync, renameSync, unlinkSync } from "node:fs";
+import { constants, linkSync, lstatSync, renameSync, rmSync, unlinkSync } from "node:fs";
 import { type FileHandle, lstat, open, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { tryLock } from "fs-native-extensions";
@@ -31,6 +31,8 @@ export interface Incoming {
   append(offset: number, parts: readonly Uint8Array[], length: number): Promise<void> | undefined;
   /** Makes the content durable under the part's name. @throws FilespoolError digest-mismatch; nothing is kept */
   settle(): Promise<void>;
+  /** How it takes the place of what has its name, where that is more than a rename; `replaced` is removed in the end. */
+  replace?(path: string, replaced: string[]): void;
   /** Lets go of the part; a large one is kept for the next attempt. */
   close(): Promise<void> | void;
 }
@@ -158,7 +160,8 @@ export const mismatch = ({ name, digest }: MessageOf<"deliver">, found: string):
 export function removeParts(parts: readonly string[]): void {
   for (const part of parts) {
     try {
-      unlinkSync(part);
+      if (part.endsWith(".part")) unlinkSync(part);
+      else rmSync(part, { recursive: true, force: true }); // a folder that was put aside
     } catch {}
   }
 }

@@ -35,6 +35,7 @@ import {
   removeParts,
   unlessMissing,
 } from "./incoming-file.ts";
+import { tidyTrees } from "./incoming-tree.ts";
 import type { IfExists } from "./options.ts";
 import { SmallFile } from "./small-file.ts";
 
@@ -83,6 +84,7 @@ export class Landing {
       // Whoever gave those their names may have been killed before they were on disk; we are going to ack them.
       if (sync && landing.#unconfirmed.size > 0) await syncFolder(folder);
       await removeOldParts(folder, names, Date.now() - ENTRY_TTL_MS);
+      await tidyTrees(folder, names, Date.now() - ENTRY_TTL_MS);
     } catch (error) {
       throw folderError(error, folder);
     }
@@ -112,9 +114,11 @@ export class Landing {
       const entries = lines.filter((line) => !line.includes("\0")).map((line) => JSON.parse(line) as Entry);
       for (const [transfer, entry] of new Map(entries.map((entry) => [entry[0], entry]))) {
         const isRecent = entry[1] > Date.now() - ENTRY_TTL_MS;
-        const part = await lstat(partPath(this.folder, transfer)).catch(() => null);
-        // It has its final name if the part is gone, or if the crash came before the part was removed.
-        if (isRecent && (!part || part.nlink > 1)) this.#unconfirmed.set(transfer, entry);
+        const path = partPath(this.folder, transfer);
+        const part = await lstat(path).catch(() => null);
+        // It has its final name if the part is gone (a folder: the tree), or if the crash came before the part was removed.
+        const hasLanded = part ? part.nlink > 1 : !isThere(path.replace(/part$/, "tree"));
+        if (isRecent && hasLanded) this.#unconfirmed.set(transfer, entry);
       }
     }
   }
@@ -227,7 +231,8 @@ export class Landing {
         await file.settle().catch((error: unknown) => fails(file as Incoming, error));
     };
     await Promise.all(Array.from({ length: SYNCS_MAX }, work));
-    for (const failure of failures.values()) if (failure.code !== "digest-mismatch") throw failure;
+    const isOfContent = ({ code }: FilespoolError) => code === "digest-mismatch" || code === "archive-refused";
+    for (const failure of failures.values()) if (!isOfContent(failure)) throw failure;
     return failures;
   }
 
@@ -249,7 +254,8 @@ export class Landing {
     const name = safeName(file.delivery.name);
     try {
       if (this.#ifExists === "overwrite") {
-        renameSync(file.part, join(this.folder, name));
+        if (file.replace) file.replace(join(this.folder, name), linked);
+        else renameSync(file.part, join(this.folder, name));
         return { path: join(this.folder, name) };
       }
       for (let number = 0; ; number++) {
@@ -266,7 +272,7 @@ export class Landing {
 
   async #leaveOut(file: Incoming): Promise<Landed> {
     await this.#retract([file]);
-    await rm(file.part, { force: true });
+    await rm(file.part, { recursive: true, force: true });
     const name = safeName(file.delivery.name);
     return this.#ifExists === "skip" ? { path: null } : { failure: this.#exists(name) };
   }

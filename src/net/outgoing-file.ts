@@ -20,6 +20,9 @@ const readOffThread = promisify(read);
 /** How a large file is sent. */
 type Road = Pick<Content, "chunkBytes" | "goOn"> & { readonly algorithm: string };
 
+/** The path is that of a folder: it has to be packed. */
+export class FolderFound extends Error {}
+
 export class OutgoingFile {
   readonly path: string;
   readonly name: string;
@@ -32,6 +35,7 @@ export class OutgoingFile {
   /**
    * Opens a regular file. Synchronous, because for small files a trip through the thread pool would cost more
    * than the call itself; never blocks on a pipe or device, they are refused.
+   * @throws FolderFound
    * @param salt makes the transfer a new one although the file is the same; "" otherwise
    * @throws FilespoolError file-unreadable
    */
@@ -46,7 +50,7 @@ export class OutgoingFile {
     this.#stat = fstatSync(this.#fd, { bigint: true });
     if (!this.#stat.isFile()) {
       this.close();
-      throw unreadable(path, this.#stat.isDirectory() ? "it is a directory" : "it is not a regular file");
+      throw this.#stat.isDirectory() ? new FolderFound(path) : unreadable(path, "it is not a regular file");
     }
     this.size = Number(this.#stat.size);
     const { dev, ino, size, mtimeNs, ctimeNs } = this.#stat;

@@ -15,11 +15,11 @@ import type { MessageOf } from "../protocol/messages.ts";
 import { Client } from "./client.ts";
 import type { Connection, Data } from "./connection.ts";
 import { about } from "./events.ts";
-import { folderError, type Incoming, IncomingFile } from "./incoming-file.ts";
+import { checkKind, openIncoming } from "./incoming.ts";
+import { folderError, type Incoming } from "./incoming-file.ts";
 import { type Landed, Landing } from "./landing.ts";
 import { complete, type ReceiveOptions, type ReceiveSummary } from "./options.ts";
 import { ReceiveWindow } from "./receive-window.ts";
-import { SmallFile } from "./small-file.ts";
 
 type Delivered = MessageOf<"deliver">;
 
@@ -129,14 +129,8 @@ class Receiver {
       this.#open.set(delivery.delivery, delivery);
       this.#client.emit({ event: "delivered", ...about(delivery), digest: delivery.digest, attempt: delivery.attempt });
       if (await this.#declines(delivery)) return this.#talk.carryOut("decline", this.#effects);
-      const { out: folder, bufferBytes, durability } = this.#options;
-      const sync = durability !== "none";
-      const onSynced = (offset: number) => {
-        this.#client.progressed();
-        this.#client.emit({ event: "progress", ...about(delivery), offset });
-      };
-      if (delivery.size <= LIMITS.pipelineBytesMax) this.#file = new SmallFile(delivery, folder, sync);
-      else this.#file = await IncomingFile.open(delivery, { folder, bufferBytes, sync, onSynced });
+      const { out: folder, bufferBytes } = this.#options;
+      this.#file = await openIncoming(delivery, { folder, bufferBytes, sync: this.#landing.sync }, this.#client);
       await this.#talk.carryOut("begin", this.#effects, delivery);
       if (this.#file.isComplete) await this.#talk.carryOut("full", this.#effects);
     },
@@ -235,6 +229,7 @@ class Receiver {
       return true;
     }
     try {
+      checkKind(delivery);
       if (this.#landing.check(name) === "take") return false;
       this.#landed(delivery, null);
       this.#connection.send({ type: "ack", delivery: token });

@@ -19,7 +19,7 @@ import type { Connection } from "./connection.ts";
 import { about } from "./events.ts";
 import { complete, type SendOptions, type SendSummary, type StreamSource } from "./options.ts";
 import { COPY_BYTES_MAX } from "./outbox.ts";
-import { OutgoingFile } from "./outgoing-file.ts";
+import { FolderFound, OutgoingFile } from "./outgoing-file.ts";
 import { OutgoingStream } from "./outgoing-stream.ts";
 import { type Job, newTalk, SendWindow, withinLimits } from "./send-window.ts";
 
@@ -137,6 +137,7 @@ class Sender {
       if (isSmall && file instanceof OutgoingFile) this.#pipe(job, file);
       else await this.#ask(job, file);
     } catch (error) {
+      if (error instanceof FolderFound) return this.#writeFolder(path);
       // An error of a system call here is one of reading the file.
       const isLocal = (error as NodeJS.ErrnoException).syscall !== undefined;
       const failure = isLocal ? new FilespoolError("file-unreadable", `cannot read ${path}: ${error}`) : known(error);
@@ -147,6 +148,13 @@ class Sender {
     } finally {
       file?.close();
     }
+  }
+
+  /** A folder goes out as the stream of its archive. */
+  async #writeFolder(path: string): Promise<void> {
+    const { packFolder } = await import("./tar-pack.ts");
+    const warn = (left: string, message: string) => this.#client.emit({ event: "warning", path: left, message });
+    await this.#writeFile(packFolder(path, warn));
   }
 
   #open(source: string | StreamSource): OutgoingFile | OutgoingStream {

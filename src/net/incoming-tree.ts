@@ -1,0 +1,123 @@
+/**
+ * A folder on its way in: arrives as an archive, is unpacked beside its place, and takes it by one rename.
+ *
+ * The archive is received like any file, small or large (resumed, verified, synced). Landing then goes through the steps
+ * of landing.ts, with a folder in the place of the part:
+ *
+ *   1. the archive is unpacked into `.filespool-<transfer>.tree`, synced, and removed
+ *   2. the journal says that the transfer is about to land
+ *   3. the tree is renamed to its final name, 4. the folder is synced, 6. only then the ack
+ *
+ * So a transfer that the journal lists has landed unless its part *or its tree* is there; a crash anywhere leaves a hidden
+ * folder that the next attempt removes, and never half a folder under its name. To overwrite is to put what is there aside,
+ * into `.filespool-<transfer>.old`, and to remove it when the new one is on disk; after a crash in between it is put back.
+ * Never here: what an archive may hold (tar-unpack.ts). Why: adr/0041.
+ */
+import { mkdirSync, renameSync, rmSync } from "node:fs";
+import { chmod, lstat, readdir, rename, rm } from "node:fs/promises";
+import { basename, join } from "node:path";
+import type { MessageOf } from "../protocol/messages.ts";
+import { OWN_PREFIX } from "../protocol/names.ts";
+import { type Incoming, isThere } from "./incoming-file.ts";
+import { SmallFile } from "./small-file.ts";
+import type { UnpackOptions } from "./tar-unpack.ts";
+
+export class IncomingTree implements Incoming {
+  readonly #archive: Incoming;
+  readonly #options: UnpackOptions;
+  /** The archive and, once that is unpacked, the tree. */
+  part: string;
+
+  /** @param archive the archive on its way in */
+  constructor(archive: Incoming, options: UnpackOptions) {
+    this.#archive = archive;
+    this.#options = options;
+    this.part = archive.part;
+  }
+
+  get delivery(): MessageOf<"deliver"> {
+    return this.#archive.delivery;
+  }
+
+  get offset(): number {
+    return this.#archive.offset;
+  }
+
+  get isComplete(): boolean {
+    return this.#archive.isComplete;
+  }
+
+  append(offset: number, parts: readonly Uint8Array[], length: number): Promise<void> | undefined {
+    return this.#archive.append(offset, parts, length);
+  }
+
+  close(): Promise<void> | void {
+    return this.#archive.close();
+  }
+
+  /** @throws FilespoolError digest-mismatch, archive-refused (nothing is kept); what the file system said (the archive is) */
+  async settle(): Promise<void> {
+    if (this.#archive instanceof SmallFile) this.#archive.write();
+    await this.#archive.settle();
+    const archive = this.#archive.part;
+    const tree = archive.replace(/part$/, "tree");
+    await removeTree(tree); // of an attempt that was stopped
+    const { unpack } = await import("./tar-unpack.ts");
+    try {
+      await unpack(archive, tree, this.#options);
+    } catch (error) {
+      await removeTree(tree);
+      if ((error as NodeJS.ErrnoException).code === "archive-refused") await rm(archive, { force: true });
+      throw error;
+    }
+    await rm(archive);
+    this.part = tree;
+  }
+
+  /** Takes the place of whatever has that name; what had it is to be removed once the folder is synced. */
+  replace(path: string, replaced: string[]): void {
+    const aside = this.part.replace(/tree$/, "old");
+    if (isThere(path)) {
+      rmSync(aside, { recursive: true, force: true });
+      mkdirSync(aside);
+      renameSync(path, join(aside, basename(path)));
+      replaced.push(aside);
+    }
+    renameSync(this.part, path);
+  }
+}
+
+/**
+ * Tidies up after receivers that were killed: what was put aside and not replaced gets its name back, and trees that nobody
+ * has gone on with go. By the time of the last change that nobody can set: a tree has the times of what was packed.
+ */
+export async function tidyTrees(folder: string, names: readonly string[], beforeMs: number): Promise<void> {
+  for (const name of names.filter((name) => name.startsWith(OWN_PREFIX))) {
+    const path = join(folder, name);
+    if (name.endsWith(".old")) {
+      for (const replaced of await readdir(path).catch(() => []))
+        if (!isThere(join(folder, replaced))) await rename(join(path, replaced), join(folder, replaced));
+      await removeTree(path);
+    } else if (name.endsWith(".tree")) {
+      const stat = await lstat(path).catch(() => null);
+      if (stat && stat.ctimeMs < beforeMs) await removeTree(path);
+    }
+  }
+}
+
+/** Removes a folder whole, also where folders in it forbid that. */
+async function removeTree(path: string): Promise<void> {
+  try {
+    await rm(path, { recursive: true, force: true });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "EACCES") throw error;
+    await allow(path);
+    await rm(path, { recursive: true, force: true });
+  }
+}
+
+async function allow(folder: string): Promise<void> {
+  await chmod(folder, 0o700);
+  for (const entry of await readdir(folder, { withFileTypes: true }))
+    if (entry.isDirectory()) await allow(join(folder, entry.name));
+}
