@@ -41,7 +41,7 @@ async function casesOf(
   const { sweep, parts, only, isQuick } = options;
   const sources = new Sources(folderOf);
   const cases: Case[] = [];
-  const skipped: Skipped[] = [{ name: "TLS on", reason: "this version has no TLS" }];
+  const skipped: Skipped[] = [];
   const add = (more: readonly Case[]) => cases.push(...more.filter(({ key }) => key.includes(only)));
   if (parts.includes("peers"))
     for (const place of sweep.places)

@@ -1,7 +1,7 @@
 /** The words after `npm run bench --`, read and checked before anything is measured. */
 import { parseArgs } from "node:util";
 import { formatSize } from "./format.ts";
-import type { Sweep } from "./trips.ts";
+import type { Sweep, Tls } from "./trips.ts";
 import type { Place } from "./types.ts";
 
 const KiB = 1024;
@@ -16,6 +16,7 @@ export const HELP = `npm run bench -- [options]      compares buffer sizes, and 
   --buffer-size SIZE   1KiB to 4MiB; may be given again (default: 1KiB 4KiB 16KiB 64KiB 256KiB 1MiB 4MiB)
   --file-size SIZE     may be given again (default: 4KiB 1MiB 256MiB 1GiB)
   --durability KIND    fsync or none; may be given again (default: both)
+  --tls off|on         may be given again (default: both; with --quick, off)
   --place PLACE        memory (tmpfs: what the code costs) or disk (what you have); may be given again (default: both)
   --folder FOLDER      where "disk" is (default: the system's folder for temporary files)
   --only TEXT          only cases whose key contains it
@@ -53,7 +54,7 @@ const one = { type: "string" } as const;
 const flag = { type: "boolean" } as const;
 const FLAGS = {
   ...{ quick: flag, help: flag, compare: flag, part: many, target: many, "buffer-size": many, "file-size": many },
-  ...{ durability: many, place: many, folder: one, only: one, repeats: one, out: one, plot: one, from: one },
+  ...{ durability: many, tls: many, place: many, folder: one, only: one, repeats: one, out: one, plot: one, from: one },
 } as const;
 
 /** @throws WrongUse naming the flag, the value and what it takes */
@@ -89,6 +90,7 @@ export function parse(words: readonly string[]): Options {
       bufferBytes: sizes("buffer-size", values["buffer-size"], buffers, KiB, 4 * MiB),
       fileBytes: sizes("file-size", values["file-size"], files, 1, 64 * GiB),
       durabilities: oneOf("durability", values.durability ?? (isQuick ? ["fsync"] : undefined), ["fsync", "none"]),
+      tls: oneOf<Tls>("tls", values.tls ?? (isQuick ? ["off"] : undefined), ["off", "on"]),
       places: oneOf<Place>("place", values.place, ["memory", "disk"]),
     },
     folder: values.folder,

@@ -22,9 +22,9 @@ export interface Curve {
 export function curvesOf(cases: readonly Measured[]): Curve[] {
   const curves = new Map<string, Point[]>();
   for (const one of cases) {
-    const [, file = "", buffer = "", durability = "", , place = ""] = one.key.split("/");
+    const [, file = "", buffer = "", durability = "", tls = "", place = ""] = one.key.split("/");
     if (!one.key.startsWith("filespool/") || one.samples.length === 0) continue;
-    const name = `${file} ${durability} ${place}`;
+    const name = `${file} ${durability}${tls === "tls-on" ? " TLS" : ""} ${place}`;
     const rates = timesOf(one).map((ms) => one.bytes / MiB / (ms / 1000));
     const point = {
       bufferBytes: toBytes(buffer),

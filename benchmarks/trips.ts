@@ -1,8 +1,8 @@
 /**
  * The sweep: buffer size by file size by durability by place, each case one trip of whole commands through a fresh server.
  *
- * A small size is a batch of files in one `send`, since nobody waits for a single one. Encryption is a dimension of the
- * keys already, and "off" is all there is.
+ * A small size is a batch of files in one `send`, since nobody waits for a single one. With TLS, the server makes itself a
+ * certificate and the clients check it as one of an authority, so a handshake with its signatures is in each command.
  */
 import { randomBytes } from "node:crypto";
 import { closeSync, mkdirSync, openSync, rmSync, writeSync } from "node:fs";
@@ -20,8 +20,11 @@ export interface Sweep {
   readonly bufferBytes: readonly number[];
   readonly fileBytes: readonly number[];
   readonly durabilities: readonly string[];
+  readonly tls: readonly Tls[];
   readonly places: readonly Place[];
 }
+
+export type Tls = "off" | "on";
 
 /** Files of chance, made once for all cases of one size and place. */
 export class Sources {
@@ -58,17 +61,17 @@ export function sweepCases(sweep: Sweep, sources: Sources, folderOf: (place: Pla
   for (const place of sweep.places)
     for (const fileBytes of sweep.fileBytes)
       for (const durability of sweep.durabilities)
-        for (const bufferBytes of sweep.bufferBytes) {
+        for (const [tls, bufferBytes] of sweep.tls.flatMap((tls) => sweep.bufferBytes.map((n) => [tls, n] as const))) {
           const [file, buffer] = [formatSize(fileBytes), formatSize(bufferBytes)];
           cases.push({
-            key: `filespool/${file}/${buffer}/${durability}/tls-off/${place}`,
+            key: `filespool/${file}/${buffer}/${durability}/tls-${tls}/${place}`,
             group: `${file} ${place}`,
-            label: `filespool, buffer ${buffer}, ${durability}`,
+            label: `filespool, buffer ${buffer}, ${durability}${tls === "on" ? ", TLS" : ""}`,
             bytes: fileBytes * filesOf(fileBytes),
             files: filesOf(fileBytes),
             checks: "frames, and a digest per hop",
             syncs: durability === "none" ? "nothing" : place === "disk" ? "both ends" : "both ends, free on tmpfs",
-            run: () => trip(sources.of(fileBytes, place), bufferBytes, durability, folderOf(place)),
+            run: () => trip(sources.of(fileBytes, place), bufferBytes, durability, tls, folderOf(place)),
           });
         }
   return cases;
@@ -79,12 +82,15 @@ async function trip(
   source: { folder: string; names: readonly string[] },
   bufferBytes: number,
   durability: string,
+  tls: Tls,
   parent: string,
 ): Promise<Sample> {
   const folder = tempFolder(parent);
   const how = ["--buffer-size", String(bufferBytes)];
-  const server = await serve(["--spool", join(folder, "spool"), "--durability", durability, ...how]);
-  const to = ["--port", server.port, "--quiet", ...how];
+  const encrypt = tls === "on" ? ["--tls"] : [];
+  const server = await serve(["--spool", join(folder, "spool"), "--durability", durability, ...how, ...encrypt]);
+  const trust = tls === "on" ? ["--tls-ca", join(folder, "spool", "tls", "cert.pem")] : [];
+  const to = ["--port", server.port, "--quiet", ...how, ...trust];
   const sender = await filespool(["send", ...source.names, ...to], folder, source.folder);
   const receive = ["receive", "--out", join(folder, "out"), "--durability", durability, ...to];
   const receiver = await filespool(receive, folder);
