@@ -1,6 +1,9 @@
+import { readFileSync } from "node:fs";
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { FIRST_STORY, firstStory } from "../../scripts/first-story.ts";
 import { createDigest } from "../../src/spool/digest.ts";
+import { sequence, WIDTH } from "../../website/src/live/timeline/picture.ts";
 import { RESTART_MS, run } from "../../website/src/live/timeline/run.ts";
 import { CHOICES, decodeSettings, encodeSettings, FIRST } from "../../website/src/live/timeline/settings.ts";
 import { at, FAULTS, type Fault, type Settings, type Story } from "../../website/src/live/timeline/story.ts";
@@ -147,6 +150,26 @@ describe("settings as a link", () => {
     ]);
     fc.assert(fc.property(fc.string(), (text) => void decodeSettings(text)));
   });
+});
+
+test("the story of the first picture is what happens today", async () => {
+  expect(JSON.parse(readFileSync(FIRST_STORY, "utf8"))).toEqual(await firstStory());
+});
+
+test("nothing lies outside of the picture, and labels do not overlap", async () => {
+  await fc.assert(
+    fc.asyncProperty(anySettings, async (settings) => {
+      const { bands, labels, dots } = sequence(await run(settings, sha256), 600);
+      const points = bands.flatMap(({ points }) => points.split(/[ ,]/).map(Number));
+      const places = [...dots, ...labels].flatMap(({ x, y }) => [x, y]);
+      const inside = (value: number, at: number) => value >= 0 && value <= (at % 2 === 0 ? WIDTH : 600);
+      expect([...points, ...places].every(inside)).toBe(true);
+      for (const [at, one] of labels.entries())
+        for (const other of labels.slice(at + 1))
+          expect(one.x !== other.x || Math.abs(one.y - other.y) >= 11).toBe(true);
+    }),
+    { numRuns: 20 },
+  );
 });
 
 test("chance is the same row for the same seed", () => {

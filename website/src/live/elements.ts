@@ -10,6 +10,7 @@ type Load = () => Promise<ComponentType<never>>;
 export const ELEMENTS = {
   FrameExplorer: () => import("./explorer/FrameExplorer.tsx").then((file) => file.FrameExplorer),
   StateStepper: () => import("./stepper/StateStepper.tsx").then((file) => file.StateStepper),
+  Timeline: () => import("./timeline/Timeline.tsx").then((file) => file.Timeline),
 } as const satisfies Record<string, Load>;
 
 export type ElementName = keyof typeof ELEMENTS;

@@ -15,3 +15,8 @@ export const FrameExplorer = (props: { preset?: string; id?: string }) => (
 export const StateStepper = (props: { machine?: string; id?: string }) => (
   <Island name="StateStepper" props={props} label="State stepper" />
 );
+
+/** `settings`: a run, as the address of the page names it after `timeline=`. */
+export const Timeline = (props: { settings?: string; id?: string }) => (
+  <Island name="Timeline" props={props} label="Timeline of a transfer" />
+);

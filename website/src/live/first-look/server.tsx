@@ -7,9 +7,17 @@ import type { ComponentType } from "react";
 import { renderToStaticMarkup } from "react-dom/server";
 import type { ElementName } from "../elements.ts";
 import { FrameExplorer } from "../explorer/FrameExplorer.tsx";
+import firstStory from "../recordings/first-story.json";
 import { StateStepper } from "../stepper/StateStepper.tsx";
+import type { Story } from "../timeline/story.ts";
+import { Timeline } from "../timeline/Timeline.tsx";
 
-const COMPONENTS: Record<ElementName, ComponentType<never>> = { FrameExplorer, StateStepper };
+/** The run that it starts with was played before: a page that is being built cannot wait for one. */
+const FirstTimeline = (props: { settings?: string }) => (
+  <Timeline {...props} story={props.settings === undefined ? (firstStory as unknown as Story) : null} />
+);
+
+const COMPONENTS: Record<ElementName, ComponentType<never>> = { FrameExplorer, StateStepper, Timeline: FirstTimeline };
 
 export function firstLook(name: ElementName, props: object): string {
   const Element = COMPONENTS[name] as ComponentType<object>;
