@@ -20,3 +20,18 @@ export const StateStepper = (props: { machine?: string; id?: string }) => (
 export const Timeline = (props: { settings?: string; id?: string }) => (
   <Island name="Timeline" props={props} label="Timeline of a transfer" />
 );
+
+/** The measured buffer sizes of benchmarks/results/large.json, and a prediction. */
+export const BufferChart = (props: { id?: string }) => (
+  <Island name="BufferChart" props={props} label="Buffer sizes, measured and predicted" />
+);
+
+/** `scenario`: "store" or "land". */
+export const CrashScrubber = (props: { scenario?: string; id?: string }) => (
+  <Island name="CrashScrubber" props={props} label="Crash scrubber" />
+);
+
+/** What one machine holds. */
+export const Capacity = (props: { id?: string }) => (
+  <Island name="Capacity" props={props} label="Capacity calculator" />
+);

@@ -5,6 +5,9 @@
  */
 import type { ComponentType } from "react";
 import { renderToStaticMarkup } from "react-dom/server";
+import { Capacity } from "../capacity/Capacity.tsx";
+import { BufferChart } from "../chart/BufferChart.tsx";
+import { CrashScrubber } from "../crash/CrashScrubber.tsx";
 import type { ElementName } from "../elements.ts";
 import { FrameExplorer } from "../explorer/FrameExplorer.tsx";
 import firstStory from "../recordings/first-story.json";
@@ -17,7 +20,14 @@ const FirstTimeline = (props: { settings?: string }) => (
   <Timeline {...props} story={props.settings === undefined ? (firstStory as unknown as Story) : null} />
 );
 
-const COMPONENTS: Record<ElementName, ComponentType<never>> = { FrameExplorer, StateStepper, Timeline: FirstTimeline };
+const COMPONENTS: Record<ElementName, ComponentType<never>> = {
+  FrameExplorer,
+  StateStepper,
+  Timeline: FirstTimeline,
+  BufferChart,
+  CrashScrubber,
+  Capacity,
+};
 
 export function firstLook(name: ElementName, props: object): string {
   const Element = COMPONENTS[name] as ComponentType<object>;
