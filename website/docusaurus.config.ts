@@ -67,7 +67,7 @@ const config: Config = {
     firstLook,
   ],
   themes: [
-    ["@docusaurus/theme-classic", { customCss: ["./src/css/site.css"] }],
+    ["@docusaurus/theme-classic", { customCss: ["./src/css/frame.css", "./src/css/site.css"] }],
     "@docusaurus/theme-mermaid",
     [
       "@easyops-cn/docusaurus-search-local",
@@ -95,6 +95,13 @@ const config: Config = {
         { to: "/decisions", label: "Decisions" },
         { to: "/benchmarks", label: "Benchmarks" },
       ],
+    },
+    footer: {
+      links: [
+        { label: "Source", to: "/source" },
+        { label: "Glossary", to: "/reference/glossary" },
+      ],
+      copyright: "Filespool is free software under the MIT licence.",
     },
     prism: { theme: codeTheme, darkTheme: codeTheme, additionalLanguages: ["bash", "json"] },
   },
