@@ -85,6 +85,15 @@ test("only the command line reads arguments and environment, or prints", () => {
 const EXTENSIONS = new Set([
   "src/spool/memory.ts",
   "src/spool/memory-upload.ts",
+  "src/spool/memory-records.ts",
+  "src/spool/memory-operate.ts",
+  "src/spool/operate.ts",
+  "src/spool/local-operate.ts",
+  "src/net/server-operate.ts",
+  "src/net/operate.ts",
+  "src/net/receipts.ts",
+  "src/protocol/operate.ts",
+  "src/protocol/operate-messages.ts",
   "src/net/invite.ts",
   "src/net/incoming-tree.ts",
   "src/net/outgoing-stream.ts",
@@ -107,8 +116,8 @@ test("no file is longer than 300 lines, and the core does not grow", () => {
   const programs = TEXTS.filter((path) => !path.endsWith(".md"));
   expect(programs.filter((path) => lineCount(path) > 300).map((path) => `${path}: ${lineCount(path)}`)).toEqual([]);
   const core = SRC.filter((path) => layerOf(path) !== "cli" && !EXTENSIONS.has(path));
-  // The aim is 2,500; until then the bound rises only by a decision that says for what (adr/0028, 0034, 0036, adr/0040).
-  expect(core.reduce((sum, path) => sum + lineCount(path) - markerCount(path), 0)).toBeLessThanOrEqual(6_000);
+  // The aim is 2,500; until then the bound rises only by a decision that says for what (adr/0028, 0034, 0036, 0038, adr/0040).
+  expect(core.reduce((sum, path) => sum + lineCount(path) - markerCount(path), 0)).toBeLessThanOrEqual(6_150);
 });
 
 test("at least a quarter of the lines in src are comments", () => {

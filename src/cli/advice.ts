@@ -50,6 +50,11 @@ const ADVICE: Readonly<Record<ErrorCode, string | null>> = {
   "transfer-conflict": "add --again to store it as a new file",
   "transfer-unknown": AGAIN,
   "digest-unsupported": "use --digest sha256, which every server knows",
+  // What became of a file after it was stored. Somebody decided it, or nobody came.
+  "transfer-ended": null,
+  cancelled: "add --again to store it as a new file",
+  expired: "the server decides: serve --file-ttl; add --again to store it as a new file",
+  "dead-letter": "an operator sees why with filespool dead, and puts it back with filespool requeue",
   // Not a failure of the file: somebody started the command twice, and the newer one has it.
   superseded: "the same transfer was started once more, and goes on there",
   "lease-lost": AGAIN,
@@ -60,6 +65,7 @@ const ADVICE: Readonly<Record<ErrorCode, string | null>> = {
   "queue-full": `collect files from that queue; or ${LATER}`,
   "spool-full": `collect files, or raise serve --max-spool-size; or ${LATER}`,
   "disk-full": `make room on the disk; or ${LATER}`,
+  uncollected: "nothing is lost: it stays in its queue; ask later with filespool status, or wait for longer",
   stalled: AGAIN,
   // On this machine.
   "file-unreadable": "check the path, and that you may read it; the other files are not affected",

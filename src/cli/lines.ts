@@ -21,7 +21,7 @@
 import type { ServerEvent, TransferEvent } from "../net/events.ts";
 import type { ErrorCode } from "../protocol/errors.ts";
 import { counted, line } from "./printable.ts";
-import { humanDuration, humanSize } from "./sizes.ts";
+import { humanDuration, humanSize, moment } from "./sizes.ts";
 
 /** `good` is what was hoped for, `plain` what happens on the way, `warn` may mend itself, `bad` will not. */
 export type Tone = "good" | "plain" | "warn" | "bad";
@@ -107,6 +107,13 @@ const TRANSFER: Table<TransferEvent> = {
       : { tone: "good", verb: "landed", text: () => line`${e.path}, ${humanSize(e.size)}` },
   // "landed" was the news; this is the bookkeeping after it.
   acked: (e) => ({ tone: "plain", verb: "acked", text: () => line`${e.name}`, verbose: true }),
+  // What `send --wait` waited for.
+  collected: (e) => ({
+    tone: "good",
+    verb: "collected",
+    text: () => line`${file(e)}${e.collectedAtMs === null ? "" : `, ${moment(e.collectedAtMs)}`}, digest ${e.digest}`,
+  }),
+  outstanding: (e) => ({ tone: "warn", verb: e.state, text: () => line`${file(e)}: nobody has collected it so far` }),
   // For this file it is over; the run goes on with the others.
   refused: (e) => ({ tone: "bad", verb: "failed", text: () => blame(e), code: e.code }),
   // The rest of the folder goes on, but whoever relies on all of it should know.
@@ -160,6 +167,23 @@ const SERVER: Table<ServerEvent | OperateEvent> = {
     const where = e.dead ? "it failed too often and is a dead letter now" : "it is the first of its queue again";
     return { tone: e.dead ? "bad" : "warn", verb: "returned", text: () => line`${e.name}${by}: ${e.reason}; ${where}` };
   },
+  // What an operator did is on the server's screen as well: somebody will ask where a file has gone.
+  cancelled: (e) => ({
+    tone: "warn",
+    verb: "cancelled",
+    text: () => line`${file(e)}, in queue ${e.queue}, by the operator at ${e.peer}`,
+  }),
+  requeued: (e) => ({
+    tone: "plain",
+    verb: "requeued",
+    text: () => line`${counted(e.files, "dead letter")} of queue ${e.queue}, by the operator at ${e.peer}`,
+  }),
+  purged: (e) => ({
+    tone: "warn",
+    verb: "purged",
+    text: () =>
+      line`${counted(e.files, e.deadOnly ? "dead letter" : "file")} of queue ${e.queue}, by the operator at ${e.peer}`,
+  }),
   // The server's own trouble, such as a disk that fails; it goes on serving what it can.
   error: (e) => ({ tone: "bad", verb: "error", text: () => line`${e.message}` }),
   // Beside the address of the server, so that both can be found by the same look.

@@ -128,3 +128,9 @@ export function humanDuration(ms: number): string {
   if (seconds < 86_400) return `${Math.floor(seconds / 3_600)} h ${two((seconds % 3_600) / 60)} m`;
   return `${Math.floor(seconds / 86_400)} d ${two((seconds % 86_400) / 3_600)} h`;
 }
+
+/** A moment as people and other programs read it alike, whatever their time zone: "2026-11-25 07:12:07Z". */
+export const moment = (ms: number): string =>
+  Number.isFinite(ms) && Math.abs(ms) <= 8.64e15
+    ? `${new Date(ms).toISOString().slice(0, 19).replace("T", " ")}Z`
+    : "?";

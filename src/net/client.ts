@@ -48,7 +48,7 @@ export class Client {
    * @throws FilespoolError what no further attempt can mend, or the last error when the time is over
    */
   async run(
-    role: "sender" | "receiver",
+    role: MessageOf<"hello">["role"],
     converse: (connection: Connection, server: MessageOf<"welcome">) => Promise<void>,
   ): Promise<void> {
     for (;;) {
@@ -79,7 +79,7 @@ export class Client {
     }
   }
 
-  async #greet(connection: Connection, role: "sender" | "receiver"): Promise<MessageOf<"welcome">> {
+  async #greet(connection: Connection, role: MessageOf<"hello">["role"]): Promise<MessageOf<"welcome">> {
     const { host, port, queue, bufferBytes, token } = this.#options;
     const asReceiver = role === "receiver" ? { queue, dataBytesMax: bufferBytes } : {};
     const versions = [...LIMITS.versions];

@@ -36,6 +36,10 @@ export type TransferEvent =
   /** In the folder under `path`, verified. `skipped`: a file of that name was there, and the policy is skip. */
   | FileEvent<"landed", { digest: string; path: string; skipped: boolean }>
   | FileEvent<"acked">
+  /** Sender: a receiver has it, verified; null where the server did not note when. */
+  | FileEvent<"collected", { digest: string; collectedAtMs: number | null }>
+  /** Sender: the time to wait for that is over, and the file is still on the server. */
+  | FileEvent<"outstanding", { state: string }>
   /** This file failed for good (this run); the others go on. `path` is the sender's. */
   | Event<"refused", Failure & { path?: string } & Partial<About>>
   /** Something in a folder was left out: a socket, a link that leads out of it. The rest goes on. */
@@ -43,7 +47,7 @@ export type TransferEvent =
   /** The connection or the file will be tried again in `delayMs`. */
   | Event<"retrying", Failure & { delayMs: number; attempt: number }>;
 
-type Role = "sender" | "receiver";
+type Role = "sender" | "receiver" | "operator";
 
 /** Which of the server's connections an event is about: its number, counted from the start, and who is at the other end. */
 export type Peer = { readonly connection: number; readonly peer: string };
@@ -61,6 +65,10 @@ export type ServerEvent =
   | FileEvent<"refused", Failure & Peer>
   /** Not taken; back to the head of its queue, or (`dead`) it failed too often and is a dead letter now. 0: no connection. */
   | FileEvent<"returned", Peer & { reason: string; dead: boolean }>
+  /** An operator's doing: one file, or so many files of a queue. */
+  | FileEvent<"cancelled", Peer>
+  | Event<"requeued", Peer & { queue: string; files: number }>
+  | Event<"purged", Peer & { queue: string; files: number; deadOnly: boolean }>
   | Event<"error", Failure>
   /** The server no longer takes new work and waits for `connections` to finish theirs. */
   | Event<"draining", { connections: number }>;

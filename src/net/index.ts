@@ -11,6 +11,7 @@ export { SPOOL_LIMITS, type Spool, type SpoolLimits } from "../spool/spool.ts";
 export type { Access, Gate, Right } from "./access.ts";
 export type { About, ServerEvent, TransferEvent } from "./events.ts";
 export { formatInvite, type Invite, parseInvite } from "./invite.ts";
+export { type OperateOptions, type Operator, operate, type QueueInfo, type TransferInfo } from "./operate.ts";
 export type {
   ClientOptions,
   IfExists,
@@ -21,6 +22,7 @@ export type {
   StreamSource,
   TlsTrust,
 } from "./options.ts";
+export { type ReceiptOptions, type ReceiptSummary, receipts } from "./receipts.ts";
 export { receive } from "./receiver.ts";
 export { send } from "./sender.ts";
 export { createServer, type NetLimits, type Server, type ServerOptions, type TlsIdentity } from "./server.ts";

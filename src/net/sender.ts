@@ -209,7 +209,7 @@ class Sender {
       const answer = this.#connection.next() ?? (await this.#connection.read());
       if (!answer) throw new FilespoolError("connection-lost", "the server ended the connection");
       const job = this.#window.get(
-        "transfer" in answer ? answer.transfer : answer.type === "refuse" ? answer.about : "",
+        ("transfer" in answer ? answer.transfer : answer.type === "refuse" ? answer.about : "") ?? "",
       );
       switch (answer.type) {
         case "accept":

@@ -2,7 +2,7 @@
  * The server: listens, shakes hands, and hands each connection to its conversation.
  *
  * One connection is one conversation, as its first frame says: server-upload.ts for a sender, server-delivery.ts
- * for a receiver. What is left for this file is what concerns all of them: how many there may be, which one
+ * for a receiver, server-operate.ts for an operator. What is left for this file is what concerns all of them: how many there may be, which one
  * is the newest of its peer, the sweep of the spool once a second, and the way to stop: finish what is in
  * flight, refuse what is new with a *temporary* error, so that clients come back instead of giving up.
  */
@@ -17,6 +17,7 @@ import { Connection, type Patience } from "./connection.ts";
 import { about, type ServerEvent } from "./events.ts";
 import { AGENT, DEFAULTS } from "./options.ts";
 import { DeliverySession } from "./server-delivery.ts";
+import { OperateSession } from "./server-operate.ts";
 import { UploadSession } from "./server-upload.ts";
 
 export interface NetLimits extends Patience {
@@ -183,8 +184,7 @@ export class Server implements ServerContext {
       this.emit({ event: "connected", connection: id, role, peer, ...(queue !== undefined && { queue }) });
       const running = this.#running.get(connection);
       const access = running?.access ?? EVERYBODY;
-      const session =
-        role === "sender" ? new UploadSession(connection, this, access) : new DeliverySession(connection, this, hello);
+      const session = this.#sessionFor(connection, hello, access);
       if (running) running.session = session;
       await session.run();
       connection.end();
@@ -199,6 +199,12 @@ export class Server implements ServerContext {
       if (hello && this.#newest.get(hello.peer) === connection) this.#newest.delete(hello.peer);
       this.#count(this.#traffic, connection);
     }
+  }
+
+  #sessionFor(connection: Connection, hello: MessageOf<"hello">, access: Access): Session {
+    if (hello.role === "sender") return new UploadSession(connection, this, access);
+    if (hello.role === "receiver") return new DeliverySession(connection, this, hello);
+    return new OperateSession(connection, this, access);
   }
 
   /** The first frame: version, and the newest connection of a peer ends its older one. Null: it went away silently. */

@@ -65,6 +65,10 @@ export const ERRORS = {
   "archive-refused": row("refused", "client", false, "the archive of a folder is damaged or not safe to unpack"),
   "digest-unsupported": row("refused", "client", false, "the server does not know that digest"),
   superseded: row("refused", "client", false, "a newer connection has taken over"),
+  "transfer-ended": row("refused", "client", false, "the transfer has come to an end already"),
+  cancelled: row("refused", "client", false, "an operator has cancelled this transfer"),
+  expired: row("refused", "client", false, "nobody collected the file in the time that the server keeps files"),
+  "dead-letter": row("refused", "client", false, "the file failed too often and is a dead letter"),
   "lease-lost": row("refused", "client", false, "the delivery is no longer leased to this receiver"),
 
   // Refused for now.
@@ -74,6 +78,7 @@ export const ERRORS = {
   "queue-full": row("temporary", "server", true, "the queue holds as many files as it may"),
   "spool-full": row("temporary", "server", true, "the spool holds as many bytes as it may"),
   "disk-full": row("temporary", "server", true, "the server's disk is full"),
+  uncollected: row("temporary", "network", true, "nobody has collected the file so far"),
   stalled: row("temporary", "client", true, "the peer took too long to send or take the next bytes"),
 
   // On this machine.

@@ -34,7 +34,7 @@ export const FLAG_OPTIONAL = 0x01;
 
 /**
  * Frame types by name. Checklist for a new one: this table, its schema in messages.ts, its cells in
- * the transition tables of upload.ts or delivery.ts, and a vector in test/vectors/frames.json.
+ * the transition tables of upload.ts, delivery.ts or operate.ts, and a vector in test/vectors/frames.json.
  */
 export const FRAMES = {
   hello: 0x01,
@@ -59,6 +59,15 @@ export const FRAMES = {
   acked: 0x26,
   nack: 0x27,
   withdraw: 0x28,
+  list: 0x30,
+  show: 0x31,
+  requeue: 0x32,
+  purge: 0x33,
+  tally: 0x38,
+  row: 0x39,
+  page: 0x3a,
+  state: 0x3b,
+  done: 0x3c,
 } as const;
 
 export type FrameName = keyof typeof FRAMES;

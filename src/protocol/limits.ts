@@ -47,6 +47,10 @@ export const LIMITS = {
   partBytesMin: 4 * KiB,
   /** Bytes of one refused file that the server swallows before it calls them a flood. */
   skipBytesMax: 64 * MiB,
+  /** Rows of one page of a list. Without it an answer takes the server as long as a queue is. */
+  pageFiles: 100,
+  /** How long one question about a transfer may wait for its end. Without it a timer is kept for who has gone. */
+  lookMs: 60_000,
   /** Pings in a row, with nothing in between, that a peer may send in one second. */
   pingsPerSecondMax: 20,
 

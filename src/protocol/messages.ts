@@ -11,32 +11,15 @@
  */
 import * as v from "valibot";
 import { FilespoolError } from "./errors.ts";
+import { FIELDS } from "./fields.ts";
 import { FRAMES, type FrameName } from "./frame.ts";
 import { LIMITS } from "./limits.ts";
+import { OPERATE_SCHEMAS } from "./operate-messages.ts";
 
-const text = (charsMax: number) => v.pipe(v.string(), v.maxLength(charsMax));
-const bytes = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
-const count = (max: number) => v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(max));
-
-/** Ids of transfers and peers: 128 random or derived bits, which nobody can guess or collide with by accident. */
-const id = v.pipe(v.string(), v.regex(/^[0-9a-f]{32}$/, "an id is 32 hexadecimal digits"));
-/** Names one delivery of a transfer: its fencing token. Only the server that made it reads it. */
-const delivery = v.pipe(v.string(), v.regex(/^[\w.-]{1,64}$/));
-const digest = v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/, "a digest is 64 hexadecimal digits"));
-const algorithm = v.pipe(v.string(), v.regex(/^[a-z0-9-]{1,32}$/));
-/** Counted in bytes, since that is what a spool's index keys are bounded in. Shown to people: no control characters. */
-const queue = v.pipe(
-  v.string(),
-  v.regex(/^[\p{L}\p{N}][\p{L}\p{N} ._-]*$/u, "a queue name has letters, digits, space, dot, dash and underscore"),
-  v.maxBytes(LIMITS.queueBytesMax),
-);
-/** Only bounded here; whether a name is safe to use is decided in names.ts. */
-const name = v.pipe(v.string(), v.maxLength(LIMITS.nameBytesMax));
+const { algorithm, bytes, count, delivery, digest, id, kind, name, queue, text } = FIELDS;
 /** A sender that cannot know leaves the size out, or says null; here that is Infinity, which JSON writes as null. */
 const unlessKnown = (size: number | null) => size ?? Infinity;
 const sizeIfKnown = v.optional(v.pipe(v.nullable(bytes), v.transform(unlessKnown)), null);
-/** What the content is a form of: absent or "file" for itself, "tar" for a folder. A server takes any. */
-const kind = v.optional(v.pipe(v.string(), v.regex(/^[a-z0-9-]{1,32}$/)));
 const failure = { code: text(64), message: text(LIMITS.textCharsMax) };
 const nothing = v.object({});
 
@@ -44,7 +27,7 @@ export const SCHEMAS = {
   /** First frame of a client. `peer` stays the same when the same run reconnects, and fences its older self. */
   hello: v.object({
     versions: v.pipe(v.array(v.pipe(v.number(), v.integer())), v.minLength(1), v.maxLength(16)),
-    role: v.picklist(["sender", "receiver"]),
+    role: v.picklist(["sender", "receiver", "operator"]),
     peer: id,
     agent: text(100),
     /** A secret that says what its holder may do, where the server asks for one. */
@@ -81,7 +64,7 @@ export const SCHEMAS = {
   finish: v.object({ transfer: id, digest, size: v.optional(bytes) }),
   /** On disk. `repeated`: it was before this offer; `collected`: and a receiver has acked it since. */
   stored: v.object({ transfer: id, digest, repeated: v.boolean(), collected: v.boolean() }),
-  /** The sender gives this file up; nothing of it is kept. */
+  /** The sender gives this file up, or an operator does; nothing of it is kept. */
   cancel: v.object({ transfer: id }),
   /** "No" to one transfer or one delivery; the conversation goes on. */
   refuse: v.object({ about: text(64), ...failure }),
@@ -104,6 +87,8 @@ export const SCHEMAS = {
   nack: v.object({ delivery, counts: v.boolean(), reason: text(LIMITS.textCharsMax) }),
   /** The server takes a delivery back: its lease is over, or its content cannot be read. */
   withdraw: v.object({ delivery, ...failure }),
+
+  ...OPERATE_SCHEMAS,
 } as const satisfies Record<Exclude<FrameName, "data">, v.GenericSchema>;
 
 export type ControlName = keyof typeof SCHEMAS;

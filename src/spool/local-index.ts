@@ -9,7 +9,7 @@
  *   totals     queue              [files, bytes], so that a start need not count
  *   meta       "format", "sequence"
  *
- * Dead letters are a queue like any other, under a name that no sender can use (deadQueue).
+ * Dead letters are a queue like any other, under a name that no sender can use (local-records.ts).
  *
  * Every change is all of it or nothing, and many share one commit (group-commit.ts) with one fdatasync, off the event
  * loop. That is what makes durable small files cheap. Why LMDB: adr/0013.
@@ -20,35 +20,10 @@ import { type Database, open, type RootDatabase } from "lmdb";
 import { FilespoolError } from "../protocol/errors.ts";
 import { fileError, syncFolder } from "./batch-writer.ts";
 import { GroupCommit, type Move } from "./group-commit.ts";
+import type { Entry, Place, Position, UploadRecord } from "./local-records.ts";
+import type { Ending } from "./operate.ts";
 import { Reserve } from "./reserve.ts";
 import type { Offer, StoredFile } from "./spool.ts";
-
-/** Where the dead letters of a queue are: "!" cannot begin a queue name on the wire. */
-export const deadQueue = (queue: string): string => `!dead/${queue}`;
-
-export interface UploadRecord extends Offer {
-  /** Bytes known to be on disk. */
-  readonly durable: number;
-  readonly touchedAtMs: number;
-}
-
-/** A waiting file or dead letter. Times in milliseconds since the epoch; 0 and "" while nothing failed. */
-export interface Entry extends StoredFile {
-  readonly storedAtMs: number;
-  readonly failures: number;
-  readonly firstFailedAtMs: number;
-  readonly lastFailedAtMs: number;
-  readonly reason: string;
-  /** Only files up to the inline threshold; larger content is in data/<transfer>. */
-  readonly content?: Uint8Array | undefined;
-}
-
-/** Where a transfer is: in a queue, dead letters included, or taken off for ever. */
-export interface Place extends StoredFile {
-  readonly collected: boolean;
-}
-
-type Position = [queue: string, sequence: number];
 
 const FORMAT = 1;
 /** In the first 32 bytes of every LMDB file. */
@@ -173,6 +148,11 @@ export class LocalIndex {
     return this.#counts;
   }
 
+  /** Where the last file was put. */
+  get sequence(): number {
+    return this.#sequence;
+  }
+
   /** Names of all queues that have a file. */
   queues(): string[] {
     return [...this.#counts.keys()];
@@ -204,14 +184,18 @@ export class LocalIndex {
       if (from) this.#entries.remove(from);
       else if (!entry.content) this.#uploads.remove(entry.transfer);
       this.#entries.put([queue, sequence], entry);
-      if (!from) this.#place(entry, false);
+      this.#place(entry, false, { sequence, isDead: queue !== entry.queue });
     };
     const adds = from ? 0 : (entry.content?.length ?? 0);
     return this.#commits.write(change, { into: queue, from: from?.[0], size: entry.size }, adds);
   }
 
-  #place({ transfer, queue, name, size, algorithm, digest, kind }: StoredFile, collected: boolean): void {
-    this.#transfers.put(transfer, { transfer, queue, name, size, algorithm, digest, kind, collected });
+  #place(file: StoredFile, collected: boolean, more: Partial<Place>): void {
+    const { transfer, queue, name, size, algorithm, digest, kind } = file;
+    this.#transfers.put(
+      transfer,
+      Object.assign({ transfer, queue, name, size, algorithm, digest, kind, collected }, more),
+    );
   }
 
   entry(queue: string, sequence: number): Entry | undefined {
@@ -225,13 +209,30 @@ export class LocalIndex {
   }
 
   /** Takes a file out for ever and leaves a tombstone. */
-  collect(entry: StoredFile, [queue, sequence]: Position, nowMs: number): Promise<void> {
+  collect(entry: StoredFile, [queue, sequence]: Position, nowMs: number, ending: Ending): Promise<void> {
     const change = () => {
       this.#entries.remove([queue, sequence]);
-      this.#tombs.put([nowMs, entry.transfer], true);
-      this.#place(entry, true);
+      this.#bury(entry, nowMs, ending);
     };
     return this.#commits.write(change, { from: queue, size: entry.size });
+  }
+
+  /** An unfinished upload that an operator cancelled leaves a tombstone as well. */
+  cancelUpload(offer: Offer, nowMs: number): Promise<void> {
+    return this.#commits.write(() => {
+      this.#uploads.remove(offer.transfer);
+      this.#bury({ ...offer, digest: "" }, nowMs, "cancelled");
+    });
+  }
+
+  #bury(file: StoredFile, endedAtMs: number, ending: Ending): void {
+    this.#tombs.put([endedAtMs, file.transfer], true);
+    this.#place(file, true, { ending, endedAtMs });
+  }
+
+  /** Resolves when everything that was asked for before is durable. */
+  settled(): Promise<void> {
+    return this.#commits.write(() => {});
   }
 
   /** Changes what is noted about a file where it is. */
@@ -239,10 +240,10 @@ export class LocalIndex {
     return this.#commits.write(() => this.#entries.put(position, entry));
   }
 
-  /** The files of a queue from the head, at most `limit`. */
-  list(queue: string, limit: number): Entry[] {
-    const range = this.#entries.getRange({ start: [queue, 0], end: [queue, Infinity], limit });
-    return [...range].map(({ value }) => value);
+  /** The files of a queue from the head, or behind a place, at most `limit`. */
+  list(queue: string, limit: number, after = -1): { sequence: number; entry: Entry }[] {
+    const range = this.#entries.getRange({ start: [queue, after + 1], end: [queue, Infinity], limit });
+    return [...range].map(({ key, value }) => ({ sequence: key[1], entry: value }));
   }
 
   /** Forgets at most `limit` tombstones older than `beforeMs`; returns how many. */

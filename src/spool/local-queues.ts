@@ -12,7 +12,9 @@ import { join } from "node:path";
 import { FilespoolError } from "../protocol/errors.ts";
 import { fileError } from "./batch-writer.ts";
 import { Leases } from "./leases.ts";
-import { deadQueue, type Entry, type LocalIndex } from "./local-index.ts";
+import type { LocalIndex } from "./local-index.ts";
+import { deadQueue, type Entry } from "./local-records.ts";
+import type { Ending } from "./operate.ts";
 import {
   ACKS_REMEMBERED,
   type DeadLetter,
@@ -36,8 +38,8 @@ interface QueueState {
   cursor: number;
   /** Sequence numbers of what came back, in order. */
   readonly returned: number[];
-  /** Sequence numbers of what is leased or being taken off. */
-  readonly busy: Set<number>;
+  /** Sequence numbers of what is leased or being taken off, with the token of the lease or of the one it had. */
+  readonly busy: Map<number, string>;
   readonly listeners: Set<() => void>;
 }
 
@@ -53,6 +55,8 @@ export class LocalQueues {
   /** Also those that are not durable yet: repeating an ack waits for the first. */
   readonly #acks = new Map<string, Promise<void>>();
   readonly #removals = new Set<Promise<void>>();
+  /** Told what left its queue, for ever or as a dead letter. */
+  onEnded: (transfer: string) => void = () => {};
 
   constructor(index: LocalIndex, folder: string, limits: SpoolLimits, now: () => number, ticks: () => number) {
     this.index = index;
@@ -85,7 +89,7 @@ export class LocalQueues {
   }
 
   #queue(name: string): QueueState {
-    const state = this.#queues.get(name) ?? { cursor: 0, returned: [], busy: new Set(), listeners: new Set() };
+    const state = this.#queues.get(name) ?? { cursor: 0, returned: [], busy: new Map(), listeners: new Set() };
     this.#queues.set(name, state);
     return state;
   }
@@ -104,20 +108,48 @@ export class LocalQueues {
 
   /** The first file that nobody holds. */
   #next(home: string): { sequence: number; entry: Entry } | null {
-    const { returned, cursor } = this.#queue(home);
+    const { returned, cursor, busy } = this.#queue(home);
     const entry = returned[0] === undefined ? undefined : this.index.entry(home, returned[0]);
-    return entry ? { sequence: returned[0] as number, entry } : this.index.after(home, cursor);
+    if (entry) return { sequence: returned[0] as number, entry };
+    let next = this.index.after(home, cursor);
+    while (next && busy.has(next.sequence)) next = this.index.after(home, next.sequence); // an operator has hold of it
+    return next;
   }
 
   #lend(home: string, sequence: number, entry: Entry): Delivery {
     const state = this.#queue(home);
     state.returned.shift(); // where anything came back, this is the first of it
-    state.busy.add(sequence);
     state.cursor = Math.max(state.cursor, sequence);
     const { transfer, queue, name, size, algorithm, digest, kind, content } = entry;
     const file = { transfer, queue, name, size, algorithm, digest, kind, attempt: entry.failures + 1 };
     const lend = (token: string) => ({ delivery: { ...file, token }, home, sequence, content, handle: null });
-    return this.#leases.grant(lend, this.#ticks()).delivery;
+    const { delivery } = this.#leases.grant(lend, this.#ticks());
+    state.busy.set(sequence, delivery.token);
+    return delivery;
+  }
+
+  /** Whether a file is with a receiver, or on its way out. */
+  isBusy(home: string, sequence: number): boolean {
+    return this.#queues.get(home)?.busy.has(sequence) ?? false;
+  }
+
+  /**
+   * For operators: takes hold of a file, from its receiver if need be, so that nobody else can until `letGo`.
+   * False: what becomes of it is being written down at this moment, and it may be gone or free after that.
+   */
+  claim(home: string, sequence: number): boolean {
+    const { busy, returned } = this.#queue(home);
+    const token = busy.get(sequence);
+    if (token !== undefined && !this.#endLease(token)) return false;
+    const at = returned.indexOf(sequence);
+    if (at >= 0) returned.splice(at, 1);
+    busy.set(sequence, "");
+    return true;
+  }
+
+  letGo(home: string, sequence: number, isGone: boolean): void {
+    if (isGone) this.#leave({ home, sequence });
+    else this.#giveBack({ home, sequence });
   }
 
   async read(token: string, offset: number, into: Uint8Array): Promise<number> {
@@ -143,7 +175,7 @@ export class LocalQueues {
   ack(token: string): Promise<void> {
     const before = this.#acks.get(token);
     if (before) return before;
-    const ack = this.#collect(token);
+    const ack = this.#collect(token, "collected");
     this.#acks.set(token, ack);
     ack.catch(() => this.#acks.delete(token));
     const [oldest] = this.#acks.keys();
@@ -151,19 +183,24 @@ export class LocalQueues {
     return ack;
   }
 
-  async #collect(token: string): Promise<void> {
+  async #collect(token: string, ending: Ending): Promise<void> {
     const lent = this.#endLease(token);
     if (!lent) throw new FilespoolError("lease-lost");
     try {
-      await this.index.collect(lent.delivery, [lent.home, lent.sequence], this.now()); // 1. off the queue, durably
+      await this.index.collect(lent.delivery, [lent.home, lent.sequence], this.now(), ending); // 1. off the queue, durably
     } catch (error) {
       this.#giveBack(lent);
       throw error;
     }
     this.#leave(lent);
-    if (lent.content) return;
-    // 2. Only then may its content go, in the background. Should a crash come first, the next `open` finds it.
-    const removal = rm(this.dataPath(lent.delivery.transfer), { force: true }).catch(() => {});
+    this.onEnded(lent.delivery.transfer);
+    // 2. Only then may its content go.
+    if (!lent.content) this.removeContent(lent.delivery.transfer);
+  }
+
+  /** In the background, after the index has let go of it. Should a crash come first, the next `open` finds it. */
+  removeContent(transfer: string): void {
+    const removal = rm(this.dataPath(transfer), { force: true }).catch(() => {});
     this.#removals.add(removal);
     void removal.then(() => this.#removals.delete(removal));
   }
@@ -174,16 +211,17 @@ export class LocalQueues {
     return lent;
   }
 
-  #leave({ home, sequence }: Lent): void {
+  #leave({ home, sequence }: Pick<Lent, "home" | "sequence">): void {
     this.#queue(home).busy.delete(sequence);
     this.#forgetIdle(home);
   }
 
-  #giveBack({ home, sequence }: Lent): void {
-    const { busy, returned } = this.#queue(home);
+  #giveBack({ home, sequence }: Pick<Lent, "home" | "sequence">): void {
+    const { busy, returned, cursor } = this.#queue(home);
     busy.delete(sequence);
     const at = returned.findIndex((other) => other > sequence);
-    returned.splice(at < 0 ? returned.length : at, 0, sequence);
+    // What lies before the cursor is found by it; only an operator takes hold of such a file.
+    if (sequence <= cursor) returned.splice(at < 0 ? returned.length : at, 0, sequence);
     this.arrived(home);
   }
 
@@ -204,8 +242,11 @@ export class LocalQueues {
       this.#giveBack(lent);
       throw error;
     }
-    if (dead) this.#leave(lent);
-    else this.#giveBack(lent);
+    if (!dead) this.#giveBack(lent);
+    else {
+      this.#leave(lent);
+      this.onEnded(lent.delivery.transfer);
+    }
     return dead;
   }
 
@@ -216,7 +257,7 @@ export class LocalQueues {
 
   async dead(queue: string): Promise<DeadLetter[]> {
     const letters = this.index.list(deadQueue(queue), SWEEP_MAX);
-    return letters.map(({ content: _, storedAtMs: __, ...letter }) => letter);
+    return letters.map(({ entry: { content: _, storedAtMs: __, ...letter } }) => letter);
   }
 
   /** The part of `sweep` that is about queues: leases that ran out, files and tombstones that expired. */
@@ -235,7 +276,7 @@ export class LocalQueues {
     for (const home of fileTtlMs === Infinity ? [] : this.index.queues()) {
       let next = this.#next(home);
       for (; next && next.entry.storedAtMs + fileTtlMs < nowMs && files.length < SWEEP_MAX; next = this.#next(home))
-        files.push(this.#collect(this.#lend(home, next.sequence, next.entry).token));
+        files.push(this.#collect(this.#lend(home, next.sequence, next.entry).token, "expired"));
       this.#forgetIdle(home);
     }
     const [ended] = await Promise.all([Promise.all(leases), ...files]);

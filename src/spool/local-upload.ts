@@ -15,7 +15,7 @@
 import { type FileHandle, open } from "node:fs/promises";
 import { dropBytes, overlap } from "../protocol/chunks.ts";
 import { joinParts } from "../protocol/decoder.ts";
-import { FilespoolError } from "../protocol/errors.ts";
+import { type ErrorCode, FilespoolError } from "../protocol/errors.ts";
 import { BatchWriter, fileError } from "./batch-writer.ts";
 import { createDigest, type Digest, digestOf, digestPrefix } from "./digest.ts";
 import type { LocalSpool, Slot } from "./local.ts";
@@ -32,6 +32,8 @@ export class LocalUpload implements Upload {
   /** Runs along with what goes to the file. */
   readonly #digest: Digest | null;
   #state: "held" | "superseded" | "over" = "held";
+  /** What every call fails with once the upload is not ours any more. */
+  #lostAs: ErrorCode = "superseded";
   #handle: FileHandle | null = null;
   #writer: BatchWriter | null = null;
   #taken = 0;
@@ -80,7 +82,7 @@ export class LocalUpload implements Upload {
   }
 
   #check(): void {
-    if (this.#state !== "held") throw new FilespoolError("superseded");
+    if (this.#state !== "held") throw new FilespoolError(this.#lostAs);
   }
 
   append(offset: number, parts: readonly Uint8Array[]): Promise<void> | undefined {
@@ -142,11 +144,12 @@ export class LocalUpload implements Upload {
     });
   }
 
-  /** Takes the upload away from its holder, for a newer one or because the spool closes. */
-  supersede(): Promise<void> {
+  /** Takes the upload away from its holder, for a newer one, because the spool closes, or for an operator. */
+  supersede(as: "superseded" | "cancelled" = "superseded"): Promise<void> {
     if (this.#state === "held") {
       this.#state = "superseded";
-      this.#watcher.onSuperseded();
+      this.#lostAs = as;
+      if (as === "superseded") this.#watcher.onSuperseded();
     }
     return this.suspend();
   }

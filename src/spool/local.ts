@@ -21,9 +21,12 @@ import { LIMITS } from "../protocol/limits.ts";
 import { safeName } from "../protocol/names.ts";
 import { fileError, makeFolder, syncFolder } from "./batch-writer.ts";
 import { checkDigest, DIGESTS } from "./digest.ts";
-import { type Entry, LocalIndex } from "./local-index.ts";
+import { LocalIndex } from "./local-index.ts";
+import { LocalOperations } from "./local-operate.ts";
 import { LocalQueues } from "./local-queues.ts";
+import type { Entry } from "./local-records.ts";
 import { LocalUpload } from "./local-upload.ts";
+import type { SpoolOperations } from "./operate.ts";
 import {
   checkSame,
   type Offer,
@@ -62,6 +65,8 @@ export interface Slot {
   durable: number;
   touchedAtMs: number;
   holder: LocalUpload | null;
+  /** An operator is cancelling it, so it leaves a tombstone. */
+  isCancelled?: boolean;
 }
 
 export class LocalSpool extends LocalQueues implements Spool {
@@ -70,9 +75,10 @@ export class LocalSpool extends LocalQueues implements Spool {
   readonly bufferBytes: number;
   readonly inlineBytesMax: number;
   readonly #lock: FileHandle;
-  readonly #slots = new Map<string, Slot>();
+  readonly operate: SpoolOperations = new LocalOperations(this);
+  readonly slots = new Map<string, Slot>();
   /** Unfinished uploads of each queue, and the bytes set aside for all of them. */
-  readonly #unfinished = new Map<string, number>();
+  readonly unfinishedIn = new Map<string, number>();
   #reservedBytes = 0;
   /** What the disk had left when last looked at, less what has been promised of it. */
   #roomBytes = 0;
@@ -119,7 +125,7 @@ export class LocalSpool extends LocalQueues implements Spool {
     }
     for (const transfer of await readdir(join(this.folder, "data"))) {
       const isWaiting = this.index.find(transfer)?.collected === false;
-      if (!isWaiting && !this.#slots.has(transfer)) await rm(this.dataPath(transfer), { force: true });
+      if (!isWaiting && !this.slots.has(transfer)) await rm(this.dataPath(transfer), { force: true });
     }
     if (this.sync) await syncFolder(this.folder);
     await this.#lookAtDisk();
@@ -135,7 +141,7 @@ export class LocalSpool extends LocalQueues implements Spool {
 
   /** Unfinished uploads, with or without somebody who is sending. */
   get unfinished(): number {
-    return this.#slots.size;
+    return this.slots.size;
   }
 
   async offer(offer: Offer, watcher: UploadWatcher): Promise<OfferAnswer> {
@@ -145,9 +151,10 @@ export class LocalSpool extends LocalQueues implements Spool {
       const known = this.index.find(offer.transfer);
       if (known) {
         checkSame(known, offer);
+        if (known.ending === "cancelled") throw new FilespoolError("cancelled");
         return { kind: "stored", digest: known.digest, collected: known.collected };
       }
-      const slot = this.#slots.get(offer.transfer) ?? this.#newSlot(offer);
+      const slot = this.slots.get(offer.transfer) ?? this.#newSlot(offer);
       checkSame(slot.offer, offer);
       if (slot.holder) {
         // It may be finishing at this moment, so look again once it has let go.
@@ -180,8 +187,8 @@ export class LocalSpool extends LocalQueues implements Spool {
     const { queue } = offer;
     const reserved = offer.size === Infinity ? 0 : offer.size;
     this.#checkRoom(reserved, reserved);
-    if (this.#slots.size >= uploadsMax) throw new FilespoolError("uploads-full");
-    const files = this.waiting(queue) + (this.#unfinished.get(queue) ?? 0);
+    if (this.slots.size >= uploadsMax) throw new FilespoolError("uploads-full");
+    const files = this.waiting(queue) + (this.unfinishedIn.get(queue) ?? 0);
     if (files >= queueFilesMax) throw new FilespoolError("queue-full");
     return this.#admit({ offer, reserved, durable: 0, touchedAtMs: this.now(), holder: null });
   }
@@ -205,7 +212,7 @@ export class LocalSpool extends LocalQueues implements Spool {
   }
 
   #admit(slot: Slot): Slot {
-    this.#slots.set(slot.offer.transfer, slot);
+    this.slots.set(slot.offer.transfer, slot);
     this.#reserve(slot, 1);
     this.#roomBytes -= slot.reserved;
     return slot;
@@ -213,9 +220,9 @@ export class LocalSpool extends LocalQueues implements Spool {
 
   /** Counts an unfinished upload in (1) or out (-1). */
   #reserve({ offer: { queue }, reserved }: Slot, uploads: 1 | -1): void {
-    const left = (this.#unfinished.get(queue) ?? 0) + uploads;
-    if (left > 0) this.#unfinished.set(queue, left);
-    else this.#unfinished.delete(queue);
+    const left = (this.unfinishedIn.get(queue) ?? 0) + uploads;
+    if (left > 0) this.unfinishedIn.set(queue, left);
+    else this.unfinishedIn.delete(queue);
     this.#reservedBytes += uploads * reserved;
   }
 
@@ -240,15 +247,16 @@ export class LocalSpool extends LocalQueues implements Spool {
       this.#reserve(slot, 1);
       throw error;
     }
-    this.#slots.delete(entry.transfer);
+    this.slots.delete(entry.transfer);
     this.arrived(entry.queue);
   }
 
   /** For LocalUpload: nothing of it is kept. */
   async forgetUpload(slot: Slot): Promise<void> {
-    if (slot.durable > 0) await this.index.removeUpload(slot.offer.transfer);
+    if (slot.isCancelled) await this.index.cancelUpload(slot.offer, this.now());
+    else if (slot.durable > 0) await this.index.removeUpload(slot.offer.transfer);
     await rm(this.dataPath(slot.offer.transfer), { force: true });
-    this.#slots.delete(slot.offer.transfer);
+    this.slots.delete(slot.offer.transfer);
     this.#reserve(slot, -1);
   }
 
@@ -261,13 +269,13 @@ export class LocalSpool extends LocalQueues implements Spool {
     await this.index.reserve.renew(this.limits.diskFreeBytesMin);
     const { bavail, bsize } = await statfs(this.folder);
     this.#roomBytes = bavail * bsize;
-    for (const { reserved, durable } of this.#slots.values()) this.#roomBytes -= reserved - durable;
+    for (const { reserved, durable } of this.slots.values()) this.#roomBytes -= reserved - durable;
   }
 
   async sweep(): Promise<Swept> {
     await this.#lookAtDisk();
     const beforeMs = this.now() - this.limits.uploadTtlMs;
-    const stale = [...this.#slots.values()].filter((slot) => !slot.holder && slot.touchedAtMs < beforeMs);
+    const stale = [...this.slots.values()].filter((slot) => !slot.holder && slot.touchedAtMs < beforeMs);
     // The sweeper takes hold of an upload like a sender. Where a real one comes at that very moment, it may have it.
     const sweeping = stale.slice(0, SWEEP_MAX).map((slot) => {
       slot.holder = new LocalUpload(this, slot, { onDurable: () => {}, onSuperseded: () => {} });
@@ -278,7 +286,7 @@ export class LocalSpool extends LocalQueues implements Spool {
   }
 
   async close(): Promise<void> {
-    for (const slot of this.#slots.values()) await slot.holder?.supersede();
+    for (const slot of this.slots.values()) await slot.holder?.supersede();
     await this.closeQueues();
     await this.index.close();
     await this.#lock.close();

@@ -7,7 +7,7 @@
  * upload, gets `superseded` from every call, and nothing it still does can reach the slot.
  */
 import { dropBytes, overlap } from "../protocol/chunks.ts";
-import { FilespoolError } from "../protocol/errors.ts";
+import { type ErrorCode, FilespoolError } from "../protocol/errors.ts";
 import type { Digest } from "./digest.ts";
 import { isWhole, type Offer, type Upload, type UploadWatcher } from "./spool.ts";
 
@@ -40,6 +40,7 @@ export class MemoryUpload implements Upload {
   readonly #slot: Slot;
   readonly #watcher: UploadWatcher;
   readonly #home: Home;
+  #lostAs: ErrorCode = "superseded";
 
   constructor(slot: Slot, watcher: UploadWatcher, home: Home) {
     this.offset = slot.taken;
@@ -49,7 +50,7 @@ export class MemoryUpload implements Upload {
   }
 
   #check(): void {
-    if (this.#slot.holder !== this) throw new FilespoolError("superseded");
+    if (this.#slot.holder !== this) throw new FilespoolError(this.#lostAs);
   }
 
   append(offset: number, parts: readonly Uint8Array[]): undefined {
@@ -92,6 +93,12 @@ export class MemoryUpload implements Upload {
   supersede(): void {
     this.#watcher.onSuperseded();
     void this.suspend();
+  }
+
+  /** An operator takes it away for ever; the holder hears so from its next call. */
+  lose(): void {
+    this.#lostAs = "cancelled";
+    this.#end(false);
   }
 
   #end(keep: boolean): void {

@@ -15,7 +15,10 @@ import { FilespoolError } from "../protocol/errors.ts";
 import { safeName } from "../protocol/names.ts";
 import type { Digest } from "./digest.ts";
 import { Leases } from "./leases.ts";
+import { MemoryOperations } from "./memory-operate.ts";
+import type { Item, Lent, Tombstone } from "./memory-records.ts";
 import { MemoryUpload, type Slot } from "./memory-upload.ts";
+import type { Ending, SpoolOperations } from "./operate.ts";
 import type { DeadLetter, Delivery, Offer, OfferAnswer, Spool, SpoolLimits, StoredFile, Swept } from "./spool.ts";
 import * as contract from "./spool.ts";
 
@@ -33,36 +36,24 @@ export interface MemorySpoolOptions {
   readonly limits?: Partial<SpoolLimits>;
 }
 
-/** A file that was stored and not yet collected. */
-interface Item {
-  readonly file: StoredFile;
-  readonly content: Uint8Array;
-  state: "waiting" | "leased" | "dead";
-  /** When it was stored, or became a dead letter: expiry counts from here. */
-  sinceMs: number;
-  failed: Omit<DeadLetter, keyof StoredFile>;
-}
-
-/** What a lease is on. */
-interface Lent {
-  readonly delivery: Delivery;
-  readonly item: Item;
-}
-
 export class MemorySpool implements Spool {
   readonly durability = "memory";
   readonly limits: SpoolLimits;
   readonly digests: readonly string[];
-  readonly #now: () => number;
+  readonly now: () => number;
   readonly #ticks: () => number;
   readonly #createDigest: (algorithm: string) => Digest;
   readonly #leases: Leases<Lent>;
-  /** Unfinished uploads by transfer. */
-  readonly #slots = new Map<string, Slot>();
+  /** Unfinished uploads by transfer. This and what follows are for memory-operate.ts as well. */
+  readonly slots = new Map<string, Slot>();
   /** Files of all queues, waiting, leased and dead, in the order in which they were stored. */
-  #files: Item[] = [];
-  /** What was collected, and when, by transfer. */
-  readonly #tombstones = new Map<string, { readonly file: StoredFile; readonly sinceMs: number }>();
+  files: Item[] = [];
+  #sequence = 0;
+  /** How transfers ended, and when. */
+  readonly tombstones = new Map<string, Tombstone>();
+  /** Told what left its queue, for ever or as a dead letter. */
+  onEnded: (transfer: string) => void = () => {};
+  readonly operate: SpoolOperations = new MemoryOperations(this);
   /** Tokens that were acked, oldest first: repeating an ack must be harmless. */
   readonly #acked = new Set<string>();
   readonly #listeners = new Set<{ readonly queue: string; readonly call: () => void }>();
@@ -77,7 +68,7 @@ export class MemorySpool implements Spool {
   }: MemorySpoolOptions) {
     this.digests = digests;
     this.limits = { ...contract.SPOOL_LIMITS, ...limits };
-    this.#now = now;
+    this.now = now;
     this.#ticks = ticks;
     this.#createDigest = createDigest;
     this.#leases = new Leases(epoch, this.limits.leaseMs);
@@ -94,20 +85,21 @@ export class MemorySpool implements Spool {
     safeName(offer.name);
     if (!this.digests.includes(offer.algorithm)) throw new FilespoolError("digest-unsupported");
     // A repeated offer finds the file that the first one became, even when it was collected since.
-    const tombstone = this.#tombstones.get(offer.transfer);
-    const known = tombstone ?? this.#files.find(({ file }) => file.transfer === offer.transfer);
+    const tombstone = this.tombstones.get(offer.transfer);
+    const known = tombstone ?? this.files.find(({ file }) => file.transfer === offer.transfer);
     if (known) {
       contract.checkSame(known.file, offer);
+      if (tombstone?.ending === "cancelled") throw new FilespoolError("cancelled");
       return { kind: "stored", digest: known.file.digest, collected: tombstone !== undefined };
     }
     // Or an unfinished upload. Nobody asks whether its holder is still alive: the newest offer is right.
-    const before = this.#slots.get(offer.transfer);
+    const before = this.slots.get(offer.transfer);
     if (before) contract.checkSame(before.offer, offer);
     before?.holder?.supersede();
-    const slot = this.#slots.get(offer.transfer) ?? this.#newSlot(offer);
+    const slot = this.slots.get(offer.transfer) ?? this.#newSlot(offer);
     const upload = new MemoryUpload(slot, watcher, {
-      now: this.#now,
-      drop: () => void this.#slots.delete(offer.transfer),
+      now: this.now,
+      drop: () => void this.slots.delete(offer.transfer),
       admit: (taken, bytes) => this.#admit(taken, bytes),
       enqueue: (digest) => this.#enqueue(slot, digest),
     });
@@ -122,12 +114,12 @@ export class MemorySpool implements Spool {
   #newSlot(offer: Offer): Slot {
     const { uploadsMax, queueFilesMax } = this.limits;
     if (offer.size !== Infinity) this.#admit(0, offer.size);
-    if (this.#slots.size >= uploadsMax) throw new FilespoolError("uploads-full");
-    const unfinished = [...this.#slots.values()].filter((slot) => slot.offer.queue === offer.queue);
+    if (this.slots.size >= uploadsMax) throw new FilespoolError("uploads-full");
+    const unfinished = [...this.slots.values()].filter((slot) => slot.offer.queue === offer.queue);
     if (this.waiting(offer.queue) + unfinished.length >= queueFilesMax) throw new FilespoolError("queue-full");
     const digest = this.#createDigest(offer.algorithm);
-    const slot: Slot = { offer, parts: [], digest, taken: 0, touchedAtMs: this.#now(), holder: null };
-    this.#slots.set(offer.transfer, slot);
+    const slot: Slot = { offer, parts: [], digest, taken: 0, touchedAtMs: this.now(), holder: null };
+    this.slots.set(offer.transfer, slot);
     return slot;
   }
 
@@ -141,13 +133,14 @@ export class MemorySpool implements Spool {
   #enqueue({ offer: { transfer, queue, name, algorithm, kind }, parts, taken: size }: Slot, digest: string): void {
     const file = { transfer, queue, name, size, algorithm, digest, kind };
     const failed = { failures: 0, reason: "", firstFailedAtMs: 0, lastFailedAtMs: 0 };
-    this.#files.push({ file, content: joinParts(parts), state: "waiting", sinceMs: this.#now(), failed });
-    this.#arrived(queue);
+    const content = joinParts(parts);
+    this.files.push({ file, content, sequence: this.nextPlace(), state: "waiting", sinceMs: this.now(), failed });
+    this.arrived(queue);
   }
 
   /** The first file that is nobody's. It stays in the list; only its state says that it is away. */
   async lease(queue: string): Promise<Delivery | null> {
-    const item = this.#files.find(({ file, state }) => state === "waiting" && file.queue === queue);
+    const item = this.files.find(({ file, state }) => state === "waiting" && file.queue === queue);
     if (!item) return null;
     item.state = "leased";
     const attempt = item.failed.failures + 1;
@@ -173,7 +166,7 @@ export class MemorySpool implements Spool {
    */
   async ack(token: string): Promise<void> {
     if (this.#acked.has(token)) return;
-    this.#collect(this.#end(token));
+    this.collect(this.#end(token), "collected");
     this.#acked.add(token);
     const [oldest = token] = this.#acked;
     if (this.#acked.size > contract.ACKS_REMEMBERED) this.#acked.delete(oldest);
@@ -187,9 +180,29 @@ export class MemorySpool implements Spool {
   }
 
   /** Takes a file out for ever. Its tombstone stays, so that a repeated offer does not store it once more. */
-  #collect(item: Item): void {
-    this.#files = this.#files.filter((other) => other !== item);
-    this.#tombstones.set(item.file.transfer, { file: item.file, sinceMs: this.#now() });
+  collect(item: Item, ending: Ending): void {
+    this.files = this.files.filter((other) => other !== item);
+    this.bury(item.file, ending);
+  }
+
+  bury(file: StoredFile, ending: Ending): void {
+    this.tombstones.set(file.transfer, { file, sinceMs: this.now(), ending });
+    this.onEnded(file.transfer);
+  }
+
+  nextPlace(): number {
+    return ++this.#sequence;
+  }
+
+  /** Moves an item to the end of the list, where the latest is. */
+  toEnd(item: Item): void {
+    item.sequence = this.nextPlace();
+    this.files = [...this.files.filter((other) => other !== item), item];
+  }
+
+  /** Takes a file from whoever holds it: a verdict that comes later is about nothing. */
+  seize(item: Item): void {
+    for (const token of this.#leases.tokens()) if (this.#leases.get(token).item === item) this.#leases.end(token);
   }
 
   /**
@@ -199,7 +212,7 @@ export class MemorySpool implements Spool {
    */
   async nack(token: string, reason: string): Promise<boolean> {
     const item = this.#end(token);
-    const nowMs = this.#now();
+    const nowMs = this.now();
     const failures = item.failed.failures + 1;
     item.failed = { failures, reason, firstFailedAtMs: item.failed.firstFailedAtMs || nowMs, lastFailedAtMs: nowMs };
     const dead = failures >= this.limits.failuresMax;
@@ -207,7 +220,8 @@ export class MemorySpool implements Spool {
     else {
       Object.assign(item, { state: "dead", sinceMs: nowMs });
       // To the end of the list: dead letters are listed, and expire, in the order in which they died.
-      this.#files = [...this.#files.filter((other) => other !== item), item];
+      this.toEnd(item);
+      this.onEnded(item.file.transfer);
     }
     return dead;
   }
@@ -221,11 +235,11 @@ export class MemorySpool implements Spool {
   /** It kept its place in the list, so it comes before everything that was stored later. */
   #giveBack(item: Item): void {
     item.state = "waiting";
-    this.#arrived(item.file.queue);
+    this.arrived(item.file.queue);
   }
 
   /** The list is copied first: a listener may lease, release, or stop listening. */
-  #arrived(queue: string): void {
+  arrived(queue: string): void {
     for (const listener of [...this.#listeners]) if (listener.queue === queue) listener.call();
   }
 
@@ -236,19 +250,19 @@ export class MemorySpool implements Spool {
   }
 
   waiting(queue: string): number {
-    return this.#files.filter(({ file, state }) => state !== "dead" && file.queue === queue).length;
+    return this.files.filter(({ file, state }) => state !== "dead" && file.queue === queue).length;
   }
 
   /** Made anew each time: a sum that is kept up to date can be wrong. */
   bytesUsed(): number {
-    const files = this.#files.reduce((sum, { file }) => sum + file.size, 0);
+    const files = this.files.reduce((sum, { file }) => sum + file.size, 0);
     const reserved = ({ offer, taken }: Slot) => (offer.size === Infinity ? taken : offer.size);
-    return [...this.#slots.values()].reduce((sum, slot) => sum + reserved(slot), files);
+    return [...this.slots.values()].reduce((sum, slot) => sum + reserved(slot), files);
   }
 
   /** Files that were given up, oldest first. They keep their room until they expire: nothing that was stored is lost. */
   async dead(queue: string): Promise<DeadLetter[]> {
-    const dead = this.#files.filter(({ file, state }) => state === "dead" && file.queue === queue);
+    const dead = this.files.filter(({ file, state }) => state === "dead" && file.queue === queue);
     return dead.slice(0, contract.SWEEP_MAX).map(({ file, failed }) => ({ ...file, ...failed }));
   }
 
@@ -257,7 +271,7 @@ export class MemorySpool implements Spool {
    * a stored file are not the same is the point: tus-node's expiry deleted finished uploads, because it had one.
    */
   async sweep(): Promise<Swept> {
-    const nowMs = this.#now();
+    const nowMs = this.now();
     const { uploadTtlMs, fileTtlMs, tombstoneTtlMs } = this.limits;
     const some = <T>(all: Iterable<T>, isOver: (one: T) => boolean): T[] =>
       [...all].filter(isOver).slice(0, contract.SWEEP_MAX);
@@ -268,18 +282,18 @@ export class MemorySpool implements Spool {
         return { ...delivery, dead: await this.nack(token, contract.LEASE_EXPIRED) };
       }),
     );
-    const slots = some(this.#slots.values(), (slot) => !slot.holder && slot.touchedAtMs + uploadTtlMs < nowMs);
-    for (const { offer } of slots) this.#slots.delete(offer.transfer);
-    const files = some(this.#files, ({ state, sinceMs }) => state !== "leased" && sinceMs + fileTtlMs < nowMs);
-    for (const item of files) this.#collect(item);
-    const tombstones = some(this.#tombstones, ([, { sinceMs }]) => sinceMs + tombstoneTtlMs < nowMs);
-    for (const [transfer] of tombstones) this.#tombstones.delete(transfer);
+    const slots = some(this.slots.values(), (slot) => !slot.holder && slot.touchedAtMs + uploadTtlMs < nowMs);
+    for (const { offer } of slots) this.slots.delete(offer.transfer);
+    const files = some(this.files, ({ state, sinceMs }) => state !== "leased" && sinceMs + fileTtlMs < nowMs);
+    for (const item of files) this.collect(item, "expired");
+    const tombstones = some(this.tombstones, ([, { sinceMs }]) => sinceMs + tombstoneTtlMs < nowMs);
+    for (const [transfer] of tombstones) this.tombstones.delete(transfer);
     return { uploads: slots.length, files: files.length, tombstones: tombstones.length, leases };
   }
 
   /** Nobody holds anything any more. What is here stays here, for as long as the object does. */
   async close(): Promise<void> {
-    for (const { holder } of this.#slots.values()) holder?.supersede();
+    for (const { holder } of this.slots.values()) holder?.supersede();
     for (const token of this.#leases.tokens()) this.release(token);
   }
 }

@@ -12,6 +12,7 @@
  * No node: imports here: memory.ts runs in a browser, local.ts on a disk. Why LMDB there: adr/0013.
  */
 import { FilespoolError } from "../protocol/errors.ts";
+import type { SpoolOperations } from "./operate.ts";
 
 /** What surviving means: a power cut, only the death of the process, or nothing at all. */
 export type Durability = "fsync" | "none" | "memory";
@@ -51,7 +52,8 @@ export interface DeadLetter extends StoredFile {
 export interface UploadWatcher {
   /** So many bytes would survive now. Never called with less than before. */
   onDurable(offset: number): void;
-  /** A newer offer of the same transfer has taken over; every call on the old upload fails from here on. */
+  /** A newer offer of the same transfer has taken over; every call on the old upload fails from here on. Not called
+   * when an operator cancels the upload: then they fail with `cancelled`. */
   onSuperseded(): void;
 }
 
@@ -150,10 +152,12 @@ export interface Spool {
   readonly limits: SpoolLimits;
   /** Digest algorithms it can verify, the preferred one first. */
   readonly digests: readonly string[];
+  /** What only operators need. */
+  readonly operate: SpoolOperations;
 
   /**
    * Reserves room and starts or continues the upload; the newest offer of a transfer supersedes older ones.
-   * @throws FilespoolError name-refused, file-too-large, digest-unsupported, transfer-conflict,
+   * @throws FilespoolError name-refused, file-too-large, digest-unsupported, transfer-conflict, cancelled,
    * uploads-full, queue-full, spool-full, disk-full
    */
   offer(offer: Offer, watcher: UploadWatcher): Promise<OfferAnswer>;

@@ -119,7 +119,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: "what was collected is not remembered",
-    ...{ file: "src/spool/local-index.ts", from: "      this.#place(entry, true);", to: "" },
+    ...{ file: "src/spool/local-index.ts", from: "    this.#place(file, true, { ending, endedAtMs });", to: "" },
     noticedBy: contract,
     simulated: "plans",
   },

@@ -3,7 +3,7 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { createDigest } from "../../src/spool/digest.ts";
 import { LocalSpool } from "../../src/spool/local.ts";
-import { deadQueue } from "../../src/spool/local-index.ts";
+import { deadQueue } from "../../src/spool/local-records.ts";
 import type { Delivery, Offer } from "../../src/spool/spool.ts";
 import { content } from "../support/content.ts";
 import type { Expected, Place } from "./facts.ts";
@@ -81,7 +81,9 @@ class Check {
         const entries = index.list(home, 1e6);
         if (entries.length !== this.#spool.waiting(home))
           this.broken.push(`${home} counts ${this.#spool.waiting(home)} files and has ${entries.length}`);
-        for (const { transfer, size, content } of entries) {
+        for (const {
+          entry: { transfer, size, content },
+        } of entries) {
           bytes += size;
           if (!content) files.add(transfer);
         }
@@ -148,7 +150,9 @@ class Check {
 
   /** Nobody can lease a dead letter, but a person may want it back. */
   #checkDead(queue: string): void {
-    for (const { transfer, algorithm, digest, content } of this.#spool.index.list(deadQueue(queue), 1e6)) {
+    for (const {
+      entry: { transfer, algorithm, digest, content },
+    } of this.#spool.index.list(deadQueue(queue), 1e6)) {
       const path = this.#spool.dataPath(transfer);
       if (!content && !existsSync(path)) continue; // `count` has said so
       const found = createDigest(algorithm);

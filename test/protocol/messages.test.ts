@@ -58,9 +58,16 @@ describe("every message", () => {
 });
 
 const fields = names.flatMap((name) => Object.keys(SAMPLES[name]).map((field) => [name, field] as const));
-const optional = new Set(["hello.queue", "hello.dataBytesMax"]);
 /** Without it, and with null, an offer is one of unknown size. */
 const unknown = "offer.size";
+const ofTransfers = Object.keys({ ...SAMPLES.row, ...SAMPLES.state }).filter(
+  (name) => !/^(transfer|state|look)$/.test(name),
+);
+const optional = new Set([
+  ...["hello.queue", "hello.dataBytesMax", "list.queue", "list.cursor", "list.rows", "show.waitMs"],
+  ...["requeue.transfer", "page.next"],
+  ...["row", "state"].flatMap((name) => ofTransfers.map((field) => `${name}.${field}`)),
+]);
 
 describe("every field is checked, and the error names it:", () => {
   const wrongFor: Record<string, readonly unknown[]> = {
@@ -105,16 +112,25 @@ describe("every field is checked, and the error names it:", () => {
     offset: { legal: [0, max], illegal: [-1, max + 1, 1e300] },
     dataBytesMax: { legal: [0, max], illegal: [-1, max + 1] },
     files: { legal: [1, LIMITS.windowFiles], illegal: [0, -1, LIMITS.windowFiles + 1] },
+    "tally.files": { legal: [0, max], illegal: [-1, max + 1] },
+    "done.files": { legal: [0, max], illegal: [-1, max + 1] },
+    rows: { legal: [1, LIMITS.pageFiles], illegal: [0, LIMITS.pageFiles + 1] },
+    cursor: { legal: ["", x(200)], illegal: [x(201)] },
+    next: { legal: ["", x(200)], illegal: [x(201)] },
+    what: { legal: ["queues", "files", "dead", "uploads"], illegal: ["", "all", "toString"] },
+    state: { legal: ["unknown", "cancelled"], illegal: ["", "gone", "toString"] },
     attempt: { legal: [1, 1_000_000], illegal: [0, 1_000_001] },
     windowFiles: { legal: [1], illegal: [0, -1] },
     versions: { legal: [[0], Array(16).fill(1)], illegal: [[], Array(17).fill(1), ["1"], [1.5]] },
     digests: { legal: [[], Array(16).fill("a")], illegal: [Array(17).fill("a"), [x(33)], [7]] },
-    role: { legal: ["sender", "receiver"], illegal: ["server", "", "SENDER", "toString"] },
+    role: { legal: ["sender", "receiver", "operator"], illegal: ["server", "", "SENDER", "toString"] },
     durability: { legal: ["fsync", "none", "memory"], illegal: ["", "maybe"] },
   };
 
-  test.each(fields.filter(([, field]) => bounds[field]))("%s.%s out of bounds", (name, field) => {
-    const { legal, illegal } = bounds[field] as (typeof bounds)[string];
+  const boundsOf = (name: string, field: string) => bounds[`${name}.${field}`] ?? bounds[field];
+
+  test.each(fields.filter(([name, field]) => boundsOf(name, field)))("%s.%s out of bounds", (name, field) => {
+    const { legal, illegal } = boundsOf(name, field) as (typeof bounds)[string];
     for (const value of legal) expect(read(name, { ...SAMPLES[name], [field]: value })).toHaveProperty(field, value);
     for (const value of illegal) expectRefused(name, field, { ...SAMPLES[name], [field]: value });
   });
@@ -159,6 +175,7 @@ describe("the longest message", () => {
       { type: "refuse", about: "\u0001".repeat(64), ...worst },
       { type: "withdraw", delivery: "x".repeat(64), ...worst },
       { type: "nack", delivery: "x".repeat(64), counts: false, reason: worst.message },
+      { type: "row", ...SAMPLES.row, queue: "q".repeat(100), name: "\u0001".repeat(255), reason: worst.message },
     ];
     for (const message of messages) expect(encodedBytes(message)).toBeLessThanOrEqual(LIMITS.controlBytesMax);
   });

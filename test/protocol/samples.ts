@@ -1,6 +1,7 @@
 /** One example of every message, and any legal message, for the tests and the golden vectors. */
 import fc from "fast-check";
 import type { Body, ControlName, Message } from "../../src/protocol/messages.ts";
+import { TRANSFER_STATES } from "../../src/protocol/operate-messages.ts";
 
 export const TRANSFER = "000102030405060708090a0b0c0d0e0f";
 /** BLAKE3 of "hello". */
@@ -55,6 +56,40 @@ export const SAMPLES: { readonly [N in ControlName]: Body<N> } = {
   acked: { delivery: "7.1" },
   nack: { delivery: "7.1", counts: true, reason: "the content does not match its digest" },
   withdraw: { delivery: "7.1", code: "lease-lost", message: "the delivery is no longer leased to this receiver" },
+  list: { what: "files", queue: "default", cursor: "173", rows: 100 },
+  show: { transfer: TRANSFER, look: 7, waitMs: 60000 },
+  requeue: { transfer: TRANSFER },
+  purge: { queue: "default", deadOnly: false },
+  tally: { queue: "default", files: 3, bytes: 15, dead: 1, uploads: 0 },
+  row: {
+    transfer: TRANSFER,
+    state: "dead",
+    queue: "default",
+    name: "a.txt",
+    size: 5,
+    algorithm: "blake3",
+    digest: DIGEST,
+    atMs: 1700000002000,
+    failures: 20,
+    reason: "the folder is full",
+    kind: "tar",
+    firstFailedAtMs: 1700000000000,
+    lastFailedAtMs: 1700000002000,
+  },
+  page: { next: "174" },
+  state: {
+    transfer: TRANSFER,
+    look: 7,
+    state: "uploading",
+    queue: "default",
+    name: "a.txt",
+    size: 5,
+    algorithm: "blake3",
+    offset: 3,
+    isActive: true,
+    atMs: 1700000000000,
+  },
+  done: { files: 1 },
 };
 
 export const SAMPLE_MESSAGES: readonly Message[] = (Object.keys(SAMPLES) as ControlName[]).map(
@@ -87,12 +122,34 @@ const failure = { code: text(64), message: text(1000) };
 const delivery = { delivery: token };
 const transfer = { transfer: hex(32) };
 const integer = fc.integer();
+const optional = (fields: Record<string, fc.Arbitrary<unknown>>, ...requiredKeys: string[]) =>
+  fc.record(fields, { requiredKeys });
+const anyState = optional(
+  {
+    ...transfer,
+    state: fc.constantFrom(...TRANSFER_STATES),
+    queue,
+    name: text(255),
+    size: bytes,
+    algorithm,
+    digest: hex(64),
+    offset: bytes,
+    isActive: fc.boolean(),
+    atMs: bytes,
+    failures: bytes,
+    reason: text(1000),
+    firstFailedAtMs: bytes,
+    lastFailedAtMs: bytes,
+  },
+  "transfer",
+  "state",
+);
 
 const BODIES: { readonly [N in ControlName]: fc.Arbitrary<object> } = {
   hello: fc.record(
     {
       versions: fc.array(integer, { minLength: 1, maxLength: 16 }),
-      role: fc.constantFrom("sender", "receiver"),
+      role: fc.constantFrom("sender", "receiver", "operator"),
       peer: hex(32),
       agent: text(100),
       queue,
@@ -146,6 +203,23 @@ const BODIES: { readonly [N in ControlName]: fc.Arbitrary<object> } = {
   acked: fc.record(delivery),
   nack: fc.record({ ...delivery, counts: fc.boolean(), reason: text(1000) }),
   withdraw: fc.record({ ...delivery, ...failure }),
+  list: optional(
+    {
+      what: fc.constantFrom("queues", "files", "dead", "uploads"),
+      queue,
+      cursor: text(200),
+      rows: fc.integer({ min: 1, max: 100 }),
+    },
+    "what",
+  ),
+  show: optional({ ...transfer, look: bytes, waitMs: bytes }, "transfer", "look"),
+  requeue: optional({ ...transfer, queue }),
+  purge: fc.record({ queue, deadOnly: fc.boolean() }),
+  tally: fc.record({ queue, files: bytes, bytes, dead: bytes, uploads: bytes }),
+  row: anyState,
+  page: optional({ next: text(200) }),
+  state: fc.tuple(anyState, bytes).map(([state, look]) => ({ ...state, look })),
+  done: fc.record({ files: bytes }),
 };
 
 export const anyMessage: fc.Arbitrary<Message> = fc.oneof(

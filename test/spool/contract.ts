@@ -3,6 +3,8 @@ import { describe } from "vitest";
 import { boundLaws } from "./contract-bounds.ts";
 import { deliveryLaws } from "./contract-deliveries.ts";
 import { expiryLaws } from "./contract-expiry.ts";
+import { lookingLaws } from "./contract-looking.ts";
+import { operateLaws } from "./contract-operate.ts";
 import { streamLaws } from "./contract-streams.ts";
 import { uploadLaws } from "./contract-uploads.ts";
 import type { Implementation } from "./subject.ts";
@@ -14,5 +16,7 @@ export function spoolContract(implementation: Implementation): void {
     describe("deliveries", () => deliveryLaws(implementation));
     describe("bounds", () => boundLaws(implementation));
     describe("expiry", () => expiryLaws(implementation));
+    describe("looking", () => lookingLaws(implementation));
+    describe("operators", () => operateLaws(implementation));
   });
 }

@@ -196,7 +196,7 @@ test("sequence numbers are never used again, also when the queue was empty at th
         const next = index.after("default", 0);
         expect(next?.sequence, `round ${round}, file ${count}`).toBeGreaterThan(last);
         last = next?.sequence ?? 0;
-        if (next) await index.collect(next.entry, ["default", last], 0);
+        if (next) await index.collect(next.entry, ["default", last], 0, "collected");
       }
       await index.close();
     }

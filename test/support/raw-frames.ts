@@ -19,7 +19,10 @@ export const idOf = (number: number): string => number.toString(16).padStart(32,
 let peers = 0;
 
 /** A correct hello, each with a peer id of its own unless one is given. */
-export function helloOf(role: "sender" | "receiver", fields: Partial<MessageOf<"hello">> = {}): MessageOf<"hello"> {
+export function helloOf(
+  role: MessageOf<"hello">["role"],
+  fields: Partial<MessageOf<"hello">> = {},
+): MessageOf<"hello"> {
   const queue = role === "receiver" ? { queue: "default" } : {};
   return { type: "hello", versions: [1], role, peer: idOf(0xbeef0000 + ++peers), agent: "raw", ...queue, ...fields };
 }

@@ -110,7 +110,10 @@ export class RawPeer {
   }
 
   /** Says hello and waits for the welcome. */
-  async greet(role: "sender" | "receiver", fields: Partial<MessageOf<"hello">> = {}): Promise<MessageOf<"welcome">> {
+  async greet(
+    role: MessageOf<"hello">["role"],
+    fields: Partial<MessageOf<"hello">> = {},
+  ): Promise<MessageOf<"welcome">> {
     this.send(helloOf(role, fields));
     return this.until("welcome");
   }

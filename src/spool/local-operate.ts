@@ -1,0 +1,277 @@
+/**
+ * What operators do to a local spool: look into its index, and take things out of it by hand.
+ *
+ * The one difficulty is that receivers and the sweeper work on the same files at the same moment. So whoever wants to
+ * change a file first *claims* it (local-queues.ts), which ends a lease and keeps the file out of everybody's hands;
+ * then the index is changed; then the claim ends. A file whose fate is being written down cannot be claimed: we wait
+ * for that commit and look again, because only then it is known what there is to cancel.
+ *
+ *   1. claim        nobody else can touch it         in memory, so a crash here has changed nothing
+ *   2. commit       it is gone, or back in its queue durable, and only now answered
+ *   3. content      removed, in the background       a crash before it leaves a file that `open` removes
+ *
+ * Nothing of this is on the path of a transfer. Contract: operate.ts. Why by the server and not by a program that opens
+ * the same folder: adr/0038.
+ */
+import { FilespoolError } from "../protocol/errors.ts";
+import type { LocalSpool, Slot } from "./local.ts";
+import { deadQueue, type Entry, type Place, type Position } from "./local-records.ts";
+import { LocalUpload } from "./local-upload.ts";
+import {
+  BATCH_FILES,
+  type Changed,
+  type From,
+  type Known,
+  numberOf,
+  type Page,
+  pageOfKeys,
+  type SpoolOperations,
+  type Tally,
+  tooLate,
+} from "./operate.ts";
+
+/** How the queues of dead letters are named. */
+const DEAD_PREFIX = deadQueue("");
+
+/** Looks are answered from the index as it was committed; changes are claimed, committed and only then answered. */
+export class LocalOperations implements SpoolOperations {
+  readonly #spool: LocalSpool;
+  /** Who waits for the end of a transfer. */
+  readonly #watchers = new Map<string, Set<() => void>>();
+
+  constructor(spool: LocalSpool) {
+    this.#spool = spool;
+    spool.onEnded = (transfer) => this.#ended(transfer);
+  }
+
+  /** Names and sums are in memory, so a page of queues reads nothing from the disk. */
+  async queues(from: From): Promise<Page<Tally>> {
+    const { index, unfinishedIn } = this.#spool;
+    const named = index.queues().map((name) => (name.startsWith(DEAD_PREFIX) ? name.slice(DEAD_PREFIX.length) : name));
+    const { rows, next } = pageOfKeys([...named, ...unfinishedIn.keys()], from);
+    const tally = (queue: string): Tally => ({
+      queue,
+      files: index.count(queue),
+      bytes: index.totals().get(queue)?.[1] ?? 0,
+      dead: index.count(deadQueue(queue)),
+      uploads: unfinishedIn.get(queue) ?? 0,
+    });
+    return { rows: rows.map(tally), next };
+  }
+
+  async files(queue: string, from: From): Promise<Page<Known>> {
+    return this.#page(queue, from);
+  }
+
+  async dead(queue: string, from: From): Promise<Page<Known>> {
+    return this.#page(deadQueue(queue), from);
+  }
+
+  /** One more than asked for is read, which tells whether there is more. The cursor is a place: nothing moves it. */
+  #page(home: string, { cursor, rows }: From): Page<Known> {
+    const after = cursor === null ? -1 : numberOf(cursor);
+    const found = this.#spool.index.list(home, rows + 1, after);
+    const shown = found.slice(0, rows);
+    const next = found.length > rows ? String(shown.at(-1)?.sequence) : null;
+    return { rows: shown.map(({ sequence, entry }) => this.#shown([home, sequence], entry)), next };
+  }
+
+  /** How an entry is told. Small content is part of it in the index, and is left out here. */
+  #shown([home, sequence]: Position, entry: Entry): Known {
+    const { content: _, storedAtMs: atMs, ...letter } = entry;
+    const isDead = home !== entry.queue;
+    return { ...letter, atMs, state: isDead ? "dead" : this.#spool.isBusy(home, sequence) ? "leased" : "waiting" };
+  }
+
+  /** There are `uploadsMax` of them at most, so this may look at all. */
+  async uploads(queue: string | null, from: From): Promise<Page<Known>> {
+    const { slots } = this.#spool;
+    const ofQueue = [...slots.values()].filter(({ offer }) => queue === null || offer.queue === queue);
+    const page = pageOfKeys(
+      ofQueue.map(({ offer }) => offer.transfer),
+      from,
+    );
+    return { rows: page.rows.map((transfer) => this.#uploading(slots.get(transfer) as Slot)), next: page.next };
+  }
+
+  #uploading({ offer, durable, touchedAtMs, holder }: Slot): Known {
+    return { ...offer, state: "uploading", offset: durable, isActive: holder !== null, atMs: touchedAtMs };
+  }
+
+  /** One look into the index by the transfer, and one by its place: the same in a queue of ten and of ten million. */
+  async find(transfer: string): Promise<Known | null> {
+    const place = this.#spool.index.find(transfer);
+    if (place?.collected) {
+      const { collected: _, ending = "collected", endedAtMs: atMs = null, ...file } = place;
+      return { ...file, state: ending, atMs };
+    }
+    const found = place && this.#locate(place);
+    if (found) return this.#shown(found.position, found.entry);
+    const slot = this.#spool.slots.get(transfer);
+    return slot ? this.#uploading(slot) : null;
+  }
+
+  /** Where a file is. An index of an earlier version did not note it, so there it is searched for. */
+  #locate(place: Place): { position: Position; entry: Entry } | null {
+    const { index } = this.#spool;
+    if (place.sequence !== undefined) {
+      const position: Position = [place.isDead ? deadQueue(place.queue) : place.queue, place.sequence];
+      const entry = index.entry(...position);
+      return entry ? { position, entry } : null;
+    }
+    for (const home of [place.queue, deadQueue(place.queue)]) {
+      for (let after = -1; ; ) {
+        const some = index.list(home, BATCH_FILES, after);
+        const found = some.find(({ entry }) => entry.transfer === place.transfer);
+        if (found) return { position: [home, found.sequence], entry: found.entry };
+        if (some.length < BATCH_FILES) break;
+        after = some.at(-1)?.sequence as number;
+      }
+    }
+    return null;
+  }
+
+  /** In memory only: who waits over a restart asks again, and is answered from the tombstone. */
+  onEnded(transfer: string, listener: () => void): () => void {
+    const listeners = this.#watchers.get(transfer) ?? new Set();
+    this.#watchers.set(transfer, listeners.add(listener));
+    return () => {
+      if (listeners.delete(listener) && listeners.size === 0 && this.#watchers.get(transfer) === listeners)
+        this.#watchers.delete(transfer);
+    };
+  }
+
+  #ended(transfer: string): void {
+    const listeners = this.#watchers.get(transfer);
+    this.#watchers.delete(transfer);
+    for (const listener of listeners ?? []) listener();
+  }
+
+  /**
+   * Looks, tries, and looks again as long as somebody else is just deciding about the same file. Each turn waits for a
+   * commit that is under way, so there are as many turns as there are others, and no loop that spins.
+   */
+  async cancel(transfer: string): Promise<Changed> {
+    for (;;) {
+      const place = this.#spool.index.find(transfer);
+      if (place?.collected) {
+        if (place.ending === "cancelled") return { files: 0 };
+        throw tooLate({ state: place.ending ?? "collected" });
+      }
+      const found = place && this.#locate(place);
+      if (found && (await this.#remove(found.position, found.entry))) return { files: 1 };
+      const slot = this.#spool.slots.get(transfer);
+      if (!found && slot && (await this.#cancelUpload(slot))) return { files: 1 };
+      if (!found && !slot && !place) throw new FilespoolError("transfer-unknown");
+      await this.#spool.index.settled(); // what is being written down at this moment decides what there is to cancel
+    }
+  }
+
+  /** False: its fate is being written down. */
+  async #remove(position: Position, entry: Entry): Promise<boolean> {
+    const { index, now } = this.#spool;
+    if (!this.#spool.claim(...position)) return false;
+    let isGone = false;
+    try {
+      await index.collect(entry, position, now(), "cancelled");
+      isGone = true;
+    } finally {
+      this.#spool.letGo(...position, isGone);
+    }
+    if (!entry.content) this.#spool.removeContent(entry.transfer);
+    this.#ended(entry.transfer);
+    return true;
+  }
+
+  /**
+   * Whoever is sending it loses it first, with the reason. The mark comes before that: an upload of which nothing is
+   * durable is forgotten when its holder lets go. False: it became a file meanwhile, or a sender has it again.
+   */
+  async #cancelUpload(slot: Slot): Promise<boolean> {
+    const { slots } = this.#spool;
+    const { transfer } = slot.offer;
+    slot.isCancelled = true;
+    try {
+      await slot.holder?.supersede("cancelled");
+      if (slots.get(transfer) === slot) {
+        if (slot.holder) return false;
+        slot.holder = new LocalUpload(this.#spool, slot, { onDurable: () => {}, onSuperseded: () => {} });
+        await slot.holder.cancel();
+      }
+      // Finishing may have been quicker than we were.
+      if (this.#spool.index.find(transfer)?.ending !== "cancelled") return false;
+    } finally {
+      slot.isCancelled = false;
+    }
+    this.#ended(transfer);
+    return true;
+  }
+
+  /** The same for a dead letter, which nobody but another operator and the sweeper can be busy with. */
+  async requeue(transfer: string): Promise<Changed> {
+    for (;;) {
+      const place = this.#spool.index.find(transfer);
+      if (!place && !this.#spool.slots.has(transfer)) throw new FilespoolError("transfer-unknown");
+      if (place?.collected) throw tooLate({ state: place.ending ?? "collected" });
+      const found = place && this.#locate(place);
+      // What is on its way or in its queue already needs nothing; so asking twice is harmless.
+      if (!found || found.position[0] === found.entry.queue) return { files: 0 };
+      if (await this.#putBack(found.position, found.entry)) return { files: 1 };
+      await this.#spool.index.settled();
+    }
+  }
+
+  /** As if it were stored now: files expire in the order of their places, so its time must be that of its place. */
+  async #putBack(position: Position, entry: Entry): Promise<boolean> {
+    const { index, limits, now, unfinishedIn } = this.#spool;
+    const { queue } = entry;
+    if (index.count(queue) + (unfinishedIn.get(queue) ?? 0) >= limits.queueFilesMax)
+      throw new FilespoolError("queue-full");
+    if (!this.#spool.claim(...position)) return false;
+    const anew = { storedAtMs: now(), failures: 0, firstFailedAtMs: 0, lastFailedAtMs: 0, reason: "" };
+    let isGone = false;
+    try {
+      await index.store({ ...entry, ...anew }, queue, position);
+      isGone = true;
+    } finally {
+      this.#spool.letGo(...position, isGone);
+    }
+    this.#spool.arrived(queue);
+    return true;
+  }
+
+  async requeueAll(queue: string, goOn: () => boolean): Promise<Changed> {
+    return { files: await this.#each(deadQueue(queue), goOn, (position, entry) => this.#putBack(position, entry)) };
+  }
+
+  async purge(queue: string, deadOnly: boolean, goOn: () => boolean): Promise<Changed> {
+    let files = 0;
+    // Dead letters last: a file that fails for the last time while its queue is purged is among them by then.
+    for (const home of deadOnly ? [deadQueue(queue)] : [queue, deadQueue(queue)])
+      files += await this.#each(home, goOn, (position, entry) => this.#remove(position, entry));
+    return { files };
+  }
+
+  /**
+   * Does something to each file that is in a queue now, in order, many per commit. What comes later is left alone, so
+   * this ends however fast files arrive. What could not be claimed is tried again when its fate is written down.
+   */
+  async #each(home: string, goOn: () => boolean, work: (at: Position, entry: Entry) => Promise<boolean>) {
+    const { index } = this.#spool;
+    const last = index.sequence;
+    let files = 0;
+    for (let missed = true; missed && goOn(); ) {
+      missed = false;
+      for (let after = -1; goOn(); ) {
+        const some = index.list(home, BATCH_FILES, after).filter(({ sequence }) => sequence <= last);
+        if (some.length === 0) break;
+        after = some.at(-1)?.sequence as number;
+        const isDone = await Promise.all(some.map(({ sequence, entry }) => work([home, sequence], entry)));
+        files += isDone.filter(Boolean).length;
+        missed ||= isDone.includes(false);
+      }
+      if (missed) await index.settled();
+    }
+    return files;
+  }
+}

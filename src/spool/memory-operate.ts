@@ -1,0 +1,200 @@
+/**
+ * What operators do to a memory spool: the contract of operate.ts with a list that is looked through.
+ *
+ * Nothing here waits, so what local-operate.ts needs claims and commits for is a few lines: between two of them nobody
+ * else does anything. Read it first to see what the operations mean, and the other to see what they cost.
+ */
+import { FilespoolError } from "../protocol/errors.ts";
+import type { MemorySpool } from "./memory.ts";
+import type { Item } from "./memory-records.ts";
+import type { Slot } from "./memory-upload.ts";
+import {
+  type Changed,
+  type From,
+  type Known,
+  numberOf,
+  type Page,
+  pageOfKeys,
+  type SpoolOperations,
+  type Tally,
+  tooLate,
+} from "./operate.ts";
+
+/**
+ * One object beside its spool, so that a server that moves files need not know of it. What it needs of the spool are three
+ * lists (files, unfinished uploads, tombstones) and five verbs: seize, collect, bury, toEnd, arrived.
+ */
+export class MemoryOperations implements SpoolOperations {
+  readonly #spool: MemorySpool;
+  /** Who waits for the end of which transfer. Entries go when they are called, or when nobody waits any more. */
+  readonly #watchers = new Map<string, Set<() => void>>();
+
+  /** From here on the spool says when something has ended: by an ack, by expiry, by an operator, or as a dead letter. */
+  constructor(spool: MemorySpool) {
+    this.#spool = spool;
+    spool.onEnded = (transfer) => {
+      const listeners = this.#watchers.get(transfer);
+      // Forgotten before they are called: a listener that asks again becomes a new one.
+      this.#watchers.delete(transfer);
+      for (const listener of listeners ?? []) listener();
+    };
+  }
+
+  /** A queue exists as long as something is in it, be it a dead letter or an upload of which no byte has arrived. */
+  async queues(from: From): Promise<Page<Tally>> {
+    const files = this.#spool.files.map(({ file }) => file.queue);
+    const uploads = [...this.#spool.slots.values()].map(({ offer }) => offer.queue);
+    const { rows, next } = pageOfKeys([...files, ...uploads], from);
+    return { rows: rows.map((queue) => this.#tally(queue, uploads)), next };
+  }
+
+  /** Counted anew each time, as everything here: a sum that is kept can be wrong, and this is what to compare it with. */
+  #tally(queue: string, uploads: readonly string[]): Tally {
+    const files = this.#of(queue, false);
+    return {
+      queue,
+      files: files.length,
+      bytes: files.reduce((sum, { file }) => sum + file.size, 0),
+      dead: this.#of(queue, true).length,
+      uploads: uploads.filter((other) => other === queue).length,
+    };
+  }
+
+  /** Dead letters of a queue, or all its other files. */
+  #of(queue: string, isDead: boolean): Item[] {
+    return this.#spool.files.filter(({ file, state }) => file.queue === queue && (state === "dead") === isDead);
+  }
+
+  // A leased file keeps its place in the list, so the order of the list is the order of delivery without a further rule.
+  async files(queue: string, from: From): Promise<Page<Known>> {
+    return this.#page(queue, false, from);
+  }
+
+  async dead(queue: string, from: From): Promise<Page<Known>> {
+    return this.#page(queue, true, from);
+  }
+
+  /**
+   * What lies behind the place that the cursor names. A cursor that counted rows would skip one file for each that was
+   * collected between two pages, and show one twice for each that came back.
+   */
+  #page(queue: string, isDead: boolean, { cursor, rows }: From): Page<Known> {
+    const after = numberOf(cursor);
+    const left = this.#of(queue, isDead).filter(({ sequence }) => sequence > after);
+    const shown = left.slice(0, rows);
+    return { rows: shown.map(known), next: left.length > rows ? String(shown.at(-1)?.sequence) : null };
+  }
+
+  /** By transfer id and not by age: an age changes with each byte that arrives, and a cursor must not. */
+  async uploads(queue: string | null, from: From): Promise<Page<Known>> {
+    const slots = [...this.#spool.slots.values()].filter(({ offer }) => queue === null || offer.queue === queue);
+    const transfers = slots.map(({ offer }) => offer.transfer);
+    const { rows, next } = pageOfKeys(transfers, from);
+    return { rows: rows.map((transfer) => uploading(this.#spool.slots.get(transfer) as Slot)), next };
+  }
+
+  /**
+   * The order of the questions is that of the states backwards: whoever has a tombstone was a file before, and whoever
+   * is a file was an upload. A transfer is never two of them, since each step is one step for everybody else.
+   */
+  async find(transfer: string): Promise<Known | null> {
+    const tombstone = this.#spool.tombstones.get(transfer);
+    if (tombstone) return { ...tombstone.file, state: tombstone.ending, atMs: tombstone.sinceMs };
+    const item = this.#item(transfer);
+    if (item) return known(item);
+    const slot = this.#spool.slots.get(transfer);
+    return slot ? uploading(slot) : null;
+  }
+
+  #item(transfer: string): Item | undefined {
+    return this.#spool.files.find(({ file }) => file.transfer === transfer);
+  }
+
+  /** The way back compares the set it knows with the one that is there: after a call, there may be a newer one. */
+  onEnded(transfer: string, listener: () => void): () => void {
+    const listeners = this.#watchers.get(transfer) ?? new Set();
+    this.#watchers.set(transfer, listeners.add(listener));
+    return () => {
+      listeners.delete(listener);
+      if (listeners.size === 0 && this.#watchers.get(transfer) === listeners) this.#watchers.delete(transfer);
+    };
+  }
+
+  /**
+   * Ends a transfer wherever it is. The tombstone is not only for the operator's sake: without one, the sender of an
+   * upload that was cancelled would come back, find nothing, and begin anew.
+   */
+  async cancel(transfer: string): Promise<Changed> {
+    const { tombstones, slots } = this.#spool;
+    const tombstone = tombstones.get(transfer);
+    if (tombstone?.ending === "cancelled") return { files: 0 };
+    if (tombstone) throw tooLate({ state: tombstone.ending });
+    const item = this.#item(transfer);
+    const slot = slots.get(transfer);
+    if (item) this.#remove(item);
+    else if (slot) {
+      slot.holder?.lose();
+      slots.delete(transfer);
+      this.#spool.bury({ ...slot.offer, digest: "" }, "cancelled");
+    } else throw new FilespoolError("transfer-unknown");
+    return { files: 1 };
+  }
+
+  /** First out of the hands of its receiver, whose verdict is then about nothing; then out of the list. */
+  #remove(item: Item): void {
+    this.#spool.seize(item);
+    this.#spool.collect(item, "cancelled");
+  }
+
+  /** Nothing to do is no error: the first answer may have been lost, and the second must not frighten anybody. */
+  async requeue(transfer: string): Promise<Changed> {
+    const tombstone = this.#spool.tombstones.get(transfer);
+    if (tombstone) throw tooLate({ state: tombstone.ending });
+    const item = this.#item(transfer);
+    if (!item && !this.#spool.slots.has(transfer)) throw new FilespoolError("transfer-unknown");
+    if (item?.state !== "dead") return { files: 0 };
+    this.#putBack(item);
+    return { files: 1 };
+  }
+
+  /** To the end of the list, as if it were stored now. */
+  #putBack(item: Item): void {
+    const { queue } = item.file;
+    const unfinished = [...this.#spool.slots.values()].filter(({ offer }) => offer.queue === queue);
+    if (this.#spool.waiting(queue) + unfinished.length >= this.#spool.limits.queueFilesMax)
+      throw new FilespoolError("queue-full");
+    const failed = { failures: 0, reason: "", firstFailedAtMs: 0, lastFailedAtMs: 0 };
+    Object.assign(item, { state: "waiting", sinceMs: this.#spool.now(), failed });
+    this.#spool.toEnd(item);
+    this.#spool.arrived(queue);
+  }
+
+  // The list is taken before the first is put back: what dies again meanwhile is not put back twice.
+  async requeueAll(queue: string, goOn: () => boolean): Promise<Changed> {
+    return each(this.#of(queue, true), goOn, (item) => this.#putBack(item));
+  }
+
+  async purge(queue: string, deadOnly: boolean, goOn: () => boolean): Promise<Changed> {
+    const files = deadOnly ? [] : this.#of(queue, false);
+    return each([...files, ...this.#of(queue, true)], goOn, (item) => this.#remove(item));
+  }
+}
+
+/** Many, one after the other, for as long as somebody still wants it. */
+function each(items: readonly Item[], goOn: () => boolean, work: (item: Item) => void): Changed {
+  let files = 0;
+  for (const item of items) {
+    if (!goOn()) break;
+    work(item);
+    files++;
+  }
+  return { files };
+}
+
+/** How a file is told: the fields of `Known`, and neither its content nor its place. */
+const known = ({ file, state, sinceMs: atMs, failed }: Item): Known => ({ ...file, ...failed, state, atMs });
+
+/** In memory, what has arrived is as durable as it gets. */
+const uploading = ({ offer, taken: offset, touchedAtMs: atMs, holder }: Slot): Known => {
+  return { ...offer, state: "uploading", offset, isActive: holder !== null, atMs };
+};

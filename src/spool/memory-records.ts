@@ -1,0 +1,31 @@
+/** What the memory spool holds of a file, while it is there and after it is gone. Read next: memory.ts. */
+import type { Ending } from "./operate.ts";
+import type { DeadLetter, Delivery, StoredFile } from "./spool.ts";
+
+/** A file that was stored and not yet collected. */
+export interface Item {
+  readonly file: StoredFile;
+  readonly content: Uint8Array;
+  /** Its place in the list, which only grows: a page of a list goes on behind it. */
+  sequence: number;
+  state: "waiting" | "leased" | "dead";
+  /** When it was stored, or became a dead letter: expiry counts from here. */
+  sinceMs: number;
+  failed: Omit<DeadLetter, keyof StoredFile>;
+}
+
+/**
+ * What is left of a transfer that came to an end. It is what makes a repeated offer harmless, and what a sender that asks for
+ * its receipt is answered from; both need to know more than that the file is gone.
+ */
+export interface Tombstone {
+  readonly file: StoredFile;
+  readonly sinceMs: number;
+  readonly ending: Ending;
+}
+
+/** What a lease is on: the delivery as its receiver knows it, and the file that it is a delivery of. */
+export interface Lent {
+  readonly delivery: Delivery;
+  readonly item: Item;
+}

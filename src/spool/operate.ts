@@ -1,0 +1,140 @@
+/**
+ * The part of the Spool contract that is for operators: what is in the spool, and taking things out of it by hand.
+ *
+ * It is apart from spool.ts because a server that only moves files needs none of it. It promises:
+ *
+ *   - what `cancel`, `requeue` and `purge` answer is durable, and happens once however often it is asked for;
+ *   - a file that a receiver holds can be taken from it: the lease ends, and a verdict that comes later is `lease-lost`;
+ *   - a list is read in pages, and a page costs the same wherever it begins; what is there while a list is read, from
+ *     its beginning to its end, is in it once, whatever comes and goes meanwhile;
+ *   - how a transfer ended is told for as long as its tombstone lives (`tombstoneTtlMs`).
+ *
+ * The laws: test/spool/contract-looking.ts and contract-operate.ts. No node: imports here. Read next: local-operate.ts or memory-operate.ts.
+ */
+import { FilespoolError } from "../protocol/errors.ts";
+import type { DeadLetter, Offer, StoredFile } from "./spool.ts";
+
+/** How a transfer left its queue for ever. */
+export type Ending = "collected" | "expired" | "cancelled";
+
+/** One transfer, in the state that it is in. */
+export type Known =
+  /** `offset` is durable; `isActive` tells whether a sender holds it at this moment. */
+  | (Offer & {
+      readonly state: "uploading";
+      readonly offset: number;
+      readonly isActive: boolean;
+      readonly atMs: number;
+    })
+  /** `atMs` is when it was stored, or put back by an operator; `failures` and `reason` are of failed deliveries. */
+  | (DeadLetter & { readonly state: "waiting" | "leased" | "dead"; readonly atMs: number })
+  /** `atMs` is null in a spool of an older version; `digest` is "" for an upload that was cancelled unfinished. */
+  | (StoredFile & { readonly state: Ending; readonly atMs: number | null });
+
+/** What a queue holds. `files` counts those that are leased; dead letters and unfinished uploads are apart. */
+export interface Tally {
+  readonly queue: string;
+  readonly files: number;
+  /** Of `files`. */
+  readonly bytes: number;
+  readonly dead: number;
+  readonly uploads: number;
+}
+
+/** A part of a list; `next` is where the following part begins, null at the end. */
+export interface Page<T> {
+  readonly rows: readonly T[];
+  readonly next: string | null;
+}
+
+/** Where a page begins, null for the first, and how many rows it may have. */
+export interface From {
+  readonly cursor: string | null;
+  readonly rows: number;
+}
+
+/**
+ * Files that an order changed. A number and not a list, which would grow with the queue; and 0 is an answer like any other,
+ * so that an order whose answer was lost can be given again without a surprise.
+ */
+export interface Changed {
+  readonly files: number;
+}
+
+export interface SpoolOperations {
+  /** Every queue that has anything, by name. @throws FilespoolError message-invalid for a cursor that is none, as all lists */
+  queues(from: From): Promise<Page<Tally>>;
+  /** Waiting and leased files of a queue from its head: the order in which they are delivered. */
+  files(queue: string, from: From): Promise<Page<Known>>;
+  /** Dead letters of a queue, in the order in which they died. */
+  dead(queue: string, from: From): Promise<Page<Known>>;
+  /** Unfinished uploads, of one queue or of all, by transfer. */
+  uploads(queue: string | null, from: From): Promise<Page<Known>>;
+  /** Null: never heard of, or so long ago that its tombstone is gone. */
+  find(transfer: string): Promise<Known | null>;
+
+  /** Calls back once when the transfer may have ended, or became a dead letter. Returns the way to stop that. */
+  onEnded(transfer: string, listener: () => void): () => void;
+
+  /**
+   * Removes a file or an unfinished upload for ever, wherever it is, and remembers it as cancelled: an offer of the
+   * same transfer is refused. 0 files when it is cancelled already.
+   * @throws FilespoolError transfer-unknown; transfer-ended when it was collected or has expired
+   */
+  cancel(transfer: string): Promise<Changed>;
+  /**
+   * A dead letter back to the *tail* of its queue, as if it had been stored now: its failures are counted anew, and its
+   * time to live begins anew. Those who wait for the queue are woken. 0 files when it is in its queue already.
+   * @throws FilespoolError transfer-unknown, transfer-ended, queue-full
+   */
+  requeue(transfer: string): Promise<Changed>;
+  /** The same for the dead letters that a queue has now, in the order in which they died. @throws FilespoolError queue-full */
+  requeueAll(queue: string, goOn: () => boolean): Promise<Changed>;
+  /**
+   * Removes what a queue has now: its dead letters and, unless `deadOnly`, all other files, leased ones
+   * included. Unfinished uploads stay: they are no files yet. Stops between two batches when `goOn` says no.
+   */
+  purge(queue: string, deadOnly: boolean, goOn: () => boolean): Promise<Changed>;
+}
+
+/**
+ * Files that are changed by one commit: many, so that a sync is shared, and few enough to be held in
+ * memory with the small contents that the index keeps beside them.
+ */
+export const BATCH_FILES = 100;
+
+/** An order that comes too late: says what became of the transfer instead. */
+export function tooLate({ state }: { readonly state: string }): FilespoolError {
+  return new FilespoolError("transfer-ended", `the transfer is ${state} already`);
+}
+
+/** A cursor that was made of a number. @throws FilespoolError message-invalid */
+export function numberOf(cursor: string | null): number {
+  if (cursor === null) return 0;
+  if (!/^\d{1,15}$/.test(cursor)) throw new FilespoolError("message-invalid", "that is no cursor of this list");
+  return Number(cursor);
+}
+
+/**
+ * The page of what is in no order of its own, such as the keys of a map: the smallest ones behind the cursor. Looks
+ * at each key once and sorts no more than a page, so that a list of many queues costs no more than its pages.
+ */
+export function pageOfKeys(keys: Iterable<string>, { cursor, rows }: From): Page<string> {
+  const first: string[] = [];
+  let hasMore = false;
+  for (const key of keys) {
+    if (cursor !== null && key <= cursor) continue;
+    if (first.length === rows && key > (first[rows - 1] as string)) {
+      hasMore = true;
+      continue;
+    }
+    const at = first.findIndex((other) => other >= key);
+    if (first[at] === key) continue;
+    first.splice(at < 0 ? first.length : at, 0, key);
+    if (first.length > rows) {
+      first.pop();
+      hasMore = true;
+    }
+  }
+  return { rows: first, next: hasMore ? (first[rows - 1] as string) : null };
+}
