@@ -59,6 +59,8 @@ export class Log {
   readonly #destination: Destination;
   readonly #pino: pino.Logger;
   readonly #path: string;
+  /** That the new file is open, after a rotation. */
+  #reopened: Promise<void> | null = null;
 
   /**
    * Opens the file, or stdout for "-".
@@ -114,11 +116,18 @@ export class Log {
   async prepareReopen(): Promise<() => void> {
     if (this.#path === "-") return () => {};
     await mayWrite(this.#path);
-    return () => this.#destination.reopen();
+    return () => {
+      this.#reopened = new Promise((resolve) => {
+        for (const event of ["ready", "error"] as const) this.#destination.once(event, () => resolve());
+      });
+      this.#destination.reopen();
+    };
   }
 
   /** Writes what is left and closes. */
-  close(): Promise<void> {
+  async close(): Promise<void> {
+    // A stream that is ended while it waits to be reopened would do neither.
+    await this.#reopened;
     return new Promise((resolve) => {
       this.#destination.once("close", resolve);
       this.#destination.once("error", () => resolve());

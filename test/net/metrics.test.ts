@@ -1,0 +1,155 @@
+import { expect, test } from "vitest";
+import type { ServerEvent } from "../../src/net/events.ts";
+import { fullest, Metrics, QUEUES_SHOWN } from "../../src/net/metrics.ts";
+import { type Timing, timedSpool } from "../../src/net/timed-spool.ts";
+import { FilespoolError } from "../../src/protocol/errors.ts";
+import { createDigest } from "../../src/spool/digest.ts";
+import { MemorySpool } from "../../src/spool/memory.ts";
+import { content } from "../support/content.ts";
+import { Workspace } from "../support/workspace.ts";
+
+type Totals = Map<string, readonly [number, number]>;
+
+function metricsOf(queues: Totals = new Map()) {
+  const facts = { version: "1.2.3", durability: "fsync" };
+  const traffic = { received: 70, sent: 30 };
+  const sources = {
+    queues: () => queues,
+    unfinishedUploads: () => 4,
+    spoolBytes: () => 5,
+    diskFreeBytes: async () => 6,
+    traffic: () => traffic,
+  };
+  return new Metrics(sources, facts);
+}
+
+/** The values of a scrape, by name and labels as they are written. */
+async function scraped(metrics: Metrics): Promise<Record<string, number>> {
+  const lines = (await metrics.text()).split("\n").filter((line) => line !== "" && !line.startsWith("#"));
+  return Object.fromEntries(
+    lines.map((line) => [line.slice(0, line.lastIndexOf(" ")), Number(line.split(" ").at(-1))]),
+  );
+}
+
+const about = { transfer: "0".repeat(32), queue: "q", name: "secret-name.txt", size: 100 };
+const from = { connection: 1, peer: "127.0.0.9:1" };
+
+test("each event is counted where it belongs, and a repeated file adds no bytes", async () => {
+  const metrics = metricsOf();
+  const events: ServerEvent[] = [
+    { event: "listening", host: "localhost", port: 1 },
+    { event: "connected", ...from, role: "sender" },
+    { event: "connected", ...from, connection: 2, role: "receiver", queue: "q" },
+    { event: "disconnected", ...from, connection: 2, role: "receiver", code: "stalled", message: "slow" },
+    // One that never said hello was never counted as open.
+    { event: "disconnected", ...from, connection: 3, role: "sender", code: "not-filespool", message: "GET /" },
+    { event: "resumed", ...from, ...about, offset: 50 },
+    { event: "stored", ...from, ...about, digest: "d", repeated: false },
+    { event: "stored", ...from, ...about, digest: "d", repeated: true },
+    { event: "refused", ...from, ...about, code: "disk-full", message: "full" },
+    { event: "delivered", ...from, ...about, attempt: 1 },
+    { event: "returned", ...from, ...about, reason: "no", dead: false },
+    { event: "returned", ...from, ...about, reason: "no", dead: true },
+    { event: "acked", ...from, ...about },
+    { event: "error", code: "spool-unusable", message: "gone" },
+    { event: "draining", connections: 1 },
+  ];
+  for (const event of events) metrics.observe(event);
+  expect(await scraped(metrics)).toMatchObject({
+    'filespool_connections{role="sender"}': 1,
+    'filespool_connections{role="receiver"}': 0,
+    'filespool_connections_total{role="receiver"}': 1,
+    'filespool_connections_broken_total{code="stalled"}': 1,
+    'filespool_connections_broken_total{code="not-filespool"}': 1,
+    filespool_transfers_resumed_total: 1,
+    filespool_transfers_stored_total: 1,
+    filespool_transfers_repeated_total: 1,
+    filespool_stored_bytes_total: 100,
+    'filespool_transfers_refused_total{code="disk-full"}': 1,
+    filespool_deliveries_total: 1,
+    filespool_deliveries_returned_total: 2,
+    filespool_transfers_dead_total: 1,
+    filespool_transfers_collected_total: 1,
+    filespool_collected_bytes_total: 100,
+    'filespool_errors_total{code="spool-unusable"}': 1,
+    filespool_draining: 1,
+    filespool_received_bytes_total: 70,
+    filespool_sent_bytes_total: 30,
+    filespool_unfinished_uploads: 4,
+    filespool_spool_used_bytes: 5,
+    filespool_disk_free_bytes: 6,
+    'filespool_info{version="1.2.3",durability="fsync"}': 1,
+  });
+  // A second scrape says the same: nothing is counted by being looked at.
+  expect((await scraped(metrics)).filespool_transfers_stored_total).toBe(1);
+  const text = await metrics.text();
+  for (const private_ of [about.name, about.transfer, from.peer]) expect(text).not.toContain(private_);
+});
+
+test("however many queues there are, a scrape has a bounded number of lines, and the sums are right", async () => {
+  const queues: Totals = new Map();
+  for (let i = 1; i <= 5000; i++) queues.set(`queue ${i}`, [i, 10 * i]).set(`!dead/queue ${i}`, [1, 10]);
+  const text = await metricsOf(queues).text();
+  expect(text.split("\n").filter((line) => /queue="/.test(line)).length).toBe(3 * (QUEUES_SHOWN + 1));
+  for (const kind of ["waiting", "dead"] as const) {
+    const shown = fullest(queues, kind);
+    const sum = (at: 0 | 1) => shown.reduce((total, [, numbers]) => total + numbers[at], 0);
+    expect([sum(0), sum(1)]).toEqual(kind === "dead" ? [5000, 50_000] : [12_502_500, 125_025_000]);
+  }
+  expect(fullest(queues, "waiting")[0]).toEqual(["queue 5000", [5000, 50_000]]);
+  expect(fullest(new Map([["a", [1, 2]]]), "waiting")).toEqual([["a", [1, 2]]]);
+});
+
+test("a queue that has become empty has no line any more", async () => {
+  const queues: Totals = new Map([["photos", [1, 2]]]);
+  const metrics = metricsOf(queues);
+  expect(await metrics.text()).toContain('filespool_waiting_files{queue="photos"} 1');
+  queues.clear();
+  expect(await metrics.text()).not.toContain("photos");
+});
+
+test("a timed spool is the spool: same answers, same errors, and a time for each file that was stored or collected", async () => {
+  let nowMs = 0;
+  const timings: [Timing, number][] = [];
+  const plain = new MemorySpool({ now: () => 0, createDigest });
+  const spool = timedSpool(plain, { now: () => (nowMs += 10), onTiming: (what, ms) => timings.push([what, ms]) });
+  expect([spool.durability, spool.limits, spool.bytesUsed()]).toEqual([plain.durability, plain.limits, 0]);
+  const watcher = { onDurable: () => {}, onSuperseded: () => {} };
+  const offer = { transfer: "1".repeat(32), queue: "q", name: "a", size: 0, algorithm: "sha256" };
+  const empty = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+
+  const wrong = await spool.offer(offer, watcher);
+  if (wrong.kind !== "upload") throw new Error("it was not stored before");
+  await expect(wrong.upload.finish("0".repeat(64))).rejects.toBeInstanceOf(FilespoolError);
+  await expect(spool.ack("nobody's")).rejects.toMatchObject({ code: "lease-lost" });
+  expect(timings).toEqual([]);
+
+  const answer = await spool.offer(offer, watcher);
+  if (answer.kind !== "upload") throw new Error("it was not stored before");
+  expect(answer.upload.offset).toBe(0);
+  await answer.upload.finish(empty);
+  expect(await spool.offer(offer, watcher)).toEqual({ kind: "stored", digest: empty, collected: false });
+  const delivery = await spool.lease("q");
+  await spool.ack(delivery?.token ?? "");
+  expect(timings.map(([what]) => what)).toEqual(["store", "upload", "ack"]);
+  for (const [, ms] of timings) expect(ms).toBeGreaterThanOrEqual(10);
+  expect(plain.waiting("q")).toBe(0);
+});
+
+test("the bytes of all connections, past and present, add up on both sides", async () => {
+  const work = new Workspace();
+  const { server, port, events } = await work.serve();
+  const file = work.write("a.bin", content(300_000));
+  await work.send({ port, files: [file] }).done;
+  await work.receive({ port }).done;
+  await events.waitForCount("disconnected", 2);
+  const { received, sent } = server.traffic();
+  for (const bytes of [received, sent]) {
+    expect(bytes).toBeGreaterThan(300_000);
+    expect(bytes).toBeLessThan(310_000);
+  }
+  const ids = events.all("connected").map(({ connection }) => connection);
+  expect(new Set(ids).size).toBe(2);
+  expect(events.all("stored").map(({ connection }) => connection)).toEqual([ids[0]]);
+  expect(events.all("acked").map(({ connection }) => connection)).toEqual([ids[1]]);
+});
