@@ -42,6 +42,9 @@ function rule({ type, requirement }: Schema & { readonly requirement?: unknown }
       return "a whole number";
     case "safe_integer":
       return "a whole number, at most 2^53 - 1";
+    // What reading makes of a value changes nothing about what may be on the wire.
+    case "transform":
+      return "";
     case "regex":
       return `matches ${code(String(requirement))}`;
     default:
@@ -55,6 +58,10 @@ export function describe(schema: Schema): {
   readonly isOptional: boolean;
 } {
   if (schema.type === "optional") return { ...describe(schema.wrapped as Schema), isOptional: true };
+  if (schema.type === "nullable") {
+    const wrapped = describe(schema.wrapped as Schema);
+    return { ...wrapped, type: `${wrapped.type} or null` };
+  }
   const rules = (schema.pipe ?? []).map((each) => rule(each, schema.type)).filter(Boolean);
   if (schema.type === "picklist")
     rules.push((schema.options ?? []).map((word) => code(JSON.stringify(word))).join(" or "));
