@@ -11,6 +11,7 @@ import { errorsPage, exitCodesPage } from "./pages/errors.ts";
 import { eventsPage } from "./pages/events.ts";
 import { limitsPage } from "./pages/limits.ts";
 import { messagesPage } from "./pages/messages.ts";
+import { metricsPage } from "./pages/metrics.ts";
 import { statesPage } from "./pages/states.ts";
 import { wirePage } from "./pages/wire.ts";
 import { knowDecisions } from "./prose.ts";
@@ -19,7 +20,7 @@ const root = resolve(__dirname, "../..");
 const folder = resolve(__dirname, "../docs/reference");
 
 /** In the order of the menu. */
-export const PAGES: readonly (() => Page)[] = [
+export const PAGES: readonly (() => Page | Promise<Page>)[] = [
   wirePage,
   messagesPage,
   statesPage,
@@ -29,6 +30,7 @@ export const PAGES: readonly (() => Page)[] = [
   configurationPage,
   exitCodesPage,
   eventsPage,
+  metricsPage,
 ];
 
 /** Test vectors are offered for download, for whoever writes a client in another language. */
@@ -60,16 +62,19 @@ function indexText(pages: readonly Page[]): string {
   return `${join(head, text, list)}\n`;
 }
 
-function main(): void {
+async function main(): Promise<void> {
   knowDecisions(readdirSync(resolve(root, "adr")).filter((name) => /^\d{4}-/.test(name)));
-  PAGES.forEach((make, index) => {
-    const page = make();
+  const pages = await Promise.all(PAGES.map((make) => make()));
+  pages.forEach((page, index) => {
     writeFileSync(resolve(folder, `${page.name}.md`), pageText(page, index + 2));
   });
-  writeFileSync(resolve(folder, "index.md"), indexText(PAGES.map((make) => make())));
+  writeFileSync(resolve(folder, "index.md"), indexText(pages));
   copyVectors();
   writeLibrary(resolve(folder, "library"));
   console.log(`Reference: ${PAGES.length} pages and the library, from the code.`);
 }
 
-main();
+main().catch((error: unknown) => {
+  console.error(error);
+  process.exit(1);
+});

@@ -7,7 +7,7 @@ import { SCHEMAS } from "../../../src/protocol/messages.ts";
 import { plain } from "../../plugins/units.ts";
 import { cell, code, fence, join, type Page, table } from "../markdown.ts";
 import { prose, sentences } from "../prose.ts";
-import { commentOf, fileComment, membersOf, sourceOf } from "../source-comments.ts";
+import { commentOf, declarationComment, fileComment, membersOf, sourceOf } from "../source-comments.ts";
 import { sendersOf } from "./states.ts";
 
 const MESSAGES = "src/protocol/messages.ts";
@@ -87,7 +87,10 @@ function fieldComments(message: string): ReadonlyMap<string, string> {
       const [fields] = node.initializer.arguments;
       if (fields && ts.isObjectLiteralExpression(fields)) {
         for (const field of fields.properties) {
-          const comment = commentOf(field);
+          // A field without a comment of its own has that of the constant that it is made of.
+          const constant = ts.isPropertyAssignment(field) ? field.initializer : field.name;
+          const shared = constant && ts.isIdentifier(constant) ? declarationComment(MESSAGES, constant.text) : "";
+          const comment = commentOf(field) || shared;
           if (field.name && comment) found.set(field.name.getText(), comment);
         }
       }

@@ -1,0 +1,13 @@
+/** Tests of the built site in a real browser. Apart from the others, because they need both; `npm run docs:browser`. */
+import { defineConfig } from "vitest/config";
+
+export default defineConfig({
+  test: {
+    include: ["test/browser/**/*.browser.ts"],
+    globalSetup: ["test/browser/serve.ts"],
+    testTimeout: 120_000,
+    hookTimeout: 60_000,
+    maxWorkers: 1,
+    isolate: false,
+  },
+});
