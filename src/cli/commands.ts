@@ -11,13 +11,28 @@
  * To add a command: its name in COMMAND_NAMES, one row here, its settings' `on` in knobs.ts, and a file that runs it.
  * Only types are imported at the top: a typing mistake is answered without loading any of this.
  */
+
+import { OPERATOR_COMMANDS } from "./commands-operate.ts";
 import type { Settings } from "./config.ts";
 import type { World } from "./program.ts";
 import type { Asker } from "./prompts.ts";
 import type { Report } from "./report.ts";
 
 /** In the order of the help. */
-export const COMMAND_NAMES = ["serve", "send", "receive", "invite", "token"] as const;
+export const COMMAND_NAMES = [
+  "serve",
+  "send",
+  "receive",
+  "list",
+  "show",
+  "status",
+  "cancel",
+  "requeue",
+  "purge",
+  "dead",
+  "invite",
+  "token",
+] as const;
 export type Command = (typeof COMMAND_NAMES)[number];
 
 /**
@@ -95,6 +110,7 @@ export const COMMANDS: Readonly<Record<Command, CommandRow>> = {
       ['one file, into the queue "default"', "filespool send report.pdf"],
       ["many files, in this order", "filespool send --queue photos *.jpg"],
       ["keep trying; run it again to continue after a crash", "filespool send --retry 1h backup.tar"],
+      ["and wait until somebody has collected it", "filespool send --wait 2h report.pdf"],
     ],
     async prepare(task, asker) {
       if (task.operands.length > 0) return task;
@@ -121,6 +137,8 @@ export const COMMANDS: Readonly<Record<Command, CommandRow>> = {
     run: async ({ settings }, { report, world, signal }) =>
       (await import("./receive.ts")).receive(settings, report, { signal, now: world.now }),
   },
+  // Looking after a running server: commands-operate.ts.
+  ...OPERATOR_COMMANDS,
   invite: {
     kind: "local",
     about: "print one string with which somebody else can send or collect",

@@ -94,7 +94,8 @@ export function resolve(command: Command, sources: Sources): Settings {
   // Only this command's own settings are read and judged. A container sets variables for all three programs at
   // once, and a sender must not fail because of a limit that is meant for a server.
   for (const name of knobsOn(command)) {
-    const said = firstSaid(name, sources);
+    const isFlagOnly = knobOf(name).flagOnly?.includes(command) ?? false;
+    const said = firstSaid(name, isFlagOnly ? { ...sources, env: {}, file: null } : sources);
     if (said === null) continue;
     values[name] = parseValue(command, name, said);
     origins[name] = said.origin;
@@ -185,7 +186,7 @@ export async function loadConfig(asked: string | undefined, folder: string): Pro
   // A key that nothing knows is a mistyped one, and to ignore it would be to run without the setting that somebody
   // believes to have made. Variables are not judged like that: others may use the prefix for things of their own.
   for (const key of Object.keys(values)) {
-    if (Object.hasOwn(KNOBS, key)) continue;
+    if (Object.hasOwn(KNOBS, key) && isKey(key as KnobName)) continue;
     const near = closest(key, Object.keys(KNOBS));
     const hint =
       near === null ? "its keys are named like the flags, without the dashes in front" : `did you mean "${near}"?`;
@@ -193,6 +194,10 @@ export async function loadConfig(asked: string | undefined, folder: string): Pro
   }
   return { path, values: values as Record<string, unknown> };
 }
+
+/** Whether a config file may say it, for one command at least. */
+export const isKey = (name: KnobName): boolean =>
+  knobOf(name).on.some((command) => !knobOf(name).flagOnly?.includes(command));
 
 /** The candidate that differs least from `word`, or null when none is close enough to be what was meant. */
 export function closest(word: string, candidates: readonly string[]): string | null {

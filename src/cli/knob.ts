@@ -22,6 +22,8 @@ export interface Knob<T, D> extends Shape<T> {
   readonly ask?: Partial<Record<Command, string>>;
   /** Said in the help in place of the default, where the default is not a value. */
   readonly unset?: string;
+  /** The commands for which it is a flag and nothing else: what a variable of old must not do to this one run. */
+  readonly flagOnly?: readonly Command[];
   /** Never a flag, never shown: argument lists can be read by every user of a machine. */
   readonly secret?: true;
   /** Where a command takes less than the others do: what it takes. */

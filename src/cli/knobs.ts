@@ -25,7 +25,7 @@ import { COMMAND_NAMES, type Command, commandsOf } from "./commands.ts";
 import { type Knob, knob, optional } from "./knob.ts";
 import { SERVE_KNOBS } from "./knobs-serve.ts";
 import { TRUST_KNOBS } from "./knobs-trust.ts";
-import { count, duration, oneOf, type Shape, size, text, toggle } from "./shapes.ts";
+import { count, duration, oneOf, orUnlimited, type Shape, size, text, toggle } from "./shapes.ts";
 
 const arePatterns = (names: string): boolean => names.split(",").every((name) => isQueuePattern(name.trim()));
 
@@ -73,7 +73,7 @@ export const KNOBS = {
   // The protocol's own rule, so that a wrong name is told before a connection is made.
   queue: knob(text("name", "a queue name: letters, digits, space, dot, dash, underscore", isQueueName), {
     fallback: "default",
-    on: [...CLIENTS, "token", "invite"],
+    on: [...CLIENTS, "requeue", "token", "invite"],
     help: "queue to put files in or take them from",
     only: {
       token: text("names", 'queue names with commas between them; "photos-*" and "*" stand for many', arePatterns),
@@ -149,12 +149,20 @@ export const KNOBS = {
   }),
   // With the server's own queue as the memory, a follower may be killed and started at any time.
   follow: knob(toggle, { fallback: false, on: ["receive"], help: "never end: take files as they arrive" }),
-  // 0 is allowed and means what leaving it out means: look once.
+  // 0 is allowed and means what leaving it out means: look once. For send it is about receipts, and a flag only: a
+  // variable that is meant for receivers must not make senders wait.
   wait: optional(duration(0, YEARS), {
-    on: ["receive"],
-    help: "end when nothing has arrived for so long",
+    on: ["send", "receive"],
+    help: "receive: end when nothing has arrived for so long; send: wait so long for all files to be collected",
     unset: "do not wait",
+    only: { send: orUnlimited(duration(0, YEARS), "forever") },
+    flagOnly: ["send"],
   }),
+
+  // Operators: how much an order is about. Flags only, because a purge that a forgotten variable widens is no purge
+  // that anybody asked for.
+  all: knob(toggle, { fallback: false, on: ["requeue"], flagOnly: ["requeue"], help: "all dead letters of --queue" }),
+  dead: knob(toggle, { fallback: false, on: ["purge"], flagOnly: ["purge"], help: "only the dead letters" }),
 
   // What is said, and whether anything is asked.
   // stdout belongs to a program then: no question, no sentence, nothing but objects.

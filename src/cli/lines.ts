@@ -113,7 +113,7 @@ const TRANSFER: Table<TransferEvent> = {
     verb: "collected",
     text: () => line`${file(e)}${e.collectedAtMs === null ? "" : `, ${moment(e.collectedAtMs)}`}, digest ${e.digest}`,
   }),
-  outstanding: (e) => ({ tone: "warn", verb: e.state, text: () => line`${file(e)}: nobody has collected it so far` }),
+  outstanding: (e) => ({ tone: "warn", verb: "waiting", text: () => line`${file(e)}: nobody has collected it so far` }),
   // For this file it is over; the run goes on with the others.
   refused: (e) => ({ tone: "bad", verb: "failed", text: () => blame(e), code: e.code }),
   // The rest of the folder goes on, but whoever relies on all of it should know.

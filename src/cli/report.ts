@@ -126,6 +126,16 @@ export class Report {
     if (!this.#json(event)) this.#line(serverLine(event));
   };
 
+  /**
+   * One row of a list. @param text for people, null when it is printed otherwise, in a table
+   * @returns whether a program is reading
+   */
+  row(event: { readonly event: string; readonly [field: string]: unknown }, text: (() => string) | null): boolean {
+    const isProgram = this.#json(event);
+    if (!isProgram && text !== null) this.say(text());
+    return isProgram;
+  }
+
   /** A sentence of ours for people, on stdout. It is the caller who escapes what is not ours. */
   say(sentence: string): void {
     if (!this.#options.json && !this.#options.quiet) this.#print(this.#options.stdout, sentence);
@@ -158,7 +168,7 @@ export class Report {
    * @param counts for programs, @param sentence the same for people
    */
   done(counts: Done, sentence: string): void {
-    if (!this.#json({ event: "done", ...counts })) this.say(sentence);
+    if (!this.#json({ event: "done", ...counts }) && sentence !== "") this.say(sentence);
   }
 
   /**

@@ -9,16 +9,22 @@
  *   stored meanwhile            says so, and stores no second copy; --again stores one
  *   changed meanwhile           is another file, and another transfer
  *
+ * With `--wait` the run goes on until every file was collected, or the time is over: then it names those that are
+ * outstanding, with exit code 5. They stay stored; `filespool status` tells later what became of them (adr/0039).
+ *
  * Never here: how a file is sent (net/sender.ts), and what the events look like (lines.ts).
  */
 import { stat } from "node:fs/promises";
+import type { TransferEvent } from "../net/events.ts";
+import { type ReceiptSummary, receipts } from "../net/receipts.ts";
 import { send as sendFiles } from "../net/sender.ts";
+import { FilespoolError } from "../protocol/errors.ts";
 import { isGiven, type Settings } from "./config.ts";
 import { connectionOf } from "./credentials.ts";
 import { EXIT, exitCodeOf } from "./exit.ts";
-import { counted } from "./printable.ts";
+import { counted, line } from "./printable.ts";
 import type { Report } from "./report.ts";
-import { humanDuration, humanSize } from "./sizes.ts";
+import { exactDuration, humanDuration, humanSize } from "./sizes.ts";
 
 /** What the clients need besides their settings. */
 export interface Run {
@@ -42,12 +48,21 @@ export async function send(
   report: Report,
   { signal, now }: Run,
 ): Promise<number> {
-  const { host, port, queue, digest, again, retry } = settings.values;
+  const { host, port, queue, digest, again, retry, wait } = settings.values;
   report.talksTo(host, port);
   report.expects({ files: files.length, bytes: () => bytesOf(files) });
   const startMs = now();
+  const connection = await connectionOf(settings);
+  // A server that is not there is a typing mistake more often than a restart, so that is said at once,
+  // unless somebody asked for patience.
+  const connectRetryMs = isGiven(settings, "retry") ? retry : 0;
+  const transfers: string[] = [];
+  const noted = (event: TransferEvent) => {
+    if (event.event === "stored") transfers.push(event.transfer);
+    report.transfer(event);
+  };
   const { stored, repeated, bytes, failures } = await sendFiles({
-    ...(await connectionOf(settings)),
+    ...connection,
     queue,
     digest,
     again,
@@ -55,11 +70,9 @@ export async function send(
     senderKey,
     bufferBytes: settings.values["buffer-size"],
     retryMs: retry,
-    // A server that is not there is a typing mistake more often than a restart, so that is said at once,
-    // unless somebody asked for patience.
-    connectRetryMs: isGiven(settings, "retry") ? retry : 0,
+    connectRetryMs,
     signal,
-    onEvent: report.transfer,
+    onEvent: wait === undefined ? report.transfer : noted,
   });
   // The sentence for people and the counts for programs say the same; `repeated` is apart from `stored`, because
   // "nothing was sent" and "it is there" are both true of it.
@@ -67,15 +80,47 @@ export async function send(
   let sentence = `Done: ${counted(stored, "file")} stored`;
   if (repeated > 0) sentence += `, ${repeated} stored before`;
   if (failures.length > 0) sentence += `, ${failures.length} failed`;
-  report.done(
-    { stored, repeated, bytes, failed: failures.length },
-    `${sentence}; ${humanSize(bytes)} in ${humanDuration(tookMs)}.`,
-  );
+  sentence += `; ${humanSize(bytes)} in ${humanDuration(tookMs)}.`;
+  if (wait === undefined || transfers.length === 0) {
+    report.done({ stored, repeated, bytes, failed: failures.length }, sentence);
+  } else {
+    report.say(sentence);
+    const time = wait === Infinity ? "for as long as it takes" : `for up to ${exactDuration(wait)}`;
+    report.say(`Waiting ${time} until they are collected; Ctrl-C ends the waiting, and nothing else.`);
+    const receipt = await receipts({
+      ...connection,
+      connectRetryMs,
+      transfers,
+      waitMs: wait,
+      signal,
+      onEvent: report.transfer,
+    });
+    failures.push(...receipt.failures);
+    const { collected, outstanding } = receipt;
+    const counts = { stored, repeated, bytes, collected, outstanding: outstanding.length, failed: failures.length };
+    report.done(counts, `${counted(collected, "file")} collected.`);
+    if (outstanding.length > 0) return report.fail(uncollected(receipt, wait));
+  }
   // People have read about each failure when it happened. What is left is the code, and a word for programs.
   const [first] = failures;
   if (first === undefined) return EXIT.done;
   report.failures(failures);
   return exitCodeOf(first);
+}
+
+/** Names are enough for a sentence; each of them had a line of its own. */
+const NAMED_MAX = 5;
+
+/** What nobody has collected in time. */
+function uncollected({ collected, outstanding }: ReceiptSummary, waitMs: number): FilespoolError {
+  const names = outstanding.slice(0, NAMED_MAX).map(({ name }) => line`${name}`);
+  const more = outstanding.length > NAMED_MAX ? ` and ${outstanding.length - NAMED_MAX} more` : "";
+  const all = counted(collected + outstanding.length, "file");
+  const which = `${names.join(", ")}${more}`;
+  return new FilespoolError(
+    "uncollected",
+    `${outstanding.length} of ${all} not collected within ${exactDuration(waitMs)}: ${which}`,
+  );
 }
 
 /** Files that are looked at together: enough to be quick, few enough to be no burden beside the transfer. */

@@ -6,6 +6,14 @@
  * (a minute each, then again), a window of them at a time, so that 20,000 files need neither 20,000 timers nor a loop.
  * It lives through cuts and restarts like everything else, until `waitMs` is over. Why like this: adr/0039.
  *
+ *   answer       told as                          asked again
+ *   collected    the receipt: when, and what      never
+ *   cancelled, expired, dead, unknown
+ *                refused, with the reason         never
+ *   waiting, leased, uploading
+ *                nothing yet                      until the time is over, then outstanding
+ *   none         nothing yet: the server is away  on the next connection, with the time that is left
+ *
  * Invariant: each transfer is told exactly once, as collected, refused or outstanding.
  */
 import { type ErrorCode, FilespoolError, failure } from "../protocol/errors.ts";

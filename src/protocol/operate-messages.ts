@@ -13,6 +13,9 @@ import { LIMITS } from "./limits.ts";
 
 const { algorithm, bytes, count, digest, id, kind, name, queue, text } = FIELDS;
 
+// Both directions in one table, as in messages.ts: the first four are the operator's, the others are answers. An answer to an order
+// needs no number, because there is one order at a time; an answer to a look has the number that the look came with.
+
 /** A server's mark in a list. Longer than the longest queue name, which is one. */
 const cursor = text(200);
 

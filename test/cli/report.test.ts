@@ -23,6 +23,9 @@ const TRANSFERS: TransferEvent[] = [
   { event: "landed", digest, path: "out/a.txt", skipped: false, ...about },
   { event: "landed", digest, path: "out/a.txt", skipped: true, ...about },
   { event: "acked", ...about },
+  { event: "collected", digest, collectedAtMs: 1_700_000_000_000, ...about },
+  { event: "collected", digest, collectedAtMs: null, ...about },
+  { event: "outstanding", state: "leased", ...about },
   { event: "refused", code: "name-refused", message: "no", ...about },
   { event: "refused", code: "file-unreadable", message: "no", path: "gone.txt" },
   { event: "refused", code: "internal", message: "no" },
@@ -43,6 +46,10 @@ const SERVERS: ServerEvent[] = [
   { event: "refused", connection: 1, peer, code: "disk-full", message: "full", ...about },
   { event: "returned", connection: 1, peer, reason: "lease", dead: false, ...about },
   { event: "returned", connection: 1, peer, reason: "lease", dead: true, ...about },
+  { event: "connected", role: "operator", connection: 1, peer },
+  { event: "cancelled", connection: 1, peer, ...about },
+  { event: "requeued", connection: 1, peer, queue: "q", files: 1 },
+  { event: "purged", connection: 1, peer, queue: "q", files: 2, deadOnly: true },
   { event: "error", code: "internal", message: "oops" },
   { event: "returned", connection: 0, peer: "", reason: "too late", dead: false, ...about },
   { event: "draining", connections: 1 },
@@ -66,6 +73,9 @@ describe("what people see", () => {
         "good|landed|out/a.txt, 2.00 KiB",
         "plain|skipped|a.txt: there is a file of that name already",
         "plain|acked|a.txt|true",
+        "good|collected|a.txt, 2.00 KiB, 2023-11-14 22:13:20Z, digest d",
+        "good|collected|a.txt, 2.00 KiB, digest d",
+        "warn|waiting|a.txt, 2.00 KiB: nobody has collected it so far",
         "bad|failed|a.txt: no|name-refused",
         "bad|failed|gone.txt: no|file-unreadable",
         "bad|failed|no|internal",
@@ -90,6 +100,10 @@ describe("what people see", () => {
         "warn|refused|a.txt: full (from 127.0.0.1:9)",
         "warn|returned|a.txt by 127.0.0.1:9: lease; it is the first of its queue again",
         "bad|returned|a.txt by 127.0.0.1:9: lease; it failed too often and is a dead letter now",
+        "plain|operator|connected from 127.0.0.1:9",
+        "warn|cancelled|a.txt, 2.00 KiB, in queue default, by the operator at 127.0.0.1:9",
+        "plain|requeued|1 dead letter of queue q, by the operator at 127.0.0.1:9",
+        "warn|purged|2 dead letters of queue q, by the operator at 127.0.0.1:9",
         "bad|error|oops",
         "warn|returned|a.txt: too late; it is the first of its queue again",
         "plain|stopping|no new work; waiting for 1 connection",
@@ -125,7 +139,8 @@ describe("what people see", () => {
       "resumed   a.txt at 1.00 KiB of 2.00 KiB\nstored    a.txt, 2.00 KiB\n" +
         "known     a.txt, 2.00 KiB: stored before; --again stores a new copy\n" +
         "known     a.txt, 2.00 KiB: stored before and collected since; --again stores a new copy\n" +
-        "landed    out/a.txt, 2.00 KiB\nskipped   a.txt: there is a file of that name already\nhello\n",
+        "landed    out/a.txt, 2.00 KiB\nskipped   a.txt: there is a file of that name already\n" +
+        "collected a.txt, 2.00 KiB, 2023-11-14 22:13:20Z, digest d\ncollected a.txt, 2.00 KiB, digest d\nhello\n",
     );
     expect(written.stderr).toContain("failed    gone.txt: no\n");
     const verbose = listen({ verbose: true });

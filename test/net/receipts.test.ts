@@ -53,7 +53,10 @@ test("no receipt is made of a file that was cancelled, has died or is unknown, a
   await spool.nack((await spool.lease("default"))?.token ?? "", "the folder is full");
   const { events, done } = wait({ port, transfers: [...transfers, idOf(1)], waitMs: 60_000 });
   expect((await done).failures.map(({ code }) => code)).toEqual(["cancelled", "dead-letter", "transfer-unknown"]);
-  expect(events.all("refused")[1]).toMatchObject({ name: "1.bin", message: /the folder is full/ });
+  expect(events.all("refused")[1]).toMatchObject({
+    name: "1.bin",
+    message: expect.stringMatching(/the folder is full/),
+  });
   expect(events.all("collected")).toEqual([]);
 });
 
