@@ -36,6 +36,8 @@ export type OriginKind = (typeof ORIGINS)[number];
 export interface Origin {
   readonly kind: OriginKind;
   readonly label: string;
+  /** Of the config file, where it was that. */
+  readonly path?: string;
 }
 
 /** The values of all settings with their origins. Settings of other commands have their defaults. */
@@ -117,7 +119,7 @@ function firstSaid(name: KnobName, { flags, env, file }: Sources): Said | null {
   // An empty variable is how shells and container files write "not set".
   if (env[variable]) return { raw: env[variable], origin: { kind: "variable", label: variable } };
   if (file !== null && Object.hasOwn(file.values, name)) {
-    return { raw: file.values[name], origin: { kind: "file", label: `"${name}" in ${file.path}` } };
+    return { raw: file.values[name], origin: { kind: "file", label: `"${name}" in ${file.path}`, path: file.path } };
   }
   return null;
 }

@@ -9,10 +9,12 @@
  *                                                                                 trade that is said so when it is used
  *
  * An invite says host, port, queue, token and certificate, which belong together: a token must not go to another host because a
- * variable of old still names that. So it beats everything but a flag that is typed for this one run, and one that changes the
- * address leaves the token at home.
+ * variable of old still names that, nor a token of old to a host that an invite names. So it beats everything but a flag that
+ * is typed for this one run, and one that changes the address leaves the token at home. And a token crosses no network in
+ * the clear: whoever forgets --tls would have told it to everybody on the way by the time the server says no.
  */
-import { readFile } from "node:fs/promises";
+import { readFile, stat } from "node:fs/promises";
+import { isLoopback } from "../net/access.ts";
 import type { ClientOptions } from "../net/options.ts";
 import { FilespoolError } from "../protocol/errors.ts";
 import type { Task } from "./commands.ts";
@@ -38,10 +40,11 @@ export async function withInvite(task: Task, asker: Asker | null, report: Report
   const operands = task.operands.filter((word) => !isInvite(word));
   if (typed.length > 1) throw new UsageError("more than one invite; each run has one server and one queue");
   if (typed.length === 1) {
-    report.remark(
+    report.complain(
       "an invite on the command line can be read by every user of this machine while it runs; see --invite-file",
     );
   }
+  await warnOfOpenFiles(settings, report);
   let secret = typed[0] ?? (await secretOf(settings, "invite", "invite-file"));
   if (settings.values["ask-token"]) {
     if (asker === null) throw new UsageError("--ask-token asks a question, and there is no terminal");
@@ -73,10 +76,28 @@ async function filledBy(text: string, given: Settings): Promise<Settings> {
   fill("port", port);
   fill("queue", queue);
   if (settings.values.host !== host || settings.values.port !== port) return settings;
-  if (token !== undefined) fill("token", token);
+  // Also when it has none: a token that is lying about belongs to another server.
+  fill("token", token);
+  fill("token-file", undefined);
   if (tls) fill("tls", true);
   if (tls?.fingerprints) fill("fingerprint", tls.fingerprints);
   return settings;
+}
+
+/** Says of each file that a secret comes from whether others can read it as well. */
+async function warnOfOpenFiles({ values, origins }: Settings, report: Report): Promise<void> {
+  const files = [values["token-file"], values["invite-file"], origins.token.path, origins.invite.path];
+  for (const file of new Set(files)) if (file !== undefined) await warnIfOpen(file, report);
+}
+
+/** A file that cannot be looked at is told of by whoever reads it. */
+export async function warnIfOpen(file: string, report: Report): Promise<void> {
+  const mode = await stat(file).then(
+    (found) => found.mode,
+    () => 0,
+  );
+  if (process.platform !== "win32" && (mode & 0o004) !== 0)
+    report.complain(`every user of this machine can read the secret in ${file}; close it: chmod go= ${file}`);
 }
 
 /** The content of a setting, or of the file that another one names; its line end is no part of it. */
@@ -102,7 +123,17 @@ export async function readText(file: string, what: string): Promise<string> {
   }
 }
 
-/** How to reach the server, and with what: the part of the library's options that every client and operator has. */
+/** The longest token that a hello may carry; ours have 56 characters, those of another gate may be longer. */
+const TOKEN_CHARS_MAX = 200;
+
+/** Whether a token that goes to this host could be read on its way. */
+const isOpenRoad = ({ host, insecure }: Values, isEncrypted: boolean): boolean =>
+  !isEncrypted && !insecure && !isLoopback(host);
+
+/**
+ * How to reach the server, and with what: the part of the library's options that every client and operator has.
+ * @throws UsageError for a token that must not be sent; FilespoolError file-unreadable
+ */
 export async function connectionOf(
   settings: Settings,
 ): Promise<Pick<ClientOptions, "host" | "port" | "token" | "tls">> {
@@ -111,6 +142,14 @@ export async function connectionOf(
   const token = await secretOf(settings, "token", "token-file");
   const ca = caFile === undefined ? {} : { ca: await readText(caFile, "the certificates of --tls-ca") };
   const isEncrypted = tls || fingerprint !== undefined || caFile !== undefined;
+  if (token !== undefined && isOpenRoad(settings.values, isEncrypted)) {
+    throw new UsageError(
+      `the token would cross the network to ${host} for everybody to read: add --tls or --fingerprint, or use an invite, ` +
+        "or add --insecure if you mean it",
+    );
+  }
+  if (token !== undefined && token.length > TOKEN_CHARS_MAX)
+    throw new UsageError(`a token has at most ${TOKEN_CHARS_MAX} characters, and this one has ${token.length}`);
   return {
     ...{ host, port },
     ...(token !== undefined && { token }),

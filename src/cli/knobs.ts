@@ -67,8 +67,8 @@ export const KNOBS = {
   // The words by which somebody takes the risk; prompts.ts asks for them when the host is not this machine.
   insecure: knob(toggle, {
     fallback: false,
-    on: ["serve"],
-    help: "listen where other machines can reach it although encryption or tokens are missing",
+    on: NETWORKED,
+    help: "serve: listen beyond this machine without encryption or tokens; others: send a token there unencrypted",
   }),
   // The protocol's own rule, so that a wrong name is told before a connection is made.
   queue: knob(text("name", "a queue name: letters, digits, space, dot, dash, underscore", isQueueName), {

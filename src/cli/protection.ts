@@ -20,6 +20,9 @@ import type { Values } from "./knobs.ts";
 /** Where the tokens of a spool are. */
 export const tokensFile = (values: Values): string => join(values.spool, "tokens.json");
 
+/** Whether a server has made its certificate there. */
+export const hasOwnIdentity = (values: Values): boolean => existsSync(join(values.spool, "tls", "cert.pem"));
+
 /** What a server with these settings would have to protect it, for the question whether it may be reached. */
 export function exposureOf(values: Values): Exposure {
   const { host, insecure } = values;

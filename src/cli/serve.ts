@@ -24,6 +24,7 @@ import {
 import { LocalSpool } from "../spool/local.ts";
 import type { Around } from "./commands.ts";
 import type { Settings } from "./config.ts";
+import { warnIfOpen } from "./credentials.ts";
 import { EXIT } from "./exit.ts";
 import type { KnobName, Values } from "./knobs.ts";
 import type { OperateEvent } from "./lines.ts";
@@ -70,6 +71,7 @@ export async function serve(settings: Settings, { report, world, reread }: Aroun
     };
     // The spool before the server: one that listens and then finds its disk unusable would have made promises by then.
     const identity = await identityOf(values);
+    if (values["tls-key"] !== undefined) await warnIfOpen(values["tls-key"], report);
     const gate = await gateOf(values, (error) => tell({ event: "error", code: error.code, message: error.message }));
     const spool = await LocalSpool.open({ folder, durability, bufferBytes, limits: spoolLimitsOf(values) });
     try {

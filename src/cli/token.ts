@@ -17,7 +17,7 @@ import { isQueueName } from "../protocol/messages.ts";
 import { isGiven, type Settings } from "./config.ts";
 import { EXIT, UsageError } from "./exit.ts";
 import { counted, line } from "./printable.ts";
-import { identityOf, tokensFile } from "./protection.ts";
+import { hasOwnIdentity, identityOf, tokensFile } from "./protection.ts";
 import type { Report } from "./report.ts";
 import { exactDuration } from "./sizes.ts";
 
@@ -112,7 +112,8 @@ async function list(settings: Settings, report: Report): Promise<number> {
   const records = readTokens(tokensFile(values));
   for (const record of records)
     report.result({ event: "token", ...facts(record) }, line`${record.id}  ${described(record)}`);
-  const identity = await identityOf(values);
+  // That of the server, when there is one already: a look at the tokens makes none.
+  const identity = await identityOf({ ...values, tls: hasOwnIdentity(values) });
   const certificate = identity && fingerprintOf(identity.cert);
   if (certificate) report.aside(line`certificate ${certificate}`);
   report.done({ tokens: records.length }, `${counted(records.length, "token")}.`);

@@ -10,6 +10,7 @@
  *
  * Why tokens per queue, and what they do not protect from: adr/0037.
  */
+import { isIPv4 } from "node:net";
 import { FilespoolError } from "../protocol/errors.ts";
 import { isQueueName } from "../protocol/messages.ts";
 
@@ -49,7 +50,7 @@ export function demand(access: Access, right: Right, queue: string): void {
  * it leads to may change while the server runs, so it counts as open.
  */
 export function isLoopback(host: string): boolean {
-  return host === "localhost" || host === "::1" || /^127(\.\d{1,3}){3}$/.test(host);
+  return host === "localhost" || host === "::1" || (host.startsWith("127.") && isIPv4(host));
 }
 
 /** What a server has to protect itself with. */

@@ -14,6 +14,7 @@ import { LIMITS } from "../protocol/limits.ts";
 import { Conversation, type Effects } from "../protocol/machine.ts";
 import type { Message, MessageOf } from "../protocol/messages.ts";
 import type { Delivery } from "../spool/spool.ts";
+import { type Access, demand } from "./access.ts";
 import type { Connection, Data } from "./connection.ts";
 import { about } from "./events.ts";
 import { sendContent } from "./send-content.ts";
@@ -24,6 +25,7 @@ type Verdict = MessageOf<"ack"> | MessageOf<"nack">;
 export class DeliverySession {
   readonly #connection: Connection;
   readonly #server: ServerContext;
+  readonly #access: Access;
   readonly #queue: string;
   readonly #chunkBytes: number;
   readonly #talk = new Conversation(DELIVERY_SERVER, "greeting");
@@ -44,8 +46,9 @@ export class DeliverySession {
   /** Wakes `#handOut`: something that it waits for may have changed. */
   #ring: () => void = () => {};
 
-  constructor(connection: Connection, server: ServerContext, hello: MessageOf<"hello">) {
+  constructor(connection: Connection, server: ServerContext, access: Access, hello: MessageOf<"hello">) {
     this.#connection = connection;
+    this.#access = access;
     this.#server = server;
     this.#queue = hello.queue ?? "";
     const { bufferBytesMin, dataBytesMax } = LIMITS;
@@ -110,6 +113,7 @@ export class DeliverySession {
         else await bell;
         continue;
       }
+      demand(this.#access, "collect", this.#queue); // each time: a right may have been taken away since hello
       this.#saidEmpty = true; // unless something arrives while we look
       const delivery = await this.#server.spool.lease(this.#queue);
       // While a failed attempt is being written down, nobody knows whether that file comes again.

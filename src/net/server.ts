@@ -73,6 +73,7 @@ interface Session {
 interface Running {
   session: Session | null;
   access: Access;
+  who?: string; // a peer, as its token vouches for it
   readonly over: Promise<void>;
 }
 
@@ -134,12 +135,12 @@ export class Server implements ServerContext {
     this.#options = options;
     this.limits = { connectionsMax: 10_000, drainMs: 10_000, ...LIMITS, ...options.limits };
     this.#sweeper = setInterval(() => {
+      this.#endRights(); // not part of the sweep, which may wait for a disk
       this.#sweeping ??= this.#sweep().finally(() => {
         this.#sweeping = null;
       });
     }, SWEEP_MS).unref();
-    // Who has not shown yet that it can encrypt is bounded as well: by the handshake's time, and by this.
-    if (options.tls) listener.maxConnections = 2 * this.limits.connectionsMax;
+    this.#endRights();
     listener.on(options.tls ? "secureConnection" : "connection", (socket: Socket) => this.#accept(socket));
     listener.on("error", (error) => this.#report(error));
     this.emit({ event: "listening", host: this.host, port: this.port });
@@ -196,14 +197,15 @@ export class Server implements ServerContext {
       const role = hello?.role ?? "sender";
       this.emit({ event: "disconnected", connection: id, role, peer, ...failure(failed) });
     } finally {
-      if (hello && this.#newest.get(hello.peer) === connection) this.#newest.delete(hello.peer);
+      const { who = "" } = this.#running.get(connection) ?? {};
+      if (this.#newest.get(who) === connection) this.#newest.delete(who);
       this.#count(this.#traffic, connection);
     }
   }
 
   #sessionFor(connection: Connection, hello: MessageOf<"hello">, access: Access): Session {
     if (hello.role === "sender") return new UploadSession(connection, this, access);
-    if (hello.role === "receiver") return new DeliverySession(connection, this, hello);
+    if (hello.role === "receiver") return new DeliverySession(connection, this, access, hello);
     return new OperateSession(connection, this, access);
   }
 
@@ -227,21 +229,28 @@ export class Server implements ServerContext {
     const access = this.#options.gate?.admit(hello.token, connection.address) ?? EVERYBODY;
     if (hello.role === "receiver") demand(access, "collect", hello.queue ?? "");
     const running = this.#running.get(connection);
-    if (running) running.access = access;
-    const older = this.#newest.get(hello.peer);
-    this.#newest.set(hello.peer, connection);
+    // Who knows the id of somebody else's peer, and has a token for another queue, must not end that one's connection.
+    const who = `${access.id ?? ""} ${hello.peer}`;
+    if (running) Object.assign(running, { access, who });
+    const older = this.#newest.get(who);
+    this.#newest.set(who, connection);
     older?.destroy(new FilespoolError("superseded")); // without a word: its own client gave it up
     // What the older one held must be free before this one asks, or it would hear that nothing is waiting.
     if (older) await this.#running.get(older)?.over;
     return hello;
   }
 
-  /** Leases that ran out and whatever expired; failures (a full disk, say) are reported and tried again next time. */
-  async #sweep(): Promise<void> {
+  #endRights(): void {
+    // Who has not shown yet that it can encrypt is bounded as well: by the handshake's time, and by this.
+    if (this.#tls) this.#listener.maxConnections = 2 * this.limits.connectionsMax;
     for (const [connection, { access }] of this.#running) {
       if (access.isOver)
         connection.fail(new FilespoolError("token-refused", "the token has been revoked or has expired"));
     }
+  }
+
+  /** Leases that ran out and whatever expired; failures (a full disk, say) are reported and tried again next time. */
+  async #sweep(): Promise<void> {
     try {
       for (const lease of (await this.spool.sweep()).leases) {
         const nobody = { connection: 0, peer: "" };

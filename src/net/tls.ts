@@ -11,17 +11,17 @@
  * least of all, before the certificate was accepted. Loaded only by whoever encrypts. Why TLS and not a protocol of our
  * own, and why pinning: adr/0037.
  */
-import { createHash, randomBytes, X509Certificate } from "node:crypto";
+import { createHash, X509Certificate } from "node:crypto";
 import { once } from "node:events";
-import { mkdir, open, readFile, rename } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import type { Server, Socket } from "node:net";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { connect, createSecureContext, createServer, type TLSSocket, type Server as TlsServer } from "node:tls";
 import { FilespoolError } from "../protocol/errors.ts";
 import { LIMITS } from "../protocol/limits.ts";
-import { syncFolder } from "../spool/batch-writer.ts";
 import { unreachable } from "./dial.ts";
 import type { TlsTrust } from "./options.ts";
+import { makePrivateFolder, withLock, writeWhole } from "./private-files.ts";
 import type { TlsIdentity } from "./server.ts";
 
 const VERSION = "TLSv1.3" as const;
@@ -157,21 +157,33 @@ const silent = (host: string, port: number) => `${host}:${port} was reached, but
  * @throws FilespoolError folder-unusable
  */
 export async function ownIdentity(folder: string, host: string): Promise<TlsIdentity> {
-  const [certFile, keyFile] = [join(folder, "cert.pem"), join(folder, "key.pem")];
   try {
-    return { cert: await readFile(certFile, "utf8"), key: await readFile(keyFile, "utf8") };
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw unusable(folder, error);
-  }
-  try {
-    const identity = await makeIdentity(host);
-    await mkdir(folder, { recursive: true, mode: 0o700 });
-    // The key first: a certificate is what says that both are there.
-    await writeWhole(keyFile, identity.key, 0o600);
-    await writeWhole(certFile, identity.cert, 0o644);
-    return identity;
+    const found = await identityIn(folder);
+    if (found) return found;
+    await makePrivateFolder(folder);
+    // A server and somebody who makes an invite may both be the first: they must not make one certificate each.
+    return await withLock(join(folder, "lock"), async () => {
+      const theirs = await identityIn(folder);
+      if (theirs) return theirs;
+      const identity = await makeIdentity(host);
+      // The key first: a certificate is what says that both are there.
+      await writeWhole(join(folder, "key.pem"), identity.key, 0o600);
+      await writeWhole(join(folder, "cert.pem"), identity.cert, 0o644);
+      return identity;
+    });
   } catch (error) {
     throw unusable(folder, error);
+  }
+}
+
+/** Null: there is none yet. */
+async function identityIn(folder: string): Promise<TlsIdentity | null> {
+  try {
+    const cert = await readFile(join(folder, "cert.pem"), "utf8");
+    return { cert, key: await readFile(join(folder, "key.pem"), "utf8") };
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return null;
+    throw error;
   }
 }
 
@@ -179,20 +191,6 @@ const unusable = (folder: string, error: unknown) =>
   new FilespoolError("folder-unusable", `cannot keep a certificate in ${folder}: ${(error as Error).message}`, {
     cause: error,
   });
-
-/** All of it or nothing, on disk, and from its first moment readable only as `mode` says. */
-export async function writeWhole(file: string, text: string, mode: number): Promise<void> {
-  const unnamed = `${file}.${randomBytes(4).toString("hex")}.new`;
-  const handle = await open(unnamed, "wx", mode);
-  try {
-    await handle.writeFile(text);
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
-  await rename(unnamed, file);
-  await syncFolder(dirname(file));
-}
 
 /** A key (P-256) and a certificate signed by itself. */
 async function makeIdentity(host: string): Promise<TlsIdentity> {

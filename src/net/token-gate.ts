@@ -135,8 +135,9 @@ function neighbourhood(address: string): string {
   if (mapped) return mapped[1] as string;
   if (!address.includes(":")) return address;
   const [left = "", right] = address.split("::");
-  const groups = left.split(":").filter(Boolean);
-  // What "::" stands for are groups of zeroes; the first four of eight groups count.
-  const zeroes = right === undefined ? [] : Array(8).fill("0");
-  return [...groups, ...zeroes].slice(0, 4).join(":");
+  const groupsOf = (part: string): string[] => part.split(":").filter(Boolean);
+  const [before, behind] = [groupsOf(left), groupsOf(right ?? "")];
+  // What "::" stands for are as many groups of zeroes as are missing; the first four of eight groups count.
+  const zeroes = Array(Math.max(0, 8 - before.length - behind.length)).fill("0");
+  return [...before, ...zeroes, ...behind].slice(0, 4).join(":");
 }

@@ -12,13 +12,11 @@
  */
 import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
 import { readFileSync } from "node:fs";
-import { mkdir, open } from "node:fs/promises";
 import { dirname } from "node:path";
-import { waitForLock } from "fs-native-extensions";
 import * as v from "valibot";
 import { FilespoolError } from "../protocol/errors.ts";
 import { RIGHTS, type Right } from "./access.ts";
-import { writeWhole } from "./tls.ts";
+import { makePrivateFolder, withLock, writeWhole } from "./private-files.ts";
 
 const FORMAT = 1;
 /** More would make each look at the file slow, and nobody could oversee them. */
@@ -148,16 +146,12 @@ async function change<T>(
   work: (tokens: TokenRecord[]) => { tokens: TokenRecord[]; result: T },
 ): Promise<T> {
   try {
-    await mkdir(dirname(file), { recursive: true });
-    const lock = await open(`${file}.lock`, "a", 0o600);
-    try {
-      await waitForLock(lock.fd);
+    await makePrivateFolder(dirname(file));
+    return await withLock(`${file}.lock`, async () => {
       const { tokens, result } = work(readTokens(file));
       await writeWhole(file, `${JSON.stringify({ format: FORMAT, tokens }, null, 2)}\n`, 0o600);
       return result;
-    } finally {
-      await lock.close();
-    }
+    });
   } catch (error) {
     if (error instanceof FilespoolError) throw error;
     throw new FilespoolError("folder-unusable", `cannot write ${file}: ${(error as Error).message}`, { cause: error });

@@ -138,10 +138,10 @@ export async function syncFolder(folder: string): Promise<void> {
 
 /**
  * Creates a folder and what is missing above it. With `sync`, no power cut takes the name of any of them; where the folder
- * was there, too, since whoever created it may have been stopped before the sync.
+ * was there, too, since whoever created it may have been stopped before the sync. `mode` is for those that are created.
  */
-export async function makeFolder(folder: string, sync: boolean): Promise<void> {
-  const first = await mkdir(folder, { recursive: true });
+export async function makeFolder(folder: string, sync: boolean, mode = 0o777): Promise<void> {
+  const first = await mkdir(folder, { recursive: true, mode });
   if (!sync) return;
   const last = resolve(first ?? folder);
   for (let at = resolve(folder); at.length >= last.length; at = dirname(at))

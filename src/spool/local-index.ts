@@ -14,7 +14,7 @@
  * Every change is all of it or nothing, and many share one commit (group-commit.ts) with one fdatasync, off the event
  * loop. That is what makes durable small files cheap. Why LMDB: adr/0013.
  */
-import { open as openFile, rename, rm } from "node:fs/promises";
+import { chmod, open as openFile, rename, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { type Database, open, type RootDatabase } from "lmdb";
 import { FilespoolError } from "../protocol/errors.ts";
@@ -271,6 +271,7 @@ async function createIndex(file: string, sync: boolean): Promise<void> {
   const unnamed = `${file}.new`;
   await rm(unnamed, { force: true });
   await open({ path: unnamed, noSync: !sync }).close();
+  await chmod(unnamed, 0o600); // small content is in it
   if (sync) await syncFolder(unnamed); // it takes files as well
   await rename(unnamed, file);
   await rm(`${unnamed}-lock`, { force: true });

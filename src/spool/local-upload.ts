@@ -61,7 +61,7 @@ export class LocalUpload implements Upload {
       this.#orLetGo(async () => {
         this.#check();
         const { durable } = this.#slot;
-        this.#handle = await open(this.#path, durable > 0 ? "r+" : "w+");
+        this.#handle = await open(this.#path, durable > 0 ? "r+" : "w+", 0o600);
         await digestPrefix(digest, this.#handle, durable);
         await this.#handle.truncate(durable); // what lies behind it was never vouched for
         this.offset = this.#taken = durable;

@@ -95,7 +95,8 @@ export class LocalSpool extends LocalQueues implements Spool {
     let index: LocalIndex | undefined;
     try {
       const sync = options.durability !== "none";
-      for (const made of [folder, join(folder, "data")]) await makeFolder(made, sync);
+      // Other users of the machine neither read what waits here nor put something in.
+      for (const made of [folder, join(folder, "data")]) await makeFolder(made, sync, 0o700);
       lock = await open(join(folder, "lock"), "a");
       if (!tryLock(lock.fd)) throw new FilespoolError("spool-locked", `another server is using the spool ${folder}`);
       index = await LocalIndex.open(folder, sync);

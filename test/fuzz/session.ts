@@ -88,7 +88,7 @@ export async function converse(bytes: Buffer): Promise<void> {
     const session =
       hello.role === "sender"
         ? new UploadSession(socket, context, EVERYBODY)
-        : new DeliverySession(socket, context, hello);
+        : new DeliverySession(socket, context, EVERYBODY, hello);
     await session.run();
   } catch (error) {
     if (!(error instanceof FilespoolError) || error.kind === "bug") throw error;

@@ -124,6 +124,17 @@ describe("the gate", () => {
     expect(codeOf(() => gate.admit(token, "192.0.2.2"))).toBe("let in");
   });
 
+  test.each([
+    ["fd00::1:a:b:c:d", "fd00:0:0:1::9", "fd00::2:a:b:c:d"],
+    ["2001:db8::1", "2001:db8::ffff:0:0:2", "2001:db8:0:1::1"],
+    ["fe80:1:2:3:4:5:6:7", "fe80:1:2:3::", "fe80:1:2:4:4:5:6:7"],
+  ])("counts a network of IPv6 as one, however its zeroes are written: %s", async (one, same, other) => {
+    const { gate, token } = await gateWith();
+    for (let at = 0; at < FAILURES_MAX; at++) codeOf(() => gate.admit("wrong", one));
+    expect(codeOf(() => gate.admit(token, same))).toBe("too-many-failures");
+    expect(codeOf(() => gate.admit(token, other))).toBe("let in");
+  });
+
   test("goes on with what it knew when the file is damaged, and lets in nobody when it is gone", async () => {
     const { gate, token, file, errors } = await gateWith();
     writeFileSync(file, '{"format":1,"tokens":[{"id":"x"}]}');

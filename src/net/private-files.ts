@@ -1,0 +1,67 @@
+/**
+ * Files that are their owner's alone: tokens, keys, and the folder around them.
+ *
+ * Each is replaced as a whole (written, synced, renamed), so that whoever reads it at any moment reads one state of it, and is
+ * from its first moment readable only as `mode` says, whatever the umask. Who changes one holds its lock meanwhile.
+ *
+ * What root makes in the folder of a service is given to that service. Else `sudo filespool token revoke` would write a file that the
+ * running server cannot read, and the server would go on with the tokens that it knew. Only what this program has made by itself is
+ * given away, and no link is followed: in a folder that belongs to somebody else, a name may lead anywhere.
+ *
+ * Never here: what is in the files.
+ */
+import { randomBytes } from "node:crypto";
+import { constants, type FileHandle, mkdir, open, rename, stat } from "node:fs/promises";
+import { dirname } from "node:path";
+import { syncFolder } from "../spool/batch-writer.ts";
+
+/** All of it or nothing, on disk, and from its first moment readable only as `mode` says. */
+export async function writeWhole(file: string, text: string, mode: number): Promise<void> {
+  const unnamed = `${file}.${randomBytes(4).toString("hex")}.new`;
+  const handle = await open(unnamed, "wx", mode);
+  try {
+    await giveToOwnerOf(dirname(file), handle);
+    await handle.writeFile(text);
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+  await rename(unnamed, file);
+  await syncFolder(dirname(file));
+}
+
+/** Creates a folder that nobody else can look into; one that is there keeps its mode. */
+export async function makePrivateFolder(folder: string): Promise<void> {
+  if ((await mkdir(folder, { recursive: true, mode: 0o700 })) === undefined) return;
+  const handle = await open(folder, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW);
+  await giveToOwnerOf(dirname(folder), handle).finally(() => handle.close());
+}
+
+/** Does `work` while nobody else who asks for the same lock does theirs, in this process or in another. */
+export async function withLock<T>(lockFile: string, work: () => Promise<T>): Promise<T> {
+  const { waitForLock } = await import("fs-native-extensions"); // native code, which a client has no use for
+  const lock = await openLock(lockFile);
+  try {
+    await waitForLock(lock.fd);
+    return await work();
+  } finally {
+    await lock.close();
+  }
+}
+
+async function openLock(lockFile: string): Promise<FileHandle> {
+  try {
+    const lock = await open(lockFile, "wx", 0o600);
+    await giveToOwnerOf(dirname(lockFile), lock);
+    return lock;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+    return open(lockFile, constants.O_RDWR | constants.O_NOFOLLOW);
+  }
+}
+
+async function giveToOwnerOf(folder: string, handle: FileHandle): Promise<void> {
+  if (process.getuid?.() !== 0) return;
+  const { uid, gid } = await stat(folder);
+  await handle.chown(uid, gid);
+}
