@@ -80,26 +80,20 @@ export class Client {
   }
 
   async #greet(connection: Connection, role: MessageOf<"hello">["role"]): Promise<MessageOf<"welcome">> {
-    const { host, port, queue, bufferBytes, token } = this.#options;
+    const { host, port, queue, bufferBytes, token, tls } = this.#options;
     const asReceiver = role === "receiver" ? { queue, dataBytesMax: bufferBytes } : {};
     const versions = [...LIMITS.versions];
     const proof = token === undefined ? {} : { token };
     connection.send({ type: "hello", versions, role, peer: this.peer, agent: AGENT, ...proof, ...asReceiver });
     const server = await connection.read();
-    if (!server) throw new FilespoolError("connection-lost", this.#wordless());
+    const why = tls || this.#hasConnected ? "" : "; does that server encrypt? Then this end has to, too";
+    if (!server) throw new FilespoolError("connection-lost", `${host}:${port} ended the connection without a word${why}`);
     if (server.type !== "welcome") throw new FilespoolError("frame-unexpected", `the server began with ${server.type}`);
     if (!LIMITS.versions.includes(server.version))
       throw new FilespoolError("version-unsupported", `the server answers in version ${server.version}`);
     this.#hasConnected = true;
     this.emit({ event: "connected", host, port, server: server.agent, durability: server.durability });
     return server;
-  }
-
-  /** A server that encrypts cannot read our hello, and has no words that we could read. */
-  #wordless(): string {
-    const { host, port, tls } = this.#options;
-    const why = tls || this.#hasConnected ? "" : "; does that server encrypt? Then this end has to, too";
-    return `${host}:${port} ended the connection without a word${why}`;
   }
 
   async #backOff(failure: FilespoolError): Promise<void> {
