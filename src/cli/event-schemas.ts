@@ -1,0 +1,177 @@
+/**
+ * Every event that `--json` prints, described once: what a program may rely on when it reads a line.
+ *
+ * The unions in net/events.ts say what the library tells; this table says the same of the JSON that arrives at the other
+ * end of a pipe, where Infinity has become null, with a sentence for each event. From it come
+ * `filespool-events.schema.json` (npm run generate), the page of the reference, and the test that holds every line of real
+ * runs against it. All objects are strict: a field that is not described here fails that test.
+ *
+ * To add an event: its member in a union, and one row here. A row that is missing, or that lacks a field, does not
+ * compile; see the last lines.
+ *
+ * Never here: what people read (lines.ts). A run loads nothing of this.
+ */
+import * as v from "valibot";
+import type { ServerEvent, TransferEvent } from "../net/events.ts";
+import { ERRORS, type ErrorCode } from "../protocol/errors.ts";
+import { EXIT } from "./exit.ts";
+
+const text = v.string();
+const count = v.pipe(v.number(), v.integer(), v.minValue(0));
+const flag = v.boolean();
+const code = v.picklist(Object.keys(ERRORS) as ErrorCode[]);
+const about = {
+  transfer: v.pipe(text, v.regex(/^[0-9a-f]{32}$/), v.description("id of the transfer, chosen by the sender")),
+  queue: text,
+  name: v.pipe(text, v.description("name of the file, as its sender calls it")),
+  size: v.pipe(v.nullable(count), v.description("bytes; null for a stream that has not ended")),
+};
+const failure = { code, message: v.pipe(text, v.description("for people; it may be worded otherwise tomorrow")) };
+const offset = v.pipe(count, v.description("bytes that are acknowledged"));
+const digest = v.pipe(text, v.description("hexadecimal"));
+const host = text;
+const port = v.pipe(count, v.maxValue(65_535));
+const maybe = <T extends v.GenericSchema>(schema: T) => v.optional(schema);
+const maybeAbout = {
+  transfer: maybe(about.transfer),
+  queue: maybe(about.queue),
+  name: maybe(about.name),
+  size: maybe(about.size),
+};
+const peer = {
+  connection: v.pipe(count, v.description("number of the connection, counted from the start; 0: none")),
+  peer: v.pipe(text, v.description("address at the other end; empty: none")),
+};
+const role = v.picklist(["sender", "receiver", "operator"]);
+
+/** One row: a strict object with its name and its sentence. */
+const row = <const N extends string, F extends v.ObjectEntries>(event: N, sentence: string, fields: F) =>
+  v.pipe(v.strictObject({ event: v.literal(event), ...fields }), v.description(sentence));
+
+/** The end of a run, whichever command it is. Each command has its own counts in `done`. */
+const ENDS = {
+  error: row("error", "The run failed, or some of its files did. With this, the exit code is not 0.", {
+    code: v.picklist([...(Object.keys(ERRORS) as ErrorCode[]), "usage"]),
+    message: text,
+    exitCode: v.picklist(Object.values(EXIT)),
+  }),
+};
+
+/** What both clients tell. */
+const CLIENT = {
+  connected: row("connected", "A server has answered.", {
+    host,
+    port,
+    server: v.pipe(text, v.description("how it names itself")),
+    durability: v.pipe(text, v.description('"fsync": stored means on disk; "none": it may be lost in a power cut')),
+  }),
+  resumed: row("resumed", "The other end has a part of the file already; the transfer goes on from there.", {
+    ...about,
+    offset,
+  }),
+  progress: row("progress", "So much is durable at the server (send), or written and synced here (receive).", {
+    ...about,
+    offset,
+  }),
+  refused: row("refused", "This file failed for good in this run; the others go on.", {
+    ...maybeAbout,
+    ...failure,
+    path: maybe(v.pipe(text, v.description("the path that was to be sent"))),
+  }),
+  retrying: row("retrying", "The connection, or a file that did not match its digest, is tried again.", {
+    ...failure,
+    delayMs: count,
+    attempt: count,
+  }),
+  ...ENDS,
+};
+
+const SEND = {
+  ...CLIENT,
+  offered: row("offered", "The server has been asked to take this file.", { ...about, path: text }),
+  stored: row("stored", "The file is the server's: on its disk, unless durability says otherwise.", {
+    ...about,
+    digest,
+    repeated: v.pipe(flag, v.description("the server had it from an earlier run")),
+    collected: v.pipe(flag, v.description("and somebody has collected it since")),
+  }),
+  done: row("done", "The run was carried out.", {
+    stored: count,
+    repeated: v.pipe(count, v.description("files that the server had already")),
+    bytes: count,
+    failed: count,
+  }),
+};
+
+const RECEIVE = {
+  ...CLIENT,
+  delivered: row("delivered", "The server hands out this file.", {
+    ...about,
+    digest,
+    attempt: v.pipe(count, v.description("1 for the first time that anybody gets it")),
+  }),
+  landed: row("landed", "The file is in the folder, whole and verified.", {
+    ...about,
+    digest,
+    path: v.pipe(text, v.description("where it is; empty if it was skipped")),
+    skipped: v.pipe(flag, v.description("a file of that name was there, and --if-exists is skip")),
+  }),
+  acked: row("acked", "The server has been told, and will not deliver it again.", about),
+  done: row("done", "The run was carried out.", {
+    landed: count,
+    skipped: count,
+    bytes: count,
+    elsewhere: v.pipe(count, v.description("files that other receivers have at this moment")),
+    failed: count,
+  }),
+};
+
+const SERVE = {
+  listening: row("listening", "The server takes connections. The port is the real one, also with --port 0.", {
+    host,
+    port,
+  }),
+  connected: row("connected", "Somebody has introduced themselves.", { ...peer, role, queue: maybe(text) }),
+  disconnected: row("disconnected", "A connection has ended; with code and message if it broke.", {
+    ...peer,
+    role,
+    code: maybe(code),
+    message: maybe(text),
+  }),
+  resumed: row("resumed", "A sender goes on with an unfinished upload.", { ...about, ...peer, offset }),
+  stored: row("stored", "A file is complete, verified, and on disk.", { ...about, ...peer, digest, repeated: flag }),
+  delivered: row("delivered", "A receiver is handed a file, under a lease.", { ...about, ...peer, attempt: count }),
+  acked: row("acked", "A receiver has it, and it is off its queue.", { ...about, ...peer }),
+  refused: row("refused", "A file was not taken; the sender is told why.", { ...about, ...peer, ...failure }),
+  returned: row("returned", "A delivery failed, or its lease ran out: the file is the first of its queue again.", {
+    ...about,
+    ...peer,
+    reason: text,
+    dead: v.pipe(flag, v.description("it failed too often, and is a dead letter now")),
+  }),
+  draining: row("draining", "No new work is taken; so many connections finish theirs.", { connections: count }),
+  // Alone among all, it has two meanings: trouble that the server survives has no exit code.
+  error: v.union([row("error", "Trouble that the server survives.", failure), ENDS.error]),
+  done: row("done", "The server has ended in order.", {}),
+};
+
+/** By command, what it may print. Which lines there are, and in which order, depends on what happens. */
+export const EVENT_SCHEMAS = { serve: SERVE, send: SEND, receive: RECEIVE } as const;
+
+/** As JSON has it: what is endless is null. */
+type Shown<E> = { [F in keyof E]: F extends "size" ? E[F] | null : E[F] };
+/** The events of a union that the rows do not describe in full; `never` when all is well. */
+type Lacking<E extends { readonly event: string }, Rows> = {
+  [N in E["event"]]: N extends keyof Rows
+    ? Rows[N] extends v.GenericSchema<infer _, infer Out>
+      ? [Shown<Extract<E, { readonly event: N }>>, keyof Extract<E, { readonly event: N }>] extends [Out, keyof Out]
+        ? never
+        : N
+      : N
+    : N;
+}[E["event"]];
+
+// When one of these does not compile, the error names the events whose row is missing or lacks a field.
+const isComplete = <_T extends never>(): void => {};
+isComplete<Lacking<ServerEvent, typeof SERVE>>();
+isComplete<Lacking<TransferEvent, typeof SEND & typeof RECEIVE>>();
