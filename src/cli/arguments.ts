@@ -24,7 +24,7 @@ import {
   OVERVIEW,
 } from "./commands.ts";
 import { CONFIG_FILE } from "./config.ts";
-import { UsageError } from "./exit.ts";
+import { EXIT_CODES, UsageError } from "./exit.ts";
 import { type KnobName, knobOf, knobsOn, shownFallback, variableOf } from "./knobs.ts";
 
 /** `client` asks whether to send or to receive; the others are what they say. */
@@ -74,13 +74,9 @@ const examplesOf = (examples: readonly Example[]): string =>
   `\nExamples:\n${examples.map(([purpose, command]) => `  # ${purpose}\n  ${command}\n`).join("")}`;
 
 /** The promise of exit.ts, where whoever writes a script looks first. */
-const EXIT_CODES = `
-Exit codes:
-  0 done                4 refused for good          7 local file problem
-  1 a bug               5 temporary: try later      130 interrupted
-  2 wrong usage         6 integrity
-  3 no server reached
-`;
+const EXIT_TABLE = `
+Exit codes (man filespool says more):
+${EXIT_CODES.map(({ code, short }) => `  ${String(code).padStart(3)}  ${short}\n`).join("")}`;
 
 /** Said once, so that the list of options can stay short. */
 const SOURCES = `
@@ -104,7 +100,7 @@ export function parseArguments(words: readonly string[], version: string, output
   const program = new Commander("filespool")
     .description("Send a file now, collect it later.")
     .version(version, "-V, --version")
-    .addHelpText("after", examplesOf(OVERVIEW) + EXIT_CODES);
+    .addHelpText("after", examplesOf(OVERVIEW) + EXIT_TABLE);
   // These are inherited by the commands, so they come before them.
   program
     .exitOverride()

@@ -32,6 +32,7 @@ export const COMMAND_NAMES = [
   "dead",
   "invite",
   "token",
+  "completion",
 ] as const;
 export type Command = (typeof COMMAND_NAMES)[number];
 
@@ -162,6 +163,21 @@ export const COMMANDS: Readonly<Record<Command, CommandRow>> = {
       ["end it now, also what it has opened", "filespool token revoke 3f2a9c01"],
     ],
     run: async ({ settings, operands }, { report }) => (await import("./token.ts")).token(settings, operands, report),
+  },
+  completion: {
+    kind: "local",
+    about: "print a script with which a shell completes commands, flags and values",
+    operands: [{ syntax: "<shell>", help: "bash, zsh or fish", choices: ["bash", "zsh", "fish"] }],
+    examples: [
+      ["bash: in ~/.bashrc", 'eval "$(filespool completion bash)"'],
+      ["zsh: in ~/.zshrc, after compinit", 'eval "$(filespool completion zsh)"'],
+      ["fish: once", "filespool completion fish > ~/.config/fish/completions/filespool.fish"],
+    ],
+    async run({ operands: [shell = ""] }, { world }) {
+      const { EXIT } = await import("./exit.ts");
+      world.stdout.write((await import("./completion.ts")).completionScript(shell));
+      return EXIT.done;
+    },
   },
 };
 

@@ -15,6 +15,7 @@ import * as v from "valibot";
 import type { ServerEvent, TransferEvent } from "../net/events.ts";
 import { ERRORS, type ErrorCode } from "../protocol/errors.ts";
 import { EXIT } from "./exit.ts";
+import type { OperateEvent } from "./lines.ts";
 
 const text = v.string();
 const count = v.pipe(v.number(), v.integer(), v.minValue(0));
@@ -149,6 +150,15 @@ const SERVE = {
     reason: text,
     dead: v.pipe(flag, v.description("it failed too often, and is a dead letter now")),
   }),
+  metrics: row("metrics", "Metrics and health are served here.", { host, port }),
+  reloaded: row("reloaded", "The settings were read again.", {
+    applied: v.pipe(v.array(text), v.readonly(), v.description("settings that are in force from now on")),
+    restart: v.pipe(v.array(text), v.readonly(), v.description("settings that have changed, and wait for a restart")),
+  }),
+  "reload-failed": row("reload-failed", "The settings could not be read again, and nothing was changed.", {
+    code: text,
+    message: text,
+  }),
   draining: row("draining", "No new work is taken; so many connections finish theirs.", { connections: count }),
   // Alone among all, it has two meanings: trouble that the server survives has no exit code.
   error: v.union([row("error", "Trouble that the server survives.", failure), ENDS.error]),
@@ -173,5 +183,5 @@ type Lacking<E extends { readonly event: string }, Rows> = {
 
 // When one of these does not compile, the error names the events whose row is missing or lacks a field.
 const isComplete = <_T extends never>(): void => {};
-isComplete<Lacking<ServerEvent, typeof SERVE>>();
+isComplete<Lacking<ServerEvent | OperateEvent, typeof SERVE>>();
 isComplete<Lacking<TransferEvent, typeof SEND & typeof RECEIVE>>();

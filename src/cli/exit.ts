@@ -12,8 +12,7 @@
  * later" (3, 5) from "do not bother" (4) and "look at this machine" (7) without reading a sentence. The
  * numbers are a promise: they never change their meaning, and new kinds of failure get new numbers.
  *
- *   0 done     1 our bug         2 wrong usage       3 cannot reach the server    4 refused for good
- *   5 later    6 integrity       7 local file        130 interrupted (128 + SIGINT, as shells do it)
+ * Help, man page and site print the table below; test/e2e/exit-codes.test.ts makes each of them happen.
  */
 import { type ErrorKind, FilespoolError } from "../protocol/errors.ts";
 
@@ -29,6 +28,38 @@ export const EXIT = {
   local: 7,
   interrupted: 130,
 } as const satisfies Record<ErrorKind | "done" | "usage" | "interrupted", number>;
+
+/** A row of the table that people read: the number, a word or two for the help, a sentence for the manual. */
+export interface ExitRow {
+  readonly code: number;
+  readonly short: string;
+  readonly sentence: string;
+}
+
+/** By name, so that a new code does not compile without its row; in the order of the numbers. */
+const MEANING: Readonly<Record<keyof typeof EXIT, readonly [short: string, sentence: string]>> = {
+  done: ["done", "Everything was done. That nothing was waiting is an answer, and no failure."],
+  bug: ["a bug", "A bug in filespool. Please report it, with what --verbose prints."],
+  usage: ["wrong usage", "The command, a flag, a variable or the config file is wrong. Nothing was touched."],
+  unreachable: ["no server reached", "No server answered. Is it running, and are host and port right?"],
+  refused: ["refused for good", "Refused for good: a name, a size, a right. The same command will fail again."],
+  temporary: [
+    "temporary: try later",
+    "Refused for now, such as by a full disk, and the patience is over. Try again later.",
+  ],
+  integrity: [
+    "integrity",
+    "Content or protocol is broken: a digest that does not match, or no filespool server at all.",
+  ],
+  local: ["local file problem", "A file or folder on this machine cannot be used. The others were sent or landed."],
+  interrupted: ["interrupted", "Interrupted by a signal (128 + 2, as shells count). The same command continues."],
+};
+
+/** The table of exit codes. When several files failed for different reasons, the first one decides. */
+export const EXIT_CODES: readonly ExitRow[] = (Object.keys(EXIT) as (keyof typeof EXIT)[]).map((name) => {
+  const [short, sentence] = MEANING[name];
+  return { code: EXIT[name], short, sentence };
+});
 
 /**
  * The command was asked for in a way that it cannot be carried out: the person at the keyboard changes the

@@ -25,6 +25,8 @@ export interface Shape<T> {
   readonly accepts: string;
   /** The word for the value in a help text; null for a switch, which has none. */
   readonly argument: string | null;
+  /** The words that are accepted, where there are only a few: for those who let the shell complete them. */
+  readonly words?: readonly string[];
 }
 
 /** Turns a parser into one that also checks a range, both ends included. */
@@ -85,6 +87,7 @@ export function oneOf<const W extends string>(words: readonly W[], argument: str
     show: (value) => value,
     accepts: `${words.slice(0, last).join(", ")} or ${words[last]}`,
     argument,
+    words,
   };
 }
 

@@ -1,0 +1,88 @@
+import { execFileSync, spawnSync } from "node:child_process";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { COMMAND_NAMES } from "../../src/cli/commands.ts";
+import { completionScript } from "../../src/cli/completion.ts";
+import { knobsOn } from "../../src/cli/knobs.ts";
+import { start } from "./world.ts";
+
+let folder: string;
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), "filespool-completion-"));
+  for (const shell of ["bash", "zsh", "fish"]) writeFileSync(join(folder, shell), completionScript(shell));
+  mkdirSync(join(folder, "here/a folder"), { recursive: true });
+  writeFileSync(join(folder, "here/a file.txt"), "");
+});
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+/** Where a shell is missing, its tests are skipped under a title that says so. */
+const missing = (shell: string) => spawnSync(shell, ["-c", "exit"]).error !== undefined;
+const shellTest = (shell: string) => (missing(shell) ? test.skip : test);
+const run = (shell: string, script: string, args: string[] = []): string[] =>
+  execFileSync(shell, ["-c", script, ...args], { cwd: join(folder, "here"), encoding: "utf8", timeout: 20_000 })
+    .split("\n")
+    .filter((line) => line !== "");
+
+/** What each shell offers after these words, the last of which is being typed. */
+const OFFERS: Readonly<Record<string, (words: string[]) => string[]>> = {
+  // As bash does it: the function that `complete` has for the command, with the words in its variables.
+  bash: (words) =>
+    run(
+      "bash",
+      `source "$0"; f=$(complete -p filespool | sed 's/.*-F \\([^ ]*\\) .*/\\1/')
+       COMP_WORDS=(filespool "$@"); COMP_CWORD=$(( \${#COMP_WORDS[@]} - 1 )); $f; printf '%s\\n' "\${COMPREPLY[@]}"`,
+      [join(folder, "bash"), ...words],
+    ),
+  fish: (words) =>
+    run("fish", `source ${join(folder, "fish")}; complete -C ${JSON.stringify(["filespool", ...words].join(" "))}`).map(
+      (line) => (line.split("\t")[0] as string).replaceAll("\\", ""),
+    ),
+};
+
+const CASES: readonly (readonly [words: string[], offered: string[]])[] = [
+  [["rec"], ["receive"]],
+  [["receive", "--if"], ["--if-exists"]],
+  [
+    ["receive", "--if-exists", "re"],
+    ["refuse", "rename"],
+  ],
+  [["completion", "z"], ["zsh"]],
+  [["receive", "--out", "a"], ["a folder"]],
+  [["receive", "--port", ""], []],
+  [["help", "ser"], ["serve"]],
+  [["send", "--digest", "sha"], ["sha256"]],
+];
+
+describe.each(["bash", "fish"])("%s", (shell) => {
+  shellTest(shell).each(CASES)("after %j it offers %j", (words, offered) => {
+    const found = (OFFERS[shell]?.(words) ?? []).map((word) => word.replace(/\/$/, ""));
+    expect(found.sort()).toEqual([...offered].sort());
+  });
+
+  shellTest(shell)("where files go, files are offered, also those with spaces", () => {
+    const found = (OFFERS[shell]?.(["send", "a"]) ?? []).map((word) => word.replace(/\/$/, ""));
+    expect(found.sort()).toEqual(["a file.txt", "a folder"]);
+  });
+
+  shellTest(shell)("every flag of every command is offered", () => {
+    for (const name of COMMAND_NAMES) {
+      const found = OFFERS[shell]?.([name, "--"]) ?? [];
+      expect(found).toEqual(expect.arrayContaining(knobsOn(name).map((knob) => `--${knob}`)));
+    }
+  });
+});
+
+shellTest("zsh")("zsh takes the script, and then completes the command by it", () => {
+  const script = 'autoload -Uz compinit; compinit -D -u; source "$0"; print $_comps[filespool]; whence -w _filespool';
+  expect(run("zsh", script, [join(folder, "zsh")])).toEqual(["_filespool", "_filespool: function"]);
+});
+
+test("the command prints the script, and refuses a shell that it does not know", async () => {
+  const bash = start(folder, ["completion", "bash"]);
+  expect([await bash.code, bash.stdout.text]).toEqual([0, completionScript("bash")]);
+  const other = start(folder, ["completion", "tcsh"]);
+  expect(await other.code).toBe(2);
+  expect(other.stderr.text).toContain("bash, zsh, fish");
+});
