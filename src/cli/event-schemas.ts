@@ -87,6 +87,12 @@ const CLIENT = {
   ...ENDS,
 };
 
+const WARNING = row("warning", "Something in a folder was left out; the rest goes on.", {
+  ...maybeAbout,
+  path: text,
+  message: text,
+});
+
 const SEND = {
   ...CLIENT,
   offered: row("offered", "The server has been asked to take this file.", { ...about, path: text }),
@@ -96,6 +102,19 @@ const SEND = {
     repeated: v.pipe(flag, v.description("the server had it from an earlier run")),
     collected: v.pipe(flag, v.description("and somebody has collected it since")),
   }),
+  collected: row("collected", "A receiver has it, verified.", {
+    ...about,
+    digest,
+    collectedAtMs: v.pipe(
+      v.nullable(count),
+      v.description("when, in milliseconds since 1970; null if nobody noted it"),
+    ),
+  }),
+  outstanding: row("outstanding", "The time to wait for that is over, and the file is still on the server.", {
+    ...about,
+    state: text,
+  }),
+  warning: WARNING,
   done: row("done", "The run was carried out.", {
     stored: count,
     repeated: v.pipe(count, v.description("files that the server had already")),
@@ -117,6 +136,7 @@ const RECEIVE = {
     path: v.pipe(text, v.description("where it is; empty if it was skipped")),
     skipped: v.pipe(flag, v.description("a file of that name was there, and --if-exists is skip")),
   }),
+  warning: WARNING,
   acked: row("acked", "The server has been told, and will not deliver it again.", about),
   done: row("done", "The run was carried out.", {
     landed: count,
@@ -149,6 +169,18 @@ const SERVE = {
     ...peer,
     reason: text,
     dead: v.pipe(flag, v.description("it failed too often, and is a dead letter now")),
+  }),
+  cancelled: row("cancelled", "An operator has taken a file off its queue.", { ...about, ...peer }),
+  requeued: row("requeued", "An operator has brought so many dead letters back.", {
+    ...peer,
+    queue: text,
+    files: count,
+  }),
+  purged: row("purged", "An operator has emptied a queue, or only its dead letters.", {
+    ...peer,
+    queue: text,
+    files: count,
+    deadOnly: flag,
   }),
   metrics: row("metrics", "Metrics and health are served here.", { host, port }),
   reloaded: row("reloaded", "The settings were read again.", {
