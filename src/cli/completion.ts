@@ -66,7 +66,17 @@ const fishQuoted = (text: string): string => `'${text.replaceAll("\\", "\\\\").r
 /** The first words are commands; `help` is one that is in no table, since commander brings it. */
 const HELP = ["help", "what a command takes"] as const;
 
-/** By flag, what follows it; flags of equal names mean the same wherever they are. */
+/**
+ * bash knows words and nothing of their meaning, so the script decides by the word before the one that is being typed:
+ *
+ *   case $prev in
+ *     --if-exists) words='refuse rename overwrite skip' ;;    one of these
+ *     --out) paths=folder ;;                                  names of folders
+ *     --port) : ;;                                            anything: nothing is offered
+ *     *) case ${COMP_WORDS[1]} in                             else the flags of the command, or what it takes
+ *
+ * It needs neither the package bash-completion nor a bash newer than 3.2, which some systems still bring.
+ * By flag, what follows it; flags of equal names mean the same wherever they are. */
 function bash(commands: readonly CommandFacts[]): string {
   const answer = (values: Values): string => {
     if (values.kind === "words") return `words=${quoted(values.words.join(" "))}`;
@@ -109,6 +119,13 @@ complete -F _filespool filespool
 `;
 }
 
+/**
+ * zsh has a language for it: one line for each flag, with its help and what follows it.
+ *
+ *   '--out[folder to put the files in]:folder:_files -/'
+ *
+ * The last line serves both ways of loading: as a file in $fpath, where it is called at the first TAB, and by `eval`.
+ */
 function zsh(commands: readonly CommandFacts[]): string {
   const safe = (text: string) => text.replaceAll(/[[\]:]/g, "\\$&");
   const action = (values: Values): string => {
@@ -140,6 +157,13 @@ if [ "$funcstack[1]" = "_filespool" ]; then _filespool "$@"; else compdef _files
 `;
 }
 
+/**
+ * fish has one command for it, called once for each thing that can be offered, with the condition under which it is:
+ *
+ *   complete -c filespool -n '__fish_seen_subcommand_from receive' -l out -x -a '(__fish_complete_directories)'
+ *
+ * The help of a flag is shown beside it while one chooses.
+ */
 function fish(commands: readonly CommandFacts[]): string {
   const action = (values: Values): string => {
     if (values.kind === "words") return ` -x -a ${fishQuoted(values.words.join(" "))}`;

@@ -6,6 +6,30 @@
  * `filespool-events.schema.json` (npm run generate), the page of the reference, and the test that holds every line of real
  * runs against it. All objects are strict: a field that is not described here fails that test.
  *
+ * A send of two files, of which the server had the beginning of one; each line is an object with more fields than here:
+ *
+ *   {"event":"connected","durability":"fsync",...}       who answered, and what stored will mean
+ *   {"event":"offered","name":"a.txt",...}
+ *   {"event":"offered","name":"holiday.raw",...}
+ *   {"event":"stored","name":"a.txt",...}                in the order in which they become durable
+ *   {"event":"resumed","offset":16777216,...}            not from zero
+ *   {"event":"progress","offset":33554432,...}           about once a second while bytes arrive
+ *   {"event":"retrying","delayMs":87,...}                the link broke; "connected" and "offered" come again
+ *   {"event":"stored","name":"holiday.raw",...}
+ *   {"event":"done","stored":2,"failed":0,...}           and the exit code is 0
+ *
+ * A receive of them, in which the name of one is taken:
+ *
+ *   {"event":"delivered","name":"a.txt",...}             under a lease, which progress renews
+ *   {"event":"landed","path":"inbox/a.txt",...}          in the folder, on disk
+ *   {"event":"acked","name":"a.txt",...}                 off the queue
+ *   {"event":"delivered","name":"holiday.raw",...}
+ *   {"event":"refused","code":"file-exists",...}         it stays in the queue
+ *   {"event":"done","landed":1,"failed":1,...}
+ *   {"event":"error","code":"file-exists","exitCode":7}  the first failure decides the exit code
+ *
+ * A reader should ignore events and fields that it does not know: what is here may grow, and does not change its meaning.
+ *
  * To add an event: its member in a union, and one row here. A row that is missing, or that lacks a field, does not
  * compile; see the last lines.
  *
@@ -17,6 +41,7 @@ import { ERRORS, type ErrorCode } from "../protocol/errors.ts";
 import { EXIT } from "./exit.ts";
 import type { OperateEvent } from "./lines.ts";
 
+// The building blocks. A description is for what the name of a field does not say; numbers are whole, and bytes are bytes.
 const text = v.string();
 const count = v.pipe(v.number(), v.integer(), v.minValue(0));
 const flag = v.boolean();
@@ -87,12 +112,14 @@ const CLIENT = {
   ...ENDS,
 };
 
+// Both ends pass over what a folder may hold and a file may not: sockets, links that lead out of it, names too long.
 const WARNING = row("warning", "Something in a folder was left out; the rest goes on.", {
   ...maybeAbout,
   path: text,
   message: text,
 });
 
+/** A sender: what was offered becomes stored, or refused; with --wait it becomes collected, or is outstanding still. */
 const SEND = {
   ...CLIENT,
   offered: row("offered", "The server has been asked to take this file.", { ...about, path: text }),
@@ -123,6 +150,7 @@ const SEND = {
   }),
 };
 
+/** A receiver: delivered, landed, acked, in this order for each file; several files may be between two of them. */
 const RECEIVE = {
   ...CLIENT,
   delivered: row("delivered", "The server hands out this file.", {
@@ -147,6 +175,10 @@ const RECEIVE = {
   }),
 };
 
+/**
+ * A server. The same words as at the two ends, seen from between them: each event about a file says through which
+ * connection it came about, so that a log can be read by connection as well as by transfer.
+ */
 const SERVE = {
   listening: row("listening", "The server takes connections. The port is the real one, also with --port 0.", {
     host,

@@ -4,6 +4,13 @@
  * It is the help in one piece, with the sentences that a help has no room for. What is in a table is never written a
  * second time here, so that a setting that is added appears, and a default that changes is right.
  *
+ * What a row of the tables becomes, in the language of man(7):
+ *
+ *   .TP                                        a hanging paragraph
+ *   \\fB\\-\\-lease\\fR \\fIduration\\fR             the flag in bold, what it takes in italics
+ *   A receiver that shows no progress ...      the sentence of the help, with a capital and a full stop
+ *   (default: 30s)
+ *
  * Never here: installing it. npm links what package.json names as "man" when the package is installed globally.
  */
 import { COMMAND_NAMES, COMMANDS, OVERVIEW } from "./commands.ts";

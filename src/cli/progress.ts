@@ -7,6 +7,15 @@
  * Only acknowledged bytes count: durable at the server when sending, written and synced here when receiving. A bar
  * that shows what was handed to the kernel is at 100 % and then waits for a minute: it has lied for a minute.
  *
+ * The life of a file, as events tell it, and what is shown of it:
+ *
+ *   offered, delivered    under way from here on; a line of its own when it has been so for a moment
+ *   resumed               its bar begins where the other end is, and that is not counted as speed
+ *   progress              the bar moves, and the rate is that of the last seconds
+ *   retrying              the bars stand still, and a line says when it goes on
+ *   stored, landed        it leaves the bars for the line of results above them, and counts for the whole
+ *   refused               the same, without its bytes
+ *
  * An event costs a few lines of arithmetic and no text. Text is made when a frame is asked for, which is a few times
  * a second whatever happens; of 20,000 small files most come and go between two frames and never have a line.
  *
