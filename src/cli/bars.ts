@@ -9,6 +9,13 @@
  *   no wrapping            while a frame is written: a terminal may draw a letter wider than we think
  *   held back lines        results wait for the next frame, else a thousand a second would blink the bars away
  *
+ * What is on the screen between two frames, and where the cursor is:
+ *
+ *   stored    a.txt, 12.0 KiB                                              results: never touched again
+ *   holiday.raw   [#####-----]  50 %  24.0 MiB of 48.0 MiB  31.2 MiB/s     bars: rewritten in place
+ *   1 of 3 files  [####------]  42 %  24.0 MiB of 57.0 MiB  31.2 MiB/s
+ *   _                                                                      the cursor
+ *
  * The cursor waits on the line below the bars, because this is where terminals keep it when they wrap anew; some move
  * it with what is *below* it, too. It is never hidden: a program that is killed leaves nothing to be repaired.
  * A frame is drawn at most once in FRAME_MS, by a timer that runs only while something is under way.

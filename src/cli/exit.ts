@@ -36,7 +36,11 @@ export interface ExitRow {
   readonly sentence: string;
 }
 
-/** By name, so that a new code does not compile without its row; in the order of the numbers. */
+/**
+ * The sentences say what the number means to whoever reads a log in the morning, and whether the same command would
+ * fail again: that decides between waiting, changing something, and asking somebody.
+ *
+ * By name, so that a new code does not compile without its row; in the order of the numbers. */
 const MEANING: Readonly<Record<keyof typeof EXIT, readonly [short: string, sentence: string]>> = {
   done: ["done", "Everything was done. That nothing was waiting is an answer, and no failure."],
   bug: ["a bug", "A bug in filespool. Please report it, with what --verbose prints."],

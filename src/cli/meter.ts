@@ -6,6 +6,13 @@
  * steps. So a few samples are kept, and this holds between calls: at least the newest, at most one that is older
  * than the window, and never more than SAMPLES_MAX.
  *
+ * With acknowledgements of 4 MiB at seconds 1, 2 and 3, and the question put at different times:
+ *
+ *   asked at 3.0 s    4 MiB/s    from the beginning to the newest step
+ *   asked at 3.9 s    4 MiB/s    the next step is not due yet, and that is no slowness
+ *   asked at 9.0 s    1.3 MiB/s  nothing has come for so long that it is a pause
+ *   asked after an hour without anything: nearly nothing, and soon forgotten when it goes on
+ *
  * Never here: a clock. Time comes in with each call, which is how tests make an hour pass.
  */
 
