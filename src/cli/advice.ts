@@ -71,6 +71,7 @@ const ADVICE: Readonly<Record<ErrorCode, string | null>> = {
   "file-unreadable": "check the path, and that you may read it; the other files are not affected",
   "file-changed": "send it again when nobody writes to it",
   "file-exists": "the choices are --if-exists rename, overwrite or skip",
+  "command-failed": "the file is back in its queue; mend the command, and collect again",
   "folder-unusable": "check that it is a folder and that you may write to it, or use another --out",
   "address-unusable": null,
   "spool-locked": "stop that server, or use another folder: --spool",

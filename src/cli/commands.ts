@@ -106,10 +106,14 @@ export const COMMANDS: Readonly<Record<Command, CommandRow>> = {
   send: {
     kind: "client",
     about: "put files into a queue of a server",
-    operands: [{ syntax: "[file...]", help: "files to send; asked for on a terminal if there are none" }],
+    operands: [
+      { syntax: "[file...]", help: "files and folders to send, - for standard input; asked for on a terminal" },
+    ],
     examples: [
       ['one file, into the queue "default"', "filespool send report.pdf"],
       ["many files, in this order", "filespool send --queue photos *.jpg"],
+      ["a folder with all that is in it, as one transfer", "filespool send ./photos"],
+      ["what a program writes", "pg_dump shop | filespool send - --name shop.sql"],
       ["keep trying; run it again to continue after a crash", "filespool send --retry 1h backup.tar"],
       ["and wait until somebody has collected it", "filespool send --wait 2h report.pdf"],
     ],
@@ -123,7 +127,8 @@ export const COMMANDS: Readonly<Record<Command, CommandRow>> = {
     async run({ settings, operands }, { report, world, signal }) {
       const { ownSenderKey } = await import("./sender-key.ts");
       const key = await ownSenderKey(world.env, report);
-      return (await import("./send.ts")).send(settings, operands, key, report, { signal, now: world.now });
+      const sources = (await import("./sources.ts")).sourcesOf(operands, settings, world.stdin);
+      return (await import("./send.ts")).send(settings, sources, key, report, { signal, now: world.now });
     },
   },
   receive: {
@@ -133,10 +138,11 @@ export const COMMANDS: Readonly<Record<Command, CommandRow>> = {
       ["everything that waits, then end", "filespool receive"],
       ["another queue, another folder", "filespool receive --queue photos --out ./inbox"],
       ["one file, and at most five minutes without one", "filespool receive --count 1 --wait 5m"],
+      ["hand each file to a program before the server forgets it", "filespool receive --exec 'import-photo {}'"],
       ["for ever, keeping files of equal names apart", "filespool receive --follow --if-exists rename"],
     ],
     run: async ({ settings }, { report, world, signal }) =>
-      (await import("./receive.ts")).receive(settings, report, { signal, now: world.now }),
+      (await import("./receive.ts")).receive(settings, report, { signal, now: world.now }, world),
   },
   // Looking after a running server: commands-operate.ts.
   ...OPERATOR_COMMANDS,

@@ -21,6 +21,7 @@
 import { isQueuePattern } from "../net/access.ts";
 import { LIMITS } from "../protocol/limits.ts";
 import { isQueueName } from "../protocol/messages.ts";
+import { safeName } from "../protocol/names.ts";
 import { COMMAND_NAMES, type Command, commandsOf } from "./commands.ts";
 import { type Knob, knob, optional } from "./knob.ts";
 import { SERVE_KNOBS } from "./knobs-serve.ts";
@@ -28,6 +29,14 @@ import { TRUST_KNOBS } from "./knobs-trust.ts";
 import { count, duration, oneOf, orUnlimited, type Shape, size, text, toggle } from "./shapes.ts";
 
 const arePatterns = (names: string): boolean => names.split(",").every((name) => isQueuePattern(name.trim()));
+
+function isFileName(name: string): boolean {
+  try {
+    return safeName(name) === name;
+  } catch {
+    return false;
+  }
+}
 
 // Who has a setting: commands by name where it is theirs alone, by kind where all of that kind have it.
 const ALL: readonly Command[] = COMMAND_NAMES;
@@ -128,12 +137,31 @@ export const KNOBS = {
     help: "store a new copy even if this very file was stored before",
   }),
 
+  // A pipe has no name. Whether this one may land is the rule of names that server and receiver follow as well.
+  name: optional(text("name", "a file name", isFileName), {
+    on: ["send"],
+    help: "name of what is read from standard input, where - is among the files",
+    unset: "stdin",
+  }),
+
   // receive: where to, what about names that are taken, and when to stop.
   out: knob(text("folder", "the path of a folder"), {
     fallback: ".",
     on: ["receive"],
     help: "folder to put the files in",
     ask: { receive: "Folder to put the files in?" },
+  }),
+  // "-" is what Unix programs call standard output. A program that reads it must not find sentences in it: see output.ts.
+  output: optional(text("path", "the path of a file, or - for standard output"), {
+    on: ["receive"],
+    help: "put one file under exactly this name; -: write contents to stdout, and messages to stderr",
+    unset: "the sender's name, in --out",
+  }),
+  // The path is an argument of the command and never part of its text: see exec.ts.
+  exec: optional(text("command", "a shell command, with {} for the path"), {
+    on: ["receive"],
+    help: "run this for each landed file before it is acked; {} is its path; a failure gives the file back",
+    unset: "nothing",
   }),
   // Refusing is the only default that can lose nothing: the file goes back to its queue.
   "if-exists": knob(oneOf(["refuse", "rename", "overwrite", "skip"], "policy"), {

@@ -66,12 +66,19 @@ export function version(): string {
  */
 export async function run(world: World): Promise<number> {
   const { words, env, stdout, stderr, now } = world;
-  const reportOf = (switches: { json: boolean; quiet: boolean; verbose: boolean }) =>
-    new Report({ ...switches, stdout, stderr, env, now });
+  // With `--output -`, standard output belongs to the files, and everything that is said goes to stderr.
+  const reportOf = ({
+    json,
+    quiet,
+    verbose,
+    output,
+  }: Pick<Settings["values"], "json" | "quiet" | "verbose" | "output">) =>
+    new Report({ json, quiet, verbose, stdout: output === "-" ? stderr : stdout, stderr, env, now });
   // Until the settings are known, an error is told in the way that the words alone ask for.
   const has = (flag: string) => words.includes(flag);
   // This first report is replaced below, when variables and the config file have been heard as well.
-  let report = reportOf({ json: has("--json"), quiet: has("--quiet"), verbose: has("--verbose") });
+  const output = has("--output") ? "-" : undefined;
+  let report = reportOf({ json: has("--json"), quiet: has("--quiet"), verbose: has("--verbose"), output });
   try {
     const typed = await whatToDo(world);
     if (typed === null) return EXIT.done;
@@ -81,7 +88,7 @@ export async function run(world: World): Promise<number> {
     // Both roles of a client share the settings that are asked for before the role is known.
     let command: Command = verb === "client" ? "send" : verb;
     let settings = resolve(command, { flags, env, file });
-    report = reportOf(settings.values);
+    report = reportOf({ ...settings.values, output: command === "receive" ? settings.values.output : undefined });
     // From here on it is decided whether anybody may be asked; null is carried along where not.
     const asker = mayAsk(world, settings.values) ? await askerOf(world) : null;
     if (verb === "client") {

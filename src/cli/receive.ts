@@ -16,8 +16,11 @@
 import { receive as receiveFiles } from "../net/receiver.ts";
 import { isGiven, type Settings } from "./config.ts";
 import { connectionOf } from "./credentials.ts";
+import { commandHook } from "./exec.ts";
 import { EXIT, exitCodeOf } from "./exit.ts";
+import { targetOf } from "./output.ts";
 import { counted, line } from "./printable.ts";
+import type { World } from "./program.ts";
 import type { Report } from "./report.ts";
 import type { Run } from "./send.ts";
 import { exactDuration, humanDuration, humanSize } from "./sizes.ts";
@@ -28,19 +31,24 @@ import { exactDuration, humanDuration, humanSize } from "./sizes.ts";
  * @returns the exit code
  * @throws FilespoolError when the run as a whole failed, such as unreachable or interrupted
  */
-export async function receive(settings: Settings, report: Report, { signal, now }: Run): Promise<number> {
-  const { host, port, queue, out, durability, count, follow, wait, retry } = settings.values;
+export async function receive(
+  settings: Settings,
+  report: Report,
+  { signal, now }: Run,
+  { env, stdout }: Pick<World, "env" | "stdout">,
+): Promise<number> {
+  const { host, port, queue, output, exec, json, durability, count, follow, wait, retry } = settings.values;
   // Without this line, a run that waits could not be told from one that hangs.
   if (follow) report.say(line`Waiting for files in queue "${queue}"; Ctrl-C ends it.`);
   // For errors whose message does not say where: "the server is shutting down" (which one?).
   report.talksTo(host, port);
   // How many bytes they will have, nobody knows before they are delivered.
   if (count !== undefined) report.expects({ files: count, bytes: async () => null });
+  const target = await targetOf(settings, stdout);
   const startMs = now();
   const { landed, skipped, bytes, elsewhere, failures } = await receiveFiles({
     ...(await connectionOf(settings)),
     queue,
-    out,
     durability,
     follow,
     ifExists: settings.values["if-exists"],
@@ -48,14 +56,16 @@ export async function receive(settings: Settings, report: Report, { signal, now 
     // Left out rather than undefined: the library tells "not said" by the absence of the key.
     ...(count !== undefined && { count }),
     ...(wait !== undefined && { waitMs: wait }),
+    ...(exec !== undefined && { onLanded: commandHook(exec, env, json || output === "-") }),
+    ...target.options,
     retryMs: retry,
     // As in send.ts: no patience with a server that never answered, unless it was asked for.
     connectRetryMs: isGiven(settings, "retry") ? retry : 0,
     signal,
     onEvent: report.transfer,
-  });
+  }).finally(target.end);
   const tookMs = now() - startMs;
-  let sentence = line`Done: ${counted(landed, "file")} landed in ${out}`;
+  let sentence = line`Done: ${counted(landed, "file")} landed in ${target.shown}`;
   if (skipped > 0) sentence += `, ${skipped} skipped`;
   if (failures.length > 0) sentence += `, ${failures.length} failed`;
   sentence += `; ${humanSize(bytes)} in ${humanDuration(tookMs)}.`;

@@ -16,6 +16,7 @@
  */
 import { stat } from "node:fs/promises";
 import type { TransferEvent } from "../net/events.ts";
+import type { StreamSource } from "../net/options.ts";
 import { type ReceiptSummary, receipts } from "../net/receipts.ts";
 import { send as sendFiles } from "../net/sender.ts";
 import { FilespoolError } from "../protocol/errors.ts";
@@ -37,13 +38,13 @@ export interface Run {
 /**
  * Sends files, and tells what became of each.
  * @param settings host, port, queue, buffer-size, digest, again, retry
- * @param files paths, in the order in which they are sent
+ * @param files paths and standard input, in the order in which they are sent
  * @returns the exit code
  * @throws FilespoolError when the run as a whole failed, such as unreachable or interrupted
  */
 export async function send(
   settings: Settings,
-  files: readonly string[],
+  files: readonly (string | StreamSource)[],
   senderKey: string,
   report: Report,
   { signal, now }: Run,
@@ -127,7 +128,9 @@ function uncollected({ collected, outstanding }: ReceiptSummary, waitMs: number)
 const LOOKS_MAX = 32;
 
 /** Bytes of all files, for a share of the whole; null when some of them have no size before they end. */
-async function bytesOf(paths: readonly string[]): Promise<number | null> {
+async function bytesOf(sources: readonly (string | StreamSource)[]): Promise<number | null> {
+  const paths = sources.filter((source) => typeof source === "string");
+  if (paths.length < sources.length) return null;
   let bytes = 0;
   for (let at = 0; at < paths.length; at += LOOKS_MAX) {
     // One that is not there has no bytes to send; that it fails is told when it is its turn.

@@ -106,7 +106,7 @@ export async function tidyTrees(folder: string, names: readonly string[], before
 }
 
 /** Removes a folder whole, also where folders in it forbid that. */
-async function removeTree(path: string): Promise<void> {
+export async function removeTree(path: string): Promise<void> {
   try {
     await rm(path, { recursive: true, force: true });
   } catch (error) {

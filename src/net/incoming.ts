@@ -12,7 +12,14 @@ import type { Client } from "./client.ts";
 import { about } from "./events.ts";
 import { type Incoming, IncomingFile, type IncomingOptions } from "./incoming-file.ts";
 import { IncomingTree } from "./incoming-tree.ts";
+import type { ReceiveOptions } from "./options.ts";
 import { SmallFile } from "./small-file.ts";
+
+/** The delivery as this receiver was asked to take it: under another name, or a folder as its archive. */
+export function adapted(delivery: MessageOf<"deliver">, { as, unpack }: ReceiveOptions): MessageOf<"deliver"> {
+  if (as === undefined && unpack !== false) return delivery;
+  return { ...delivery, name: as ?? delivery.name, kind: unpack === false ? "file" : delivery.kind };
+}
 
 /** "file" as it is, "tar" unpacked. @throws FilespoolError kind-unsupported */
 export function checkKind({ kind = "file", name }: MessageOf<"deliver">): void {

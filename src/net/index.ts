@@ -15,6 +15,7 @@ export { type OperateOptions, type Operator, operate, type QueueInfo, type Trans
 export type {
   ClientOptions,
   IfExists,
+  LandedFile,
   ReceiveOptions,
   ReceiveSummary,
   SendOptions,

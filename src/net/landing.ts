@@ -58,7 +58,11 @@ const JOURNAL_BYTES_MAX = 1_000_000;
 /** Syncs at a time: enough for the four threads that Node has for them never to wait. adr/0033 */
 const SYNCS_MAX = 8;
 
+/** What of a file the journal needs. */
+type Announced = { readonly delivery: Pick<Incoming["delivery"], "transfer"> };
+
 export class Landing {
+  readonly batchMax: number = 128; // files that share their syncs when they land
   readonly folder: string;
   readonly sync: boolean;
   readonly #ifExists: IfExists;
@@ -109,7 +113,7 @@ export class Landing {
       else if (isOurs) this.#oldJournals.push(path);
       await journal?.close();
       lines.pop(); // what follows the last line end was cut off while it was being written
-      // The last word on a transfer counts; #retract writes one that is too old.
+      // The last word on a transfer counts; retract writes one that is too old.
       // Nor was a line with a hole in it on disk when the power was cut: nothing has relied on it.
       const entries = lines.filter((line) => !line.includes("\0")).map((line) => JSON.parse(line) as Entry);
       for (const [transfer, entry] of new Map(entries.map((entry) => [entry[0], entry]))) {
@@ -206,7 +210,7 @@ export class Landing {
       // What has its name already counts as landed, if only the name is on disk.
       const synced = this.sync ? syncFolder(this.folder) : Promise.resolve();
       const kept = await synced.then(() => landed.length).catch(() => 0);
-      const retracted = this.#retract(files.slice(kept));
+      const retracted = this.retract(files.slice(kept));
       await retracted.then(() => removeParts(linked)).catch(() => {});
       throw folderError(error, this.folder);
     }
@@ -244,7 +248,7 @@ export class Landing {
   }
 
   /** Announced, but not landed: the journal must say so before their parts may go, or it would vouch for them. */
-  async #retract(files: readonly Incoming[]): Promise<void> {
+  async retract(files: readonly Announced[]): Promise<void> {
     for (const { delivery } of files) this.#unconfirmed.delete(delivery.transfer);
     await this.#write(files.map(({ delivery }) => [delivery.transfer, 0, this.#origin]));
   }
@@ -271,7 +275,7 @@ export class Landing {
   }
 
   async #leaveOut(file: Incoming): Promise<Landed> {
-    await this.#retract([file]);
+    await this.retract([file]);
     await rm(file.part, { recursive: true, force: true });
     const name = safeName(file.delivery.name);
     return this.#ifExists === "skip" ? { path: null } : { failure: this.#exists(name) };

@@ -86,6 +86,20 @@ export interface SendSummary {
 /** What to do when the target folder has a file of that name. */
 export type IfExists = "refuse" | "rename" | "overwrite" | "skip";
 
+/** What a hook hears of a file that has landed. */
+export interface LandedFile {
+  readonly transfer: string;
+  readonly queue: string;
+  /** As the sender called it. */
+  readonly name: string;
+  readonly size: number;
+  readonly digest: string;
+  /** Where it is. A folder, if one was sent. */
+  readonly path: string;
+  /** The run is to end: so should the hook. */
+  readonly signal: AbortSignal;
+}
+
 export interface ReceiveOptions extends ClientOptions {
   /** Target folder; created when it is missing. */
   readonly out: string;
@@ -97,6 +111,15 @@ export interface ReceiveOptions extends ClientOptions {
   readonly follow?: boolean;
   /** ... or when nothing has arrived for so long. */
   readonly waitMs?: number;
+  /** Lands under this name, whatever the sender called it. */
+  readonly as?: string;
+  /** False lands a folder as the archive that it travels as. */
+  readonly unpack?: boolean;
+  /**
+   * Runs for each landed file before its ack, one at a time. If it fails, the file is taken away again and the delivery
+   * counts as a failed attempt. After a crash it may run twice for a file (landed-hook.ts).
+   */
+  readonly onLanded?: (file: LandedFile) => Promise<void> | void;
   /** "none" leaves syncing of landed files to the operating system. */
   readonly durability?: "fsync" | "none";
 }

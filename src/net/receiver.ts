@@ -15,24 +15,25 @@ import type { MessageOf } from "../protocol/messages.ts";
 import { Client } from "./client.ts";
 import type { Connection, Data } from "./connection.ts";
 import { about } from "./events.ts";
-import { checkKind, openIncoming } from "./incoming.ts";
+import { adapted, checkKind, openIncoming } from "./incoming.ts";
 import { folderError, type Incoming } from "./incoming-file.ts";
-import { type Landed, Landing } from "./landing.ts";
+import { type Lander, openLanding } from "./landed-hook.ts";
+import type { Landed } from "./landing.ts";
 import { complete, type ReceiveOptions, type ReceiveSummary } from "./options.ts";
 import { ReceiveWindow } from "./receive-window.ts";
 
 type Delivered = MessageOf<"deliver">;
 
-/** Files that share their syncs when they land. */
-const BATCH_MAX = 128;
+/** Failures of an attempt; for others a file is held, and somebody else may take it. */
+const FAILED: ReadonlySet<string> = new Set(["digest-mismatch", "command-failed"]);
 
 /**
  * Collects files until the queue is empty (or as `count`, `follow` and `waitMs` say).
  * @throws FilespoolError unreachable, interrupted, folder-unusable, or whatever else ends the run rather than one file
  */
 export async function receive(options: ReceiveOptions): Promise<ReceiveSummary> {
-  const { out, ifExists = "refuse", durability, host, port, queue } = complete(options);
-  const landing = await Landing.open(out, ifExists, durability !== "none", `${host}:${port}/${queue}`);
+  const { host, port, queue } = complete(options);
+  const landing = await openLanding(options, `${host}:${port}/${queue}`);
   const receiver = new Receiver(options, landing);
   await receiver.run().finally(() => landing.close());
   return { ...receiver.summary, failures: [...receiver.failures.values()] };
@@ -43,7 +44,7 @@ class Receiver {
   /** What kept a transfer from landing, unless a later attempt lands it after all. */
   readonly failures = new Map<string, FilespoolError>();
   readonly #options: ReturnType<typeof complete<ReceiveOptions>>;
-  readonly #landing: Landing;
+  readonly #landing: Lander;
   readonly #client: Client;
 
   // Of this connection; a new one starts them anew.
@@ -64,7 +65,7 @@ class Receiver {
   /** It has ended: what was read together with its last frame is not ours any more. */
   #isOver = false;
 
-  constructor(options: ReceiveOptions, landing: Landing) {
+  constructor(options: ReceiveOptions, landing: Lander) {
     this.#options = complete(options);
     this.#landing = landing;
     this.#client = new Client(options);
@@ -124,7 +125,8 @@ class Receiver {
     want: () => this.#want(),
 
     // A delivery is announced: may it land here, and what have we of it already?
-    decide: async (delivery: Delivered) => {
+    decide: async (announced: Delivered) => {
+      const delivery = adapted(announced, this.#options);
       this.#window.delivered();
       this.#open.set(delivery.delivery, delivery);
       this.#client.emit({ event: "delivered", ...about(delivery), digest: delivery.digest, attempt: delivery.attempt });
@@ -278,14 +280,14 @@ class Receiver {
   /** Lands what is complete, batch by batch, until nothing is left. */
   async #land(): Promise<void> {
     while (this.#complete.length > 0) {
-      const batch = this.#complete.splice(0, BATCH_MAX);
+      const batch = this.#complete.splice(0, this.#landing.batchMax);
       const landed = await this.#landing.land(batch); // 1. in the folder, on disk
       for (const [index, { delivery }] of batch.entries()) {
         const outcome = landed[index] as Landed;
         if ("path" in outcome) {
           this.#landed(delivery, outcome.path);
           this.#connection.send({ type: "ack", delivery: delivery.delivery }); // 2. only then say so
-        } else if (outcome.failure.code === "digest-mismatch") this.#reject(delivery, outcome.failure);
+        } else if (FAILED.has(outcome.failure.code)) this.#reject(delivery, outcome.failure);
         else this.#hold(delivery, outcome.failure);
       }
     }

@@ -7,6 +7,7 @@
  *   datasync  content or journal to disk       writev   a batch of content       append   lines of the journal
  *   sync      a folder's names to disk         link     a file gets its name     unlink   its part goes
  *   rename    a journal gets its name          rm       content or journal goes
+ *   place     a folder gets its name, or a file replaces another
  *
  * The program itself knows nothing of this: what is wrapped is Node's own sockets and files.
  */
@@ -59,6 +60,7 @@ async function wrapFiles(): Promise<void> {
   for (const call of ["rename", "rm"]) calls[call] = around(call, calls[call] as AnyMethod);
   const waiting = fs as unknown as Record<string, AnyCall>;
   for (const call of ["link", "unlink"]) waiting[`${call}Sync`] = aroundSync(call, waiting[`${call}Sync`] as AnyCall);
+  waiting.renameSync = aroundSync("place", waiting.renameSync as AnyCall);
   const datasync = around("datasync", promisify(fs.fdatasync) as AnyMethod) as (fd: number) => Promise<void>;
   const fdatasync = (fd: number, done: (error: Error | null) => void) => void datasync(fd).then(() => done(null), done);
   Object.assign(fs, { fdatasync });

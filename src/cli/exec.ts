@@ -1,0 +1,62 @@
+/**
+ * `receive --exec 'command {}'`: a command for each landed file, before the server may forget the file.
+ *
+ * The path is never part of the command's text. `{}` becomes `"$1"`, and the path is handed over as that argument, so that a
+ * file called `; rm -rf ~` is a file name to the shell and nothing else:
+ *
+ *   --exec 'convert {} thumbs/'     sh -c 'convert "$1" thumbs/' sh ./inbox/photo.jpg
+ *
+ * Write {} without quotes around it; the quotes are there already. The same is in the environment: FILESPOOL_PATH, _NAME,
+ * _TRANSFER, _DIGEST and _QUEUE. An exit code other than 0 makes the delivery a failed attempt.
+ */
+import { spawn } from "node:child_process";
+import type { LandedFile } from "../net/options.ts";
+import { FilespoolError } from "../protocol/errors.ts";
+
+/** How long a command that was asked to stop may take before it is stopped. */
+const KILL_AFTER_MS = 3000;
+
+/**
+ * @param env the environment that the command gets besides
+ * @param quietStdout stdout belongs to somebody else (`--json`, `--output -`), so the command's goes to stderr
+ */
+export function commandHook(
+  command: string,
+  env: Readonly<Record<string, string | undefined>>,
+  quietStdout: boolean,
+): (file: LandedFile) => Promise<void> {
+  const script = command.replaceAll("{}", '"$1"');
+  return ({ path, name, transfer, digest, queue, signal }) =>
+    new Promise((resolve, reject) => {
+      const facts = { PATH: path, NAME: name, TRANSFER: transfer, DIGEST: digest, QUEUE: queue };
+      const added = Object.fromEntries(Object.entries(facts).map(([key, value]) => [`FILESPOOL_${key}`, value]));
+      // A group of its own, so that what the command has started ends with it.
+      const child = spawn("sh", ["-c", script, "sh", path], {
+        env: { ...env, ...added },
+        stdio: ["ignore", quietStdout ? 2 : 1, 2],
+        detached: true,
+      });
+      const stop = (how: NodeJS.Signals) => {
+        try {
+          if (child.pid !== undefined) process.kill(-child.pid, how);
+        } catch {} // it has ended meanwhile
+      };
+      let timer: NodeJS.Timeout | undefined;
+      const interrupt = () => {
+        stop("SIGTERM");
+        timer = setTimeout(() => stop("SIGKILL"), KILL_AFTER_MS);
+      };
+      signal.addEventListener("abort", interrupt, { once: true });
+      if (signal.aborted) interrupt();
+      const end = (failure?: string) => {
+        clearTimeout(timer);
+        signal.removeEventListener("abort", interrupt);
+        if (failure === undefined) resolve();
+        else reject(new FilespoolError("command-failed", `the command for ${path} ${failure}`));
+      };
+      child.on("error", (error) => end(`could not be started: ${error.message}`));
+      child.on("close", (code, by) => {
+        end(code === 0 ? undefined : by ? `was ended by ${by}` : `ended with exit code ${code}`);
+      });
+    });
+}

@@ -1,0 +1,65 @@
+/**
+ * `receive --output PATH`: one file under exactly that name; `--output -`: contents on standard output.
+ *
+ * For standard output a file lands first, verified, in a private folder; then it is copied, then acked. So whoever reads
+ * never sees a byte that was not proven, and when the reader goes away the file is not acked and stays in its queue. Folders
+ * come out as the archive that they travel as (`| tar x`). Everything that is said goes to stderr meanwhile.
+ */
+import { createReadStream } from "node:fs";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { basename, dirname, join } from "node:path";
+import type { Writable } from "node:stream";
+import { pipeline } from "node:stream/promises";
+import type { LandedFile, ReceiveOptions } from "../net/options.ts";
+import { FilespoolError } from "../protocol/errors.ts";
+import { safeName } from "../protocol/names.ts";
+import type { Settings } from "./config.ts";
+import { UsageError } from "./exit.ts";
+
+/** Where a run puts its files; `end` tidies up. */
+export interface Target {
+  readonly options: Pick<ReceiveOptions, "out"> & Partial<ReceiveOptions>;
+  /** For sentences. */
+  readonly shown: string;
+  readonly end: () => Promise<void>;
+}
+
+/** @throws UsageError for what does not go together */
+export async function targetOf({ values, origins }: Settings, stdout: Writable): Promise<Target> {
+  const { out, output, count, follow, wait } = values;
+  if (output === undefined) return { options: { out }, shown: out, end: async () => {} };
+  if (output === "-" && values.exec !== undefined) throw new UsageError("--exec and --output - exclude each other");
+  if (origins.out.kind === "flag") throw new UsageError("--output and --out exclude each other; leave one of them out");
+  // One file of those that wait; whoever wants more, or wants to wait, says so.
+  const one = follow || count !== undefined ? {} : { count: 1, waitMs: wait ?? 0 };
+  if (output === "-") {
+    const folder = await mkdtemp(join(tmpdir(), "filespool-output-"));
+    const options = { out: folder, ifExists: "rename" as const, unpack: false, ...one };
+    const end = () => rm(folder, { recursive: true, force: true });
+    return { options: { ...options, onLanded: (file) => copy(file, stdout) }, shown: "standard output", end };
+  }
+  if (follow || (count ?? 1) !== 1)
+    throw new UsageError(`--output ${output} takes one file; --follow and --count do not go with it`);
+  return { options: { out: dirname(output), as: nameIn(output), ...one }, shown: output, end: async () => {} };
+}
+
+/** The last part of a path that somebody chose here: it must be what lands, to the letter. */
+function nameIn(output: string): string {
+  const name = basename(output);
+  try {
+    if (safeName(name) === name) return name;
+  } catch {}
+  throw new UsageError(`--output does not accept ${JSON.stringify(output)}: a file cannot be called that everywhere`);
+}
+
+async function copy({ path, signal }: LandedFile, stdout: Writable): Promise<void> {
+  try {
+    await pipeline(createReadStream(path), stdout, { end: false, signal });
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    if (code === "EPIPE" || signal.aborted) throw new FilespoolError("interrupted", "the reader of the output is gone");
+    throw new FilespoolError("folder-unusable", `cannot write the output: ${message}`);
+  }
+  await rm(path);
+}

@@ -1,0 +1,163 @@
+/**
+ * Something to do with each landed file before its ack: the library's `onLanded`, the command line's `--exec`.
+ *
+ * It stands between the receiver and its landing, one file at a time and in order:
+ *
+ *   1. the file lands       2. a note says which file that is, on disk       3. the hook runs
+ *   4. done: the note goes, and the receiver acks; or
+ *      failed: the file is taken away again, and its delivery counts as a failed attempt
+ *
+ * Whoever is killed in between leaves the note. The next run takes that very file (by its inode) back as if it had failed,
+ * though nothing is counted, and the delivery that comes again lands anew. So the hook runs at least once, and after a crash
+ * perhaps twice; a file that it has moved away by then counts as taken. To take away is a rename to the name of a part or
+ * tree, by which the journal knows that the transfer has not landed. Never here: what the hook does. Why: adr/0014, adr/0016.
+ */
+import { lstat, open, readdir, readFile, rename, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { tryLock } from "fs-native-extensions";
+import { FilespoolError } from "../protocol/errors.ts";
+import type { MessageOf } from "../protocol/messages.ts";
+import { OWN_PREFIX } from "../protocol/names.ts";
+import { syncFolder } from "../spool/batch-writer.ts";
+import { folderError, type Incoming, partPath, unlessMissing } from "./incoming-file.ts";
+import { removeTree } from "./incoming-tree.ts";
+import { type Landed, Landing } from "./landing.ts";
+import type { LandedFile, ReceiveOptions } from "./options.ts";
+
+type Delivered = MessageOf<"deliver">;
+type Hook = NonNullable<ReceiveOptions["onLanded"]>;
+
+/** What a receiver needs of a landing. */
+export type Lander = Pick<
+  Landing,
+  "sync" | "batchMax" | "check" | "land" | "landedBefore" | "confirm" | "confirmRest" | "close"
+>;
+
+const NOTE = ".hook";
+
+/** Opens the target folder. @throws FilespoolError folder-unusable */
+export async function openLanding(options: ReceiveOptions, origin: string): Promise<Lander> {
+  const { out, ifExists = "refuse", durability, onLanded, signal } = options;
+  const landing = await Landing.open(out, ifExists, durability !== "none", origin);
+  if (!onLanded) return landing;
+  const hooked = new HookedLanding(landing, onLanded, signal ?? new AbortController().signal);
+  await hooked.takeBackUnfinished().catch((error: unknown) => {
+    throw folderError(error, out);
+  });
+  return hooked;
+}
+
+class HookedLanding implements Lander {
+  readonly batchMax = 1;
+  readonly #landing: Landing;
+  readonly #hook: Hook;
+  readonly #signal: AbortSignal;
+
+  constructor(landing: Landing, hook: Hook, signal: AbortSignal) {
+    this.#landing = landing;
+    this.#hook = hook;
+    this.#signal = signal;
+  }
+
+  get sync(): boolean {
+    return this.#landing.sync;
+  }
+
+  check(name: string): "take" | "skip" {
+    return this.#landing.check(name);
+  }
+
+  landedBefore(transfer: string): boolean {
+    return this.#landing.landedBefore(transfer);
+  }
+
+  confirm(transfer: string): void {
+    this.#landing.confirm(transfer);
+  }
+
+  confirmRest(open: ReadonlySet<string>): void {
+    this.#landing.confirmRest(open);
+  }
+
+  close(): Promise<void> {
+    return this.#landing.close();
+  }
+
+  /** @throws FilespoolError interrupted in the hook; as a landing does */
+  async land(files: readonly Incoming[]): Promise<Landed[]> {
+    const landed: Landed[] = [];
+    for (const file of files) {
+      const [outcome] = (await this.#landing.land([file])) as [Landed];
+      const path = "path" in outcome ? outcome.path : null;
+      const failure = path === null ? null : await this.#run(file.delivery, path);
+      landed.push(failure ? { failure } : outcome);
+    }
+    return landed;
+  }
+
+  async #run(delivery: Delivered, path: string): Promise<FilespoolError | null> {
+    const { transfer, queue, name, size, digest } = delivery;
+    const note = join(this.#landing.folder, `${OWN_PREFIX}-${transfer}${NOTE}`);
+    const { ino } = await lstat(path);
+    const handle = await open(note, "w");
+    try {
+      tryLock(handle.fd); // as long as we live, no other receiver takes this for what a dead one left
+      await handle.writeFile(JSON.stringify({ transfer, path, ino }));
+      if (this.sync) await handle.datasync();
+      const file: LandedFile = { transfer, queue, name, size, digest, path, signal: this.#signal };
+      await this.#hook(file);
+    } catch (error) {
+      // Stopped on request: that is nobody's failure, and the next run finds the note.
+      const isStop = this.#signal.aborted || (error as FilespoolError).code === "interrupted";
+      if (isStop) throw new FilespoolError("interrupted");
+      await this.#takeBack(transfer, path);
+      await rm(note, { force: true });
+      const why = (error as Error)?.message ?? String(error);
+      return new FilespoolError("command-failed", why, { cause: error });
+    } finally {
+      await handle.close();
+    }
+    await rm(note, { force: true });
+    return null;
+  }
+
+  /** Afterwards the transfer has not landed, and nothing of it is there. A file that is gone was taken by the hook. */
+  async #takeBack(transfer: string, path: string): Promise<void> {
+    const { folder, sync } = this.#landing;
+    const isFolder = (await lstat(path).catch(() => null))?.isDirectory();
+    const part = partPath(folder, transfer);
+    const hidden = isFolder ? part.replace(/part$/, "tree") : part;
+    await rename(path, hidden).catch(unlessMissing); // 1. from here on the journal's word is void
+    if (sync) await syncFolder(folder);
+    await this.#landing.retract([{ delivery: { transfer } }]); // 2. and so it says
+    await removeTree(hidden);
+  }
+
+  /** What a run that was killed had landed, and not finished. */
+  async takeBackUnfinished(): Promise<void> {
+    const { folder } = this.#landing;
+    for (const name of (await readdir(folder)).filter((name) => name.startsWith(OWN_PREFIX) && name.endsWith(NOTE))) {
+      const note = join(folder, name);
+      const handle = await open(note, "r+").catch(unlessMissing);
+      if (!handle) continue;
+      try {
+        if (!tryLock(handle.fd)) continue; // of a receiver that lives
+        const { transfer, path, ino } = parsed(await readFile(note, "utf8"));
+        const isThere = path !== "" && (await lstat(path).catch(() => null))?.ino === ino;
+        if (isThere && this.landedBefore(transfer)) await this.#takeBack(transfer, path);
+        await rm(note, { force: true });
+      } finally {
+        await handle.close();
+      }
+    }
+  }
+}
+
+/** A note that was cut off says nothing, and the hook had not begun. */
+function parsed(text: string): { transfer: string; path: string; ino: number } {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return { transfer: "", path: "", ino: 0 };
+  }
+}
