@@ -36,18 +36,20 @@ export function commandHook(
         stdio: ["ignore", quietStdout ? 2 : 1, 2],
         detached: true,
       });
+      // To the whole group: the shell may be waiting for a child of its own, and would leave that one behind.
       const stop = (how: NodeJS.Signals) => {
         try {
           if (child.pid !== undefined) process.kill(-child.pid, how);
         } catch {} // it has ended meanwhile
       };
+      // First asked, then made to. Whoever presses Ctrl-C twice does not even wait for that.
       let timer: NodeJS.Timeout | undefined;
       const interrupt = () => {
         stop("SIGTERM");
         timer = setTimeout(() => stop("SIGKILL"), KILL_AFTER_MS);
       };
       signal.addEventListener("abort", interrupt, { once: true });
-      if (signal.aborted) interrupt();
+      if (signal.aborted) interrupt(); // the event has been and gone
       const end = (failure?: string) => {
         clearTimeout(timer);
         signal.removeEventListener("abort", interrupt);
@@ -55,6 +57,7 @@ export function commandHook(
         else reject(new FilespoolError("command-failed", `the command for ${path} ${failure}`));
       };
       child.on("error", (error) => end(`could not be started: ${error.message}`));
+      // "close" and not "exit": what it printed is out by then, before anybody speaks about the next file.
       child.on("close", (code, by) => {
         end(code === 0 ? undefined : by ? `was ended by ${by}` : `ended with exit code ${code}`);
       });

@@ -35,6 +35,7 @@ export async function targetOf({ values, origins }: Settings, stdout: Writable):
   const one = follow || count !== undefined ? {} : { count: 1, waitMs: wait ?? 0 };
   if (output === "-") {
     const folder = await mkdtemp(join(tmpdir(), "filespool-output-"));
+    // Two files of one name must not stop each other; nobody sees the names.
     const options = { out: folder, ifExists: "rename" as const, unpack: false, ...one };
     const end = () => rm(folder, { recursive: true, force: true });
     return { options: { ...options, onLanded: (file) => copy(file, stdout) }, shown: "standard output", end };
@@ -53,6 +54,10 @@ function nameIn(output: string): string {
   throw new UsageError(`--output does not accept ${JSON.stringify(output)}: a file cannot be called that everywhere`);
 }
 
+/**
+ * Copies a landed file to standard output, and removes it: what is left in the private folder is what was not copied.
+ * @throws FilespoolError interrupted when nobody reads any more, so that this is nobody's failed attempt
+ */
 async function copy({ path, signal }: LandedFile, stdout: Writable): Promise<void> {
   try {
     await pipeline(createReadStream(path), stdout, { end: false, signal });

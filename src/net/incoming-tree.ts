@@ -61,6 +61,7 @@ export class IncomingTree implements Incoming {
     await this.#archive.settle();
     const archive = this.#archive.part;
     const tree = archive.replace(/part$/, "tree");
+    // Not resumed but made anew: nobody knows how much of it was on disk.
     await removeTree(tree); // of an attempt that was stopped
     const { unpack } = await import("./tar-unpack.ts");
     try {
@@ -116,6 +117,7 @@ export async function removeTree(path: string): Promise<void> {
   }
 }
 
+/** Lets us in again, from the top: a folder has to be opened before what is in it can be seen. */
 async function allow(folder: string): Promise<void> {
   await chmod(folder, 0o700);
   for (const entry of await readdir(folder, { withFileTypes: true }))

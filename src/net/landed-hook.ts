@@ -33,6 +33,7 @@ export type Lander = Pick<
   "sync" | "batchMax" | "check" | "land" | "landedBefore" | "confirm" | "confirmRest" | "close"
 >;
 
+/** How the name of a note ends; between OWN_PREFIX and this is the transfer. */
 const NOTE = ".hook";
 
 /** Opens the target folder. @throws FilespoolError folder-unusable */
@@ -48,6 +49,7 @@ export async function openLanding(options: ReceiveOptions, origin: string): Prom
 }
 
 class HookedLanding implements Lander {
+  // One by one: while a hook runs, the next file has not landed, so a kill leaves at most one file half done.
   readonly batchMax = 1;
   readonly #landing: Landing;
   readonly #hook: Hook;
@@ -95,9 +97,15 @@ class HookedLanding implements Lander {
     return landed;
   }
 
+  /**
+   * Runs the hook for a file that has landed.
+   * @returns why it failed, when the file is gone again; null when it is done
+   * @throws FilespoolError interrupted: the file stays, and so does the note
+   */
   async #run(delivery: Delivered, path: string): Promise<FilespoolError | null> {
     const { transfer, queue, name, size, digest } = delivery;
     const note = join(this.#landing.folder, `${OWN_PREFIX}-${transfer}${NOTE}`);
+    // The name may be somebody else's by the time the note is read; the inode says whether it is still this file.
     const { ino } = await lstat(path);
     const handle = await open(note, "w");
     try {
@@ -124,6 +132,7 @@ class HookedLanding implements Lander {
   /** Afterwards the transfer has not landed, and nothing of it is there. A file that is gone was taken by the hook. */
   async #takeBack(transfer: string, path: string): Promise<void> {
     const { folder, sync } = this.#landing;
+    // A folder under the name of a part would look as if it had a second name, which to the journal means "landed".
     const isFolder = (await lstat(path).catch(() => null))?.isDirectory();
     const part = partPath(folder, transfer);
     const hidden = isFolder ? part.replace(/part$/, "tree") : part;

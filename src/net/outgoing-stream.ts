@@ -75,6 +75,7 @@ export class OutgoingStream {
         if (!(value instanceof Uint8Array)) throw new TypeError("it gives something else than bytes");
         this.#keep(value);
         this.#onChange();
+        // The back pressure: as long as the server has not synced, the source is not asked for more.
         while (this.#read - this.#from >= KEPT_BYTES_MAX && !this.#isOver) {
           await new Promise<void>((resolve) => {
             this.#makeRoom = resolve;
@@ -144,6 +145,7 @@ export class OutgoingStream {
       await until(() => this.#read - at >= length || this.#isOver);
       if (!goOn()) return null;
       if (this.#failure) throw this.#failure;
+      // The rest of a source that has ended may be any length, nothing included: that is how the end is found.
       const piece = Math.min(length, this.#read - at);
       if (piece === 0) return this.#hex;
       if (sending.length === SENDING_MAX) await sending.shift();
@@ -155,6 +157,7 @@ export class OutgoingStream {
     }
   }
 
+  /** A stream cannot change: each byte was read once, and went into the digest at that moment. */
   checkUnchanged(): void {}
 
   /** The next connection needs it again; see `end`. */

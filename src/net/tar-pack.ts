@@ -40,6 +40,7 @@ class Packing {
   readonly #warn: (path: string, why: string) => void;
   /** Where the first of several hard links is in the archive, by device and inode. */
   readonly #linked = new Map<string, string>();
+  /** One for all files: what is handed out is copied before the next piece is asked for. */
   readonly #buffer = Buffer.allocUnsafe(READ_BYTES);
 
   constructor(root: string, warn: (path: string, why: string) => void) {
@@ -78,6 +79,7 @@ class Packing {
     });
   }
 
+  /** @param local where it is on this disk, @param path where it will be in the archive */
   async *#entry(local: string, path: string): AsyncGenerator<Uint8Array> {
     const stat = await read(local, () => lstat(local, { bigint: true }));
     if (stat.isDirectory()) yield* this.#folder(local, path);
@@ -106,6 +108,7 @@ class Packing {
         yield this.#buffer.subarray(0, bytesRead);
         at += bytesRead;
       }
+      // Whoever wrote to it has changed at least one of these, also if size and time were put back (then ctime tells).
       const after = await handle.stat({ bigint: true });
       const isSame = before.size === after.size && before.mtimeNs === after.mtimeNs;
       if (!isSame || before.ctimeNs !== after.ctimeNs) throw changed(local);
@@ -115,6 +118,7 @@ class Packing {
     }
   }
 
+  /** Where this file is in the archive already, or `path` if it comes for the first time. */
   #firstOf({ dev, ino }: BigIntStats, path: string): string {
     const key = `${dev} ${ino}`;
     const first = this.#linked.get(key) ?? path;
@@ -123,6 +127,7 @@ class Packing {
   }
 }
 
+/** The nine bits of permission; the time to the millisecond, which is what the format's library keeps. */
 const attributes = ({ mode, mtimeNs }: BigIntStats) => ({
   mode: Number(mode) & 0o777,
   mtime: new Date(Number(mtimeNs / 1_000_000n)),

@@ -98,6 +98,7 @@ class Unpacking {
     }
   }
 
+  /** Creates one entry, after the checks in the order of the list above. */
   async #take(header: Header): Promise<void> {
     const path = header.path ?? "";
     const names = namesIn(path);
@@ -108,6 +109,7 @@ class Unpacking {
     if (names.length === 0 && header.type !== "Directory") throw refusedArchive("it does not begin with a folder");
     switch (header.type) {
       case "Directory":
+        // Ours alone until the end: nobody can put anything into a tree that is being made.
         await created(path, mkdir(local, 0o700));
         this.#folders.set(local, header);
         return;
@@ -128,6 +130,7 @@ class Unpacking {
   async #file(local: string, path: string, header: Header): Promise<void> {
     const size = header.size ?? -1;
     if (!Number.isSafeInteger(size) || size < 0) throw refusedArchive(`${quoteName(path)} has no size`);
+    // O_EXCL creates or fails, and follows no link in the last part of the path; all parts before it were made here.
     const handle = await created(path, open(local, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600));
     try {
       for (let left = size; left > 0; ) {
@@ -159,6 +162,7 @@ class Unpacking {
     await created(path, link(target, local));
   }
 
+  /** Not through `local` to anywhere: a link gets its own time, where the disk keeps one. */
   async #makeLink(local: string, header: Header): Promise<void> {
     await created(header.path ?? "", symlink(header.linkpath ?? "", local));
     const time = timeOf(header);
@@ -178,6 +182,7 @@ class Unpacking {
   }
 }
 
+/** The decoder throws at numbers that are none. To us that is one more way of being damaged. */
 function decoded(block: Buffer, extended?: Pax): Header {
   try {
     return new Header(block, 0, extended);
@@ -234,6 +239,7 @@ class Reader {
     return piece;
   }
 
+  /** Keeps what is not handed out at the front of the buffer, and reads behind it. */
   async #fill(): Promise<void> {
     const kept = this.#rest.copy(this.#buffer);
     const { bytesRead } = await this.#handle.read(this.#buffer, kept, Math.min(READ_BYTES - kept, this.#left));
