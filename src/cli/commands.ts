@@ -125,9 +125,9 @@ export const COMMANDS: Readonly<Record<Command, CommandRow>> = {
       return { ...task, operands: [await asker.file("Which file?")] };
     },
     async run({ settings, operands }, { report, world, signal }) {
+      const sources = (await import("./sources.ts")).sourcesOf(operands, settings, world.stdin);
       const { ownSenderKey } = await import("./sender-key.ts");
       const key = await ownSenderKey(world.env, report);
-      const sources = (await import("./sources.ts")).sourcesOf(operands, settings, world.stdin);
       return (await import("./send.ts")).send(settings, sources, key, report, { signal, now: world.now });
     },
   },
