@@ -90,7 +90,8 @@ export async function send(
     report.say(`Waiting ${time} until they are collected; Ctrl-C ends the waiting, and nothing else.`);
     const receipt = await receipts({
       ...connection,
-      connectRetryMs,
+      // It was there a moment ago, so an address that leads nowhere is no mistake of the person's any more.
+      connectRetryMs: wait,
       transfers,
       waitMs: wait,
       signal,

@@ -69,7 +69,7 @@ export async function receipts(options: ReceiptOptions): Promise<ReceiptSummary>
     operator = await operate({ ...client, retryMs: graceMs, signal: signals });
     await run.ask(operator, transfers);
   } catch (error) {
-    if (!over.signal.aborted || signal?.aborted || operator === undefined) throw error;
+    if (!over.signal.aborted || signal?.aborted) throw error;
     run.giveUp(transfers);
   } finally {
     clearTimeout(timer);
