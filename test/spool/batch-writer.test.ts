@@ -1,10 +1,18 @@
 import { type FileHandle, open, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import fc from "fast-check";
-import { expect, test } from "vitest";
+import { beforeEach, expect, test, vi } from "vitest";
 import { FilespoolError } from "../../src/protocol/errors.ts";
 import { BatchWriter, fileError, SYNC_BYTES } from "../../src/spool/batch-writer.ts";
 import { contentOf, failure, inTempFolder, sameBytes } from "./subject.ts";
+
+/** The clock of the writer, which stands still unless a test moves it: a sync is due after a second, too. */
+let nowMs: number;
+beforeEach(() => {
+  nowMs = 0;
+  const clock = vi.spyOn(performance, "now").mockImplementation(() => nowMs);
+  return () => clock.mockRestore();
+});
 
 /** A file in memory that notes what is done to it, takes as much of a write as told, and can be held up or broken. */
 class FakeFile {
@@ -213,6 +221,26 @@ test("the synced offset is said after the sync, only grows, and further writes w
   await writer.append([piece]);
   await writer.sync();
   expect(synced).toEqual([SYNC_BYTES, SYNC_BYTES * 1.5]);
+});
+
+test("over a slow link a sync comes once a second, however little there is, and none when nothing came", async () => {
+  const file = new FakeFile();
+  const synced: number[] = [];
+  const writer = new BatchWriter(file.handle, 0, {
+    batchBytes: 10,
+    sync: true,
+    onSynced: (at) => void synced.push(at),
+  });
+  for (let tenth = 0; tenth < 30; tenth++) {
+    nowMs = tenth * 100;
+    await writer.append([contentOf(10)]);
+    // What was written is written when the next call has been waited for.
+    await new Promise(setImmediate);
+  }
+  expect(synced).toEqual([110, 210]);
+  nowMs = 60_000;
+  await new Promise(setImmediate);
+  expect(synced).toEqual([110, 210]);
 });
 
 test("without syncing the offset means written", async () => {
