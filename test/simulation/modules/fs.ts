@@ -77,3 +77,8 @@ export const read = Object.assign(() => {}, {
     }));
   },
 });
+
+export function mkdirSync(path: string): void {
+  moment();
+  files.makeFolder(path);
+}
