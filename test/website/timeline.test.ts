@@ -98,6 +98,7 @@ describe("accidents", () => {
     expect(resumed?.text).toMatch(/^goes on at byte [1-9]/);
     expect(names(story).filter((name) => name === "offer")).toHaveLength(2);
     expect(story.flights.some(({ fate }) => fate === "lost" || fate === "partly")).toBe(true);
+    expect(story.marks.filter(({ kind }) => kind === "error")).toEqual([]);
   });
 
   test("a crash costs what was not yet durable, and no more", async () => {

@@ -7,10 +7,17 @@
 import { join } from "node:path";
 import type { LoadContext, Plugin } from "@docusaurus/types";
 
+/** What more than one element is made of. */
+const SHARED = /src[\\/](live|protocol|spool)[\\/].*\.(tsx?|json)$|[\\/]valibot[\\/]/;
+
 export const firstLook = ({ siteDir }: LoadContext): Plugin => ({
   name: "first-look",
   configureWebpack: (_config, isServer) => {
     const file = isServer ? "server.tsx" : "browser.ts";
-    return { resolve: { alias: { "@first-look": join(siteDir, "src/live/first-look", file) } } };
+    const alias = { "@first-look": join(siteDir, "src/live/first-look", file) };
+    if (isServer) return { resolve: { alias } };
+    // What the elements share is a file of its own: in the common one it would come with the diagrams of other pages.
+    const live = { name: "live", test: SHARED, chunks: "async", minChunks: 2, priority: 50, enforce: true } as const;
+    return { resolve: { alias }, optimization: { splitChunks: { cacheGroups: { live } } } };
   },
 });

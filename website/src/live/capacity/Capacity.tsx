@@ -80,7 +80,7 @@ export function Capacity({ id = "capacity" }: { id?: string }) {
             <th scope="col">in the busiest hour</th>
             <th scope="col">needed</th>
             <th scope="col">there is</th>
-            <th scope="col">used, with headroom</th>
+            <th scope="col">used</th>
           </tr>
         </thead>
         <tbody>

@@ -140,7 +140,8 @@ export class Receiver {
       this.#end = null;
       end?.send({ type: "bye" });
       end?.close();
-      this.#parts.scribe.change("receiver", "delivery", "bye", "done");
+      // After the event of this very effect.
+      this.#parts.world.after(0, () => this.#parts.scribe.change("receiver", "delivery", "bye", "done"));
     },
 
     close: () => {},

@@ -17,10 +17,10 @@ export interface Settings {
 }
 
 export const FAULTS = {
-  "cut-sender": "cut the sender's connection",
-  "cut-receiver": "cut the receiver's connection",
+  "cut-sender": "cut the sender off",
+  "cut-receiver": "cut the receiver off",
   crash: "crash the server",
-  flip: "flip a bit of the next data frame",
+  flip: "flip a bit",
 } as const;
 
 export interface Fault {

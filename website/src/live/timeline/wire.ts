@@ -79,8 +79,8 @@ export class Wire {
     if (this.isCut) return;
     this.isCut = true;
     const { nowMs } = this.#world;
-    for (const { flight, bytes, ...rest } of this.moving.splice(0)) {
-      const moving = Object.assign(rest, { flight });
+    for (const moving of this.moving.splice(0)) {
+      const { flight, bytes } = moving;
       moving.isOver = true;
       flight.overMs = nowMs;
       flight.fate = "lost";
