@@ -22,7 +22,7 @@ export function Slider({ label, value, min, max, step = 1, text, onChange }: Sli
   return (
     <div className={styles.control}>
       <label htmlFor={id}>
-        {label} <output htmlFor={id}>{text}</output>
+        {label} <strong>{text}</strong>
       </label>
       <input
         id={id}

@@ -4,7 +4,7 @@
  * Drawing and buttons only: where an event leads is asked of the protocol's own machine (machines.ts), and where things
  * stand in the picture of layout.ts. Digits take the allowed events by their number, Backspace goes back one.
  */
-import { type KeyboardEvent, useMemo } from "react";
+import { type KeyboardEvent, useMemo, useRef } from "react";
 import live from "../live.module.css";
 import { Bar, Choice, Share } from "../shared/controls.tsx";
 import { useShared } from "../shared/use-shared.ts";
@@ -36,7 +36,13 @@ export function StateStepper({ machine = "UPLOAD_SERVER", id = "states" }: { mac
   const allowed = events.filter((event) => Object.hasOwn(row, event));
   const isOver = now.refused !== null || state.events.length >= HISTORY_MAX;
 
-  const take = (event: string) => !isOver && setState({ ...state, events: [...state.events, event] });
+  const card = useRef<HTMLDivElement>(null);
+  const take = (event: string) => {
+    if (isOver) return;
+    setState({ ...state, events: [...state.events, event] });
+    // The button that was pressed may be gone now; the keys go on working from here.
+    card.current?.focus({ preventScroll: true });
+  };
   const back = () => setState({ ...state, events: state.events.slice(0, -1) });
   const onKeyDown = (keyed: KeyboardEvent) => {
     if (keyed.target instanceof HTMLSelectElement || keyed.ctrlKey || keyed.metaKey || keyed.altKey) return;
@@ -49,7 +55,7 @@ export function StateStepper({ machine = "UPLOAD_SERVER", id = "states" }: { mac
 
   return (
     // biome-ignore lint/a11y/noStaticElementInteractions: shortcuts for the buttons inside; each works without them
-    <div className={live.card} onKeyDown={onKeyDown}>
+    <div ref={card} tabIndex={-1} className={live.card} onKeyDown={onKeyDown}>
       <Bar>
         <Choice
           label="Conversation"
