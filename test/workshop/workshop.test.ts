@@ -1,10 +1,12 @@
 /** The lessons fail in the way the text says, and each of them can be solved. */
 import { execFile } from "node:child_process";
-import { readdirSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 
-const FOLDER = join(import.meta.dirname, "../../examples/workshop");
+const ROOT = join(import.meta.dirname, "../..");
+const FOLDER = join(ROOT, "examples/workshop");
+const PAGES = join(ROOT, "website/docs/workshop");
 
 /** Of each broken program, the laws that hold and those that do not, with the beginning of what is said. */
 const MATRIX: Record<string, { holds: number; broken: string[] }> = {
@@ -74,4 +76,24 @@ test("every broken program is in the list, and every lesson has a solution", () 
       .sort(),
   );
   expect(names("solved")).toEqual(LESSONS);
+});
+
+/** A block of a page: a command, and what it prints. */
+const SHOWN = readdirSync(PAGES).flatMap((page) =>
+  [...readFileSync(join(PAGES, page), "utf8").matchAll(/^```console\n\$ (node .*)\n([\s\S]*?)^```$/gm)].map(
+    ([, command = "", output = ""]) => ({ page, command, output }),
+  ),
+);
+
+test.each(SHOWN)("what $page shows is what the program says: $command", async ({ command, output }) => {
+  const [, ...words] = command.split(" ");
+  const said = await new Promise((resolve) => {
+    execFile(process.execPath, words, { cwd: ROOT }, (_, stdout, stderr) => resolve(stdout + stderr));
+  });
+  expect(said).toBe(output);
+});
+
+test("each page of a lesson shows its program failing", () => {
+  const numbers = SHOWN.filter(({ output }) => output.includes("BROKEN")).map(({ page }) => page.slice(0, 2));
+  expect([...new Set(numbers)]).toEqual(LESSONS.map((name) => name.slice(0, 2)));
 });
