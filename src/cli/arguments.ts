@@ -25,7 +25,7 @@ import {
 } from "./commands.ts";
 import { CONFIG_FILE } from "./config.ts";
 import { EXIT_CODES, UsageError } from "./exit.ts";
-import { type KnobName, knobOf, knobsOn, shownFallback, variableOf } from "./knobs.ts";
+import { KNOB_NAMES, type KnobName, knobOf, knobsOn, shownFallback, variableOf } from "./knobs.ts";
 
 /** `client` asks whether to send or to receive; the others are what they say. */
 export type Verb = Command | "client";
@@ -149,12 +149,16 @@ function addCommand(program: CommanderCommand, verb: Verb): CommanderCommand {
     const argument = new Argument(syntax, help);
     command.addArgument(choices === undefined ? argument : argument.choices(choices));
   }
-  for (const name of settingsOf(verb).filter((name) => !knobOf(name).secret)) {
+  const own = settingsOf(verb);
+  // Whoever looks at settings takes the flags of all commands, which would drown its own in the help.
+  const taken = rowOf(verb).inspects ? KNOB_NAMES : own;
+  for (const name of taken.filter((name) => !knobOf(name).secret)) {
     // The default is part of the sentence and not of the option, for the reason given at `Typed`.
     const { argument, help } = knobOf(name);
     const fallback = shownFallback(name);
     const flags = argument === null ? `--${name}` : `--${name} <${argument}>`;
-    command.addOption(new Option(flags, fallback === null ? help : `${help} (default: ${fallback})`));
+    const option = new Option(flags, fallback === null ? help : `${help} (default: ${fallback})`);
+    command.addOption(option.hideHelp(!own.includes(name)));
   }
   // Not in the table: its value says where the table's values are.
   command.option("--config <file>", `config file (default: ${CONFIG_FILE}, if there is one)`);

@@ -11,7 +11,7 @@
  * To add a command: its name in COMMAND_NAMES, one row here, its settings' `on` in knobs.ts, and a file that runs it.
  * Only types are imported at the top: a typing mistake is answered without loading any of this.
  */
-
+import type { Typed } from "./arguments.ts";
 import { OPERATOR_COMMANDS } from "./commands-operate.ts";
 import type { Settings } from "./config.ts";
 import type { World } from "./program.ts";
@@ -33,6 +33,7 @@ export const COMMAND_NAMES = [
   "invite",
   "token",
   "completion",
+  "config",
 ] as const;
 export type Command = (typeof COMMAND_NAMES)[number];
 
@@ -56,6 +57,8 @@ export interface Task {
 export interface Around {
   readonly report: Report;
   readonly world: World;
+  /** What was typed, for a command that looks at settings itself. */
+  readonly typed: Typed;
   /** Reads flags, variables and config file once more, as they are now. @throws UsageError */
   readonly reread: () => Promise<Settings>;
   /** Ends the command, whichever of the two signals came: a client has nothing to drain. */
@@ -74,6 +77,8 @@ export interface CommandRow {
   }[];
   /** People copy examples sooner than they read options, so each of these does something that is wanted often. */
   readonly examples: readonly Example[];
+  /** It looks at settings itself: it takes the flags of every command, and the config file is not read for it. */
+  readonly inspects?: true;
   /**
    * Settles what is not settled yet, by asking or by a refusal. Nothing has been touched before it, nor is by it.
    * @param asker null when nobody can be asked
@@ -184,6 +189,25 @@ export const COMMANDS: Readonly<Record<Command, CommandRow>> = {
       world.stdout.write((await import("./completion.ts")).completionScript(shell));
       return EXIT.done;
     },
+  },
+  config: {
+    kind: "local",
+    about: "check a config file, or show which settings hold and why",
+    operands: [
+      {
+        syntax: "<action>",
+        help: "check: find every mistake; show: every setting and its origin",
+        choices: ["check", "show"],
+      },
+      { syntax: "[command]", help: "show: of which command (default: serve)" },
+    ],
+    examples: [
+      ["every mistake of a file, before a server reads it", "filespool config check --config server.json"],
+      ["what a server would be started with", "filespool config show"],
+      ["the same for a receiver, with a flag", "filespool config show receive --port 7000"],
+    ],
+    inspects: true,
+    run: async ({ operands }, around) => (await import("./config-command.ts")).config(operands, around),
   },
 };
 

@@ -107,7 +107,7 @@ export function resolve(command: Command, sources: Sources): Settings {
 }
 
 /** What one source says, as it was written. From a JSON file it may be of any type. */
-interface Said {
+export interface Said {
   readonly raw: unknown;
   readonly origin: Origin;
 }
@@ -128,7 +128,7 @@ function firstSaid(name: KnobName, { flags, env, file }: Sources): Said | null {
  * Reads one value.
  * @throws UsageError that names the place where it came from, the value, and what is accepted
  */
-function parseValue(command: Command, name: KnobName, { raw, origin }: Said): unknown {
+export function parseValue(command: Command, name: KnobName, { raw, origin }: Said): unknown {
   const { parse, accepts } = shapeOf(name, command);
   // JSON numbers and booleans mean what their text means. A list, an object or null means nothing here.
   const text = ["string", "number", "boolean"].includes(typeof raw) ? String(raw) : null;
@@ -165,6 +165,16 @@ function withoutConflict(settings: Settings): Settings {
  * @throws UsageError when it cannot be read, is not a JSON object, or has a key that nothing knows
  */
 export async function loadConfig(asked: string | undefined, folder: string): Promise<ConfigFile | null> {
+  const file = await readConfig(asked, folder);
+  // A key that nothing knows is a mistyped one, and to ignore it would be to run without the setting that somebody
+  // believes to have made. Variables are not judged like that: others may use the prefix for things of their own.
+  const [first] = file === null ? [] : unknownKeys(file);
+  if (first !== undefined) throw new UsageError(first);
+  return file;
+}
+
+/** The same, whatever its keys are. @throws UsageError when it cannot be read or is not a JSON object */
+export async function readConfig(asked: string | undefined, folder: string): Promise<ConfigFile | null> {
   // Messages show the path as it was given: that is the one that the person knows.
   const path = asked ?? CONFIG_FILE;
   let text: string;
@@ -185,16 +195,20 @@ export async function loadConfig(asked: string | undefined, folder: string): Pro
   if (typeof values !== "object" || values === null || Array.isArray(values)) {
     throw new UsageError(`the config file ${path} must hold one JSON object, such as {"port": 5011}`);
   }
-  // A key that nothing knows is a mistyped one, and to ignore it would be to run without the setting that somebody
-  // believes to have made. Variables are not judged like that: others may use the prefix for things of their own.
-  for (const key of Object.keys(values)) {
-    if (Object.hasOwn(KNOBS, key) && isKey(key as KnobName)) continue;
+  // For editors: it says where filespool.schema.json is, and is no setting.
+  const { $schema: _, ...settings } = values as Record<string, unknown>;
+  return { path, values: settings };
+}
+
+/** A sentence for each key that nothing knows. */
+export function unknownKeys({ path, values }: ConfigFile): string[] {
+  const unknown = Object.keys(values).filter((key) => !Object.hasOwn(KNOBS, key) || !isKey(key as KnobName));
+  return unknown.map((key) => {
     const near = closest(key, Object.keys(KNOBS));
     const hint =
       near === null ? "its keys are named like the flags, without the dashes in front" : `did you mean "${near}"?`;
-    throw new UsageError(`the config file ${path} has the unknown key ${JSON.stringify(key)}: ${hint}`);
-  }
-  return { path, values: values as Record<string, unknown> };
+    return `the config file ${path} has the unknown key ${JSON.stringify(key)}: ${hint}`;
+  });
 }
 
 /** Whether a config file may say it, for one command at least. */

@@ -207,6 +207,9 @@ export const KNOBS = {
 /** The name of a setting, which is the key of its row. */
 export type KnobName = keyof typeof KNOBS;
 
+/** All of them, in the order of the table. */
+export const KNOB_NAMES = Object.keys(KNOBS) as KnobName[];
+
 /** The resolved values: what each command is started with. */
 export type Values = {
   readonly [K in KnobName]: (typeof KNOBS)[K] extends Knob<infer T, infer D> ? T | D : never;

@@ -84,7 +84,8 @@ export async function run(world: World): Promise<number> {
     if (typed === null) return EXIT.done;
     const { verb, flags, operands, config } = typed;
     const path = config ?? (env.FILESPOOL_CONFIG || undefined);
-    const file = await loadConfig(path, world.folder);
+    const inspects = verb !== "client" && COMMANDS[verb].inspects;
+    const file = inspects ? null : await loadConfig(path, world.folder);
     // Both roles of a client share the settings that are asked for before the role is known.
     let command: Command = verb === "client" ? "send" : verb;
     let settings = resolve(command, { flags, env, file });
@@ -99,7 +100,8 @@ export async function run(world: World): Promise<number> {
       settings = withAnswersOf(asked, resolve(command, { flags, env, file }));
     }
     const reread = async () => resolve(command, { flags, env, file: await loadConfig(path, world.folder) });
-    return await runCommand({ world, report, reread, signal: eitherOf(world) }, command, { settings, operands }, asker);
+    const around = { world, report, reread, typed, signal: eitherOf(world) };
+    return await runCommand(around, command, { settings, operands }, asker);
   } catch (error) {
     return report.fail(error);
   } finally {

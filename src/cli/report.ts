@@ -63,7 +63,7 @@ export interface Done {
 }
 
 /** What is told under --quiet as well. */
-const isTrouble = (event: string): boolean => ["error", "refused", "reload-failed"].includes(event);
+const isTrouble = (event: string): boolean => ["error", "refused", "reload-failed", "mistake"].includes(event);
 
 /** Colours repeat what the words say and add nothing: without them, the same is said. */
 const COLOURS = { good: "green", plain: "cyan", warn: "yellow", bad: "red" } as const satisfies Record<Tone, string>;

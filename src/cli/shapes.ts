@@ -27,7 +27,12 @@ export interface Shape<T> {
   readonly argument: string | null;
   /** The words that are accepted, where there are only a few: for those who let the shell complete them. */
   readonly words?: readonly string[];
+  /** The same rule for editors, as JSON Schema: whatever it lets through in a config file, `parse` takes. */
+  readonly schema: JsonSchema;
 }
+
+/** As much of JSON Schema as is needed here. */
+export type JsonSchema = Readonly<Record<string, unknown>>;
 
 /** Turns a parser into one that also checks a range, both ends included. */
 const within =
@@ -36,6 +41,13 @@ const within =
     const value = parse(text);
     return value === null || value < min || value > max ? null : value;
   };
+
+/** Whole numbers of a range; the largest that is exact is no bound that needs to be told. */
+const integer = (min: number, max: number): JsonSchema => ({
+  type: "integer",
+  minimum: min,
+  ...(max !== Number.MAX_SAFE_INTEGER && { maximum: max }),
+});
 
 /** A size in bytes. Without `max` the only upper bound is what a number can hold exactly. */
 export function size(min: number, max: number = Number.MAX_SAFE_INTEGER): Shape<number> {
@@ -46,6 +58,7 @@ export function size(min: number, max: number = Number.MAX_SAFE_INTEGER): Shape<
     show: exactSize,
     accepts: `a size ${range}, such as 64KiB, 1MiB or 1000000`,
     argument: "size",
+    schema: { anyOf: [integer(min, max), { type: "string", pattern: "^\\d+ ?([bB]|[kKmMgGtT][iI]?[bB])?$" }] },
   };
 }
 
@@ -56,13 +69,20 @@ export function duration(min: number, max: number): Shape<number> {
     show: exactDuration,
     accepts: `a duration from ${exactDuration(min)} to ${exactDuration(max)}, such as 500ms, 30s, 5m or 7d`,
     argument: "duration",
+    schema: { type: "string", pattern: "^(0|\\d+ ?(ms|s|m|h|d))$" },
   };
 }
 
 /** A whole number, written in plain digits: "1e3" and "0x10" are more likely mistakes than wishes. */
 export function count(min: number, max: number): Shape<number> {
   const range = max === Number.MAX_SAFE_INTEGER ? `of at least ${min}` : `from ${min} to ${max}`;
-  return { parse: within(parseCount, min, max), show: String, accepts: `a whole number ${range}`, argument: "number" };
+  return {
+    parse: within(parseCount, min, max),
+    show: String,
+    accepts: `a whole number ${range}`,
+    argument: "number",
+    schema: integer(min, max),
+  };
 }
 
 /**
@@ -75,6 +95,7 @@ export function orUnlimited(shape: Shape<number>, word: string): Shape<number> {
     show: (value) => (value === Infinity ? word : shape.show(value)),
     accepts: `${shape.accepts}, or "${word}"`,
     argument: shape.argument,
+    schema: { anyOf: [shape.schema, { const: word }] },
   };
 }
 
@@ -88,6 +109,7 @@ export function oneOf<const W extends string>(words: readonly W[], argument: str
     accepts: `${words.slice(0, last).join(", ")} or ${words[last]}`,
     argument,
     words,
+    schema: { enum: words },
   };
 }
 
@@ -96,7 +118,13 @@ export function oneOf<const W extends string>(words: readonly W[], argument: str
  * and would otherwise mean the working folder.
  */
 export function text(argument: string, accepts: string, check: (text: string) => boolean = () => true): Shape<string> {
-  return { parse: (value) => (value !== "" && check(value) ? value : null), show: (value) => value, accepts, argument };
+  return {
+    parse: (value) => (value !== "" && check(value) ? value : null),
+    show: (value) => value,
+    accepts,
+    argument,
+    schema: { type: "string", minLength: 1 },
+  };
 }
 
 /** Several texts in one, with commas between them; none is empty. `read` gives the form in which one is kept, or null. */
@@ -113,6 +141,7 @@ export function list<T extends string>(
     show: (value) => value.join(","),
     accepts,
     argument,
+    schema: { type: "string", minLength: 1 },
   };
 }
 
@@ -126,4 +155,5 @@ export const toggle: Shape<boolean> = {
   show: String,
   accepts: "true or false",
   argument: null,
+  schema: { type: "boolean" },
 };

@@ -1,0 +1,120 @@
+/**
+ * `filespool config check` and `filespool config show`: what is wrong with a config file, and what holds.
+ *
+ * A server that is started with a wrong file stops at the first mistake, because it has to stop anyway. Whoever writes the
+ * file wants to hear of all of them at once, and before it is put into force. Both look at the same table and use the same
+ * parsers, so what is found right here is right there.
+ *
+ *   check   nothing but the file: no variable, no flag. Exit code 0, or 2 with a sentence for each mistake
+ *   show    what a command would be started with here and now, and for each setting which source had the last word
+ *
+ * Secrets are never shown, not even their length.
+ */
+import { type Around, COMMAND_NAMES, COMMANDS, type Command } from "./commands.ts";
+import { CONFIG_FILE, type ConfigFile, loadConfig, parseValue, readConfig, resolve, unknownKeys } from "./config.ts";
+import { EXIT, UsageError } from "./exit.ts";
+import { KNOB_NAMES, KNOBS, type KnobName, knobOf, knobsOn, shapeOf } from "./knobs.ts";
+import { counted, line } from "./printable.ts";
+import { allowHost } from "./prompts.ts";
+import { brokenRules } from "./serve-rules.ts";
+
+/** Runs either of them. @returns the exit code @throws UsageError */
+export function config([action, command]: readonly string[], around: Around): Promise<number> {
+  return action === "check" ? check(around) : show(command ?? "serve", around);
+}
+
+const pathOf = ({ typed, world }: Around): string | undefined =>
+  typed.config ?? (world.env.FILESPOOL_CONFIG || undefined);
+
+async function check(around: Around): Promise<number> {
+  const { report, world } = around;
+  const file = await readConfig(pathOf(around), world.folder);
+  if (file === null) {
+    report.say(`There is no ${CONFIG_FILE} here, so there is nothing to check.`);
+    return EXIT.done;
+  }
+  const mistakes = await mistakesIn(file);
+  for (const message of mistakes) {
+    report.tell({ event: "mistake", message }, { tone: "bad", verb: "mistake", text: () => line`${message}` });
+  }
+  if (mistakes.length > 0) throw new UsageError(`${counted(mistakes.length, "mistake")} in ${file.path}`);
+  const known = Object.keys(file.values).length;
+  report.done({ settings: known }, line`${file.path} is right: ${counted(known, "setting")}.`);
+  return EXIT.done;
+}
+
+/** Everything that is wrong with a file, in sentences. */
+export async function mistakesIn(file: ConfigFile): Promise<string[]> {
+  const mistakes = new Set(unknownKeys(file));
+  const right: Record<string, unknown> = {};
+  for (const name of KNOB_NAMES.filter((name) => Object.hasOwn(file.values, name))) {
+    const mistake = mistakeOf(file, name);
+    if (mistake === null) right[name] = file.values[name];
+    else mistakes.add(mistake);
+  }
+  // What is right by itself may still exclude each other; what is wrong already is left out, to be told of once.
+  for (const command of COMMAND_NAMES) {
+    try {
+      const usable = Object.fromEntries(
+        Object.entries(right).filter(([name]) => isTakenBy(command, name, right[name])),
+      );
+      const settings = resolve(command, { flags: {}, env: {}, file: { ...file, values: usable } });
+      if (command !== "serve") continue;
+      for (const rule of brokenRules(settings)) mistakes.add(rule);
+      await allowHost(settings, null);
+    } catch (error) {
+      if (!(error instanceof UsageError)) throw error;
+      mistakes.add(error.message);
+    }
+  }
+  return [...mistakes];
+}
+
+/** Why none of the commands that have this setting would take its value, or null when one would. */
+function mistakeOf(file: ConfigFile, name: KnobName): string | null {
+  let mistake: string | null = null;
+  const origin = { kind: "file", label: `"${name}" in ${file.path}` } as const;
+  for (const command of knobOf(name).on) {
+    try {
+      parseValue(command, name, { raw: file.values[name], origin });
+      return null;
+    } catch (error) {
+      if (!(error instanceof UsageError)) throw error;
+      mistake ??= error.message;
+    }
+  }
+  return mistake;
+}
+
+/** A server's port 0 is no mistake because a sender cannot use it. */
+const isTakenBy = (command: Command, name: string, raw: unknown): boolean =>
+  shapeOf(name as KnobName, command).parse(String(raw)) !== null;
+
+async function show(name: string, around: Around): Promise<number> {
+  const { report, world, typed } = around;
+  const command = COMMAND_NAMES.find((candidate) => candidate === name && !COMMANDS[candidate].inspects);
+  if (command === undefined) {
+    const known = COMMAND_NAMES.filter((candidate) => !COMMANDS[candidate].inspects).join(", ");
+    throw new UsageError(`there is no command ${JSON.stringify(name)} with settings to show; there are ${known}`);
+  }
+  const file = await loadConfig(pathOf(around), world.folder);
+  const { values, origins } = resolve(command, { flags: typed.flags, env: world.env, file });
+  const names = knobsOn(command);
+  const widest = Math.max(...names.map((setting) => setting.length));
+  for (const setting of names) {
+    const { show: text, unset, secret } = KNOBS[setting] as ReturnType<typeof knobOf>;
+    const value = values[setting];
+    const isSet = value !== undefined;
+    const shown = !isSet ? null : secret ? "(secret)" : text(value);
+    const { kind, label } = origins[setting];
+    report.tell(
+      { event: "setting", name: setting, value: shown, origin: kind, from: label },
+      {
+        tone: "plain",
+        verb: setting.padEnd(widest),
+        text: () => line`${shown ?? `(${unset})`}${kind === "default" ? "" : `, from ${label}`}`,
+      },
+    );
+  }
+  return EXIT.done;
+}
