@@ -35,7 +35,7 @@ async function check(around: Around): Promise<number> {
   }
   const mistakes = await mistakesIn(file);
   for (const message of mistakes) {
-    report.tell({ event: "mistake", message }, { tone: "bad", verb: "mistake", text: () => line`${message}` });
+    if (!report.row({ event: "mistake", message }, null)) report.complain(`mistake   ${message}`);
   }
   if (mistakes.length > 0) throw new UsageError(`${counted(mistakes.length, "mistake")} in ${file.path}`);
   const known = Object.keys(file.values).length;
@@ -107,14 +107,9 @@ async function show(name: string, around: Around): Promise<number> {
     const isSet = value !== undefined;
     const shown = !isSet ? null : secret ? "(secret)" : text(value);
     const { kind, label } = origins[setting];
-    report.tell(
-      { event: "setting", name: setting, value: shown, origin: kind, from: label },
-      {
-        tone: "plain",
-        verb: setting.padEnd(widest),
-        text: () => line`${shown ?? `(${unset})`}${kind === "default" ? "" : `, from ${label}`}`,
-      },
-    );
+    const event = { event: "setting", name: setting, value: shown, origin: kind, from: label };
+    const origin = kind === "default" ? "" : `, from ${label}`;
+    report.row(event, () => line`${setting.padEnd(widest)}  ${shown ?? `(${unset})`}${origin}`);
   }
   return EXIT.done;
 }

@@ -5,11 +5,12 @@
  * "$schema": "./node_modules/filespool/filespool.schema.json" makes editors use it. It is no second rule: the program
  * judges values by the same shapes (shapes.ts) and does not read the schema.
  */
+import { isKey } from "./config.ts";
 import { KNOB_NAMES, knobOf, shownFallback } from "./knobs.ts";
 import type { JsonSchema } from "./shapes.ts";
 
 export function configSchema(): JsonSchema {
-  const properties = KNOB_NAMES.map((name) => {
+  const properties = KNOB_NAMES.filter(isKey).map((name) => {
     const { help, on, schema } = knobOf(name);
     const fallback = shownFallback(name);
     const about = `${help[0]?.toUpperCase()}${help.slice(1)}.${fallback === null ? "" : ` Default: ${fallback}.`}`;
