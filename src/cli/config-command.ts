@@ -33,6 +33,7 @@ async function check(around: Around): Promise<number> {
     report.say(`There is no ${CONFIG_FILE} here, so there is nothing to check.`);
     return EXIT.done;
   }
+  // All of them before the end: whoever mends one would otherwise have to come back for the next.
   const mistakes = await mistakesIn(file);
   for (const message of mistakes) {
     if (!report.row({ event: "mistake", message }, null)) report.complain(`mistake   ${message}`);
@@ -55,6 +56,7 @@ export async function mistakesIn(file: ConfigFile): Promise<string[]> {
   // What is right by itself may still exclude each other; what is wrong already is left out, to be told of once.
   for (const command of COMMAND_NAMES) {
     try {
+      // A command is asked about its own settings only; a value that it cannot take is another command's.
       const usable = Object.fromEntries(
         Object.entries(right).filter(([name]) => isTakenBy(command, name, right[name])),
       );
@@ -63,6 +65,7 @@ export async function mistakesIn(file: ConfigFile): Promise<string[]> {
       for (const rule of brokenRules(settings)) mistakes.add(rule);
       await allowHost(settings, null);
     } catch (error) {
+      // Whatever else is thrown is a bug of ours, and no mistake in anybody's file.
       if (!(error instanceof UsageError)) throw error;
       mistakes.add(error.message);
     }
@@ -97,12 +100,14 @@ async function show(name: string, around: Around): Promise<number> {
     const known = COMMAND_NAMES.filter((candidate) => !COMMANDS[candidate].inspects).join(", ");
     throw new UsageError(`there is no command ${JSON.stringify(name)} with settings to show; there are ${known}`);
   }
+  // Exactly what the command itself would do, its errors included: a setting that it would refuse cannot be shown.
   const file = await loadConfig(pathOf(around), world.folder);
   const { values, origins } = resolve(command, { flags: typed.flags, env: world.env, file });
   const names = knobsOn(command);
   const widest = Math.max(...names.map((setting) => setting.length));
   for (const setting of names) {
     const { show: text, unset, secret } = KNOBS[setting] as ReturnType<typeof knobOf>;
+    // What is not set has no value to show, and what that means is said in its place.
     const value = values[setting];
     const isSet = value !== undefined;
     const shown = !isSet ? null : secret ? "(secret)" : text(value);

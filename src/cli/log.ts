@@ -89,6 +89,7 @@ export class Log {
       hasWarned = false;
     });
     // What JSON leaves as it is, and a terminal would obey when the log is looked at, is escaped on the way out.
+    // Without pid and host name: whoever collects logs of many machines adds these, and calls them as they like.
     const escaped = { write: (text: string) => void destination.write(`${printable(text.slice(0, -1))}\n`) };
     const formatters = { level: (label: string) => ({ level: label }) };
     this.#pino = pino({ level, base: null, timestamp: pino.stdTimeFunctions.isoTime, formatters }, escaped);

@@ -89,6 +89,7 @@ export class Metrics {
       return sources.traffic().sent;
     });
 
+    // From here on, what is looked up at a scrape.
     const { version, durability } = facts;
     gauge("filespool_info", "Always 1; what is running is in the labels.", ["version", "durability"], (info) =>
       info.set({ version, durability }, 1),
@@ -127,6 +128,7 @@ export class Metrics {
       store: histogram("filespool_store_seconds", "From the last byte to stored: verify and sync.", COMMIT_BUCKETS),
       ack: histogram("filespool_ack_seconds", "To take a file off its queue durably: one commit.", COMMIT_BUCKETS),
     };
+    // Memory, processor, event loop and garbage collection of the process, by the names that dashboards know.
     collectDefaultMetrics({ register: this.#registry });
 
     /** A counter that is told its value instead of its steps. */
@@ -262,6 +264,7 @@ export function fullest(
   const wanted = [...queues]
     .filter(([name]) => name.startsWith(DEAD) === (kind === "dead"))
     .map(([name, total]) => [kind === "dead" ? name.slice(DEAD.length) : name, total] as [string, typeof total]);
+  // Sorting is for those who have more queues than a person would make.
   if (wanted.length <= QUEUES_SHOWN) return wanted;
   wanted.sort(([, [a]], [, [b]]) => b - a);
   const rest = wanted
