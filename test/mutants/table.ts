@@ -181,7 +181,7 @@ export const MUTANTS: readonly Mutant[] = [
     name: "a cancelled upload keeps its reservation",
     ...{
       file: "src/spool/local.ts",
-      from: "    this.#slots.delete(slot.offer.transfer);\n    this.#reserve(slot, -1);",
+      from: "    this.slots.delete(slot.offer.transfer);\n    this.#reserve(slot, -1);",
       to: "    this.#slots.delete(slot.offer.transfer);",
     },
     noticedBy: contract,
