@@ -18,7 +18,11 @@ const simulation = "test/simulation/simulation.test.ts";
 export const FOUND: readonly Mutant[] = [
   {
     name: "the name of a new spool is not synced",
-    ...{ file: "src/spool/local.ts", from: "await makeFolder(made, sync);", to: "await makeFolder(made, false);" },
+    ...{
+      file: "src/spool/local.ts",
+      from: "await makeFolder(made, sync, 0o700);",
+      to: "await makeFolder(made, false, 0o700);",
+    },
     noticedBy: "test/power/power.test.ts",
   },
   {

@@ -47,8 +47,8 @@ export const MUTANTS: readonly Mutant[] = [
     name: "the spool does not compare the digest",
     ...{
       file: "src/spool/local-upload.ts",
-      from: "if (this.#taken !== size || found !== digest) {",
-      to: "if (this.#taken !== size) {",
+      from: "if (!isWhole(offer, this.#taken, size) || found !== digest) {",
+      to: "if (!isWhole(offer, this.#taken, size)) {",
     },
     noticedBy: contract,
   },
@@ -182,7 +182,7 @@ export const MUTANTS: readonly Mutant[] = [
     ...{
       file: "src/spool/local.ts",
       from: "    this.slots.delete(slot.offer.transfer);\n    this.#reserve(slot, -1);",
-      to: "    this.#slots.delete(slot.offer.transfer);",
+      to: "    this.slots.delete(slot.offer.transfer);",
     },
     noticedBy: contract,
   },
