@@ -98,6 +98,7 @@ const config: Config = {
     },
     footer: {
       links: [
+        { label: "Contributing", to: "/contributing" },
         { label: "Source", to: "/source" },
         { label: "Glossary", to: "/reference/glossary" },
       ],

@@ -23,6 +23,7 @@ const sidebars: SidebarsConfig = {
     folder("Design", "design"),
     folder("Reference", "reference"),
     "benchmarks",
+    "contributing/index",
   ],
 };
 
