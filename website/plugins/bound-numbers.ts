@@ -17,6 +17,7 @@ import { visit } from "unist-util-visit";
 import type { VFile } from "vfile";
 import { LIMITS } from "../../src/protocol/limits.ts";
 import { SPOOL_LIMITS } from "../../src/spool/spool.ts";
+import { median } from "./median.ts";
 import { pathInRepository, repositoryFolder } from "./repository.ts";
 import { bytes, limit, rounded } from "./units.ts";
 
@@ -52,14 +53,6 @@ function take(value: unknown, name: string | undefined, inside: string | undefin
   if (wanted === undefined) return value[Number(inside)];
   const found = value.filter((each) => String(each[field as string]) === wanted);
   return found.length === 1 ? found[0] : undefined;
-}
-
-/** The middle of some numbers; of an even count, the mean of the two in the middle. */
-export function median(values: readonly number[]): number {
-  if (values.length === 0) throw new Error("there are no numbers to take the middle of");
-  const sorted = [...values].sort((a, b) => a - b);
-  const half = sorted.length / 2;
-  return ((sorted[Math.floor(half)] as number) + (sorted[Math.ceil(half) - 1] as number)) / 2;
 }
 
 const numbers = (value: unknown): number[] => {

@@ -79,18 +79,20 @@ export function declarationComment(path: string, name: string): string {
 const nameOf = (name: ts.PropertyName): string => (ts.isStringLiteral(name) ? name.text : name.getText());
 
 /**
- * The members of a constant object or an interface, in order. Values that follow each other in neighbouring lines under
+ * The members of a constant object or an interface, in order. With `doShare`, values that follow each other in neighbouring lines under
  * one comment share it, as three bounds of one buffer do.
  */
-export function membersOf(path: string, name: string): Member[] {
+export function membersOf(path: string, name: string, doShare = false): Member[] {
   const node = declaration(path, name);
   const members = ts.isVariableDeclaration(node) ? literalOf(node.initializer, name) : typeMembers(node);
   const file = sourceOf(path);
   let before = { comment: "", line: -2 };
-  return members.map((member) => {
+  // What is spread into a table is declared elsewhere, and asked for there.
+  const named = members.filter((member) => member.name !== undefined);
+  return named.map((member) => {
     const first = file.getLineAndCharacterOfPosition(member.getStart()).line;
     const own = commentOf(member);
-    const comment = own === "" && ts.isPropertyAssignment(member) && first === before.line + 1 ? before.comment : own;
+    const comment = own === "" && doShare && first === before.line + 1 ? before.comment : own;
     before = { comment, line: file.getLineAndCharacterOfPosition(member.getEnd()).line };
     const value = ts.isPropertyAssignment(member)
       ? member.initializer

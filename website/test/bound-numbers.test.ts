@@ -2,7 +2,8 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { LIMITS } from "../../src/protocol/limits.ts";
-import { median, resolveReference, valueAt } from "../plugins/bound-numbers.ts";
+import { resolveReference, valueAt } from "../plugins/bound-numbers.ts";
+import { median } from "../plugins/median.ts";
 import { bytes, duration, limit } from "../plugins/units.ts";
 
 const small = JSON.parse(readFileSync(new URL("../../benchmarks/results/small.json", import.meta.url), "utf8"));

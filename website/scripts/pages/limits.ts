@@ -20,7 +20,7 @@ function serverDefault(name: string): number {
 }
 
 export function limitsPage(): Page {
-  const protocol = membersOf("src/protocol/limits.ts", "LIMITS");
+  const protocol = membersOf("src/protocol/limits.ts", "LIMITS", true);
   const spool = membersOf("src/spool/spool.ts", "SpoolLimits");
   const net = membersOf("src/net/server.ts", "NetLimits");
   const head = ["Limit", "Value", "What it bounds, and what breaks without it"];

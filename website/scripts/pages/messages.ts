@@ -11,6 +11,9 @@ import { commentOf, declarationComment, fileComment, membersOf, sourceOf } from 
 import { sendersOf } from "./states.ts";
 
 const MESSAGES = "src/protocol/messages.ts";
+const OPERATING = "src/protocol/operate-messages.ts";
+const TABLES = [MESSAGES, OPERATING];
+const FILES = [...TABLES, "src/protocol/fields.ts"];
 
 /** The part of a schema's own description that the page shows. */
 interface Schema {
@@ -79,25 +82,46 @@ export function describe(schema: Schema): {
   return { type: schema.type === "picklist" ? "string" : schema.type, rules: rules.join("; "), isOptional: false };
 }
 
-/** Comments on fields of one message, where there are some. */
+/** What a file says about a constant; nothing when it is declared in another one. */
+function constantComment(name: string): string {
+  for (const file of FILES) {
+    try {
+      const comment = declarationComment(file, name);
+      if (comment !== "") return comment;
+    } catch {
+      // Declared in another of the files, or nowhere above a comment.
+    }
+  }
+  return "";
+}
+
+/** Comments on fields of one message, where there are some; a field without one has that of the constant it is made of. */
 function fieldComments(message: string): ReadonlyMap<string, string> {
   const found = new Map<string, string>();
-  const visit = (node: ts.Node): void => {
-    if (ts.isPropertyAssignment(node) && node.name.getText() === message && ts.isCallExpression(node.initializer)) {
-      const [fields] = node.initializer.arguments;
-      if (fields && ts.isObjectLiteralExpression(fields)) {
-        for (const field of fields.properties) {
-          // A field without a comment of its own has that of the constant that it is made of.
-          const constant = ts.isPropertyAssignment(field) ? field.initializer : field.name;
-          const shared = constant && ts.isIdentifier(constant) ? declarationComment(MESSAGES, constant.text) : "";
-          const comment = commentOf(field) || shared;
-          if (field.name && comment) found.set(field.name.getText(), comment);
-        }
-      }
+  const takeAll = (fields: ts.Expression | undefined, file: string): void => {
+    if (fields && ts.isIdentifier(fields)) {
+      for (const { name, comment } of membersOf(file, fields.text)) if (comment !== "") found.set(name, comment);
     }
-    ts.forEachChild(node, visit);
+    if (!fields || !ts.isObjectLiteralExpression(fields)) return;
+    for (const field of fields.properties) {
+      if (ts.isSpreadAssignment(field)) {
+        takeAll(field.expression, file);
+        continue;
+      }
+      const constant = ts.isPropertyAssignment(field) ? field.initializer : field.name;
+      const shared = constant && ts.isIdentifier(constant) ? constantComment(constant.text) : "";
+      const comment = commentOf(field) || shared;
+      if (field.name && comment) found.set(field.name.getText(), comment);
+    }
   };
-  visit(sourceOf(MESSAGES));
+  const visit = (node: ts.Node, file: string): void => {
+    const isMessage = ts.isPropertyAssignment(node) && node.name.getText() === message;
+    if (isMessage && ts.isCallExpression(node.initializer) && node.initializer.expression.getText() === "v.object") {
+      takeAll(node.initializer.arguments[0], file);
+    }
+    ts.forEachChild(node, (child) => visit(child, file));
+  };
+  for (const file of TABLES) visit(sourceOf(file), file);
   return found;
 }
 
@@ -110,7 +134,12 @@ export function messagesPage(): Page {
   const { frames }: { frames: readonly Vector[] } = JSON.parse(
     readFileSync(resolve(__dirname, "../../../test/vectors/frames.json"), "utf8"),
   );
-  const comments = new Map(membersOf(MESSAGES, "SCHEMAS").map(({ name, comment }) => [name, comment]));
+  const comments = new Map(
+    [...membersOf(MESSAGES, "SCHEMAS"), ...membersOf(OPERATING, "OPERATE_SCHEMAS")].map(({ name, comment }) => [
+      name,
+      comment,
+    ]),
+  );
   const parts = Object.entries(SCHEMAS).map(([name, schema]) => {
     const entries = Object.entries((schema as unknown as Schema).entries ?? {});
     const notes = fieldComments(name);
@@ -142,7 +171,7 @@ export function messagesPage(): Page {
     name: "messages",
     title: "Messages",
     about: "The JSON objects of the control frames, field by field.",
-    from: [MESSAGES, "test/vectors/frames.json"],
+    from: [...FILES, "test/vectors/frames.json"],
     body: join(
       prose(fileComment(MESSAGES)),
       "A field that is not listed here is ignored. One that is listed and missing, or not as it must be, ends the connection with [`message-invalid`](errors.md#message-invalid). The order of fields means nothing. In which order frames may follow each other is in [States](states.md).",

@@ -2,6 +2,7 @@
 import { DELIVERY_RECEIVER, DELIVERY_SERVER } from "../../../src/protocol/delivery.ts";
 import { FRAMES } from "../../../src/protocol/frame.ts";
 import type { Transitions } from "../../../src/protocol/machine.ts";
+import { OPERATE_CLIENT, OPERATE_SERVER } from "../../../src/protocol/operate.ts";
 import { UPLOAD_SENDER, UPLOAD_SERVER } from "../../../src/protocol/upload.ts";
 import { code, fence, join, type Page, table } from "../markdown.ts";
 import { prose } from "../prose.ts";
@@ -16,6 +17,7 @@ interface Machine {
 
 const UPLOAD = "src/protocol/upload.ts";
 const DELIVERY = "src/protocol/delivery.ts";
+const OPERATE = "src/protocol/operate.ts";
 
 const UPLOADS: readonly Machine[] = [
   { title: "Upload: the server", file: UPLOAD, name: "UPLOAD_SERVER", table: UPLOAD_SERVER },
@@ -25,6 +27,11 @@ const UPLOADS: readonly Machine[] = [
 const DELIVERIES: readonly Machine[] = [
   { title: "Delivery: the server", file: DELIVERY, name: "DELIVERY_SERVER", table: DELIVERY_SERVER },
   { title: "Delivery: the receiver", file: DELIVERY, name: "DELIVERY_RECEIVER", table: DELIVERY_RECEIVER },
+];
+
+const OPERATIONS: readonly Machine[] = [
+  { title: "Operating: the server", file: OPERATE, name: "OPERATE_SERVER", table: OPERATE_SERVER },
+  { title: "Operating: the operator", file: OPERATE, name: "OPERATE_CLIENT", table: OPERATE_CLIENT },
 ];
 
 /** Events between the same two states share one arrow. */
@@ -69,8 +76,8 @@ export function statesPage(): Page {
   return {
     name: "states",
     title: "States",
-    about: "The two conversations, both halves of each: what may arrive when, and what follows.",
-    from: [UPLOAD, DELIVERY, "src/protocol/machine.ts"],
+    about: "The three conversations, both halves of each: what may arrive when, and what follows.",
+    from: [UPLOAD, DELIVERY, OPERATE, "src/protocol/machine.ts"],
     body: join(
       prose(fileComment("src/protocol/machine.ts")),
       "An event whose name is a link is a frame that arrives. The others come from inside: the spool answered, the file ended, the connection broke.",
@@ -80,6 +87,9 @@ export function statesPage(): Page {
       "## Delivery",
       prose(fileComment(DELIVERY)),
       ...DELIVERIES.map(machinePart),
+      "## Operating",
+      prose(fileComment(OPERATE)),
+      ...OPERATIONS.map(machinePart),
     ),
   };
 }
@@ -94,7 +104,8 @@ export function sendersOf(frame: string): string {
   const senders = [
     ...(waitsFor(UPLOAD_SERVER) ? ["sender"] : []),
     ...(waitsFor(DELIVERY_SERVER) ? ["receiver"] : []),
-    ...(waitsFor(UPLOAD_SENDER) || waitsFor(DELIVERY_RECEIVER) ? ["server"] : []),
+    ...(waitsFor(OPERATE_SERVER) ? ["operator"] : []),
+    ...(waitsFor(UPLOAD_SENDER) || waitsFor(DELIVERY_RECEIVER) || waitsFor(OPERATE_CLIENT) ? ["server"] : []),
   ];
   const known = senders.length > 0 ? senders.join(", ") : ELSEWHERE[frame];
   if (known === undefined)
