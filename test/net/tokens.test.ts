@@ -1,4 +1,4 @@
-import { chmodSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { isQueuePattern, matchesQueue } from "../../src/net/access.ts";
@@ -142,6 +142,14 @@ describe("the gate", () => {
     expect(errors).toMatchObject([{ code: "file-unreadable", message: expect.stringContaining(file) }]);
     writeFileSync(file, '{"format":1,"tokens":[]}');
     expect(codeOf(() => gate.admit(token, "192.0.2.1"))).toBe("token-refused");
+  });
+
+  test("goes on with what it knew when a folder is in the place of the file, and says so once", async () => {
+    const { gate, token, file, errors } = await gateWith();
+    rmSync(file);
+    mkdirSync(file);
+    expect([1, 2].map(() => codeOf(() => gate.admit(token, "192.0.2.1")))).toEqual(["let in", "let in"]);
+    expect(errors).toMatchObject([{ code: "file-unreadable", message: expect.stringContaining(file) }]);
   });
 
   test("does not begin with a file that it cannot use", async () => {
