@@ -15,16 +15,16 @@ import { Conversation, type Effects, type EventOf } from "../protocol/machine.ts
 import type { MessageOf } from "../protocol/messages.ts";
 import { OPERATE_SERVER } from "../protocol/operate.ts";
 import type { From, Known, Page, SpoolOperations } from "../spool/operate.ts";
-import { type Access, demand } from "./access.ts";
+import { type Access, demand, RIGHTS } from "./access.ts";
 import type { Connection } from "./connection.ts";
 import { about } from "./events.ts";
 import { type ServerContext, welcome } from "./server.ts";
 
-/** What an operator may ask for. `show` alone is also for those who send to or take from the queue. */
-export type Operation = "list" | "show" | "cancel" | "requeue" | "purge";
+/** The orders of an operator, by their names in a refusal. */
+export type Operation = "list" | "cancel" | "requeue" | "purge";
 
-/** The end of a look: what is known of the transfer (null: nothing), or why that is not told. */
-type Seen = { readonly transfer: string; readonly look: number; readonly known: Known | null | FilespoolError };
+/** The end of a look: what is known of the transfer, or null for nothing that this peer may know. */
+type Seen = { readonly transfer: string; readonly look: number; readonly known: Known | null };
 
 /** What no waiting changes any more. A dead letter may be put back, but whoever waits for it should hear of it. */
 const ENDS: ReadonlySet<string> = new Set(["collected", "expired", "cancelled", "dead"]);
@@ -73,24 +73,12 @@ export class OperateSession {
   }
 
   /**
-   * THE ONE PLACE where rights are checked: every operation comes here with the queue that it is about, before anything
-   * of that queue is told or changed.
-   * @throws FilespoolError when it is not allowed
+   * Where rights are checked: every order comes here with the queue that it is about, before anything of that queue is told
+   * or changed. Questions about one transfer go through `#find` instead.
+   * @throws FilespoolError not-allowed
    */
-  #demand(operation: Operation, queue: string): void {
-    // An id cannot be guessed. Who has it sent the file, has got it, or looks after it; each may ask what became of it.
-    if (operation === "show" && (this.#access.allows("send", queue) || this.#access.allows("collect", queue))) return;
+  #demand(queue: string): void {
     demand(this.#access, "manage", queue);
-  }
-
-  /** Whether a queue may appear in a list of all queues. */
-  #maySee(operation: Operation, queue: string): boolean {
-    try {
-      this.#demand(operation, queue);
-      return true;
-    } catch {
-      return false;
-    }
   }
 
   get #peer() {
@@ -109,7 +97,7 @@ export class OperateSession {
     // What it was is looked up first: for the right to it, and because afterwards there is no name left to report.
     cancel: ({ transfer }: MessageOf<"cancel">) =>
       this.#order("cancel", async () => {
-        const file = await this.#locate("cancel", transfer);
+        const file = await this.#locate(transfer);
         const { files } = await this.#spool.cancel(transfer);
         if (files > 0) this.#server.emit({ event: "cancelled", ...this.#peer, ...about(file) });
         await this.#talk.carryOut("carriedOut", this.#effects, files);
@@ -120,8 +108,8 @@ export class OperateSession {
       this.#order("requeue", async () => {
         if ((transfer === undefined) === (queue === undefined))
           throw new FilespoolError("message-invalid", "requeue names a transfer or a queue");
-        const where = queue ?? (await this.#locate("requeue", transfer as string)).queue;
-        this.#demand("requeue", where);
+        const where = queue ?? (await this.#locate(transfer as string)).queue;
+        this.#demand(where);
         const goOn = () => !this.#isOver;
         const work = transfer === undefined ? this.#spool.requeueAll(where, goOn) : this.#spool.requeue(transfer);
         const { files } = await work;
@@ -132,7 +120,7 @@ export class OperateSession {
     // Also when nothing was left: that somebody gave this order is worth a line on the server's screen.
     purge: ({ queue, deadOnly }: MessageOf<"purge">) =>
       this.#order("purge", async () => {
-        this.#demand("purge", queue);
+        this.#demand(queue);
         const { files } = await this.#spool.purge(queue, deadOnly, () => !this.#isOver);
         this.#server.emit({ event: "purged", ...this.#peer, queue, files, deadOnly });
         await this.#talk.carryOut("carriedOut", this.#effects, files);
@@ -146,12 +134,8 @@ export class OperateSession {
       );
     },
 
-    // Also a refusal is the answer to a look; it carries the look's own number, which no order has for a name.
-    tellState: ({ transfer, look, known }: Seen) => {
-      if (known instanceof FilespoolError)
-        this.#connection.send({ type: "refuse", about: String(look), ...failureForPeer(known) });
-      else this.#connection.send({ type: "state", look, ...(known ? facts(known) : { transfer, state: "unknown" }) });
-    },
+    tellState: ({ transfer, look, known }: Seen) =>
+      this.#connection.send({ type: "state", look, ...(known ? facts(known) : { transfer, state: "unknown" }) }),
     tellPage: (next: string | null) => this.#connection.send({ type: "page", ...(next !== null && { next }) }),
     tellDone: (files: number) => this.#connection.send({ type: "done", files }),
     tellRefused: ({ order, error }: { order: Operation; error: FilespoolError }) =>
@@ -171,10 +155,10 @@ export class OperateSession {
   }
 
   /** The file that an order is about. Its queue is known only now, so this is where the right to it is asked for. */
-  async #locate(order: Operation, transfer: string): Promise<Known> {
-    const known = await this.#spool.find(transfer);
+  async #locate(transfer: string): Promise<Known> {
+    const known = await this.#find(transfer);
     if (!known) throw new FilespoolError("transfer-unknown");
-    this.#demand(order, known.queue);
+    this.#demand(known.queue);
     return known;
   }
 
@@ -189,13 +173,13 @@ export class OperateSession {
     if (what === "queues") {
       const page = await this.#spool.queues(from);
       for (const tally of page.rows)
-        if (this.#maySee("list", tally.queue)) this.#connection.send({ type: "tally", ...tally });
+        if (this.#access.allows("manage", tally.queue)) this.#connection.send({ type: "tally", ...tally });
       return page.next;
     }
-    if (queue !== undefined) this.#demand("list", queue);
+    if (queue !== undefined) this.#demand(queue);
     const page = await this.#page(what, queue, from);
     for (const known of page.rows)
-      if (queue !== undefined || this.#maySee("list", known.queue))
+      if (queue !== undefined || this.#access.allows("manage", known.queue))
         this.#connection.send({ type: "row", ...facts(known) });
     return page.next;
   }
@@ -218,11 +202,11 @@ export class OperateSession {
     const stopListening = this.#spool.onEnded(transfer, wake);
     const timer = setTimeout(wake, waitMs);
     try {
-      let known = await this.#see(transfer);
-      const isAnswer = known === null || known instanceof FilespoolError || ENDS.has(known.state);
+      let known = await this.#find(transfer);
+      const isAnswer = known === null || ENDS.has(known.state);
       if (!isAnswer && waitMs > 0) {
         await woken;
-        if (!this.#isOver) known = await this.#see(transfer);
+        if (!this.#isOver) known = await this.#find(transfer);
       }
       await this.#talk.carryOut("seen", this.#effects, { transfer, look, known });
     } finally {
@@ -232,15 +216,13 @@ export class OperateSession {
     }
   }
 
-  /** What is known, or why this peer is not told. Unknown is told to everybody: it says nothing about any queue. */
-  async #see(transfer: string): Promise<Known | null | FilespoolError> {
+  /**
+   * An id cannot be guessed. Who has it sent the file, has got it, or looks after it, and each may ask what became of it. To those
+   * without any right in its queue it does not exist: a refusal would say that it does, and name that queue.
+   */
+  async #find(transfer: string): Promise<Known | null> {
     const known = await this.#spool.find(transfer);
-    try {
-      if (known) this.#demand("show", known.queue);
-      return known;
-    } catch (error) {
-      return knownError(error);
-    }
+    return known && RIGHTS.some((right) => this.#access.allows(right, known.queue)) ? known : null;
   }
 }
 

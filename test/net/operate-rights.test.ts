@@ -48,9 +48,6 @@ test("the right to manage is of its queues: other queues are neither listed nor 
     all(operator.files("secret")),
     all(operator.dead("secret")),
     all(operator.uploads("secret")),
-    operator.show(idOf(2)),
-    operator.cancel(idOf(2)),
-    operator.requeue(idOf(2)),
     operator.requeueAll("secret"),
     operator.purge("secret"),
   ];
@@ -59,13 +56,23 @@ test("the right to manage is of its queues: other queues are neither listed nor 
   expect(await operator.purge("photos")).toBe(1);
 });
 
+test("a transfer of another queue does not exist, and that queue is not named", async () => {
+  const { come, spool } = await guarded();
+  for (const right of ["manage", "send", "collect"] as const) {
+    const operator = await come(right);
+    expect((await operator.show(idOf(2))).state).toBe("unknown");
+    for (const order of [operator.cancel(idOf(2)), operator.requeue(idOf(2))])
+      expect(await codeOf(order)).toBe("transfer-unknown");
+  }
+  expect(spool.waiting("secret")).toBe(1);
+});
+
 test.each(["send", "collect"] as const)(
   "the right to %s is enough to ask about a transfer, and for nothing else",
   async (right) => {
     const { come, spool } = await guarded();
     const operator = await come(right);
     expect(await operator.show(idOf(1))).toMatchObject({ state: "waiting", queue: "photos" });
-    expect(await codeOf(operator.show(idOf(2)))).toBe("not-allowed");
     expect((await operator.show(idOf(3))).state).toBe("unknown");
     expect(await all(operator.queues())).toEqual([]);
     const forbidden = [all(operator.files("photos")), operator.cancel(idOf(1)), operator.purge("photos")];
