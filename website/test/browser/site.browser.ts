@@ -11,7 +11,7 @@ describe("search", () => {
   for (const word of ["dead letter", "durable offset", "fencing token"]) {
     itInBrowser(`finds "${word}" in the glossary`, async () => {
       const { page } = await browser.open(`/search?q=${encodeURIComponent(word)}`);
-      const hits = page.locator("main a[href*='/reference/glossary']");
+      const hits = page.locator("a[href*='/reference/glossary?_highlight=']");
       await expect.poll(() => hits.count(), { timeout: 15_000 }).toBeGreaterThan(0);
     });
   }
