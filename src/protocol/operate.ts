@@ -66,10 +66,18 @@ export const OPERATE_CLIENT = {
     look: { to: "ordered", do: ["send"] },
     state: { to: "ordered", do: ["answerLook"] },
     refuseLook: { to: "ordered", do: ["failLook"] },
+    // Leaving in the middle is allowed: the server carries out the order all the same, and reads the goodbye after it.
+    bye: { to: "closed", do: ["close"] },
   },
   closed: {
     // Looks that were still open when the operator said goodbye.
     state: { to: "closed", do: [] },
     refuseLook: { to: "closed", do: [] },
+    // The rest of the answer to the order that was under way.
+    row: { to: "closed", do: [] },
+    tally: { to: "closed", do: [] },
+    page: { to: "closed", do: [] },
+    done: { to: "closed", do: [] },
+    refuseOrder: { to: "closed", do: [] },
   },
 } as const satisfies Transitions;

@@ -197,6 +197,27 @@ describe("an operator", () => {
     expect((await operator.show(idOf(1))).state).toBe("unknown");
   });
 
+  test("that leaves while an order is under way says goodbye, breaks no rule, and tells that it has no answer", async () => {
+    let reached = () => {};
+    const isReached = new Promise<void>((resolve) => {
+      reached = resolve;
+    });
+    const port = await listenRaw(async (peer) => {
+      await peer.until("hello");
+      peer.send(WELCOME);
+      await peer.until("list");
+      reached();
+      await peer.until("bye");
+      peer.send({ type: "tally", queue: "q", files: 1, bytes: 1, dead: 0, uploads: 0 }, { type: "page" });
+      peer.socket.end();
+    });
+    const operator = await operatorOf(port);
+    const code = codeOf(all(operator.queues()));
+    await isReached;
+    await operator.close();
+    expect(await code).toBe("interrupted");
+  });
+
   test("10,000 files are listed in the memory of a page", async () => {
     const work = new Workspace();
     const { port, spool } = await work.serve({ spool: { durability: "none" } });

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { DELIVERY_RECEIVER, DELIVERY_SERVER } from "../../src/protocol/delivery.ts";
 import { Conversation, type Transitions } from "../../src/protocol/machine.ts";
+import { OPERATE_CLIENT, OPERATE_SERVER } from "../../src/protocol/operate.ts";
 import { UPLOAD_SENDER, UPLOAD_SERVER } from "../../src/protocol/upload.ts";
 import { codeOf } from "./wire.ts";
 
@@ -15,6 +16,8 @@ const machines: Record<string, Subject> = {
   "upload, sender": { table: UPLOAD_SENDER, start: "waiting", terminal: ["stored", "failed"] },
   "delivery, server": { table: DELIVERY_SERVER, start: "greeting", terminal: ["closed"] },
   "delivery, receiver": { table: DELIVERY_RECEIVER, start: "greeting", terminal: ["closed"] },
+  "operating, server": { table: OPERATE_SERVER, start: "greeting", terminal: ["closed"] },
+  "operating, operator": { table: OPERATE_CLIENT, start: "greeting", terminal: ["closed"] },
 };
 
 describe.each(Object.entries(machines))("%s:", (_, { table, start, terminal }) => {
