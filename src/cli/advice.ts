@@ -13,15 +13,15 @@ import type { ErrorCode } from "../protocol/errors.ts";
 // Advice that several errors share.
 const AGAIN = "run the same command again: it continues where this one ended";
 const LATER = "try again later, or let it try for longer, such as --retry 1h";
-const NOT_OURS = "check that --host and --port lead to a filespool server of the same version";
+const NOT_OURS = "check that --host and --port lead to a filespool server, and not to another program";
 
 /** Null where the message of the library says it already, or where nothing can be done at this end. */
 const ADVICE: Readonly<Record<ErrorCode, string | null>> = {
   // The road between the two ends: nobody has to change anything, or the address is wrong.
-  unreachable: null,
+  unreachable: "check --host and --port, and that a server runs there (filespool serve); --retry 1m waits for it",
   // Retries were made and are used up; what was durable is still there, and a new run begins with new patience.
   "connection-lost": AGAIN,
-  "timed-out": AGAIN,
+  "timed-out": `${NOT_OURS}; if so, ${AGAIN}`,
   "frame-damaged": AGAIN,
   // What arrives is not what this program says. Nearly always it is another program that answers.
   "not-filespool": NOT_OURS,
@@ -68,12 +68,14 @@ const ADVICE: Readonly<Record<ErrorCode, string | null>> = {
   uncollected: "nothing is lost: it stays in its queue; ask later with filespool status, or wait for longer",
   stalled: AGAIN,
   // On this machine.
-  "file-unreadable": "check the path, and that you may read it; the other files are not affected",
+  "file-unreadable": "check the path, and that you may read it",
   "file-changed": "send it again when nobody writes to it",
   "file-exists": "the choices are --if-exists rename, overwrite or skip",
-  "command-failed": "the file is back in its queue; mend the command, and collect again",
-  "folder-unusable": "check that it is a folder and that you may write to it, or use another --out",
-  "address-unusable": null,
+  "command-failed":
+    "the file is back in its queue; mend the command, and collect again (failed too often: see filespool dead)",
+  "folder-unusable": "check the path, and that you may write there, or name another one",
+  "address-unusable":
+    "take an address of this machine and a port that is free: --host, --port; for metrics --metrics-port",
   "spool-locked": "stop that server, or use another folder: --spool",
   "spool-unusable": "check the folder, its permissions and its disk, or use another one: --spool",
   // Said by report.ts, and only to clients: there is something to continue.

@@ -125,10 +125,28 @@ export function parseArguments(words: readonly string[], version: string, output
     if (!(error instanceof CommanderError)) throw error;
     // Help and version end the parsing as well, by an "error" that is none.
     if (error.exitCode === 0) return null;
-    // "error: unknown option '--prot'\n(Did you mean --port?)" becomes one sentence.
-    throw new UsageError(error.message.replace(/^error: /, "").replaceAll("\n", " "));
+    throw new UsageError(sentenceOf(error, words[0]));
   }
   return typed;
+}
+
+/**
+ * What commander found wrong, as one sentence that ends with something to type: its own guess where it has one, else the
+ * way to the help. "error: unknown option '--prot'\n(Did you mean --port?)" loses its head and its line end.
+ */
+function sentenceOf({ code, message }: CommanderError, verb = ""): string {
+  const said = message
+    .replace(/^error: /, "")
+    .replaceAll("\n", " ")
+    .replace(
+      /^command-argument value (.*) is invalid for argument '(.*)'\. Allowed choices are (.*)\.$/,
+      "$2 cannot be $1: it is one of $3",
+    )
+    .replace(/^option (.*) argument missing$/, "option $1 needs a value")
+    .replace(/\. Expected .*$/, "");
+  const isHelped = said.includes("Did you mean") || code === "commander.invalidArgument";
+  const isKnown = (COMMAND_NAMES as readonly string[]).includes(verb);
+  return isHelped ? said : `${said}; see filespool ${isKnown ? `${verb} ` : ""}--help`;
 }
 
 /** The help of the whole program, on a stream of choice, for those who typed nothing where nobody can be asked. */

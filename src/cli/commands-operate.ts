@@ -34,7 +34,7 @@ export const OPERATOR_COMMANDS = {
   },
   status: {
     kind: "operator",
-    about: "tell what became of transfers: waiting, collected, ...",
+    about: "tell what became of transfers, such as waiting or collected",
     operands: [TRANSFERS],
     examples: [["has it been collected? (exit code 4: unknown)", `filespool status ${ID}`]],
     run: async (task, around) => (await operate()).status(task, around),

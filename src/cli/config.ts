@@ -21,6 +21,7 @@
  */
 import { readFile } from "node:fs/promises";
 import { resolve as resolvePath } from "node:path";
+import { inWords } from "../spool/errno.ts";
 import type { Command } from "./commands.ts";
 import { UsageError } from "./exit.ts";
 import { KNOBS, type KnobName, knobOf, knobsOn, shapeOf, type Values, variableOf } from "./knobs.ts";
@@ -184,7 +185,7 @@ export async function readConfig(asked: string | undefined, folder: string): Pro
     // Only the file that nobody asked for may be absent. One that is there and unreadable is a surprise
     // in either case, and going on without it would mean to run with other settings than intended.
     if (asked === undefined && (error as NodeJS.ErrnoException).code === "ENOENT") return null;
-    throw new UsageError(`the config file ${path} cannot be read: ${(error as Error).message}`);
+    throw new UsageError(`the config file ${path} cannot be read: ${inWords(error)}`);
   }
   let values: unknown;
   try {

@@ -17,6 +17,7 @@ import { readFile, stat } from "node:fs/promises";
 import { isLoopback } from "../net/access.ts";
 import type { ClientOptions } from "../net/options.ts";
 import { FilespoolError } from "../protocol/errors.ts";
+import { inWords } from "../spool/errno.ts";
 import type { Task } from "./commands.ts";
 import { type Origin, type Settings, withOrigin } from "./config.ts";
 import { UsageError } from "./exit.ts";
@@ -119,7 +120,7 @@ export async function readText(file: string, what: string): Promise<string> {
   try {
     return await readFile(file, "utf8");
   } catch (error) {
-    throw new FilespoolError("file-unreadable", `cannot read ${what}: ${(error as Error).message}`, { cause: error });
+    throw new FilespoolError("file-unreadable", `cannot read ${what}: ${inWords(error)}`, { cause: error });
   }
 }
 

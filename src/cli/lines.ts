@@ -123,6 +123,8 @@ const TRANSFER: Table<TransferEvent> = {
     tone: "warn",
     verb: "retrying",
     text: () => line`in ${humanDuration(e.delayMs)}, attempt ${e.attempt}: ${e.message}`,
+    // Of all that is tried again, only a command is something that the person has to mend meanwhile.
+    ...(e.code === "command-failed" && { code: e.code }),
   }),
 };
 

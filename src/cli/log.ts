@@ -17,6 +17,7 @@ import { dirname } from "node:path";
 import { pino } from "pino";
 import type { ServerEvent } from "../net/index.ts";
 import { FilespoolError } from "../protocol/errors.ts";
+import { inWords } from "../spool/errno.ts";
 import type { OperateEvent } from "./lines.ts";
 import { printable } from "./printable.ts";
 
@@ -83,7 +84,7 @@ export class Log {
       if (!hasWarned) warn(sentence);
       hasWarned = true;
     };
-    destination.on("error", (error: Error) => once(`the log ${path} cannot be written: ${error.message}`));
+    destination.on("error", (error: Error) => once(`the log ${path} cannot be written: ${inWords(error)}`));
     destination.on("drop", () => once(`the log ${path} is not written fast enough; lines are left out`));
     destination.on("write", () => {
       hasWarned = false;
@@ -143,6 +144,6 @@ async function mayWrite(path: string): Promise<void> {
     await access(dirname(path), constants.X_OK);
     await (await open(path, "a", 0o640)).close();
   } catch (error) {
-    throw new FilespoolError("folder-unusable", `the log ${path} cannot be written: ${(error as Error).message}`);
+    throw new FilespoolError("folder-unusable", `the log ${path} cannot be written: ${inWords(error)}`);
   }
 }

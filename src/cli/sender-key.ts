@@ -17,6 +17,7 @@ import { randomBytes } from "node:crypto";
 import { chmod, link, mkdir, open, readFile, rm, stat } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join } from "node:path";
+import { inWords } from "../spool/errno.ts";
 import { line } from "./printable.ts";
 import type { Report } from "./report.ts";
 
@@ -43,9 +44,7 @@ export async function senderKey(folder: string, warn: (sentence: string) => void
   try {
     return (await readKey(path)) ?? (await createKey(folder, path));
   } catch (error) {
-    warn(
-      `no sender key in ${path}, so a killed send will not be continued by the next one: ${(error as Error).message}`,
-    );
+    warn(`no sender key in ${path}, so a killed send will not be continued by the next one: ${inWords(error)}`);
     return newKey();
   }
 }

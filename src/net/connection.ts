@@ -22,6 +22,7 @@ import { FLAG_OPTIONAL, FRAMES, frameName } from "../protocol/frame.ts";
 import { LIMITS } from "../protocol/limits.ts";
 import { decodeMessage, encodeMessage, type Message } from "../protocol/messages.ts";
 import { nativeChecksum } from "../spool/digest.ts";
+import { inWords } from "../spool/errno.ts";
 import { Intake } from "./intake.ts";
 import { Outbox, type Sent } from "./outbox.ts";
 
@@ -230,7 +231,7 @@ export class Connection {
     this.#pings = Math.max(0, this.#pings - this.#patience.pingsPerSecondMax / 4);
     if (this.#frames === 0) {
       if (nowMs - this.#begunMs > handshakeMs)
-        this.fail(new FilespoolError("timed-out", "no complete first frame in time"));
+        this.fail(new FilespoolError("timed-out", "the other end said nothing that is complete in time"));
     } else if (this.#listening && nowMs - this.#heardMs > idleMs) {
       this.fail(new FilespoolError("timed-out", `nothing was heard from ${this.peer} for ${idleMs} ms`));
     } else if (midFrame && nowMs - this.#begunMs > slow(this.#decoder.frameBytes)) {
@@ -279,7 +280,5 @@ export class Connection {
 
 function lost(error: unknown): FilespoolError {
   if (error instanceof FilespoolError) return error;
-  return new FilespoolError("connection-lost", `the connection was lost: ${(error as Error).message}`, {
-    cause: error,
-  });
+  return new FilespoolError("connection-lost", `the connection was lost: ${inWords(error)}`, { cause: error });
 }

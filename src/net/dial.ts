@@ -6,13 +6,13 @@
 import { once } from "node:events";
 import { connect as connectTcp } from "node:net";
 import { FilespoolError } from "../protocol/errors.ts";
+import { inWords } from "../spool/errno.ts";
 import { Connection } from "./connection.ts";
 import { Intake } from "./intake.ts";
 import type { TlsTrust } from "./options.ts";
 
 export function unreachable(host: string, port: number, error: unknown): FilespoolError {
-  const why = (error as NodeJS.ErrnoException).code ?? (error as Error).message;
-  return new FilespoolError("unreachable", `cannot reach a server at ${host}:${port} (${why}); is it running there?`);
+  return new FilespoolError("unreachable", `cannot reach a server at ${host}:${port}: ${inWords(error)}`);
 }
 
 /**

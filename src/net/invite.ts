@@ -54,6 +54,10 @@ export function parseInvite(text: string): Invite {
   if (!isQueueName(queue)) throw wrong("it names no queue that may exist");
   const fields = new URLSearchParams(url.hash.slice(1));
   const token = fields.get("token");
+  // Half an invite must not do half of what the whole one asks for, such as to go there without encryption.
+  if ([...fields.keys()].some((name) => name !== "token" && name !== "cert") || text.endsWith("&"))
+    throw wrong("what stands behind its # cannot be read; was it cut off?");
+  if (token !== null && /^fst_(?![0-9a-f]{8}_[\w-]{43}$)/.test(token)) throw wrong("its token is cut off");
   const cert = fields.get("cert")?.toLowerCase();
   const fingerprints = cert?.split(",") ?? [];
   if (cert !== undefined && cert !== "ca" && !fingerprints.every(isFingerprint))

@@ -14,6 +14,7 @@
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type ServerResponse, type Server as WebServer } from "node:http";
 import { FilespoolError } from "../protocol/errors.ts";
+import { inWords } from "../spool/errno.ts";
 
 export interface MonitorOptions {
   readonly host: string;
@@ -61,9 +62,8 @@ export class Monitor {
     try {
       await once(server, "listening");
     } catch (error) {
-      const { code, message } = error as NodeJS.ErrnoException;
-      const why = code === "EADDRINUSE" ? "another program is listening there; choose another port" : (code ?? message);
-      throw new FilespoolError("address-unusable", `cannot serve metrics on ${host}:${port}: ${why}`, { cause: error });
+      const why = `cannot serve metrics on ${host}:${port}: ${inWords(error)}`;
+      throw new FilespoolError("address-unusable", why, { cause: error });
     }
     return new Monitor(server, host);
   }

@@ -12,6 +12,7 @@ import { basename } from "node:path";
 import { promisify } from "node:util";
 import { FilespoolError } from "../protocol/errors.ts";
 import { createDigest } from "../spool/digest.ts";
+import { inWords } from "../spool/errno.ts";
 import type { Connection } from "./connection.ts";
 import { type Content, sendContent } from "./send-content.ts";
 
@@ -45,7 +46,7 @@ export class OutgoingFile {
     try {
       this.#fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
     } catch (error) {
-      throw unreadable(path, (error as Error).message);
+      throw unreadable(path, inWords(error));
     }
     this.#stat = fstatSync(this.#fd, { bigint: true });
     if (!this.#stat.isFile()) {

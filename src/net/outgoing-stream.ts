@@ -14,6 +14,7 @@ import { randomBytes } from "node:crypto";
 import { FilespoolError } from "../protocol/errors.ts";
 import { LIMITS } from "../protocol/limits.ts";
 import { createDigest, type Digest } from "../spool/digest.ts";
+import { inWords } from "../spool/errno.ts";
 import type { Connection } from "./connection.ts";
 import type { StreamSource } from "./options.ts";
 
@@ -85,7 +86,7 @@ export class OutgoingStream {
       this.#hex = this.#digest.hex();
       this.size = this.#read;
     } catch (error) {
-      const why = `cannot send ${this.path}: ${(error as Error)?.message ?? error}`;
+      const why = `cannot send ${this.path}: ${inWords(error)}`;
       this.#failure = error instanceof FilespoolError ? error : new FilespoolError("file-unreadable", why);
     }
     this.#isOver = true;

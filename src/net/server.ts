@@ -11,6 +11,7 @@ import { createServer as createSocketServer, type Socket, type Server as SocketS
 import { assert, FilespoolError, failure, known } from "../protocol/errors.ts";
 import { LIMITS } from "../protocol/limits.ts";
 import type { MessageOf } from "../protocol/messages.ts";
+import { inWords } from "../spool/errno.ts";
 import type { Spool } from "../spool/spool.ts";
 import { type Access, demand, EVERYBODY, type Gate, missingProtection } from "./access.ts";
 import { Connection, type Patience } from "./connection.ts";
@@ -96,9 +97,8 @@ export async function createServer(options: ServerOptions): Promise<Server> {
   try {
     await once(listener, "listening");
   } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException;
-    const why = code === "EADDRINUSE" ? "another program is listening there; choose another port" : (code ?? message);
-    throw new FilespoolError("address-unusable", `cannot listen on ${host}:${port}: ${why}`, { cause: error });
+    const why = `cannot listen on ${host}:${port}: ${inWords(error)}`;
+    throw new FilespoolError("address-unusable", why, { cause: error });
   }
   return new Server(listener, options, host, encryption);
 }

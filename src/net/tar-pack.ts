@@ -20,6 +20,7 @@ import { basename, join, resolve } from "node:path";
 import { Header, type HeaderData, Pax } from "tar";
 import { FilespoolError } from "../protocol/errors.ts";
 import { quoteName, safeName } from "../protocol/names.ts";
+import { inWords } from "../spool/errno.ts";
 import type { StreamSource } from "./options.ts";
 import { BLOCK_BYTES, paddingOf, staysInside } from "./tar-names.ts";
 
@@ -150,7 +151,7 @@ async function read<T>(local: string, work: () => Promise<T>): Promise<T> {
     return await work();
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "ENOENT") throw changed(local);
-    throw unreadable(local, (error as Error).message);
+    throw unreadable(local, inWords(error));
   }
 }
 

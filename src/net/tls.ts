@@ -19,6 +19,7 @@ import { join } from "node:path";
 import { connect, createSecureContext, createServer, type TLSSocket, type Server as TlsServer } from "node:tls";
 import { FilespoolError } from "../protocol/errors.ts";
 import { LIMITS } from "../protocol/limits.ts";
+import { inWords } from "../spool/errno.ts";
 import { unreachable } from "./dial.ts";
 import type { TlsTrust } from "./options.ts";
 import { makePrivateFolder, withLock, writeWhole } from "./private-files.ts";
@@ -188,7 +189,7 @@ async function identityIn(folder: string): Promise<TlsIdentity | null> {
 }
 
 const unusable = (folder: string, error: unknown) =>
-  new FilespoolError("folder-unusable", `cannot keep a certificate in ${folder}: ${(error as Error).message}`, {
+  new FilespoolError("folder-unusable", `cannot keep a certificate in ${folder}: ${inWords(error)}`, {
     cause: error,
   });
 

@@ -15,6 +15,7 @@ import { readFileSync } from "node:fs";
 import { dirname } from "node:path";
 import * as v from "valibot";
 import { FilespoolError } from "../protocol/errors.ts";
+import { inWords } from "../spool/errno.ts";
 import { RIGHTS, type Right } from "./access.ts";
 import { makePrivateFolder, withLock, writeWhole } from "./private-files.ts";
 
@@ -90,7 +91,7 @@ export function readTokens(file: string): TokenRecord[] {
     return v.parse(SCHEMA, JSON.parse(readFileSync(file, "utf8"))).tokens;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return [];
-    const why = `cannot use the tokens in ${file}: ${(error as Error).message}`;
+    const why = `cannot use the tokens in ${file}: ${inWords(error)}`;
     throw new FilespoolError("file-unreadable", why, { cause: error });
   }
 }
@@ -154,6 +155,6 @@ async function change<T>(
     });
   } catch (error) {
     if (error instanceof FilespoolError) throw error;
-    throw new FilespoolError("folder-unusable", `cannot write ${file}: ${(error as Error).message}`, { cause: error });
+    throw new FilespoolError("folder-unusable", `cannot write ${file}: ${inWords(error)}`, { cause: error });
   }
 }

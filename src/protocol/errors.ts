@@ -36,7 +36,12 @@ export const ERRORS = {
   "frame-damaged": row("integrity", "network", true, "a checksum does not match: bytes changed on the way"),
 
   // The peer does not speak the protocol. Trying again would end the same way.
-  "not-filespool": row("integrity", "client", false, "the bytes are not frames of this protocol"),
+  "not-filespool": row(
+    "integrity",
+    "client",
+    false,
+    "the other end does not speak this protocol: its bytes are not frames",
+  ),
   "version-unsupported": row("refused", "client", false, "the two ends share no protocol version"),
   "frame-too-large": row("integrity", "client", false, "a frame announces more bytes than its type may have"),
   "frame-unknown": row("integrity", "client", false, "the frame type is unknown and not flagged optional"),

@@ -16,6 +16,7 @@ import { type FileHandle, mkdir, open } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import { dropBytes } from "../protocol/chunks.ts";
 import { FilespoolError } from "../protocol/errors.ts";
+import { inWords } from "./errno.ts";
 
 /** Bytes between two syncs; about what a crash makes the sender repeat. */
 export const SYNC_BYTES = 16 * 1024 * 1024;
@@ -127,7 +128,7 @@ export function fileError(
   // Out of descriptors or memory: another connection that ends gives some back.
   if (BUSY.has(code ?? ""))
     return new FilespoolError("connections-full", `too much is open for ${what} (${code})`, { cause: error });
-  return new FilespoolError(otherwise, `cannot use ${what}: ${message}`, { cause: error });
+  return new FilespoolError(otherwise, `cannot use ${what}: ${inWords(error)}`, { cause: error });
 }
 
 /** Makes the names in a folder durable. */

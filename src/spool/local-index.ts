@@ -57,6 +57,9 @@ export class LocalIndex {
       const { bytesRead } = await handle.read(head, 0, head.byteLength, 0).finally(() => handle.close());
       if (bytesRead > 0 && !head.includes(LMDB_MAGIC))
         throw new FilespoolError("spool-unusable", `${file} is damaged or not an index`);
+      // What LMDB maps of a new file it writes without asking: on a full disk, a signal would end the process.
+      if (bytesRead === 0 && new Reserve(folder).isLow)
+        throw new FilespoolError("disk-full", `no space left for ${folder}`);
       if (bytesRead === 0) await createIndex(file, sync);
       // With `overlappingSync` a resolved write promises no more than to be *visible*; `stored` could then be a
       // lie for some milliseconds. Off, a write resolves after its commit was synced. The test

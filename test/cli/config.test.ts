@@ -185,7 +185,9 @@ describe("the config file", () => {
   });
 
   test("that was asked for must be there", async () => {
-    expect(await problem("none.json")).toMatch(/^the config file none\.json cannot be read: ENOENT/);
+    expect(await problem("none.json")).toMatch(
+      /^the config file none\.json cannot be read: there is no such file or folder \(ENOENT\)/,
+    );
   });
 
   test.each([

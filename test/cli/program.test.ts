@@ -36,15 +36,19 @@ describe("words that end in a sentence", () => {
   test.each<[string[], number, RegExp]>([
     [["sned"], 2, /^error: unknown command 'sned' \(Did you mean send\?\)\n$/],
     [["send", "--prot", "1"], 2, /^error: unknown option '--prot' \(Did you mean --port\?\)\n$/],
-    [["serve", "--port"], 2, /^error: option '--port <number>' argument missing\n$/],
+    [["serve", "--port"], 2, /^error: option '--port <number>' needs a value; see filespool serve --help\n$/],
     [["serve", "extra"], 2, /^error: too many arguments/],
     [["send"], 2, /^error: send needs at least one file: filespool send FILE\.\.\.\n$/],
     [["client"], 2, /^error: client asks questions, and there is no terminal; use send or receive\n$/],
     [["serve", "--host", "0.0.0.0"], 2, /^error: --host says 0\.0\.0\.0, which other machines may reach/],
-    [["serve", "--config", "none.json"], 2, /^error: the config file none\.json cannot be read: ENOENT/],
+    [
+      ["serve", "--config", "none.json"],
+      2,
+      /^error: the config file none\.json cannot be read: there is no such file or folder \(ENOENT\)/,
+    ],
     [["receive", "--follow", "--count", "1"], 2, /^error: --follow and --count exclude each other/],
     [[], 2, /Usage: filespool[\s\S]*error: no command given, and nobody to ask for one; use serve, send or receive\n$/],
-    [["send", "x", "--port", "1"], 3, /^error: cannot reach a server at localhost:1 /],
+    [["send", "x", "--port", "1"], 3, /^error: cannot reach a server at localhost:1: /],
   ])("%j exits with %d", async (words, code, sentence) => {
     expect(await finish(words)).toEqual({ code, out: "", err: expect.stringMatching(sentence) });
   });

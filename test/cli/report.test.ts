@@ -180,8 +180,8 @@ describe("what people see", () => {
 describe("the end of a run", () => {
   test("an error is one sentence, and its exit code", () => {
     const { report, written } = listen();
-    expect(report.fail(new FilespoolError("unreachable", "no server at x:1"))).toBe(3);
-    expect(written).toEqual({ stdout: "", stderr: "error: no server at x:1\n" });
+    expect(report.fail(new FilespoolError("transfer-ended", "it is gone"))).toBe(4);
+    expect(written).toEqual({ stdout: "", stderr: "error: it is gone\n" });
   });
 
   test("an error says at which server it was, unless it says so itself or is of this machine", () => {

@@ -45,6 +45,10 @@ test("whatever is no invite is refused in a sentence that does not repeat its se
     "filespool://user:SECRET@a/q",
     "filespool://a/q?token=SECRET",
     "filespool://a/q#token=SECRET&cert=abc",
+    "filespool://a/q#token=SECRET&",
+    "filespool://a/q#token=SECRET&ce",
+    "filespool://a/q#token=fst_20e46a83_SECRET",
+    "filespool://a/q#tok",
   ];
   for (const text of wrong) {
     expect(() => parseInvite(text), text).toThrow(TypeError);
