@@ -13,6 +13,7 @@ const operate = () => import("./operate.ts");
 /** An id in the examples: of the form that a real one has, so that the examples pass the check that people's words pass. */
 const ID = "6f2a9c0113d84be7a5c2f0e19d7b3a64";
 
+// In the order of the help. What cannot be taken back has its question in `prepare`, where nothing has been touched yet.
 export const OPERATOR_COMMANDS = {
   list: {
     kind: "operator",
@@ -32,6 +33,7 @@ export const OPERATOR_COMMANDS = {
     examples: [["where is it, and why has nobody got it?", `filespool show ${ID}`]],
     run: async (task, around) => (await operate()).show(task, around),
   },
+  // For scripts, where show is for people: several at a time, one line each, and an exit code that answers by itself.
   status: {
     kind: "operator",
     about: "tell what became of transfers, such as waiting or collected",
@@ -39,6 +41,7 @@ export const OPERATOR_COMMANDS = {
     examples: [["has it been collected? (exit code 4: unknown)", `filespool status ${ID}`]],
     run: async (task, around) => (await operate()).status(task, around),
   },
+  // No question here: an id is copied and not guessed, and names exactly what goes.
   cancel: {
     kind: "operator",
     about: "remove transfers for ever, wherever they are",
@@ -84,6 +87,7 @@ export const OPERATOR_COMMANDS = {
     },
     run: async (task, around) => (await operate()).purge(task, around),
   },
+  // A list of its own, because the columns that matter are others: how often, since when, and why.
   dead: {
     kind: "operator",
     about: "show dead letters: files that no receiver could take",

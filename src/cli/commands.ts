@@ -91,6 +91,8 @@ export interface CommandRow {
 
 /** The table. */
 export const COMMANDS: Readonly<Record<Command, CommandRow>> = {
+  // Its question is the one that cannot be taken back later: whether a server without protection may be reached by
+  // others.
   serve: {
     kind: "server",
     about: "keep files on disk until they are collected",
@@ -136,6 +138,7 @@ export const COMMANDS: Readonly<Record<Command, CommandRow>> = {
       return (await import("./send.ts")).send(settings, sources, key, report, { signal, now: world.now });
     },
   },
+  // Asks nothing: everything has a default, and what is collected wrongly is in a folder, not lost.
   receive: {
     kind: "client",
     about: "collect the files that wait in a queue, oldest first",
@@ -175,6 +178,7 @@ export const COMMANDS: Readonly<Record<Command, CommandRow>> = {
     ],
     run: async ({ settings, operands }, { report }) => (await import("./token.ts")).token(settings, operands, report),
   },
+  // Written to stdout as it is: a shell evaluates it, and one friendly sentence in between would be run as a command.
   completion: {
     kind: "local",
     about: "print a script with which a shell completes commands, flags and values",

@@ -23,9 +23,17 @@ export function config([action, command]: readonly string[], around: Around): Pr
   return action === "check" ? check(around) : show(command ?? "serve", around);
 }
 
+/**
+ * Where the file is, by the rule of every command: the flag, else the variable. An empty variable is as good as none,
+ * because that is how shells unset them.
+ */
 const pathOf = ({ typed, world }: Around): string | undefined =>
   typed.config ?? (world.env.FILESPOOL_CONFIG || undefined);
 
+/**
+ * `config check`. No file is no mistake: all settings have defaults, and a script that checks before it starts a
+ * server must not fail for that.
+ */
 async function check(around: Around): Promise<number> {
   const { report, world } = around;
   const file = await readConfig(pathOf(around), world.folder);
@@ -93,6 +101,10 @@ function mistakeOf(file: ConfigFile, name: KnobName): string | null {
 const isTakenBy = (command: Command, name: string, raw: unknown): boolean =>
   shapeOf(name as KnobName, command).parse(String(raw)) !== null;
 
+/**
+ * `config show COMMAND`.
+ * @throws UsageError for a command that has no settings, and for whatever the command itself would refuse
+ */
 async function show(name: string, around: Around): Promise<number> {
   const { report, world, typed } = around;
   const command = COMMAND_NAMES.find((candidate) => candidate === name && !COMMANDS[candidate].inspects);

@@ -25,6 +25,10 @@ import type { KnobName, Values } from "./knobs.ts";
 import type { Asker } from "./prompts.ts";
 import type { Report } from "./report.ts";
 
+/**
+ * By this an invite is told from the path of a file. A file whose name begins so can still be sent as
+ * ./filespool://...
+ */
 const SCHEME = "filespool://";
 
 /** Whether a word is an invite, wherever it was found. */

@@ -22,11 +22,14 @@ const readFingerprint = (text: string): string | null => {
   return isFingerprint(digits) ? digits : null;
 };
 
+// Who comes to a server shows a token and checks a certificate; who serves has the certificate. Encryption itself is
+// a matter of both.
 const CONNECTING = commandsOf("client", "operator");
 const NETWORKED = commandsOf("server", "client", "operator");
 
 // Milliseconds.
 const SECOND = 1_000;
+// Ten years, the longest time that a setting can have: what is longer is a typing mistake, or "never".
 const YEARS = 3_650 * 86_400 * SECOND;
 
 export const TRUST_KNOBS = {
@@ -36,6 +39,8 @@ export const TRUST_KNOBS = {
     on: NETWORKED,
     help: "encrypt; serve makes a certificate on first use, others check the server's",
   }),
+  // Also for token and invite: they print the fingerprint, which has to be that of the certificate that serve will
+  // show.
   "tls-cert": optional(text("file", "the path of a file"), {
     on: ["serve", "token", "invite"],
     help: "certificate (PEM) of the server; implies --tls",
@@ -46,21 +51,26 @@ export const TRUST_KNOBS = {
     help: "private key (PEM) of that certificate",
     unset: "made together with the certificate",
   }),
+  // By itself once there is one: whoever has made a token expects that without one nobody gets in.
   tokens: knob(toggle, {
     fallback: false,
     on: ["serve"],
     help: "let in only who has a token; on by itself once there is one",
   }),
+  // Instead of the machine's own authorities and not beside them: a company's server should not be trusted because
+  // some public authority has signed for its name.
   "tls-ca": optional(text("file", "the path of a file"), {
     on: CONNECTING,
     help: "trust servers whose certificate these authorities (PEM) have signed; implies --tls",
     unset: "the authorities of this machine",
   }),
+  // Several, so that a certificate can be replaced: first every client trusts both, then the server changes over.
   fingerprint: optional(list("sha256", "SHA-256 of a certificate: 64 hexadecimal digits", readFingerprint), {
     on: CONNECTING,
     help: "trust the server with this certificate and no other; implies --tls",
     unset: "any that an authority has signed",
   }),
+  // Any word will do and not only ours: another gate may stand before the server, with tokens of its own form.
   token: optional(text("token", "a token, which is one word", isOneWord), {
     on: CONNECTING,
     help: "token that gives the right to use the queue",
@@ -83,6 +93,7 @@ export const TRUST_KNOBS = {
     help: "file that holds an invite (or set FILESPOOL_INVITE)",
     unset: "none",
   }),
+  // For a machine on which neither a variable nor a file is wanted; the answer is not shown, and is kept nowhere.
   "ask-token": knob(toggle, { fallback: false, on: CONNECTING, help: "ask for a token or an invite, unseen" }),
 
   // token, invite: what is given away, and for how long.
@@ -104,11 +115,15 @@ export const TRUST_KNOBS = {
     help: "end the token after so long",
     unset: "never",
   }),
+  // Nothing by default: who rotates because a secret has leaked wants it to end now. A planned change asks for the
+  // time that it needs.
   grace: knob(duration(0, YEARS), {
     fallback: 0,
     on: ["token"],
     help: "rotate: let the old secret go on for so long",
   }),
+  // An invite pins the certificate unless this is said, since a server that made its own has no authority to vouch
+  // for it.
   authority: knob(toggle, {
     fallback: false,
     on: ["invite"],

@@ -44,6 +44,9 @@ function setting(name: KnobName): string {
   return `.TP\n${bold(`--${name}`)}${value}\n${safe(sentence(help))}${fallback === null ? "" : `\n(default: ${safe(fallback)})`}`;
 }
 
+/**
+ * What it is for, then the command as it is typed, set apart and not filled: a line that is broken cannot be copied.
+ */
 const examples = (rows: readonly (readonly [purpose: string, command: string])[]): string =>
   rows
     .map(([purpose, command]) => `${safe(sentence(purpose))}\n.PP\n.RS 4\n.nf\n${safe(command)}\n.fi\n.RE`)
@@ -66,6 +69,7 @@ export function manualPage(version: string): string {
       `.PP\n${examples(rows)}`,
     ].join("\n");
   });
+  // The order of the parts is that of man-pages(7), by which people who read many of them find things.
   return folded(`.\\" Made by npm run generate from the tables in src/cli; not to be edited.
 .TH FILESPOOL 1 "" "filespool ${version}" "User Commands"
 .SH NAME

@@ -152,6 +152,10 @@ const netLimitsOf = (values: Values): Omit<NetLimits, "drainMs"> => ({
   pingsPerSecondMax: values["max-pings"],
 });
 
+/**
+ * Bounds are numbers that are looked up at each use, so to change them is to write them. Nothing is thrown out because
+ * a count is over its new bound; only what comes next is refused.
+ */
 function limitsHook(server: Server, spool: LocalSpool): ReloadHook {
   return {
     settings: LIVE_LIMITS,
@@ -174,6 +178,7 @@ const certificateHook = (server: Server): ReloadHook => ({
   },
 });
 
+/** Loaded with TLS only: a server that does not encrypt needs none of it. */
 const fingerprintFor = async ({ cert }: TlsIdentity): Promise<string> =>
   (await import("../net/tls.ts")).fingerprintOf(cert);
 
@@ -189,6 +194,11 @@ const logHook = (log: Log): ReloadHook => ({
   },
 });
 
+/**
+ * The first failure to open is the end of the start, since who asked for a log wants one; later ones are told and
+ * survived.
+ * @throws FilespoolError folder-unusable
+ */
 const openLog = async (path: string, values: Values, warn: (sentence: string) => void): Promise<Log> =>
   (await import("./log.ts")).Log.open(path, values["log-level"], warn);
 

@@ -94,6 +94,10 @@ export async function invite(settings: Settings, report: Report): Promise<number
   return EXIT.done;
 }
 
+/**
+ * Settings as what net/tokens.ts makes a token of. "photos, team-*" is two patterns; durations become moments here,
+ * because a token ends by the calendar and not by how long a server has run.
+ */
 function wishOf({ values }: Settings): Parameters<typeof createToken>[1] {
   const { queue, rights, for: name, expires } = values;
   return {
@@ -107,6 +111,10 @@ function wishOf({ values }: Settings): Parameters<typeof createToken>[1] {
 /** Looking into queues and changing them is for whoever runs the server, unless that was said. */
 const DEFAULT_RIGHTS: readonly Right[] = RIGHTS.filter((right) => right !== "manage");
 
+/**
+ * `token list`. Secrets cannot be shown, since only their hashes are kept; expired tokens are, because who asks often
+ * wonders why somebody is no longer let in.
+ */
 async function list(settings: Settings, report: Report): Promise<number> {
   const { values } = settings;
   const records = readTokens(tokensFile(values));
@@ -125,6 +133,7 @@ const facts = ({ id, name, queues, rights, createdAtMs, expiresAtMs }: TokenReco
   ...{ id, name, queues, rights, createdAtMs, expiresAtMs },
 });
 
+/** One token as part of a sentence: what it may do, where, whose it is and until when. */
 function described(record: TokenRecord): string {
   const { name, queues, rights, expiresAtMs } = record;
   const isOver = isExpired(record, nowMs());
@@ -133,6 +142,7 @@ function described(record: TokenRecord): string {
   return `${rights.join(", ")} in ${queues.join(", ")}${name && `, for ${name}`}${until}`;
 }
 
+/** The id that an action is about. @throws UsageError when there is none */
 function needed(action: string, id: string | undefined): string {
   if (id === undefined)
     throw new UsageError(`token ${action} needs the id of a token; filespool token list shows them`);
@@ -140,6 +150,10 @@ function needed(action: string, id: string | undefined): string {
   return /^fst_([0-9a-f]{8})_/.exec(id)?.[1] ?? id;
 }
 
+/**
+ * The file is named as well: most often it is the right id in the folder of another server.
+ * @returns the exit code
+ */
 function unknown(id: string, file: string, report: Report): number {
   return report.fail(new UsageError(line`there is no token ${id} in ${file}`));
 }

@@ -17,6 +17,10 @@ import type { Values } from "./knobs.ts";
 import { version } from "./program.ts";
 import { humanSize } from "./sizes.ts";
 
+/**
+ * What lies between a server and its numbers. It exists before the server and after it, which is why each source has
+ * an answer for the time when there is none.
+ */
 export class Watch {
   readonly #folder: string;
   readonly #metrics: Metrics;
@@ -24,6 +28,7 @@ export class Watch {
   /** Both are there once the server listens. */
   #server: Server | null = null;
   #spool: LocalSpool | null = null;
+  /** Set by `open` before anybody else has this object: the monitor needs our answers, and we need its port. */
   #monitor!: Monitor;
 
   /**
@@ -56,6 +61,7 @@ export class Watch {
     );
   }
 
+  /** Where it listens in truth: the port is the real one, also when 0 was asked for. */
   get host(): string {
     return this.#monitor.host;
   }
@@ -64,6 +70,7 @@ export class Watch {
     return this.#monitor.port;
   }
 
+  /** Takes every event of the server, on the same stack as the server itself; so it adds up and does nothing else. */
   get observe(): (event: ServerEvent) => void {
     return this.#metrics.observe;
   }
@@ -84,15 +91,24 @@ export class Watch {
     this.#spool = null;
   }
 
+  /**
+   * Last of all, when the server and the spool are gone: until then a probe should hear why there is no service, and
+   * not a refused connection.
+   */
   close(): Promise<void> {
     return this.#monitor.close();
   }
 
+  /** What this user may still write, which is less than what the disk has free: some of that is kept for root. */
   async #diskFreeBytes(): Promise<number> {
     const { bavail, bsize } = await statfs(this.#folder);
     return bavail * bsize;
   }
 
+  /**
+   * The questions that the next file would raise, cheapest first. A sentence for people; a probe looks at the status
+   * alone.
+   */
   async #whyNotReady(): Promise<string | null> {
     if (this.#server === null || this.#spool === null) return this.#server === null ? "starting" : "stopping";
     if (this.#server.isDraining) return "draining: no new work is taken";

@@ -22,6 +22,10 @@ import { type Incoming, isThere } from "./incoming-file.ts";
 import { SmallFile } from "./small-file.ts";
 import type { UnpackOptions } from "./tar-unpack.ts";
 
+/**
+ * An archive until it is settled, a tree from then on. Everything before that is the archive's own business, so its
+ * methods are handed on as they are; only `settle` and `replace` know that there is a folder.
+ */
 export class IncomingTree implements Incoming {
   readonly #archive: Incoming;
   readonly #options: UnpackOptions;
@@ -39,6 +43,7 @@ export class IncomingTree implements Incoming {
     return this.#archive.delivery;
   }
 
+  /** Bytes of the archive: that is what is resumed, whatever is in it. */
   get offset(): number {
     return this.#archive.offset;
   }
@@ -51,6 +56,7 @@ export class IncomingTree implements Incoming {
     return this.#archive.append(offset, parts, length);
   }
 
+  /** Of the archive. A tree has no open file: each of its files was closed when it was written. */
   close(): Promise<void> | void {
     return this.#archive.close();
   }
@@ -117,7 +123,10 @@ export async function removeTree(path: string): Promise<void> {
   }
 }
 
-/** Lets us in again, from the top: a folder has to be opened before what is in it can be seen. */
+/**
+ * Lets us in again, from the top: a folder has to be opened before what is in it can be seen. Links are not followed:
+ * their entries are no directories here, so nothing outside the tree changes its mode.
+ */
 async function allow(folder: string): Promise<void> {
   await chmod(folder, 0o700);
   for (const entry of await readdir(folder, { withFileTypes: true }))

@@ -48,11 +48,16 @@ export async function openLanding(options: ReceiveOptions, origin: string): Prom
   return hooked;
 }
 
+/**
+ * A landing with a hook behind it. All that is not about the hook is handed on, so the receiver cannot tell the two
+ * apart, and a receiver without a hook pays nothing for it.
+ */
 class HookedLanding implements Lander {
   // One by one: while a hook runs, the next file has not landed, so a kill leaves at most one file half done.
   readonly batchMax = 1;
   readonly #landing: Landing;
   readonly #hook: Hook;
+  /** Aborted when the receiver is told to stop; handed to the hook as well, which should end then. */
   readonly #signal: AbortSignal;
 
   constructor(landing: Landing, hook: Hook, signal: AbortSignal) {
@@ -142,7 +147,10 @@ class HookedLanding implements Lander {
     await removeTree(hidden);
   }
 
-  /** What a run that was killed had landed, and not finished. */
+  /**
+   * What a run that was killed had landed, and not finished. Notes of receivers that live are locked and left alone;
+   * so several of them may share a folder. The lock goes with its process, however that ends, and needs no clean-up.
+   */
   async takeBackUnfinished(): Promise<void> {
     const { folder } = this.#landing;
     for (const name of (await readdir(folder)).filter((name) => name.startsWith(OWN_PREFIX) && name.endsWith(NOTE))) {
@@ -162,7 +170,10 @@ class HookedLanding implements Lander {
   }
 }
 
-/** A note that was cut off says nothing, and the hook had not begun. */
+/**
+ * A note that was cut off says nothing, and the hook had not begun. An empty path is nowhere, so nothing is taken back
+ * for it.
+ */
 function parsed(text: string): { transfer: string; path: string; ino: number } {
   try {
     return JSON.parse(text);

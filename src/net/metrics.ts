@@ -53,18 +53,25 @@ const COUNTERS = {
   collectedBytes: ["filespool_collected_bytes_total", "Content of the files that were collected, bytes."],
 } as const satisfies Record<string, readonly [name: `filespool_${string}_total`, help: string]>;
 
+/**
+ * The numbers of one server. A registry of its own and not the global one of the library, so that two servers in one
+ * process do not add up, and a test can have as many as it likes.
+ */
 export class Metrics {
   readonly #registry = new Registry();
   /** Plain numbers, put into counters at a scrape: what happens 30,000 times a second must cost next to nothing. */
   readonly #happened: Record<keyof typeof COUNTERS, number>;
+  /** By error code, which is a closed table (protocol/errors.ts): so these three stay small whatever peers do. */
   readonly #refused = new Map<string, number>();
   readonly #broken = new Map<string, number>();
   readonly #errors = new Map<string, number>();
   readonly #connected = { sender: 0, receiver: 0 } as Record<string, number>;
   /** Connections that are open, with their role, by number. */
   readonly #open = new Map<number, string>();
+  /** 0 or 1, as the gauge shows it. There is no way back: a server that drains ends. */
   #isDraining = 0;
   readonly #timings: Record<Timing, Histogram>;
+  /** The scrape that is under way. Ten that come together cost one look at the disk. */
   #scrape: Promise<string> | null = null;
 
   constructor(sources: MetricsSources, facts: MetricsFacts) {
@@ -144,6 +151,9 @@ export class Metrics {
       });
     }
 
+    /**
+     * One line for each value that has occurred. Only what the server itself has named may be a label; see the header.
+     */
     function byLabel(
       name: string,
       help: string,

@@ -25,7 +25,10 @@ export interface MonitorOptions {
   readonly metrics: { readonly contentType: string; text(): Promise<string> };
 }
 
+// Enough for a few scrapers and probes that keep their connections; further ones are closed before a byte of theirs
+// is read.
 const CONNECTIONS_MAX = 32;
+// A scraper's headers are some hundred bytes.
 const HEADER_BYTES_MAX = 8 * 1024;
 /** For the request to arrive; a scrape sends it in one packet. */
 const REQUEST_MS = 5_000;
@@ -33,6 +36,10 @@ const IDLE_MS = 30_000;
 /** Paths are short, and no others are known. */
 const PATHS = "/metrics, /healthz and /readyz";
 
+/**
+ * A web server that listens as long as it is there. It is told of nothing: each answer is made by asking its options,
+ * so it cannot be out of date, and does not know what a spool is.
+ */
 export class Monitor {
   readonly host: string;
   readonly port: number;
@@ -86,6 +93,10 @@ export class Monitor {
   }
 }
 
+/**
+ * One request, one answer. What throws in here becomes a 500 without details: the reader of the numbers is not always
+ * the owner of the server, who finds them in the log.
+ */
 async function answer(request: IncomingMessage, response: ServerResponse, options: MonitorOptions): Promise<void> {
   const { method, url = "/" } = request;
   // A body that nobody reads would hold the connection; the answer ends it.

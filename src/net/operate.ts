@@ -173,6 +173,10 @@ export class Operator {
     this.#fail(new FilespoolError("interrupted", "the operator was closed"));
   }
 
+  /**
+   * An order whose answer is a number of files.
+   * @throws FilespoolError what the server says against it, connection-lost, interrupted
+   */
   async #count(message: OrderMessage): Promise<number> {
     const { answer } = await this.#order(message);
     return answer.type === "done" ? answer.files : 0;
@@ -225,6 +229,10 @@ export class Operator {
     }
   }
 
+  /**
+   * All effects of this half are synchronous, so there is nothing to wait for; what is not allowed throws here, into
+   * whoever reads or sends.
+   */
   #step(event: EventOf<typeof OPERATE_CLIENT>, message: Message): void {
     void this.#talk.carryOut(event, this.#effects, message);
   }

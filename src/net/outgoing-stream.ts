@@ -34,6 +34,10 @@ interface Road {
   readonly goOn: () => boolean;
 }
 
+/**
+ * One stream and what of it may be asked for again. It has the shape of a file on its way out (outgoing-file.ts), so
+ * that a sender treats both alike; what a stream cannot do is empty here, and says why.
+ */
 export class OutgoingStream {
   readonly path: string;
   readonly name: string;
@@ -42,16 +46,31 @@ export class OutgoingStream {
   /** Known once the source has ended. */
   size = Infinity;
   readonly #source: AsyncIterator<Uint8Array>;
+  // Fed as the source is read and not as the chunks are sent: a resume sends bytes twice, and the digest has each
+  // once.
   readonly #digest: Digest;
+  /** The digest once the source has ended; until then there is none to ask for. */
   #hex = "";
+  /**
+   * Bytes of a block, the unit in which memory is taken and given back. At least a buffer, so that a chunk lies in two
+   * of them at most.
+   */
   readonly #blockBytes: number;
   readonly #onChange: () => void;
   /** What was read and is kept: whole blocks but for the last, the first of them at `#from`. */
   #blocks: Buffer[] = [];
   #from = 0;
   #read = 0;
+  /**
+   * The source is read from the first connection on, not from the constructor: a server that refuses the offer costs
+   * no byte of it.
+   */
   #isBegun = false;
+  /** Nothing more will be read: the source has ended or failed, or nobody wants it. */
   #isOver = false;
+  /**
+   * Why the source gave no more. Kept and thrown where it is sent, because reading has no caller who could hear of it.
+   */
   #failure: FilespoolError | null = null;
   /** Called when there is room for more. */
   #makeRoom: () => void = () => {};

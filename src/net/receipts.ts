@@ -82,9 +82,14 @@ export async function receipts(options: ReceiptOptions): Promise<ReceiptSummary>
 class Receipts {
   readonly summary: ReceiptSummary = { collected: 0, outstanding: [], failures: [] };
   readonly #options: ReceiptOptions;
+  /** On the monotonic clock, in milliseconds: a clock that is set back must not make anybody wait for longer. */
   readonly #untilMs: number;
   /** What was last heard of those that are asked about at this moment. */
   readonly #asked = new Map<string, TransferInfo | null>();
+  /**
+   * Transfers that were told. It keeps the invariant when the time is over in the middle of asking: what was told once
+   * is not told again as outstanding.
+   */
   readonly #told = new Set<string>();
 
   constructor(options: ReceiptOptions, untilMs: number) {
@@ -123,6 +128,10 @@ class Receipts {
     }
   }
 
+  /**
+   * The receipt. Digest and time come from the tombstone, and so from the ack itself; a server of an earlier version
+   * did not note the time.
+   */
   #collected(info: TransferInfo): void {
     this.#settle(info.transfer);
     this.summary.collected++;
@@ -130,6 +139,10 @@ class Receipts {
     this.#options.onEvent?.({ event: "collected", ...file(info), digest, collectedAtMs });
   }
 
+  /**
+   * A dead letter says why its last delivery failed, which is what its sender can do something about; the other ends
+   * say all in their name.
+   */
   #lost(info: TransferInfo, code: ErrorCode): void {
     this.#settle(info.transfer);
     const why = code === "dead-letter" && info.reason ? `the last reason: ${info.reason}` : undefined;
@@ -146,6 +159,10 @@ class Receipts {
     this.#options.onEvent?.({ event: "outstanding", ...file(info), state: info.state });
   }
 
+  /**
+   * From now on it is told. Called first in each of the three, so that a listener that throws cannot make it be told
+   * twice.
+   */
   #settle(transfer: string): void {
     this.#asked.delete(transfer);
     this.#told.add(transfer);

@@ -41,6 +41,10 @@ export class OperateSession {
   readonly #talk = new Conversation(OPERATE_SERVER, "greeting");
   /** For each look that waits: the way to end it. */
   readonly #looks = new Set<() => void>();
+  /**
+   * The connection has ended. Long orders look at it between two batches, so that a purge that nobody waits for stops,
+   * and what was removed until then stays removed.
+   */
   #isOver = false;
 
   constructor(connection: Connection, server: ServerContext, access: Access) {
@@ -81,6 +85,9 @@ export class OperateSession {
     demand(this.#access, "manage", queue);
   }
 
+  /**
+   * Who gave the order, for the events: an operation changes what is somebody else's, so each of them can be traced.
+   */
   get #peer() {
     return { connection: this.#connection.id, peer: this.#connection.peer };
   }

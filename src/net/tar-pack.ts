@@ -24,6 +24,8 @@ import { inWords } from "../spool/errno.ts";
 import type { StreamSource } from "./options.ts";
 import { BLOCK_BYTES, paddingOf, staysInside } from "./tar-names.ts";
 
+// Bytes read at a time. What is handed out is copied into the blocks of outgoing-stream.ts, so more would gain
+// nothing.
 const READ_BYTES = 256 * 1024;
 const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = constants;
 
@@ -36,6 +38,10 @@ export function packFolder(path: string, warn: (path: string, why: string) => vo
   return { name, path, kind: "tar", stream: new Packing(path, warn).run() };
 }
 
+/**
+ * One walk through one folder. It is a generator from top to bottom, so whoever stops asking stops the walk, and the
+ * file that is open is closed by `finally`.
+ */
 class Packing {
   readonly #root: string;
   readonly #warn: (path: string, why: string) => void;
@@ -49,6 +55,10 @@ class Packing {
     this.#warn = warn;
   }
 
+  /**
+   * The bytes of the archive, in pieces that are valid until the next one is asked for.
+   * @throws FilespoolError file-unreadable, file-changed
+   */
   async *run(): AsyncGenerator<Uint8Array> {
     yield* this.#folder(this.#root, "");
     yield Buffer.alloc(2 * BLOCK_BYTES); // the end of an archive is two empty blocks
@@ -60,6 +70,8 @@ class Packing {
     yield entry({ path: `${path || "."}/`, type: "Directory", ...attributes(stat) });
     const names = await read(local, () => readdir(local, { encoding: "buffer" }));
     const taken = new Set<string>();
+    // Names are compared as bytes, which no language setting of the machine changes: the same tree is the same
+    // archive on each of them.
     for (const bytes of names.sort(Buffer.compare)) {
       const name = bytes.toString("utf8");
       const child = join(local, name);
@@ -92,6 +104,10 @@ class Packing {
     } else this.#warn(local, "neither a file nor a folder nor a link; it was left out");
   }
 
+  /**
+   * One file: its header promises a size, so exactly that many bytes have to follow. A file that grows is cut there
+   * and found out afterwards; one that shrinks is found out at once. Padding fills its last block.
+   */
   async *#file(local: string, path: string): AsyncGenerator<Uint8Array> {
     // Opened first and looked at then: the name may have come to mean something else, and a pipe must not hold us up.
     const handle = await read(local, () => open(local, O_RDONLY | O_NOFOLLOW | O_NONBLOCK));
@@ -155,6 +171,10 @@ async function read<T>(local: string, work: () => Promise<T>): Promise<T> {
   }
 }
 
+/**
+ * Both end the folder as a whole, and both say so: whoever reads the message must not look for half of it on the
+ * server.
+ */
 const unreadable = (path: string, why: string) =>
   new FilespoolError("file-unreadable", `cannot send ${path}: ${why}; nothing of the folder was stored`);
 

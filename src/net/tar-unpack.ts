@@ -21,6 +21,7 @@ import { Header, Pax } from "tar";
 import { quoteName } from "../protocol/names.ts";
 import { BLOCK_BYTES, namesIn, paddingOf, refusedArchive, staysInside } from "./tar-names.ts";
 
+// Bytes of the one buffer through which the archive passes, whatever its size.
 const READ_BYTES = 256 * 1024;
 /** Bytes of an extended header: two paths of the longest kind and some numbers. */
 const EXTENDED_BYTES_MAX = 64 * 1024;
@@ -46,6 +47,10 @@ export async function unpack(archive: string, into: string, options: UnpackOptio
   await unpacking.run().finally(() => handle.close());
 }
 
+/**
+ * One archive on its way into one folder. It goes forward only and remembers folders and links, never files: so its
+ * memory is bounded by REMEMBERED_MAX, and not by the archive.
+ */
 class Unpacking {
   readonly #reader: Reader;
   readonly #into: string;
@@ -53,7 +58,12 @@ class Unpacking {
   /** Folders that were made, by path, in that order; their modes are set last, as a folder may forbid writing. */
   readonly #folders = new Map<string, Header>();
   readonly #links: { readonly local: string; readonly header: Header }[] = [];
+  /**
+   * Files that are written and not yet synced. They outlive the turn that began them, so `run` waits for all of them
+   * also when it fails: a folder that is being removed must not get new files.
+   */
   readonly #finishing = new Set<Promise<void>>();
+  /** The first thing that went wrong with one of these, thrown at the next turn. */
   #failure: unknown = null;
 
   constructor(reader: Reader, into: string, options: UnpackOptions) {
@@ -62,6 +72,10 @@ class Unpacking {
     this.#options = options;
   }
 
+  /**
+   * Entries in their order, then the links, then the folders from the innermost out: making an entry changes the time
+   * of its folder, so that is set when nothing more will be made in there.
+   */
   async run(): Promise<void> {
     try {
       for (let header = await this.#header(); header; header = await this.#header()) await this.#take(header);
@@ -127,6 +141,10 @@ class Unpacking {
     }
   }
 
+  /**
+   * Writes the content and leaves mode, time and sync to go on beside the next file. The mode is ours alone (0600)
+   * until then, because a file that is half written is nobody's to read.
+   */
   async #file(local: string, path: string, header: Header): Promise<void> {
     const size = header.size ?? -1;
     if (!Number.isSafeInteger(size) || size < 0) throw refusedArchive(`${quoteName(path)} has no size`);
@@ -233,6 +251,7 @@ class Reader {
     return this.#hand(Math.min(bytesMax, this.#rest.length));
   }
 
+  /** The front of what is read. No copy: it is a view of the buffer, hence the rule about the next call. */
   #hand(bytes: number): Buffer {
     const piece = this.#rest.subarray(0, bytes);
     this.#rest = this.#rest.subarray(bytes);

@@ -142,6 +142,10 @@ const REASONS: Readonly<Record<string, string>> = {
   ERR_TLS_CERT_ALTNAME_INVALID: "it is for another host name",
 };
 
+/**
+ * Which of three things went wrong: nobody is there (try again), somebody is there and does not encrypt (nobody can
+ * mend that by trying), or the line was cut in between (try again).
+ */
 function failed(host: string, port: number, error: NodeJS.ErrnoException): FilespoolError {
   const isTls = error.code?.startsWith("ERR_SSL") || error.code?.startsWith("ERR_TLS") || error.code === "EPROTO";
   // A server that does not encrypt answers a hello that it cannot read by closing.
@@ -188,6 +192,7 @@ async function identityIn(folder: string): Promise<TlsIdentity | null> {
   }
 }
 
+/** The folder is named, since what has to be mended are the rights to it or the room on its disk. */
 const unusable = (folder: string, error: unknown) =>
   new FilespoolError("folder-unusable", `cannot keep a certificate in ${folder}: ${inWords(error)}`, {
     cause: error,

@@ -15,6 +15,7 @@ import { FilespoolError, known } from "../protocol/errors.ts";
 import { type Access, type Gate, matchesQueue, type Right } from "./access.ts";
 import { fits, isExpired, readTokens, type TokenRecord, tokenId } from "./tokens.ts";
 
+// A person who pastes the wrong token does so a few times; a program that guesses needs far more tries than this.
 export const FAILURES_MAX = 10;
 export const FORGIVE_MS = 6_000;
 /** Addresses remembered; beyond that the ones that failed longest ago are forgotten. */
@@ -28,13 +29,29 @@ export interface TokenGateOptions {
   readonly onError?: (error: FilespoolError) => void;
 }
 
+/**
+ * The gate of one server. All of it is synchronous: a connection is either admitted or refused before its next frame
+ * is read, and two of them cannot see two states of the file at one moment.
+ */
 export class TokenGate implements Gate {
   readonly #options: TokenGateOptions;
   readonly #now: () => number;
+  /**
+   * What the file said last, by id. The id is no secret, so looking it up tells nothing by its time; the secret is
+   * compared in constant time (tokens.ts).
+   */
   #tokens = new Map<string, TokenRecord>();
   /** What the file looked like when it was read. */
   #seen = "";
+  /**
+   * When the file was last looked at, on the monotonic clock: a clock that is set back must not keep a revoked token
+   * alive.
+   */
   #lookedAtMs = 0;
+  /**
+   * Refused attempts by neighbourhood, the one that failed longest ago first; a fraction of one is forgiven with each
+   * moment.
+   */
   readonly #failures = new Map<string, { count: number; sinceMs: number }>();
 
   /** @throws FilespoolError file-unreadable: to begin with a file that cannot be used would let in nobody, or anybody */
@@ -45,6 +62,11 @@ export class TokenGate implements Gate {
     this.#use(readTokens(options.file));
   }
 
+  /**
+   * Lets a connection in, with the rights of its token.
+   * @throws FilespoolError token-refused; too-many-failures, also for a right token, or guessing would go on behind
+   * the refusals
+   */
   admit(token: string | undefined, address: string): Access {
     const nowMs = this.#now();
     const home = neighbourhood(address);
@@ -61,6 +83,10 @@ export class TokenGate implements Gate {
     return this.#accessOf(record.id, token ?? "");
   }
 
+  /**
+   * What the connection keeps of its admission. `isOver` asks with the token itself and not with its id: after a
+   * rotation the id lives on, and the old secret must not.
+   */
   #accessOf(id: string, token: string): Access {
     // What is kept is the question, not the answer: the rights of a connection are those of its token now.
     const isOver = () => this.#isOver(token, this.#tokens.get(id));
@@ -110,6 +136,9 @@ export class TokenGate implements Gate {
     return Math.max(0, failed.count - Math.max(0, nowMs - failed.sinceMs) / FORGIVE_MS);
   }
 
+  /**
+   * One more refusal. What was forgiven until now is taken off first, so that an old mistake does not count for ever.
+   */
   #failed(home: string, nowMs: number): void {
     const count = this.#failuresOf(home, nowMs) + 1;
     this.#failures.delete(home); // so that it is the newest

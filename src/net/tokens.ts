@@ -19,6 +19,7 @@ import { inWords } from "../spool/errno.ts";
 import { RIGHTS, type Right } from "./access.ts";
 import { makePrivateFolder, withLock, writeWhole } from "./private-files.ts";
 
+// A file of a later format is refused whole: a right that is not understood must not be taken for a smaller one.
 const FORMAT = 1;
 /** More would make each look at the file slow, and nobody could oversee them. */
 export const TOKENS_MAX = 10_000;
@@ -139,9 +140,14 @@ export async function revokeToken(file: string, id: string): Promise<boolean> {
   });
 }
 
+/** 256 bits: 43 characters in base64url, as TOKEN expects them. */
 const newSecret = (): string => randomBytes(32).toString("base64url");
 
-/** Reads, changes and replaces the file, while nobody else does. */
+/**
+ * Reads, changes and replaces the file, while nobody else does. The result goes out only when the file is on disk: a
+ * token that was shown and is lost with the power would be worse than one that was never made.
+ * @throws FilespoolError folder-unusable, file-unreadable
+ */
 async function change<T>(
   file: string,
   work: (tokens: TokenRecord[]) => { tokens: TokenRecord[]; result: T },

@@ -59,6 +59,9 @@ export class LocalOperations implements SpoolOperations {
     return { rows: rows.map(tally), next };
   }
 
+  /**
+   * Leased files are listed in their place: in the index they have not moved, only in memory it is known who has them.
+   */
   async files(queue: string, from: From): Promise<Page<Known>> {
     return this.#page(queue, from);
   }
@@ -94,6 +97,7 @@ export class LocalOperations implements SpoolOperations {
     return { rows: page.rows.map((transfer) => this.#uploading(slots.get(transfer) as Slot)), next: page.next };
   }
 
+  /** The offset is what is durable and not what has arrived: a sender that resumes would hear the same number. */
   #uploading({ offer, durable, touchedAtMs, holder }: Slot): Known {
     return { ...offer, state: "uploading", offset: durable, isActive: holder !== null, atMs: touchedAtMs };
   }
@@ -141,6 +145,9 @@ export class LocalOperations implements SpoolOperations {
     };
   }
 
+  /**
+   * Forgotten before they are called, so that a listener that asks again becomes a new one and is not called twice.
+   */
   #ended(transfer: string): void {
     const listeners = this.#watchers.get(transfer);
     this.#watchers.delete(transfer);

@@ -106,6 +106,7 @@ export class MemoryOperations implements SpoolOperations {
     return slot ? uploading(slot) : null;
   }
 
+  /** By looking through all files, as everything here: what is quick is the other spool. */
   #item(transfer: string): Item | undefined {
     return this.#spool.files.find(({ file }) => file.transfer === transfer);
   }
