@@ -124,11 +124,11 @@ test("no file is longer than 300 lines, and the core does not grow", () => {
   expect(core.reduce((sum, path) => sum + lineCount(path) - markerCount(path), 0)).toBeLessThanOrEqual(6_170);
 });
 
-test("at least 26 of 100 lines in src are comments", () => {
+test("at least 27 of 100 lines in src are comments", () => {
   const lines = SRC.flatMap((path) => read(path).split("\n")).filter((line) => line.trim() !== "");
   const share = lines.filter((line) => /^\s*(\/\/|\/\*|\*)/.test(line)).length / lines.length;
   // The aim is 40 to 50 %; until then the bound may only be raised (adr/0023).
-  expect(share).toBeGreaterThanOrEqual(0.26);
+  expect(share).toBeGreaterThanOrEqual(0.27);
 });
 
 test("every decision that is cited exists, and the list of decisions is fresh", () => {

@@ -110,6 +110,7 @@ export const COMMANDS: Readonly<Record<Command, CommandRow>> = {
     },
     run: async ({ settings }, around) => (await import("./serve.ts")).serve(settings, around),
   },
+  // Without a file it asks for one, on a terminal; in a script there is nobody to ask, and nothing to guess.
   send: {
     kind: "client",
     about: "put files into a queue of a server",
@@ -154,6 +155,7 @@ export const COMMANDS: Readonly<Record<Command, CommandRow>> = {
   },
   // Looking after a running server: commands-operate.ts.
   ...OPERATOR_COMMANDS,
+  // Local, like token: whoever can write to the spool folder needs no further proof.
   invite: {
     kind: "local",
     about: "print one string with which somebody else can send or collect",

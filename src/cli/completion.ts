@@ -21,6 +21,7 @@ type Values =
   | { readonly kind: "words"; readonly words: readonly string[] }
   | { readonly kind: "file" | "folder" | "any" };
 
+/** A setting as a shell sees it: what is typed, what is shown beside it, and what may follow. */
 interface Flag {
   readonly name: string;
   readonly help: string;
@@ -29,6 +30,7 @@ interface Flag {
   readonly values: Values;
 }
 
+/** A command with everything that can be completed after its name. */
 interface CommandFacts {
   readonly name: string;
   readonly about: string;
@@ -36,6 +38,7 @@ interface CommandFacts {
   readonly operands: Values;
 }
 
+/** The words of the help are the types here: an argument that is called <file> is completed as one. */
 const valuesOf = (argument: string | null, words?: readonly string[]): Values => {
   if (words !== undefined) return { kind: "words", words };
   return { kind: argument === "file" || argument === "folder" ? argument : "any" };
@@ -184,6 +187,7 @@ function fish(commands: readonly CommandFacts[]): string {
   return `# filespool completion for fish\ncomplete -c filespool -f\n${lines.join("\n")}\n`;
 }
 
+// The names are those that the table of commands offers as choices.
 const SHELLS: Readonly<Record<string, (commands: readonly CommandFacts[]) => string>> = { bash, zsh, fish };
 
 /** The script for a shell; the names of shells are checked where the command is read. */

@@ -52,7 +52,10 @@ async function check(around: Around): Promise<number> {
   return EXIT.done;
 }
 
-/** Everything that is wrong with a file, in sentences. */
+/**
+ * Everything that is wrong with a file, in sentences. First each setting by itself, then together, command by command;
+ * each sentence once, however many commands would say it.
+ */
 export async function mistakesIn(file: ConfigFile): Promise<string[]> {
   const mistakes = new Set(unknownKeys(file));
   const right: Record<string, unknown> = {};
@@ -81,7 +84,10 @@ export async function mistakesIn(file: ConfigFile): Promise<string[]> {
   return [...mistakes];
 }
 
-/** Why none of the commands that have this setting would take its value, or null when one would. */
+/**
+ * Why none of the commands that have this setting would take its value, or null when one would. The first refusal is
+ * the one that is told.
+ */
 function mistakeOf(file: ConfigFile, name: KnobName): string | null {
   let mistake: string | null = null;
   const origin = { kind: "file", label: `"${name}" in ${file.path}` } as const;
@@ -115,6 +121,7 @@ async function show(name: string, around: Around): Promise<number> {
   // Exactly what the command itself would do, its errors included: a setting that it would refuse cannot be shown.
   const file = await loadConfig(pathOf(around), world.folder);
   const { values, origins } = resolve(command, { flags: typed.flags, env: world.env, file });
+  // In the order of the help, defaults included: what was not set is often what explains a surprise.
   const names = knobsOn(command);
   const widest = Math.max(...names.map((setting) => setting.length));
   for (const setting of names) {

@@ -61,9 +61,15 @@ export async function withInvite(task: Task, asker: Asker | null, report: Report
   return settings === task.settings && typed.length === 0 ? task : { settings, operands };
 }
 
+/** Where such a value came from, for messages that say which place has to change. */
 const INVITE: Origin = { kind: "variable", label: "the invite" };
 const ANSWER: Origin = { kind: "variable", label: "the answer" };
 
+/**
+ * The settings with what an invite says, flags left as they are. Host and port first: if a flag has led elsewhere,
+ * nothing that is secret follows.
+ * @throws UsageError for what is no invite
+ */
 async function filledBy(text: string, given: Settings): Promise<Settings> {
   const { parseInvite } = await import("../net/invite.ts");
   let invite: ReturnType<typeof parseInvite>;
@@ -89,7 +95,10 @@ async function filledBy(text: string, given: Settings): Promise<Settings> {
   return settings;
 }
 
-/** Says of each file that a secret comes from whether others can read it as well. */
+/**
+ * Says of each file that a secret comes from whether others can read it as well. Before anything is sent, and as a
+ * warning only: the secret is known to others already, and to refuse would not take it back.
+ */
 async function warnOfOpenFiles({ values, origins }: Settings, report: Report): Promise<void> {
   const files = [values["token-file"], values["invite-file"], origins.token.path, origins.invite.path];
   for (const file of new Set(files)) if (file !== undefined) await warnIfOpen(file, report);
@@ -146,6 +155,7 @@ export async function connectionOf(
   const caFile = settings.values["tls-ca"];
   const token = await secretOf(settings, "token", "token-file");
   const ca = caFile === undefined ? {} : { ca: await readText(caFile, "the certificates of --tls-ca") };
+  // A pin or an authority would be pointless without encryption, so each of them asks for it.
   const isEncrypted = tls || fingerprint !== undefined || caFile !== undefined;
   if (token !== undefined && isOpenRoad(settings.values, isEncrypted)) {
     throw new UsageError(

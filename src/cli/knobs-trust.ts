@@ -46,6 +46,7 @@ export const TRUST_KNOBS = {
     help: "certificate (PEM) of the server; implies --tls",
     unset: "made on first use, kept in the spool folder",
   }),
+  // A file and never the key itself: neither variables nor config files are kept as carefully as a key has to be.
   "tls-key": optional(text("file", "the path of a file"), {
     on: ["serve", "token", "invite"],
     help: "private key (PEM) of that certificate",
@@ -102,6 +103,7 @@ export const TRUST_KNOBS = {
     help: "what the token is good for: send, collect, manage",
     unset: "send,collect",
   }),
+  // For people only: no right depends on it, and two tokens may be for one person.
   for: optional(
     text("whom", "a name of up to 100 characters", (name) => name.length <= 100),
     {
@@ -110,6 +112,8 @@ export const TRUST_KNOBS = {
       unset: "nobody in particular",
     },
   ),
+  // Never by default: a token that ends by itself ends in the middle of somebody's night, and `token revoke` is at
+  // hand.
   expires: optional(duration(SECOND, YEARS), {
     on: ["token", "invite"],
     help: "end the token after so long",

@@ -175,6 +175,7 @@ const SERVER: Table<ServerEvent | OperateEvent> = {
     verb: "cancelled",
     text: () => line`${file(e)}, in queue ${e.queue}, by the operator at ${e.peer}`,
   }),
+  // No warning: nothing is lost by it, and receivers will see them come.
   requeued: (e) => ({
     tone: "plain",
     verb: "requeued",

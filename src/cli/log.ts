@@ -21,6 +21,7 @@ import { inWords } from "../spool/errno.ts";
 import type { OperateEvent } from "./lines.ts";
 import { printable } from "./printable.ts";
 
+// In this order: each has all that is worse. A healthy server at "warn" is silent.
 export type LogLevel = "debug" | "info" | "warn" | "error";
 
 /** The stream of pino: written to in the background, reopened by name. */
@@ -38,10 +39,13 @@ const WAITING_BYTES_MAX = 4 * 1024 * 1024;
 /** How much an event matters to whoever reads the log later. What is not here is "info". */
 function levelOf(event: ServerEvent | OperateEvent): LogLevel {
   switch (event.event) {
+    // Once per attempt, and followed by what became of it: that is the line which matters.
     case "delivered":
       return "debug";
     case "stored":
       return event.repeated ? "debug" : "info";
+    // Refusing is a server's work and no error of its own. But many of them are a disk that is full, or a client that
+    // is wrong.
     case "refused":
       return "warn";
     case "returned":
@@ -56,9 +60,14 @@ function levelOf(event: ServerEvent | OperateEvent): LogLevel {
   }
 }
 
+/**
+ * One log, from the start of a server to its end. Writing never throws: what goes wrong with it is told by a warning,
+ * once until it has gone right again.
+ */
 export class Log {
   readonly #destination: Destination;
   readonly #pino: pino.Logger;
+  /** As it was given; after a rotation it names another file than the one that is open, until that is opened anew. */
   readonly #path: string;
   /** That the new file is open, after a rotation. */
   #reopened: Promise<void> | null = null;
@@ -96,6 +105,7 @@ export class Log {
     this.#pino = pino({ level, base: null, timestamp: pino.stdTimeFunctions.isoTime, formatters }, escaped);
   }
 
+  /** From the next event on; a reload changes it. */
   set level(level: LogLevel) {
     this.#pino.level = level;
   }
@@ -138,7 +148,11 @@ export class Log {
   }
 }
 
-/** pino opens its file in the background; whether it can be opened has to be known before the server starts. */
+/**
+ * pino opens its file in the background; whether it can be opened has to be known before the server starts. Opened to
+ * append, so that looking does not shorten it.
+ * @throws FilespoolError folder-unusable
+ */
 async function mayWrite(path: string): Promise<void> {
   try {
     await access(dirname(path), constants.X_OK);

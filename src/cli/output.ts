@@ -19,13 +19,17 @@ import { UsageError } from "./exit.ts";
 
 /** Where a run puts its files; `end` tidies up. */
 export interface Target {
+  /** For the library; they overrule what the settings say. */
   readonly options: Pick<ReceiveOptions, "out"> & Partial<ReceiveOptions>;
   /** For sentences. */
   readonly shown: string;
   readonly end: () => Promise<void>;
 }
 
-/** @throws UsageError for what does not go together */
+/**
+ * What is refused is refused before anything is connected, so that no file is delivered to a run that cannot take it.
+ * @throws UsageError for what does not go together
+ */
 export async function targetOf({ values, origins }: Settings, stdout: Writable): Promise<Target> {
   const { out, output, count, follow, wait } = values;
   if (output === undefined) return { options: { out }, shown: out, end: async () => {} };

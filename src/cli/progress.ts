@@ -51,6 +51,10 @@ const SHOWN_AFTER_MS = 300;
 /** Less than the room that a screen of five lines has for them beside the result above. */
 const LINES_MAX = FILES_MAX + 2;
 
+/**
+ * The state of one run, fed by its events and asked for frames. Neither waits for the other, so a slow terminal holds
+ * up no file.
+ */
 export class Progress {
   readonly #open = new Map<string, Open>();
   /** What was under way when the connection ended; it comes again, or others have it. */
@@ -101,6 +105,7 @@ export class Progress {
     }
   }
 
+  /** The first of them starts the meter of the whole: waiting for a server is no slow transfer. */
   #begin({ transfer, name, size: told }: { transfer: string; name: string; size: number }, nowMs: number): void {
     this.#meter ??= new Meter(nowMs);
     const size = Number.isFinite(told) ? told : null;
@@ -139,6 +144,10 @@ export class Progress {
     return [...lines, ...this.#retryLine(columns, nowMs)].slice(0, LINES_MAX);
   }
 
+  /**
+   * What deserves a line at this moment: a few files that have been under way for long enough, and the whole where
+   * there is more than one file.
+   */
   #subjects(nowMs: number): Subject[] {
     const subjects: Subject[] = [];
     // While there is no connection, a pause and a rate would say the same as the line about it, and less well.
@@ -176,6 +185,7 @@ export class Progress {
     return this.#bytesInAll;
   }
 
+  /** In tenths of a second, rounded up: a countdown that says 0 and does nothing looks broken. */
   #retryLine(columns: number, nowMs: number): string[] {
     if (this.#retry === null) return [];
     const { atMs, attempt, message } = this.#retry;

@@ -44,6 +44,7 @@ export async function receive(
   report.talksTo(host, port);
   // How many bytes they will have, nobody knows before they are delivered.
   if (count !== undefined) report.expects({ files: count, bytes: async () => null });
+  // Its end is tidied up whatever happens, hence the `finally` behind the whole run.
   const target = await targetOf(settings, stdout);
   const startMs = now();
   const { landed, skipped, bytes, elsewhere, failures } = await receiveFiles({

@@ -65,6 +65,10 @@ export class Reloader {
     return this.#running;
   }
 
+  /**
+   * A signal that comes while a reload is under way means that the file has changed once more, so it is read once
+   * more; ten of them mean the same as one.
+   */
   async #untilDone(): Promise<void> {
     do {
       this.#again = false;
@@ -72,6 +76,10 @@ export class Reloader {
     } while (this.#again);
   }
 
+  /**
+   * Reads, prepares, commits. Nothing before the third step has changed anything, so an error in the first two leaves
+   * all as it was. Never throws: a server must not end over a config file.
+   */
   async #once(): Promise<void> {
     const { reread, hooks, tell } = this.#options;
     try {

@@ -52,12 +52,14 @@ export async function send(
   const { host, port, queue, digest, again, retry, wait } = settings.values;
   report.talksTo(host, port);
   report.expects({ files: files.length, bytes: () => bytesOf(files) });
+  // Before the address is known to be right: time that a person waits is time, whatever for.
   const startMs = now();
   const connection = await connectionOf(settings);
   // A server that is not there is a typing mistake more often than a restart, so that is said at once,
   // unless somebody asked for patience.
   const connectRetryMs = isGiven(settings, "retry") ? retry : 0;
   const transfers: string[] = [];
+  // Ids are kept only with --wait: a run of a million files should not remember each of them for nothing.
   const noted = (event: TransferEvent) => {
     if (event.event === "stored") transfers.push(event.transfer);
     report.transfer(event);
@@ -113,7 +115,10 @@ export async function send(
 /** Names are enough for a sentence; each of them had a line of its own. */
 const NAMED_MAX = 5;
 
-/** What nobody has collected in time. */
+/**
+ * What nobody has collected in time. Its own error and exit code: the files are stored and safe, which is neither
+ * success nor loss.
+ */
 function uncollected({ collected, outstanding }: ReceiptSummary, waitMs: number): FilespoolError {
   const names = outstanding.slice(0, NAMED_MAX).map(({ name }) => line`${name}`);
   const more = outstanding.length > NAMED_MAX ? ` and ${outstanding.length - NAMED_MAX} more` : "";

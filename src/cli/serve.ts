@@ -61,10 +61,12 @@ export async function serve(settings: Settings, { report, world, reread }: Aroun
     // Only who asked for it loads it: neither is needed to serve.
     if (values["metrics-port"] !== undefined)
       watch = await (await import("./watch.ts")).Watch.open(values, values["metrics-port"], world.now);
+    // One way for all that is said, whoever says it, so that screen and log never differ in what happened.
     const tell = (event: ServerEvent | OperateEvent): void => {
       if (isShown) report.server(event);
       log?.observe(event);
     };
+    // Metrics count everything, also what is neither shown nor logged.
     const onEvent = (event: ServerEvent): void => {
       watch?.observe(event);
       tell(event);

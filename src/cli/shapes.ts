@@ -38,6 +38,7 @@ export type JsonSchema = Readonly<Record<string, unknown>>;
 const within =
   (parse: (text: string) => number | null, min: number, max: number) =>
   (text: string): number | null => {
+    // Text that is no number and a number out of range get the same answer: the sentence says both what and how much.
     const value = parse(text);
     return value === null || value < min || value > max ? null : value;
   };
@@ -58,6 +59,7 @@ export function size(min: number, max: number = Number.MAX_SAFE_INTEGER): Shape<
     show: exactSize,
     accepts: `a size ${range}, such as 64KiB, 1MiB or 1000000`,
     argument: "size",
+    // A number is bytes. The pattern says the form only; the range of "64KiB" is more than a pattern can say.
     schema: { anyOf: [integer(min, max), { type: "string", pattern: "^\\d+ ?([bB]|[kKmMgGtT][iI]?[bB])?$" }] },
   };
 }

@@ -75,12 +75,18 @@ export class Watch {
     return this.#metrics.observe;
   }
 
-  /** The spool as the server should see it, so that its slow calls are timed. */
+  /**
+   * The spool as the server should see it, so that its slow calls are timed. Only with metrics: a server that nobody
+   * watches has the spool itself.
+   */
   timed(spool: LocalSpool): LocalSpool {
     return timedSpool(spool, { now: this.#now, onTiming: this.#metrics.time });
   }
 
-  /** From here on it is about this server. */
+  /**
+   * From here on it is about this server. Before, every number is 0 and the answer to "ready?" is no; a scrape that
+   * comes too early finds a server that has done nothing yet.
+   */
   attach(server: Server, spool: LocalSpool): void {
     this.#server = server;
     this.#spool = spool;

@@ -39,6 +39,7 @@ export class IncomingTree implements Incoming {
     this.part = archive.part;
   }
 
+  /** The name in it is that of the folder; size and digest are those of the archive. */
   get delivery(): MessageOf<"deliver"> {
     return this.#archive.delivery;
   }
@@ -52,6 +53,7 @@ export class IncomingTree implements Incoming {
     return this.#archive.isComplete;
   }
 
+  /** As for any file: nothing is unpacked before the last byte is there and the digest is right. */
   append(offset: number, parts: readonly Uint8Array[], length: number): Promise<void> | undefined {
     return this.#archive.append(offset, parts, length);
   }

@@ -40,6 +40,8 @@ export async function openIncoming(
     client.emit({ event: "progress", ...about(delivery), offset });
   };
   const warn = (path: string, message: string) => client.emit({ event: "warning", ...about(delivery), path, message });
+  // The same bound as the server's: it sends small files without being asked where to begin, so they must not be
+  // resumed.
   const isSmall = delivery.size <= LIMITS.pipelineBytesMax;
   const file = isSmall
     ? new SmallFile(delivery, folder, sync)

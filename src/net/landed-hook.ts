@@ -36,7 +36,11 @@ export type Lander = Pick<
 /** How the name of a note ends; between OWN_PREFIX and this is the transfer. */
 const NOTE = ".hook";
 
-/** Opens the target folder. @throws FilespoolError folder-unusable */
+/**
+ * Opens the target folder. With a hook, it first takes back what a run that was killed had left half done; so nobody
+ * has to remember to call that.
+ * @throws FilespoolError folder-unusable
+ */
 export async function openLanding(options: ReceiveOptions, origin: string): Promise<Lander> {
   const { out, ifExists = "refuse", durability, onLanded, signal } = options;
   const landing = await Landing.open(out, ifExists, durability !== "none", origin);
@@ -66,6 +70,7 @@ class HookedLanding implements Lander {
     this.#signal = signal;
   }
 
+  /** Whether what is said to be there must survive a power cut; the notes keep to it as the files do. */
   get sync(): boolean {
     return this.#landing.sync;
   }
@@ -74,6 +79,7 @@ class HookedLanding implements Lander {
     return this.#landing.check(name);
   }
 
+  /** What the journal says. A file that was taken back is no longer in it, so it lands anew. */
   landedBefore(transfer: string): boolean {
     return this.#landing.landedBefore(transfer);
   }

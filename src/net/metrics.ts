@@ -173,6 +173,7 @@ export class Metrics {
       });
     }
 
+    /** What is, as it is at the moment of the scrape; `look` sets it. */
     function gauge<L extends string>(
       name: string,
       help: string,
@@ -240,7 +241,10 @@ export class Metrics {
   /** Notes how long a call of the spool took; see timed-spool.ts. */
   readonly time = (what: Timing, ms: number): void => this.#timings[what].observe(ms / 1000);
 
-  /** The type of the text that `text` gives. */
+  /**
+   * The type of the text that `text` gives. It names the version of the text format, by which a scraper knows how to
+   * read it.
+   */
   get contentType(): string {
     return this.#registry.contentType;
   }
@@ -254,11 +258,13 @@ export class Metrics {
   }
 }
 
+/** All counters begin with 0 and not with nothing: a rate needs a first value, and "never" should be a number. */
 const zeroes = () =>
   Object.fromEntries(Object.keys(COUNTERS).map((key) => [key, 0])) as Record<keyof typeof COUNTERS, number>;
 
 const count = (counts: Map<string, number>, key: string): unknown => counts.set(key, (counts.get(key) ?? 0) + 1);
 
+/** One more of it. Both forms of counts end at the same place: a line for each key. */
 function add(counts: Record<string, number>, key: string): void {
   counts[key] = (counts[key] ?? 0) + 1;
 }

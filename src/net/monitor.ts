@@ -32,6 +32,7 @@ const CONNECTIONS_MAX = 32;
 const HEADER_BYTES_MAX = 8 * 1024;
 /** For the request to arrive; a scrape sends it in one packet. */
 const REQUEST_MS = 5_000;
+// Longer than most pauses between two scrapes, so that a scraper keeps its connection.
 const IDLE_MS = 30_000;
 /** Paths are short, and no others are known. */
 const PATHS = "/metrics, /healthz and /readyz";

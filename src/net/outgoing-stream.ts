@@ -45,6 +45,7 @@ export class OutgoingStream {
   readonly transfer = randomBytes(16).toString("hex");
   /** Known once the source has ended. */
   size = Infinity;
+  /** Asked for one piece at a time, and never for the next before the last one is kept. */
   readonly #source: AsyncIterator<Uint8Array>;
   // Fed as the source is read and not as the chunks are sent: a resume sends bytes twice, and the digest has each
   // once.
@@ -56,6 +57,7 @@ export class OutgoingStream {
    * of them at most.
    */
   readonly #blockBytes: number;
+  /** Wakes the sender, who waits for bytes or for the end; it looks for itself which of them it is. */
   readonly #onChange: () => void;
   /** What was read and is kept: whole blocks but for the last, the first of them at `#from`. */
   #blocks: Buffer[] = [];
@@ -125,7 +127,10 @@ export class OutgoingStream {
     }
   }
 
-  /** Bytes that are kept, by a copy only where they are in two blocks. */
+  /**
+   * Bytes that are kept, by a copy only where they are in two blocks. At most two, since no chunk is longer than a
+   * block.
+   */
   #piece(offset: number, length: number): Uint8Array {
     const index = (offset - this.#from) / this.#blockBytes;
     const within = offset % this.#blockBytes;
@@ -135,7 +140,11 @@ export class OutgoingStream {
     return Buffer.concat([block.subarray(within), next.subarray(0, within + length - this.#blockBytes)]);
   }
 
-  /** The server has everything before `offset` on its disk: it will not be asked for again. */
+  /**
+   * The server has everything before `offset` on its disk: it will not be asked for again. Whole blocks only: the rest
+   * of one is given back with the next report, and no byte is moved for it. A report that says less than an earlier
+   * one changes nothing.
+   */
   release(offset: number): void {
     const blocks = Math.floor((offset - this.#from) / this.#blockBytes);
     if (blocks <= 0) return;

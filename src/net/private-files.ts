@@ -15,7 +15,11 @@ import { constants, type FileHandle, mkdir, open, rename, stat } from "node:fs/p
 import { dirname } from "node:path";
 import { syncFolder } from "../spool/batch-writer.ts";
 
-/** All of it or nothing, on disk, and from its first moment readable only as `mode` says. */
+/**
+ * All of it or nothing, on disk, and from its first moment readable only as `mode` says. Written beside its place
+ * under a name drawn by lot, so that two who write at once do not write into one file.
+ * @throws what the file system said; the old state is there then
+ */
 export async function writeWhole(file: string, text: string, mode: number): Promise<void> {
   const unnamed = `${file}.${randomBytes(4).toString("hex")}.new`;
   const handle = await open(unnamed, "wx", mode);
@@ -26,6 +30,7 @@ export async function writeWhole(file: string, text: string, mode: number): Prom
   } finally {
     await handle.close();
   }
+  // Only now, whole and on disk, it takes its name; and the name is on disk when the folder is.
   await rename(unnamed, file);
   await syncFolder(dirname(file));
 }
@@ -37,7 +42,11 @@ export async function makePrivateFolder(folder: string): Promise<void> {
   await giveToOwnerOf(dirname(folder), handle).finally(() => handle.close());
 }
 
-/** Does `work` while nobody else who asks for the same lock does theirs, in this process or in another. */
+/**
+ * Does `work` while nobody else who asks for the same lock does theirs, in this process or in another. The lock is the
+ * operating system's and goes with the process, however that ends; the file stays, since removing it would let two
+ * hold "the" lock of two files.
+ */
 export async function withLock<T>(lockFile: string, work: () => Promise<T>): Promise<T> {
   const { waitForLock } = await import("fs-native-extensions"); // native code, which a client has no use for
   const lock = await openLock(lockFile);
@@ -49,6 +58,7 @@ export async function withLock<T>(lockFile: string, work: () => Promise<T>): Pro
   }
 }
 
+/** Made by whoever comes first, and by them given to the owner of the folder; who finds it only opens it. */
 async function openLock(lockFile: string): Promise<FileHandle> {
   try {
     const lock = await open(lockFile, "wx", 0o600);
@@ -60,6 +70,10 @@ async function openLock(lockFile: string): Promise<FileHandle> {
   }
 }
 
+/**
+ * By handle and not by name: it is our own file for certain. Nothing to do for anybody but root, who alone makes files
+ * in other people's folders.
+ */
 async function giveToOwnerOf(folder: string, handle: FileHandle): Promise<void> {
   if (process.getuid?.() !== 0) return;
   const { uid, gid } = await stat(folder);

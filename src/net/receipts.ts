@@ -97,7 +97,10 @@ class Receipts {
     this.#untilMs = untilMs;
   }
 
-  /** As many questions at a time as the server answers; each asks for one transfer until it is settled. */
+  /**
+   * As many questions at a time as the server answers; each asks for one transfer until it is settled. They share one
+   * iterator, so each takes the next that nobody has taken, and a slow one holds up no other.
+   */
   async ask(operator: Operator, transfers: Iterable<string>): Promise<void> {
     const left = transfers[Symbol.iterator]();
     const askOne = async () => {

@@ -135,7 +135,10 @@ class Packing {
     }
   }
 
-  /** Where this file is in the archive already, or `path` if it comes for the first time. */
+  /**
+   * Where this file is in the archive already, or `path` if it comes for the first time. Only files with more than one
+   * name are remembered, so the memory for it is that of the hard links.
+   */
   #firstOf({ dev, ino }: BigIntStats, path: string): string {
     const key = `${dev} ${ino}`;
     const first = this.#linked.get(key) ?? path;

@@ -57,6 +57,7 @@ class Unpacking {
   readonly #options: UnpackOptions;
   /** Folders that were made, by path, in that order; their modes are set last, as a folder may forbid writing. */
   readonly #folders = new Map<string, Header>();
+  /** Symbolic links, for the end: as long as there are none, no path of this tree leads out of it. */
   readonly #links: { readonly local: string; readonly header: Header }[] = [];
   /**
    * Files that are written and not yet synced. They outlive the turn that began them, so `run` waits for all of them
@@ -130,6 +131,7 @@ class Unpacking {
       case "File":
       case "OldFile":
         return this.#file(local, path, header);
+      // Hard links are made at once, since they can only lead to a file that is here already.
       case "Link":
         return this.#hardLink(local, path, header.linkpath ?? "");
       case "SymbolicLink":

@@ -13,6 +13,7 @@
  */
 import type { Offer, Spool, Upload, UploadWatcher } from "../spool/spool.ts";
 
+/** What is timed, by the names of its histograms (metrics.ts). */
 export type Timing = "upload" | "store" | "ack";
 
 export interface TimedSpoolOptions {
@@ -37,6 +38,7 @@ export function timedSpool<S extends Spool>(spool: S, { now, onTiming }: TimedSp
     });
   };
 
+  // Errors pass as they are, and are not timed: how long a refusal took says nothing about the disk.
   const own: Partial<Spool> = {
     async offer(offer: Offer, watcher: UploadWatcher) {
       const offeredAtMs = now();

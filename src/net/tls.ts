@@ -25,7 +25,9 @@ import type { TlsTrust } from "./options.ts";
 import { makePrivateFolder, withLock, writeWhole } from "./private-files.ts";
 import type { TlsIdentity } from "./server.ts";
 
+// Both ends are ours, so there is no old peer to be polite to: the versions before have settings that can be wrong.
 const VERSION = "TLSv1.3" as const;
+// Pinned by its fingerprint, so no date is asked for; the end is there for programs that look at certificates.
 const VALID_YEARS = 10;
 
 /** SHA-256 of the certificate in a PEM text: 64 hexadecimal digits. @throws FilespoolError tls-failed */
@@ -37,9 +39,14 @@ export function fingerprintOf(cert: string): string {
   }
 }
 
+/** Of the whole certificate and not of its key: what a person compares is what every other tool shows. */
 const hexOf = (der: Uint8Array): string => createHash("sha256").update(der).digest("hex");
 
-/** A listener for createServer: `secureConnection` brings sockets that are encrypted already. @throws tls-failed */
+/**
+ * A listener for createServer: `secureConnection` brings sockets that are encrypted already. A handshake that is not
+ * over after `handshakeMs` milliseconds is cut off, as a connection without a hello would be.
+ * @throws tls-failed
+ */
 export function createTlsListener(identity: TlsIdentity, handshakeMs: number = LIMITS.handshakeMs): Server {
   return withGoodIdentity(identity, () => {
     const listener = createServer({
@@ -59,7 +66,10 @@ export function checkIdentity(identity: TlsIdentity): void {
   withGoodIdentity(identity, () => void createSecureContext({ cert: identity.cert, key: identity.key }));
 }
 
-/** @throws FilespoolError tls-failed; the listener keeps what it had */
+/**
+ * Connections that are there keep the certificate they were made with.
+ * @throws FilespoolError tls-failed; the listener keeps what it had
+ */
 export function replaceCertificate(listener: Server, identity: TlsIdentity): void {
   withGoodIdentity(identity, () => {
     (listener as TlsServer).setSecureContext({ cert: identity.cert, key: identity.key, minVersion: VERSION });
@@ -97,6 +107,8 @@ export async function connectTls(host: string, port: number, trust: TlsTrust, si
     rejectUnauthorized: false,
   };
   const socket = connect(options).on("error", () => {});
+  // The handshake has no time limit of its own, and a host that is reached and says nothing would be waited for
+  // without end.
   const late = setTimeout(
     () => socket.destroy(new FilespoolError("timed-out", silent(host, port))),
     LIMITS.handshakeMs,
@@ -114,7 +126,10 @@ export async function connectTls(host: string, port: number, trust: TlsTrust, si
   }
 }
 
-/** @throws FilespoolError certificate-refused */
+/**
+ * A pin is the whole answer: where one is given, no authority can overrule it, in either direction.
+ * @throws FilespoolError certificate-refused
+ */
 function judge(socket: TLSSocket, host: string, port: number, fingerprints?: readonly string[]): void {
   const found = hexOf(socket.getPeerX509Certificate()?.raw ?? new Uint8Array());
   if (fingerprints) {
@@ -181,7 +196,7 @@ export async function ownIdentity(folder: string, host: string): Promise<TlsIden
   }
 }
 
-/** Null: there is none yet. */
+/** Null: there is none yet. The certificate is read first, because it is written last: where it is, the key is. */
 async function identityIn(folder: string): Promise<TlsIdentity | null> {
   try {
     const cert = await readFile(join(folder, "cert.pem"), "utf8");
@@ -198,7 +213,10 @@ const unusable = (folder: string, error: unknown) =>
     cause: error,
   });
 
-/** A key (P-256) and a certificate signed by itself. */
+/**
+ * A key (P-256) and a certificate signed by itself. For the names that people will type; addresses are left out, since
+ * a pinned certificate is not asked for its name.
+ */
 async function makeIdentity(host: string): Promise<TlsIdentity> {
   const { generate } = await import("selfsigned"); // needed once in the life of a server
   const notBeforeDate = new Date();

@@ -105,6 +105,7 @@ export class TokenGate implements Gate {
     };
   }
 
+  /** Expired, revoked, or replaced by a rotation whose grace is over: all three end what the token has opened. */
   #isOver(token: string, record: TokenRecord | undefined): boolean {
     this.#refresh();
     return !fits(token, record, this.#now());
@@ -125,6 +126,7 @@ export class TokenGate implements Gate {
     }
   }
 
+  /** A whole new map and not changes to the old one: what was removed from the file is then gone here as well. */
   #use(tokens: readonly TokenRecord[]): void {
     this.#tokens = new Map(tokens.map((record) => [record.id, record]));
   }
@@ -148,7 +150,10 @@ export class TokenGate implements Gate {
   }
 }
 
-/** Which state of the file it is. Renaming makes a new inode, so also changes within one tick of the clock are seen. */
+/**
+ * Which state of the file it is. Renaming makes a new inode, so also changes within one tick of the clock are seen. A
+ * file that is not there has a state as well: the code of the error, so that its coming back is a change.
+ */
 function look(file: string): string {
   try {
     const { ino, size, mtimeNs } = statSync(file, { bigint: true });

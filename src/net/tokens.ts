@@ -23,6 +23,7 @@ import { makePrivateFolder, withLock, writeWhole } from "./private-files.ts";
 const FORMAT = 1;
 /** More would make each look at the file slow, and nobody could oversee them. */
 export const TOKENS_MAX = 10_000;
+// Characters; enough for a name and a purpose, and a list of tokens stays a list.
 const NAME_CHARS_MAX = 100;
 const TOKEN = /^fst_([0-9a-f]{8})_([\w-]{43})$/;
 
@@ -62,6 +63,7 @@ export interface TokenWish {
   readonly expiresAtMs: number | null;
 }
 
+/** 64 hexadecimal digits, as the file keeps them. */
 const hashOf = (secret: string): string => createHash("sha256").update(secret).digest("hex");
 
 /** The id in a token, which is no secret; null when it does not look like one. */
@@ -80,6 +82,7 @@ export function fits(token: string, record: TokenRecord | undefined, nowMs: numb
 /** What a token is compared with whose id nobody has, so that it takes as long as any other. */
 const NOBODY: Pick<TokenRecord, "hash" | "previous"> = { hash: "0".repeat(64), previous: null };
 
+/** By the calendar, in milliseconds since the epoch: the moment itself is already too late. */
 export const isExpired = ({ expiresAtMs }: TokenRecord, nowMs: number): boolean =>
   expiresAtMs !== null && expiresAtMs <= nowMs;
 
@@ -97,7 +100,11 @@ export function readTokens(file: string): TokenRecord[] {
   }
 }
 
-/** Makes a token. The secret is in `token` and nowhere else. @throws FilespoolError file-unreadable, folder-unusable */
+/**
+ * Makes a token. The secret is in `token` and nowhere else. Ids are drawn until one is free, so `revoke` means one
+ * token and no other.
+ * @throws FilespoolError file-unreadable, folder-unusable
+ */
 export async function createToken(
   file: string,
   { name, queues, rights, expiresAtMs }: TokenWish,
@@ -117,7 +124,10 @@ export async function createToken(
   });
 }
 
-/** A new secret for the same id; the old one is good for `graceMs` more. Null: nobody has that id. */
+/**
+ * A new secret for the same id; the old one is good for `graceMs` more. Null: nobody has that id. At most one old
+ * secret is good at a time: rotating twice within the grace ends the first at once.
+ */
 export async function rotateToken(file: string, id: string, graceMs: number, nowMs: number): Promise<string | null> {
   return change(file, (tokens) => {
     const secret = newSecret();
@@ -132,7 +142,7 @@ export async function rotateToken(file: string, id: string, graceMs: number, now
   });
 }
 
-/** Ends a token. False: nobody has that id. */
+/** Ends a token. False: nobody has that id. @throws FilespoolError file-unreadable, folder-unusable */
 export async function revokeToken(file: string, id: string): Promise<boolean> {
   return change(file, (tokens) => {
     const rest = tokens.filter((record) => record.id !== id);

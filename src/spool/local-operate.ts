@@ -66,6 +66,7 @@ export class LocalOperations implements SpoolOperations {
     return this.#page(queue, from);
   }
 
+  /** Dead letters are a queue of their own in the index, so they are listed in the order in which they died. */
   async dead(queue: string, from: From): Promise<Page<Known>> {
     return this.#page(deadQueue(queue), from);
   }
@@ -247,6 +248,7 @@ export class LocalOperations implements SpoolOperations {
     return true;
   }
 
+  /** Stops at a queue that is full, as one alone would; those that were put back until then stay. */
   async requeueAll(queue: string, goOn: () => boolean): Promise<Changed> {
     return { files: await this.#each(deadQueue(queue), goOn, (position, entry) => this.#putBack(position, entry)) };
   }
