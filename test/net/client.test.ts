@@ -101,7 +101,7 @@ describe("the patience of a client ends after retryMs without progress", () => {
         peer.send({ type: "refuse", about: transfer, code, message: "later" });
         await peer.next();
       });
-      const sender = work.send({ port, files: [work.write("a", "a")], retryMs: 300 });
+      const sender = work.send({ port, files: [work.write("a", "a")], retryMs: 2000 });
       await expect(sender.done).rejects.toMatchObject({ code, kind: "temporary", message: "later" });
       expect(retries(sender.events.events).length).toBeGreaterThan(0);
     },
