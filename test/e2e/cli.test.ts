@@ -64,10 +64,10 @@ const CLIENT_EVENTS: Readonly<Record<string, readonly string[]>> = {
 };
 const SERVER_EVENTS: Readonly<Record<string, readonly string[]>> = {
   listening: ["host", "port"],
-  stored: [...ABOUT, "peer", "digest", "repeated"],
-  delivered: [...ABOUT, "peer", "attempt"],
-  acked: [...ABOUT, "peer"],
-  refused: [...ABOUT, "peer", "code", "message"],
+  stored: [...ABOUT, "connection", "peer", "digest", "repeated"],
+  delivered: [...ABOUT, "connection", "peer", "attempt"],
+  acked: [...ABOUT, "connection", "peer"],
+  refused: [...ABOUT, "connection", "peer", "code", "message"],
   draining: ["connections"],
 };
 
