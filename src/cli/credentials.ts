@@ -133,7 +133,7 @@ export async function readText(file: string, what: string): Promise<string> {
   try {
     return await readFile(file, "utf8");
   } catch (error) {
-    throw new FilespoolError("file-unreadable", `cannot read ${what}: ${inWords(error)}`, { cause: error });
+    throw new FilespoolError("file-unreadable", `cannot read ${what}, ${file}: ${inWords(error)}`, { cause: error });
   }
 }
 

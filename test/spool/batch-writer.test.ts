@@ -273,7 +273,7 @@ test("a full disk is temporary, another error of the file system needs a person,
   for (const code of ["ENOSPC", "EDQUOT"]) expect(errorOf(code)).toMatchObject({ code: "disk-full", retry: true });
   for (const code of ["EACCES", "EIO", "EROFS"]) {
     expect(errorOf(code)).toMatchObject({ code: "spool-unusable", retry: false });
-    expect(errorOf(code).message).toMatch(/the file x.*: oh/);
+    expect(errorOf(code).message).toMatch(new RegExp(`the file x.*: .+ \\(${code}\\)$`));
   }
   const own = new FilespoolError("superseded");
   expect(fileError(own, "x")).toBe(own);
