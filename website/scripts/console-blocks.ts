@@ -131,7 +131,8 @@ export async function run(commands: readonly string[], deadlineMs = 120_000): Pr
         if (output.split(`${mark}\n`).length > commands.length) settle();
       };
       shell.stdout.on("data", take);
-      shell.on("exit", () => settle());
+      // Not "exit": what it printed last may still be on its way then.
+      shell.on("close", () => settle());
       shell.on("error", fail);
     });
     shell.stdin.end(`exec 2>&1\n${script}`);

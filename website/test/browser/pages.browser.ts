@@ -19,13 +19,13 @@ interface Violation {
   readonly nodes: readonly { readonly target: unknown }[];
 }
 
-/** What axe finds that keeps somebody from using the page. */
-async function violations(page: Page): Promise<string[]> {
+/** What axe finds that keeps somebody from using the page; `rules`: only these. */
+async function violations(page: Page, rules?: readonly string[]): Promise<string[]> {
   await page.evaluate(axe);
-  const found: Violation[] = await page.evaluate(async () => {
+  const found: Violation[] = await page.evaluate(async (runOnly) => {
     const tool = (window as unknown as { axe: { run(options: object): Promise<{ violations: Violation[] }> } }).axe;
-    return (await tool.run({ resultTypes: ["violations"] })).violations;
-  });
+    return (await tool.run({ resultTypes: ["violations"], ...(runOnly && { runOnly }) })).violations;
+  }, rules);
   return found
     .filter(({ impact }) => impact === "serious" || impact === "critical")
     .map(
@@ -37,24 +37,38 @@ async function violations(page: Page): Promise<string[]> {
     );
 }
 
+const themeOf = (page: Page) => page.evaluate(() => document.documentElement.dataset.theme);
+
 const browser = startBrowser();
 
 describe("a page opens without an error, fits a phone and a desk in both themes, and is accessible:", () => {
+  // One visit for all of it, since loading is what takes the time: of a theme only the colours can differ.
   for (const path of pages) {
     itInBrowser(path, async () => {
-      for (const [size, other, scheme] of [
-        [DESKTOP, PHONE, "light"],
-        [PHONE, DESKTOP, "dark"],
-      ] as const) {
-        const { page, troubles } = await browser.open(path, { size, scheme });
-        await expect.poll(() => page.locator("h1").count()).toBeGreaterThan(0);
-        expect(await page.evaluate(() => document.documentElement.dataset.theme)).toBe(scheme);
-        expect(await overflowOf(page), `wider than ${size.width} pixels`).toBeLessThanOrEqual(0);
-        if (!isDecision(path) || path.includes("/0001")) expect(await violations(page)).toEqual([]);
-        await page.setViewportSize(other);
-        expect(await overflowOf(page), `wider than ${other.width} pixels`).toBeLessThanOrEqual(0);
-        expect(troubles).toEqual([]);
-      }
+      const isWeighed = !isDecision(path) || path.includes("/0001");
+      const { page, troubles } = await browser.open(path, { size: DESKTOP, scheme: "light" });
+      await expect.poll(() => page.locator("h1").count()).toBeGreaterThan(0);
+      expect(await themeOf(page)).toBe("light");
+      expect(await overflowOf(page), `wider than ${DESKTOP.width} pixels`).toBeLessThanOrEqual(0);
+      if (isWeighed) expect(await violations(page)).toEqual([]);
+
+      await page.addStyleTag({ content: "* { transition: none !important; }" });
+      await page.emulateMedia({ colorScheme: "dark" });
+      await page.setViewportSize(PHONE);
+      await expect.poll(() => themeOf(page)).toBe("dark");
+      expect(await overflowOf(page), `wider than ${PHONE.width} pixels`).toBeLessThanOrEqual(0);
+      if (isWeighed) expect(await violations(page, ["color-contrast"])).toEqual([]);
+      expect(troubles).toEqual([]);
+    });
+  }
+
+  for (const path of ["/", "/start", "/reference/states"]) {
+    itInBrowser(`${path}, in the dark and on a phone from the start`, async () => {
+      const { page, troubles } = await browser.open(path, { size: PHONE, scheme: "dark" });
+      expect(await themeOf(page)).toBe("dark");
+      expect(await overflowOf(page)).toBeLessThanOrEqual(0);
+      expect(await violations(page)).toEqual([]);
+      expect(troubles).toEqual([]);
     });
   }
 });

@@ -21,6 +21,7 @@ export function Now({ story, moment, settings }: { story: Story; moment: Moment;
   return (
     <div>
       <p
+        role="status"
         className={live.verdict}
         data-kind={isLanded ? "done" : last?.kind === "error" || last?.kind === "fault" ? "error" : "waiting"}
       >
