@@ -7,12 +7,13 @@
  *       ...
  *     });
  *
- * Each page has a context of its own and is closed after its test. Without a Chromium the tests are skipped, and their
+ * Each page is closed after its test. The pages of a file share one context, since making one takes longer than loading
+ * a page, and nothing of the site is kept in it but a theme that somebody chose. Without a Chromium the tests are skipped, and their
  * names say so; FILESPOOL_CHROMIUM names another one. In CI a missing Chromium is a failure.
  */
 import { existsSync, readdirSync } from "node:fs";
 import { join, relative, resolve, sep } from "node:path";
-import { type Browser, chromium, type Page } from "playwright-core";
+import { type Browser, type BrowserContext, chromium, type Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, inject, it } from "vitest";
 
 export const DESKTOP = { width: 1280, height: 900 } as const;
@@ -62,11 +63,13 @@ export interface TestBrowser {
 /** Starts a browser for the tests of a file. */
 export function startBrowser(): TestBrowser {
   let browser: Browser;
+  let common: BrowserContext;
   const open: (() => Promise<void>)[] = [];
   if (!isMissing) {
     beforeAll(async () => {
       if (program === null) throw new Error("there is no Chromium; apt-get install chromium");
       browser = await chromium.launch({ executablePath: program, args: FLAGS });
+      common = await browser.newContext();
     });
     afterEach(async () => {
       for (const close of open.splice(0)) await close();
@@ -75,9 +78,12 @@ export function startBrowser(): TestBrowser {
   }
   return {
     async open(path, { size = DESKTOP, scheme = "light", javaScript = true, before } = {}) {
-      const context = await browser.newContext({ viewport: size, colorScheme: scheme, javaScriptEnabled: javaScript });
-      open.push(() => context.close());
+      const isUsual = javaScript && before === undefined;
+      const context = isUsual ? common : await browser.newContext({ javaScriptEnabled: javaScript });
       const page = await context.newPage();
+      open.push(() => (isUsual ? page.close() : context.close()));
+      await page.setViewportSize(size);
+      await page.emulateMedia({ colorScheme: scheme });
       const troubles: string[] = [];
       page.on("console", (message) => message.type() === "error" && troubles.push(message.text()));
       page.on("pageerror", (error) => troubles.push(String(error)));
