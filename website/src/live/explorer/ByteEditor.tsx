@@ -25,7 +25,7 @@ export function ByteEditor({ at, byte, original, onByte }: Props) {
             key={bit}
             type="button"
             aria-pressed={isSet}
-            aria-label={`bit ${bit}`}
+            aria-label={`bit ${bit}: ${isSet ? 1 : 0}`}
             data-changed={((byte ^ original) >> bit) & 1}
             onClick={() => onByte(byte ^ (1 << bit))}
           >
