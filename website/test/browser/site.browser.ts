@@ -4,7 +4,7 @@ import { describe, expect } from "vitest";
 import { itInBrowser, startBrowser } from "./harness.ts";
 
 /** What was measured, rounded up; the aim is 200, and adr/0048 says what stands in the way. */
-const SCRIPT_BYTES_MAX = 225 * 1024;
+const SCRIPT_BYTES_MAX = 230 * 1024;
 
 const browser = startBrowser();
 
