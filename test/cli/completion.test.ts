@@ -21,7 +21,7 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 const missing = (shell: string) => spawnSync(shell, ["-c", "exit"]).error !== undefined;
 const shellTest = (shell: string) => (missing(shell) ? test.skip : test);
 const run = (shell: string, script: string, args: string[] = []): string[] =>
-  execFileSync(shell, ["-c", script, ...args], { cwd: join(folder, "here"), encoding: "utf8", timeout: 20_000 })
+  execFileSync(shell, ["-c", script, ...args], { cwd: join(folder, "here"), encoding: "utf8", timeout: 60_000 })
     .split("\n")
     .filter((line) => line !== "");
 
