@@ -37,5 +37,5 @@ describe("exit codes", () => {
 
 test("advice names no code that does not exist, and none is given for words that are no code", () => {
   expect(adviceFor("name-refused")).toBe("rename the file, and send it again");
-  expect([adviceFor("usage"), adviceFor("constructor"), adviceFor("unreachable")]).toEqual([null, null, null]);
+  expect([adviceFor("usage"), adviceFor("constructor"), adviceFor("no-such-code")]).toEqual([null, null, null]);
 });
