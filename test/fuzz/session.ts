@@ -24,6 +24,11 @@ class FakeConnection {
     this.#decoder.push(bytes);
   }
 
+  /** Nothing is here already: everything comes by `read`. */
+  next(): null {
+    return null;
+  }
+
   /** As net/connection.ts has it: pings and optional frames are nothing, an error ends the conversation. */
   async read(): Promise<Message | Data | null> {
     for (;;) {
@@ -83,7 +88,7 @@ export async function converse(bytes: Buffer): Promise<void> {
   const context: ServerContext = { spool, bufferBytes: 64 * KiB, agent: "fuzz", ...still };
   try {
     const hello = await connection.read();
-    if (hello?.type !== "hello") return;
+    if (hello?.type !== "hello" || hello.role === "operator") return;
     const socket = connection as unknown as Connection;
     const session =
       hello.role === "sender"
