@@ -100,6 +100,8 @@ const EXTENSIONS = new Set([
   "src/net/incoming.ts",
   "src/net/incoming-tree.ts",
   "src/net/landed-hook.ts",
+  "src/net/hook-note.ts",
+  "src/net/hook-pause.ts",
   "src/net/outgoing-stream.ts",
   "src/net/tar-names.ts",
   "src/net/tar-pack.ts",

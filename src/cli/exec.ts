@@ -7,7 +7,7 @@
  *   --exec 'convert {} thumbs/'     sh -c 'convert "$1" thumbs/' sh ./inbox/photo.jpg
  *
  * Write {} without quotes around it; the quotes are there already. The same is in the environment: FILESPOOL_PATH, _NAME,
- * _TRANSFER, _DIGEST and _QUEUE. An exit code other than 0 makes the delivery a failed attempt.
+ * _TRANSFER, _DIGEST and _QUEUE. An exit code other than 0 makes the delivery a failed attempt, and the next file waits (net/hook-pause.ts).
  */
 import { spawn } from "node:child_process";
 import type { LandedFile } from "../net/options.ts";

@@ -160,7 +160,7 @@ export const KNOBS = {
   // The path is an argument of the command and never part of its text: see exec.ts.
   exec: optional(text("command", "a shell command, with {} for the path"), {
     on: ["receive"],
-    help: "run this for each landed file before it is acked; {} is its path; a failure gives the file back",
+    help: "run this for each landed file before it is acked; {} is its path; a failure gives the file back, and is tried again after a pause that grows as long as this run waits for files",
     unset: "nothing",
   }),
   // Refusing is the only default that can lose nothing: the file goes back to its queue.

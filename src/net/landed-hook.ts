@@ -3,38 +3,40 @@
  *
  * It stands between the receiver and its landing, one file at a time and in order:
  *
- *   1. the file lands       2. a note says which file that is, on disk       3. the hook runs
+ *   1. a note says, on disk, which file is about to land       2. the file lands       3. the hook runs
  *   4. done: the note goes, and the receiver acks; or
  *      failed: the file is taken away again, and its delivery counts as a failed attempt
  *
+ * The note comes first, so there is no moment at which a file has landed and nobody would know that its hook is owed.
  * Whoever is killed in between leaves the note. The next run takes that very file (by its inode) back as if it had failed,
  * though nothing is counted, and the delivery that comes again lands anew. So the hook runs at least once, and after a crash
  * perhaps twice; a file that it has moved away by then counts as taken. To take away is a rename to the name of a part or
- * tree, by which the journal knows that the transfer has not landed. Never here: what the hook does. Why: adr/0014, adr/0016.
+ * tree, by which the journal knows that the transfer has not landed.
+ *
+ * Attempts are few, and a broken hook fails fast: so after a failure the next file waits, longer each time (hook-pause.ts).
+ * Never here: what the hook does. Why: adr/0014, adr/0016, adr/0051.
  */
-import { lstat, open, readdir, readFile, rename, rm } from "node:fs/promises";
+import { lstat, readdir, rename } from "node:fs/promises";
 import { join } from "node:path";
-import { tryLock } from "fs-native-extensions";
 import { FilespoolError } from "../protocol/errors.ts";
-import type { MessageOf } from "../protocol/messages.ts";
-import { OWN_PREFIX } from "../protocol/names.ts";
+import { numbered } from "../protocol/names.ts";
 import { syncFolder } from "../spool/batch-writer.ts";
+import { forEachLeft, NotedFile } from "./hook-note.ts";
+import { HookPause } from "./hook-pause.ts";
 import { folderError, type Incoming, partPath, unlessMissing } from "./incoming-file.ts";
 import { removeTree } from "./incoming-tree.ts";
 import { type Landed, Landing } from "./landing.ts";
 import type { LandedFile, ReceiveOptions } from "./options.ts";
 
-type Delivered = MessageOf<"deliver">;
 type Hook = NonNullable<ReceiveOptions["onLanded"]>;
 
-/** What a receiver needs of a landing. */
+/** What a receiver needs of a landing. A hook may have had enough of a transfer, whatever its name. */
 export type Lander = Pick<
   Landing,
-  "sync" | "batchMax" | "check" | "land" | "landedBefore" | "confirm" | "confirmRest" | "close"
->;
-
-/** How the name of a note ends; between OWN_PREFIX and this is the transfer. */
-const NOTE = ".hook";
+  "sync" | "batchMax" | "land" | "landedBefore" | "confirm" | "confirmRest" | "close"
+> & {
+  check(name: string, transfer: string): "take" | "skip";
+};
 
 /**
  * Opens the target folder. With a hook, it first takes back what a run that was killed had left half done; so nobody
@@ -42,10 +44,10 @@ const NOTE = ".hook";
  * @throws FilespoolError folder-unusable
  */
 export async function openLanding(options: ReceiveOptions, origin: string): Promise<Lander> {
-  const { out, ifExists = "refuse", durability, onLanded, signal } = options;
+  const { out, ifExists = "refuse", durability, onLanded } = options;
   const landing = await Landing.open(out, ifExists, durability !== "none", origin);
   if (!onLanded) return landing;
-  const hooked = new HookedLanding(landing, onLanded, signal ?? new AbortController().signal);
+  const hooked = new HookedLanding(landing, onLanded, options);
   await hooked.takeBackUnfinished().catch((error: unknown) => {
     throw folderError(error, out);
   });
@@ -63,11 +65,13 @@ class HookedLanding implements Lander {
   readonly #hook: Hook;
   /** Aborted when the receiver is told to stop; handed to the hook as well, which should end then. */
   readonly #signal: AbortSignal;
+  readonly #pause: HookPause;
 
-  constructor(landing: Landing, hook: Hook, signal: AbortSignal) {
+  constructor(landing: Landing, hook: Hook, options: ReceiveOptions) {
     this.#landing = landing;
     this.#hook = hook;
-    this.#signal = signal;
+    this.#signal = options.signal ?? new AbortController().signal;
+    this.#pause = new HookPause(options, this.#signal);
   }
 
   /** Whether what is said to be there must survive a power cut; the notes keep to it as the files do. */
@@ -75,7 +79,8 @@ class HookedLanding implements Lander {
     return this.#landing.sync;
   }
 
-  check(name: string): "take" | "skip" {
+  check(name: string, transfer: string): "take" | "skip" {
+    this.#pause.check(transfer);
     return this.#landing.check(name);
   }
 
@@ -96,16 +101,29 @@ class HookedLanding implements Lander {
     return this.#landing.close();
   }
 
-  /** @throws FilespoolError interrupted in the hook; as a landing does */
+  /** @throws FilespoolError interrupted in the hook or before it; as a landing does */
   async land(files: readonly Incoming[]): Promise<Landed[]> {
     const landed: Landed[] = [];
-    for (const file of files) {
-      const [outcome] = (await this.#landing.land([file])) as [Landed];
-      const path = "path" in outcome ? outcome.path : null;
-      const failure = path === null ? null : await this.#run(file.delivery, path);
-      landed.push(failure ? { failure } : outcome);
-    }
+    for (const file of files) landed.push(await this.#landOne(file));
     return landed;
+  }
+
+  async #landOne(incoming: Incoming): Promise<Landed> {
+    await this.#pause.over();
+    const file = new NotedFile(incoming, this.#landing);
+    try {
+      const [outcome] = (await this.#landing.land([file])) as [Landed];
+      const failure = "path" in outcome && outcome.path !== null ? await this.#run(file, outcome.path) : null;
+      await file.forget(); // only now: for a file that landed, the hook has had its say
+      return failure ?? outcome;
+    } catch (error) {
+      await file.letGo();
+      // This run may go on after that, and would believe the journal.
+      if (!this.#signal.aborted) await this.takeBackUnfinished().catch(() => {});
+      throw error;
+    } finally {
+      await file.letGo();
+    }
   }
 
   /**
@@ -113,44 +131,40 @@ class HookedLanding implements Lander {
    * @returns why it failed, when the file is gone again; null when it is done
    * @throws FilespoolError interrupted: the file stays, and so does the note
    */
-  async #run(delivery: Delivered, path: string): Promise<FilespoolError | null> {
-    const { transfer, queue, name, size, digest } = delivery;
-    const note = join(this.#landing.folder, `${OWN_PREFIX}-${transfer}${NOTE}`);
-    // The name may be somebody else's by the time the note is read; the inode says whether it is still this file.
-    const { ino } = await lstat(path);
-    const handle = await open(note, "w");
+  async #run(noted: NotedFile, path: string): Promise<Landed | null> {
+    const { transfer, queue, name, size, digest } = noted.delivery;
     try {
-      tryLock(handle.fd); // as long as we live, no other receiver takes this for what a dead one left
-      await handle.writeFile(JSON.stringify({ transfer, path, ino }));
-      if (this.sync) await handle.datasync();
       const file: LandedFile = { transfer, queue, name, size, digest, path, signal: this.#signal };
       await this.#hook(file);
+      this.#pause.succeeded();
+      return null;
     } catch (error) {
       // Stopped on request: that is nobody's failure, and the next run finds the note.
       const isStop = this.#signal.aborted || (error as FilespoolError).code === "interrupted";
       if (isStop) throw new FilespoolError("interrupted");
+      await noted.isTakenBack();
       await this.#takeBack(transfer, path);
-      await rm(note, { force: true });
       const why = (error as Error)?.message ?? String(error);
-      return new FilespoolError("command-failed", why, { cause: error });
-    } finally {
-      await handle.close();
+      const failure = new FilespoolError("command-failed", why, { cause: error });
+      return { failure, delayMs: this.#pause.failed(transfer) };
     }
-    await rm(note, { force: true });
-    return null;
   }
 
   /** Afterwards the transfer has not landed, and nothing of it is there. A file that is gone was taken by the hook. */
-  async #takeBack(transfer: string, path: string): Promise<void> {
+  async #takeBack(transfer: string, path: string | null): Promise<void> {
     const { folder, sync } = this.#landing;
-    // A folder under the name of a part would look as if it had a second name, which to the journal means "landed".
-    const isFolder = (await lstat(path).catch(() => null))?.isDirectory();
     const part = partPath(folder, transfer);
-    const hidden = isFolder ? part.replace(/part$/, "tree") : part;
-    await rename(path, hidden).catch(unlessMissing); // 1. from here on the journal's word is void
-    if (sync) await syncFolder(folder);
+    const tree = part.replace(/part$/, "tree");
+    if (path !== null) {
+      // A folder under the name of a part would look as if it had a second name, which to the journal means "landed".
+      const isFolder = (await lstat(path).catch(() => null))?.isDirectory();
+      const hidden = isFolder ? tree : part;
+      await removeTree(hidden); // of two names of one file, a rename would leave both
+      await rename(path, hidden).catch(unlessMissing); // 1. from here on the journal's word is void
+      if (sync) await syncFolder(folder);
+    }
     await this.#landing.retract([{ delivery: { transfer } }]); // 2. and so it says
-    await removeTree(hidden);
+    for (const hidden of [part, tree]) await removeTree(hidden);
   }
 
   /**
@@ -159,31 +173,24 @@ class HookedLanding implements Lander {
    */
   async takeBackUnfinished(): Promise<void> {
     const { folder } = this.#landing;
-    for (const name of (await readdir(folder)).filter((name) => name.startsWith(OWN_PREFIX) && name.endsWith(NOTE))) {
-      const note = join(folder, name);
-      const handle = await open(note, "r+").catch(unlessMissing);
-      if (!handle) continue;
-      try {
-        if (!tryLock(handle.fd)) continue; // of a receiver that lives
-        const { transfer, path, ino } = parsed(await readFile(note, "utf8"));
-        const isThere = path !== "" && (await lstat(path).catch(() => null))?.ino === ino;
-        if (isThere && this.landedBefore(transfer)) await this.#takeBack(transfer, path);
-        await rm(note, { force: true });
-      } finally {
-        await handle.close();
-      }
-    }
+    await forEachLeft(folder, async ({ transfer, name, ino, isTakenBack }, takeBack) => {
+      const path = await this.#find(name, ino);
+      const hasLanded = path !== null && this.landedBefore(transfer);
+      if (!hasLanded && !isTakenBack) return;
+      await takeBack();
+      await this.#takeBack(transfer, path);
+    });
   }
-}
 
-/**
- * A note that was cut off says nothing, and the hook had not begun. An empty path is nowhere, so nothing is taken back
- * for it.
- */
-function parsed(text: string): { transfer: string; path: string; ino: number } {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return { transfer: "", path: "", ino: 0 };
+  /** Where a file has landed: under the name that it was to have, or a numbered one. Null: nowhere, or moved away. */
+  async #find(name: string, ino: number): Promise<string | null> {
+    const { folder } = this.#landing;
+    for (const entry of await readdir(folder)) {
+      const number = / \((\d+)\)/.exec(entry.slice(entry.lastIndexOf(" (")))?.[1];
+      if (entry !== name && (number === undefined || entry !== numbered(name, Number(number)))) continue;
+      const path = join(folder, entry);
+      if ((await lstat(path).catch(() => null))?.ino === ino) return path;
+    }
+    return null;
   }
 }

@@ -40,7 +40,7 @@ import type { IfExists } from "./options.ts";
 import { SmallFile } from "./small-file.ts";
 
 /** What became of a file: its path, or null when it was skipped. */
-export type Landed = { readonly path: string | null } | { readonly failure: FilespoolError };
+export type Landed = { readonly path: string | null } | { readonly failure: FilespoolError; readonly delayMs?: number };
 
 /** A line of the journal: the transfer, the time (ms since the epoch), the server and queue that it came from. */
 type Entry = readonly [transfer: string, atMs: number, origin: string];
@@ -151,7 +151,8 @@ export class Landing {
   }
 
   async #write(entries: readonly Entry[]): Promise<void> {
-    if (this.#journal) this.#journalBytes = await this.#append(this.#journal, entries, this.#journalBytes);
+    if (!this.#journal || this.#journalBytes > JOURNAL_BYTES_MAX) return this.#renewJournal();
+    this.#journalBytes = await this.#append(this.#journal, entries, this.#journalBytes);
   }
 
   /** Appends to a journal of `bytes` bytes and returns its new length. */
@@ -243,11 +244,10 @@ export class Landing {
   async #announce(files: readonly Incoming[]): Promise<void> {
     const entries = files.map(({ delivery }): Entry => [delivery.transfer, Date.now(), this.#origin]);
     for (const entry of entries) this.#unconfirmed.set(entry[0], entry);
-    const isLong = this.#journalBytes > JOURNAL_BYTES_MAX;
-    await (this.#journal && !isLong ? this.#write(entries) : this.#renewJournal());
+    await this.#write(entries);
   }
 
-  /** Announced, but not landed: the journal must say so before their parts may go, or it would vouch for them. */
+  /** Announced, but not landed: the journal must say so (those of an earlier run, too) before their parts may go, or it would vouch for them. */
   async retract(files: readonly Announced[]): Promise<void> {
     for (const { delivery } of files) this.#unconfirmed.delete(delivery.transfer);
     await this.#write(files.map(({ delivery }) => [delivery.transfer, 0, this.#origin]));

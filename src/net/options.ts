@@ -117,9 +117,11 @@ export interface ReceiveOptions extends ClientOptions {
   readonly unpack?: boolean;
   /**
    * Runs for each landed file before its ack, one at a time. If it fails, the file is taken away again and the delivery
-   * counts as a failed attempt. After a crash it may run twice for a file (landed-hook.ts).
+   * counts as a failed attempt; a run that waits for files tries again. After a crash it may run twice for a file (landed-hook.ts).
    */
   readonly onLanded?: (file: LandedFile) => Promise<void> | void;
+  /** The pause after a hook that failed, 1 s; it doubles while that goes on, to 60 times as much (hook-pause.ts). */
+  readonly hookPauseMs?: number;
   /** "none" leaves syncing of landed files to the operating system. */
   readonly durability?: "fsync" | "none";
 }

@@ -232,7 +232,7 @@ class Receiver {
     }
     try {
       checkKind(delivery);
-      if (this.#landing.check(name) === "take") return false;
+      if (this.#landing.check(name, transfer) === "take") return false;
       this.#landed(delivery, null);
       this.#connection.send({ type: "ack", delivery: token });
     } catch (error) {
@@ -257,13 +257,15 @@ class Receiver {
   }
 
   /** The content is not what its digest says: a failed attempt. The server delivers it again, or buries it. */
-  #reject(delivery: Delivered, error: FilespoolError): void {
+  #reject(delivery: Delivered, error: FilespoolError, delayMs = 0): void {
     this.#open.delete(delivery.delivery);
     this.#window.failed();
     this.failures.set(delivery.transfer, error);
     const { code, message: reason } = failure(error);
     this.#connection.send({ type: "nack", delivery: delivery.delivery, counts: true, reason });
-    this.#client.emit({ event: "retrying", delayMs: 0, attempt: delivery.attempt, code, message: reason });
+    const again = { event: "retrying", delayMs, attempt: delivery.attempt, code, message: reason } as const;
+    // Infinity: this run leaves it to the next one.
+    this.#client.emit(delayMs < Infinity ? again : { event: "refused", ...about(delivery), code, message: reason });
     this.#window.isEmpty = false; // it comes again, or the server says once more that nothing is waiting
     this.#want();
   }
@@ -287,7 +289,7 @@ class Receiver {
         if ("path" in outcome) {
           this.#landed(delivery, outcome.path);
           this.#connection.send({ type: "ack", delivery: delivery.delivery }); // 2. only then say so
-        } else if (FAILED.has(outcome.failure.code)) this.#reject(delivery, outcome.failure);
+        } else if (FAILED.has(outcome.failure.code)) this.#reject(delivery, outcome.failure, outcome.delayMs);
         else this.#hold(delivery, outcome.failure);
       }
     }

@@ -96,9 +96,11 @@ test("a command that fails gives the file back, and says so with its exit code",
   writeFileSync(place.path("x"), "x");
   await place.run(place.send(port, "x"));
   const once = 'echo tried; test -e "$HOME/mark" || { touch "$HOME/mark"; exit 3; }';
+  const failing = await place.run(place.receive(port, "--exec", once), 7);
+  expect(failing.all("refused")).toMatchObject([{ name: "x", code: "command-failed" }]);
+  expect(failing.all("refused")[0]?.message).toContain("exit code 3");
+  expect(namesIn(place.path("inbox"))).toEqual([]);
   const receiver = await place.run(place.receive(port, "--exec", once));
-  expect(receiver.all("retrying")[0]).toMatchObject({ code: "command-failed" });
-  expect(receiver.all("retrying")[0]?.message).toContain("exit code 3");
   expect(receiver.all("landed")).toHaveLength(1);
   // With --json, stdout holds nothing but objects.
   expect(receiver.stdout.split("\n").every((line) => line === "" || line.startsWith("{"))).toBe(true);

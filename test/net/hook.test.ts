@@ -1,5 +1,6 @@
 import { existsSync, renameSync, writeFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
+import { HookPause } from "../../src/net/hook-pause.ts";
 import type { LandedFile } from "../../src/net/options.ts";
 import { content } from "../support/content.ts";
 import { CuttingProxy } from "../support/cutting-proxy.ts";
@@ -40,7 +41,7 @@ describe("a hook", () => {
       const onLanded = ({ name }: LandedFile) => {
         if (name === "a" && ++failed <= 2) throw new Error(`no, ${failed}`);
       };
-      const receiver = work.receive({ port, onLanded });
+      const receiver = work.receive({ port, onLanded, count: 2, hookPauseMs: 1 });
       expect(await receiver.done).toMatchObject({ landed: 2, failures: [] });
       const retries = receiver.events.all("retrying").map(({ code, message }) => [code, message]);
       expect(retries).toEqual([1, 2].map((n) => ["command-failed", `no, ${n}`]));
@@ -54,9 +55,63 @@ describe("a hook", () => {
     const onLanded = () => {
       throw new Error("never");
     };
-    const { landed, failures } = await work.receive({ port, onLanded }).done;
+    const { landed, failures } = await work.receive({ port, onLanded, waitMs: 300, hookPauseMs: 1 }).done;
     expect([landed, failures]).toMatchObject([0, [{ code: "command-failed", kind: "local" }]]);
     expect(await spool.dead("default")).toMatchObject([{ name: "a", failures: 3, reason: "never" }]);
+    expect(work.list()).toEqual([]);
+  });
+
+  test("that fails waits longer each time, and a success ends that", async () => {
+    const { work, port } = await served(["a", "b", "c"]);
+    const begun: number[] = [];
+    const onLanded = () => {
+      begun.push(performance.now());
+      const tries = begun.length;
+      if (tries <= 4 || tries === 6) throw new Error("no");
+    };
+    const receiver = work.receive({ port, onLanded, count: 3, hookPauseMs: 20 });
+    expect(await receiver.done).toMatchObject({ landed: 3, failures: [] });
+    expect(receiver.events.all("retrying").map(({ delayMs }) => delayMs)).toEqual([20, 40, 80, 160, 20]);
+    const waited = begun.slice(1, 5).map((ms, at) => ms - (begun[at] as number));
+    for (const [at, ms] of waited.entries()) expect(ms).toBeGreaterThanOrEqual(20 * 2 ** at - 1);
+  });
+
+  test("that is broken pauses a minute at most, and far longer than an attempt takes", () => {
+    const pause = new HookPause({ out: "", follow: true }, AbortSignal.timeout(1));
+    const pauses = Array.from({ length: 20 }, () => pause.failed("a"));
+    expect(pauses.slice(0, 8)).toEqual([1, 2, 4, 8, 16, 32, 60, 60].map((seconds) => seconds * 1000));
+    expect(pauses.slice(0, 19).reduce((sum, ms) => sum + ms)).toBeGreaterThan(10 * 60_000);
+  });
+
+  test("is tried once for each file by a run that takes what is there; what failed stays, and the rest lands", async () => {
+    const { work, port, spool } = await served(["a", "b", "c"]);
+    const tried: string[] = [];
+    const onLanded = ({ name }: LandedFile) => {
+      tried.push(name);
+      if (name !== "b") throw new Error(`not ${name}`);
+    };
+    const receiver = work.receive({ port, onLanded });
+    const failed = { code: "command-failed", kind: "local" };
+    expect(await receiver.done).toMatchObject({ landed: 1, failures: [failed, failed] });
+    expect([tried, work.list(), spool.waiting("default")]).toEqual([["a", "b", "c"], ["b"], 2]);
+    expect(receiver.events.all("retrying")).toEqual([]);
+    expect(receiver.events.all("refused").map(({ name, message }) => [name, message])).toEqual([
+      ["a", "not a"],
+      ["c", "not c"],
+    ]);
+    expect(await work.receive({ port, onLanded: () => {} }).done).toMatchObject({ landed: 2, failures: [] });
+  });
+
+  test("is not waited for by a run that was told to stop", async () => {
+    const { work, port } = await served(["a"]);
+    const stopped = new AbortController();
+    const onLanded = () => {
+      throw new Error("no");
+    };
+    const receiver = work.receive({ port, onLanded, follow: true, hookPauseMs: 3_600_000, signal: stopped.signal });
+    await receiver.events.waitForCount("retrying", 1);
+    stopped.abort();
+    await expect(receiver.done).rejects.toMatchObject({ code: "interrupted" });
     expect(work.list()).toEqual([]);
   });
 

@@ -24,12 +24,20 @@ export const SMALL: Plan = {
   faults: [],
 };
 
+/** The same with something to do for each file before its ack. */
+export const HOOKED: Plan = { ...SMALL, receivers: SMALL.receivers.map((planned) => ({ ...planned, hookMs: 5 })) };
+
 /** @param steps that the small plan takes when nothing goes wrong; `every`: leaves out all others */
-export function* everyStep(steps: number, every = 1, from = 0): Generator<Plan> {
-  for (const machine of ["server", "sender-0", "receiver-0"])
+export function* everyStep(
+  steps: number,
+  every = 1,
+  from = 0,
+  { plan = SMALL, machines = ["server", "sender-0", "receiver-0"] } = {},
+): Generator<Plan> {
+  for (const machine of machines)
     for (const kind of ["kill", "power"] as const)
       for (let atStep = 1 + (from % every); atStep <= steps; atStep += every) {
         const faults: Fault[] = [{ atStep, kind, machine, forMs: 50 }];
-        yield { ...SMALL, faults };
+        yield { ...plan, faults };
       }
 }

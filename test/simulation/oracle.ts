@@ -5,6 +5,7 @@
  *   off the queue      only after some receiver's disk would have it
  *   handed out         the first free file of its queue, whole, to one holder, under a token that is not over
  *   "landed"           the receiver's disk would have it under its name, whole, for the first time in that folder
+ *   off the queue      only after the hook has run for it, where receivers have one
  *   durable offset     never goes back, and the server's disk has what it vouches for
  *   accounts           what the spool says it holds is what its index says
  */
@@ -41,8 +42,17 @@ export class Oracle {
   readonly #landedIn = new Set<string>();
   readonly #offsets = new Map<string, number>();
   readonly #ackedBy = new Map<string, string>();
+  /** Files whose hook has run; null where there is none. */
+  readonly #hooked: Set<string> | null;
 
-  constructor(files: ReadonlyMap<string, Known>, server: Machine, receivers: readonly Machine[], world: World) {
+  constructor(
+    files: ReadonlyMap<string, Known>,
+    server: Machine,
+    receivers: readonly Machine[],
+    world: World,
+    hasHooks: boolean,
+  ) {
+    this.#hooked = hasHooks ? new Set() : null;
     this.#files = files;
     this.#receivers = receivers;
     this.#server = server;
@@ -76,6 +86,14 @@ export class Oracle {
       this.checkNothingLost(true);
     }
     if (event.event === "landed") this.#lands(machine, event);
+  }
+
+  /** A hook has been handed a file. */
+  hooked({ disk, name: where }: Machine, { name, path }: { name: string; path: string }): void {
+    const known = this.#files.get(name)?.content;
+    if (!known || !disk.find(path)?.content.equals(known))
+      this.fails(`a hook on ${where} was handed ${path} not whole`);
+    this.#hooked?.add(name);
   }
 
   #lands(machine: Machine, { name, path }: { name: string; path: string }): void {
@@ -181,6 +199,7 @@ export class Oracle {
         if (!lease) return;
         const others = [...this.#ackedBy].filter(([, transfer]) => transfer === lease.transfer);
         if (others.length > 0) this.fails(`${lease.name} was acked twice`);
+        if (this.#hooked?.has(lease.name) === false) this.fails(`${lease.name} was acked, and its hook has not run`);
         this.#ackedBy.set(token, lease.transfer);
         this.checkNothingLost(false);
       },

@@ -23,6 +23,8 @@ export interface PlannedReceiver {
   readonly bufferBytes: number;
   readonly follow: boolean;
   readonly startMs: number;
+  /** Something is done with each landed file before its ack; that takes so long, and fails at times. */
+  readonly hookMs?: number;
 }
 
 /**
@@ -82,6 +84,7 @@ export function planOf(seed: number): Plan {
   });
   const extra = next() < 0.4 ? [pick(queues)] : [];
   const receivers = [...queues, ...extra].map(receiver);
+  const hookMs = next() < 0.25 ? pick([0, 20, 300]) : undefined;
   const machines = [...senders, ...receivers].map(({ name }) => name);
   const largest = Math.max(...senders.flatMap(({ files }) => files.map(({ size }) => size)));
   const KINDS: readonly Fault["kind"][] = [
@@ -95,7 +98,8 @@ export function planOf(seed: number): Plan {
     return { atStep: between(1, pick([100, 400, 1500])), kind, machine: isServers ? "server" : pick(machines), forMs };
   });
   return {
-    ...{ seed, senders, receivers, leaseMs: pick([2000, 30_000]), networkMs: pick(hasLong ? [0.1, 1] : [0.1, 5, 60]) },
+    ...{ seed, senders, leaseMs: pick([2000, 30_000]), networkMs: pick(hasLong ? [0.1, 1] : [0.1, 5, 60]) },
+    receivers: receivers.map((planned) => (hookMs === undefined ? planned : { ...planned, hookMs })),
     spoolBytesMax: next() < 0.2 ? Math.max(2 * largest, 2 * MiB) : Number.POSITIVE_INFINITY,
     queueFilesMax: next() < 0.2 ? between(1, 4) : 1000,
     serverBufferBytes: hasLong ? 256 * KiB : pick(BUFFERS),

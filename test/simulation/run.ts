@@ -2,6 +2,7 @@
  * One run of a plan: a server, senders and receivers as programs of a simulated world, each started again whenever it
  * ends, while faults come as planned. When all faults are over, everything must come to its end by itself.
  */
+import type { LandedFile } from "../../src/net/options.ts";
 import type { receive as Receive } from "../../src/net/receiver.ts";
 import type { send as Send } from "../../src/net/sender.ts";
 import type { createServer as CreateServer, Server } from "../../src/net/server.ts";
@@ -94,7 +95,8 @@ class Run {
       }
     this.#sending = new Set(plan.senders.map(({ name }) => name));
     const receivers = plan.receivers.map(({ name }) => this.#machine(name));
-    this.oracle = new Oracle(files, server, receivers, this.#world);
+    const hasHooks = plan.receivers.every(({ hookMs }) => hookMs !== undefined);
+    this.oracle = new Oracle(files, server, receivers, this.#world, hasHooks);
   }
 
   #machine(name: string): Machine {
@@ -237,8 +239,13 @@ class Run {
   }
 
   #startReceiver(planned: PlannedReceiver): void {
-    const { name, queue, bufferBytes, follow } = planned;
+    const { name, queue, bufferBytes, follow, hookMs } = planned;
     const machine = this.#machine(name);
+    const onLanded = async (file: LandedFile) => {
+      await new Promise((resolve) => setTimeout(resolve, hookMs));
+      if (this.#world.chance(0.1)) throw new Error("the hook fails");
+      this.oracle.hooked(machine, file);
+    };
     this.oracle.checkFolder(machine);
     this.#start(
       name,
@@ -254,6 +261,7 @@ class Run {
             follow,
             ifExists: "rename",
             connectRetryMs: 5000,
+            ...(hookMs !== undefined && { onLanded }),
           },
           onEvent: (event) => {
             this.#transcript.event(name, event);

@@ -1,5 +1,5 @@
 import { expect, test, vi } from "vitest";
-import { everyStep, SMALL } from "./every-step.ts";
+import { everyStep, HOOKED, SMALL } from "./every-step.ts";
 import { simulatedModules } from "./modules.ts";
 import { type Plan, planOf } from "./plan.ts";
 import { simulate } from "./run.ts";
@@ -27,6 +27,13 @@ test("whoever is killed at whichever single step, the same holds", async () => {
   const { steps, broken } = await simulate(SMALL, modules);
   expect(broken).toEqual([]);
   for (const plan of everyStep(steps, 3, SEED))
+    expect({ plan, broken: (await simulate(plan, modules)).broken }).toEqual({ plan, broken: [] });
+});
+
+test("a receiver that is killed at whichever single step acks no file whose hook has not run", async () => {
+  const { steps, broken } = await simulate(HOOKED, modules);
+  expect(broken).toEqual([]);
+  for (const plan of everyStep(steps, 2, SEED, { plan: HOOKED, machines: ["receiver-0"] }))
     expect({ plan, broken: (await simulate(plan, modules)).broken }).toEqual({ plan, broken: [] });
 });
 
