@@ -85,6 +85,7 @@ test("only the command line reads arguments and environment, or prints", () => {
 const EXTENSIONS = new Set([
   "src/net/private-files.ts",
   "src/spool/errno.ts",
+  "src/spool/make-folders.ts",
   "src/spool/memory.ts",
   "src/spool/memory-upload.ts",
   "src/spool/memory-records.ts",

@@ -14,10 +14,11 @@
  * start at the same moment on a new machine.
  */
 import { randomBytes } from "node:crypto";
-import { chmod, link, mkdir, open, readFile, rm, stat } from "node:fs/promises";
+import { chmod, link, open, readFile, rm, stat } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { inWords } from "../spool/errno.ts";
+import { makeFolders } from "../spool/make-folders.ts";
 import { line } from "./printable.ts";
 import type { Report } from "./report.ts";
 
@@ -81,7 +82,7 @@ async function readKey(path: string): Promise<string | null> {
  * with all its content, and fails if the name is taken.
  */
 async function createKey(folder: string, path: string): Promise<string> {
-  await mkdir(folder, { recursive: true, mode: 0o700 });
+  await makeFolders(folder, 0o700);
   const draft = `${path}.${randomBytes(6).toString("hex")}`;
   const key = newKey();
   try {

@@ -11,9 +11,10 @@
  * Never here: what is in the files.
  */
 import { randomBytes } from "node:crypto";
-import { constants, type FileHandle, mkdir, open, rename, stat } from "node:fs/promises";
+import { constants, type FileHandle, open, rename, stat } from "node:fs/promises";
 import { dirname } from "node:path";
 import { syncFolder } from "../spool/batch-writer.ts";
+import { makeFolders } from "../spool/make-folders.ts";
 
 /**
  * All of it or nothing, on disk, and from its first moment readable only as `mode` says. Written beside its place
@@ -37,7 +38,7 @@ export async function writeWhole(file: string, text: string, mode: number): Prom
 
 /** Creates a folder that nobody else can look into; one that is there keeps its mode. */
 export async function makePrivateFolder(folder: string): Promise<void> {
-  if ((await mkdir(folder, { recursive: true, mode: 0o700 })) === undefined) return;
+  if ((await makeFolders(folder, 0o700)) === undefined) return;
   const handle = await open(folder, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW);
   await giveToOwnerOf(dirname(folder), handle).finally(() => handle.close());
 }

@@ -12,11 +12,12 @@
  *
  * Both ends use it: the server for uploads, the receiver for files that land. Why: adr/0010.
  */
-import { type FileHandle, mkdir, open } from "node:fs/promises";
+import { type FileHandle, open } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import { dropBytes } from "../protocol/chunks.ts";
 import { FilespoolError } from "../protocol/errors.ts";
 import { inWords } from "./errno.ts";
+import { makeFolders } from "./make-folders.ts";
 
 /** Bytes between two syncs; about what a crash makes the sender repeat. */
 export const SYNC_BYTES = 16 * 1024 * 1024;
@@ -142,7 +143,7 @@ export async function syncFolder(folder: string): Promise<void> {
  * was there, too, since whoever created it may have been stopped before the sync. `mode` is for those that are created.
  */
 export async function makeFolder(folder: string, sync: boolean, mode = 0o777): Promise<void> {
-  const first = await mkdir(folder, { recursive: true, mode });
+  const first = await makeFolders(folder, mode);
   if (!sync) return;
   const last = resolve(first ?? folder);
   for (let at = resolve(folder); at.length >= last.length; at = dirname(at))

@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { mkdirSync } from "node:fs";
+import { existsSync, mkdirSync } from "node:fs";
 import { type AddressInfo, connect, createServer } from "node:net";
 import { expect, onTestFinished, test } from "vitest";
 import { MiB, namesIn, textsIn, writeBig, writeSmall } from "../support/process-files.ts";
@@ -141,6 +141,23 @@ test("7, local file problem: a folder that is no folder, and a spool that anothe
   const second = await place.run(place.start(["serve", "--json", "--port", "0", "--spool", place.path("spool")]), 7);
   expect(await second.seen("error")).toMatchObject({ code: "spool-locked", exitCode: 7 });
 });
+
+test.runIf(existsSync("/proc/self"))(
+  "7, local file problem: a folder in which nothing can be made is said at once",
+  async () => {
+    const place = new Place();
+    const { port } = await place.serve();
+    const at = ["--json", "--port", String(port)];
+    for (const words of [
+      ["receive", ...at, "--out", "/proc/inbox"],
+      ["receive", ...at, "--out", "/proc/a/b/c"],
+      ["serve", "--json", "--port", "0", "--spool", "/proc/spool"],
+    ]) {
+      const program = await place.run(place.start(words), 7);
+      expect((await program.seen("error")).message).toContain("no folder can be made in /proc");
+    }
+  },
+);
 
 test("130, interrupted: at once, nothing is lost by it, and the same command continues", async () => {
   const place = new Place();

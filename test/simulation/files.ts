@@ -96,15 +96,12 @@ export function openFile(path: string, how: string | number = "r"): OpenFile {
   return new OpenFile(inode, path, owner);
 }
 
-/** Creates a folder and what is missing above it; returns the first that it created. */
-export function makeFolder(path: string): string | undefined {
+/** Creates one folder. */
+export function makeFolder(path: string): void {
   const { disk } = program().machine;
-  if (disk.find(path)) return undefined;
-  const [parent, name] = split(path);
-  const first = parent === "" ? undefined : makeFolder(parent);
-  const [folder] = folderOf(path, "mkdir");
+  if (disk.find(path)) throw systemError("EEXIST", "mkdir", path);
+  const [folder, name] = folderOf(path, "mkdir");
   disk.rename(folder, [[name, disk.newInode(true)]]);
-  return first ?? path;
 }
 
 export function listFolder(path: string): string[] {

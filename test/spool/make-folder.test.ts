@@ -1,5 +1,5 @@
 /** The names of new folders: which parents are synced, and which cannot be. What is on disk after it: test/power. */
-import { mkdirSync } from "node:fs";
+import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { expect, test } from "vitest";
 import { makeFolder } from "../../src/spool/batch-writer.ts";
@@ -69,3 +69,23 @@ test.each(["there", "new"])("any other error of a parent is one (the folder is %
     expect(synced).toEqual([]);
   }),
 );
+
+test("a folder in which none can be made is an answer, and no wait for ever", () =>
+  inTempFolder(async (temp) => {
+    // What /proc says of itself.
+    replaceCall("mkdir", (mkdir) => async (path, ...values) => {
+      if (dirname(String(path)) === temp) throw diskError("ENOENT");
+      return mkdir(path, ...values);
+    });
+    await expect(makeFolder(join(temp, "a", "b"), false)).rejects.toThrow(`no folder can be made in ${temp}`);
+  }));
+
+test("two who create the same folders at a time both have them", () =>
+  inTempFolder(async (temp) => {
+    const paths = Array.from({ length: 20 }, () => join(temp, "a", "b", "c"));
+    await Promise.all(paths.map((path) => makeFolder(path, true)));
+    expect(existsSync(join(temp, "a", "b", "c"))).toBe(true);
+    writeFileSync(join(temp, "file"), "");
+    await expect(makeFolder(join(temp, "file"), true)).rejects.toMatchObject({ code: "EEXIST" });
+    await expect(makeFolder(join(temp, "file", "x"), true)).rejects.toMatchObject({ code: "ENOTDIR" });
+  }));

@@ -81,13 +81,14 @@ export async function writeFile(path: string, content: Uint8Array): Promise<void
   await handle.writeFile(content);
   await handle.close();
 }
-export const mkdir = (path: string): Promise<string | undefined> => call(() => files.makeFolder(path));
+export const mkdir = (path: string): Promise<void> => call(() => files.makeFolder(path));
 export const readdir = (path: string): Promise<string[]> => call(() => files.listFolder(path));
 export const rm = (path: string, { force = false } = {}): Promise<void> => call(() => files.removeFile(path, force));
 export const unlink = (path: string): Promise<void> => call(() => files.removeFile(path, false));
 export const link = (from: string, to: string): Promise<void> => call(() => files.linkFile(from, to));
 export const rename = (from: string, to: string): Promise<void> => call(() => files.renameFile(from, to));
 
+export const stat = (path: string) => lstat(path);
 export const lstat = (path: string) =>
   call(() => {
     const inode = program().machine.disk.find(path);
