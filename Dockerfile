@@ -3,9 +3,9 @@
 #
 #   docker build -t filespool .
 #   docker run --read-only --cap-drop all --volume filespool:/data filespool
-#   docker run --network host --volume "$PWD":/work --user "$(id -u)" filespool send report.pdf
+#   docker run --network host --volume "$PWD":/files --user "$(id -u)" filespool send report.pdf
 #
-# Two folders are written to: /data (the spool of a server) and /work (where files are read from and put into).
+# Two folders are written to: /data (the spool of a server) and /files (where files are read from and put into).
 # Why it is built like this: adr/0044. How it runs under compose, Kubernetes and systemd: deploy/README.md.
 
 # Any Debian with Node 20.19 or newer and npm. The published image stays on the long-term release of Node.
@@ -43,9 +43,9 @@ LABEL org.opencontainers.image.title="filespool" \
 
 # A number, because Kubernetes cannot tell from a name that it is not root. An empty volume takes over these owners.
 RUN install -d -o 10001 -g 10001 -m 0750 /data \
-  && install -d -o 10001 -g 10001 -m 0755 /work \
+  && install -d -o 10001 -g 10001 -m 0755 /files \
   && ln -s /app/dist/cli/main.js /usr/local/bin/filespool
-WORKDIR /work
+WORKDIR /files
 COPY --from=packages /app/node_modules /app/node_modules
 COPY package.json LICENSE README.md /app/
 COPY deploy/healthcheck.mjs /app/deploy/healthcheck.mjs
@@ -56,7 +56,7 @@ USER 10001:10001
 # from outside is said by whoever starts the container, together with TLS and tokens.
 ENV NODE_ENV=production \
     FILESPOOL_SPOOL=/data \
-    FILESPOOL_STATE=/work/.filespool \
+    FILESPOOL_STATE=/files/.filespool \
     FILESPOOL_METRICS_PORT=5012
 VOLUME /data
 EXPOSE 5011 5012

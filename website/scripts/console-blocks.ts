@@ -141,7 +141,7 @@ export async function run(commands: readonly string[], deadlineMs = 120_000): Pr
     if (parts.length <= commands.length)
       throw new Error(`"${commands[parts.length - 1]}" did not end; it printed:\n${parts.at(-1)}`);
     return parts.slice(0, commands.length).map((part) => {
-      const text = part.replaceAll(folder, "/work").replace(/\n+$/, "");
+      const text = part.replaceAll(folder, "/here").replace(/\n+$/, "");
       return text === "" ? [] : text.split("\n");
     });
   } finally {
