@@ -21,6 +21,7 @@ describe("a named test", () => {
     ["test:protocol/nothing.test.ts#x", "no test file"],
     ["test:protocol/frame.test.ts#no such law", "no test with the title"],
     ["test:protocol/frame.test.ts#Decoder laws live", "no test with the title"],
+    ["test:protocol/frame.test.ts#decodeHeader(", "no test with the title"],
   ])("that does not exist is an error that names the page: %s", (value, message) => {
     const tree = {
       type: "root" as const,

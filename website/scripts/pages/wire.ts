@@ -89,7 +89,7 @@ export function wirePage(): Page {
     about: "Byte by byte: the header of a frame, the types of frames, and the rules that both ends keep.",
     from: [FRAME, "src/protocol/decoder.ts", "src/protocol/chunks.ts", "test/vectors/frames.json"],
     body: join(
-      "One TCP connection carries one conversation between a client (a sender or a receiver) and a server. Both directions are a sequence of frames and nothing else: no preamble, no separator, no end mark. All numbers are unsigned and big-endian.",
+      "One TCP connection carries one conversation between a client (a sender, a receiver or an operator) and a server. Both directions are a sequence of frames and nothing else: no preamble, no separator, no end mark. Where a server encrypts, the same bytes are inside of TLS 1.3, from the first to the last ([how](client.md#encrypt)). All numbers are unsigned and big-endian.",
       "## Header",
       `Each frame opens with ${HEADER_BYTES} bytes.`,
       table(
@@ -121,6 +121,7 @@ export function wirePage(): Page {
       table(["Type", "Name", "Sent by", "Payload", "At most"], types),
       "## Pieces of a file",
       prose(fileComment("src/protocol/chunks.ts")),
+      `Every data frame but the last of a file has at least ${bytes(LIMITS.bufferBytesMin)}; a smaller one is a [\`flood\`](errors.md#flood). Where the offer did not say the size, a smaller one says that the content ends with it.`,
       "## Time",
       [
         `- The first frame of a client is complete within ${duration(LIMITS.handshakeMs)} of connecting.`,
