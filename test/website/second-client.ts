@@ -42,8 +42,8 @@ export function encodeFrame(type: string, payload: Uint8Array, offset = 0): Buff
 
 /** Takes one frame off the front of what has arrived, in the order that "Reading a frame" asks for; null for not yet. */
 export function decodeFrame(bytes: Buffer): { readonly frame: Arrived | null; readonly rest: Buffer } | null {
+  if (!"FS".startsWith(bytes.toString("latin1", 0, 2))) throw new Error("not-filespool");
   if (bytes.length < HEADER_BYTES) return null;
-  if (bytes.toString("latin1", 0, 2) !== "FS") throw new Error("not-filespool");
   if (bytes.readUInt32BE(20) !== crc32(bytes.subarray(0, 20))) throw new Error("frame-damaged");
   const code = bytes.readUInt8(2);
   const length = bytes.readUInt32BE(4);
@@ -121,7 +121,7 @@ async function connect({ host, port, cert }: Invite): Promise<Socket> {
 export class Conversation {
   readonly #socket: Socket;
   readonly #arrived: Arrived[] = [];
-  #bytes = Buffer.alloc(0);
+  #bytes: Buffer = Buffer.alloc(0);
   #isOver = false;
   #wake = () => {};
   // biome-ignore lint/suspicious/noExplicitAny: the object of `welcome`

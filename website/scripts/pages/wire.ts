@@ -101,8 +101,8 @@ export function wirePage(): Page {
       "## Reading a frame",
       "In this order, because each step is what makes the next one safe:",
       [
-        `1. Wait for ${HEADER_BYTES} bytes. Fewer is not an error, it is not yet.`,
-        "2. The magic. Anything else is [`not-filespool`](errors.md#not-filespool): an HTTP request, a port scanner.",
+        "1. The magic, as soon as its bytes are there, and the first of them by itself. Anything else is [`not-filespool`](errors.md#not-filespool): an HTTP request, a port scanner. To wait for a whole header first would be to wait for somebody who speaks another language.",
+        `2. Wait for ${HEADER_BYTES} bytes. Fewer is not an error, it is not yet.`,
         "3. The checksum of the header. Before it matches, no number in the header is believed: [`frame-damaged`](errors.md#frame-damaged).",
         "4. The length, against the bound of its type: [`frame-too-large`](errors.md#frame-too-large).",
         "5. The one way to write it: a data frame has at least one byte, and its offset plus its length is at most 2^53 - 1; every other frame has offset 0. Else [`message-invalid`](errors.md#message-invalid).",
