@@ -25,8 +25,8 @@ describe.each(COMMAND_NAMES)("%s", (name) => {
 
   test("has examples that its own parser understands", () => {
     for (const [, example] of COMMANDS[name].examples) {
-      // Ours may stand in a pipe or in $(...), with other programs around it, or fill a file.
-      const ours = /\bfilespool\b[^|)>]*/.exec(example)?.[0] ?? example;
+      // Ours may stand in a pipe or in $(...), with other programs around it, and write to a file.
+      const ours = /\bfilespool\b(?:'[^']*'|[^|)>'])*/.exec(example)?.[0] ?? example;
       const words = ours.match(/'[^']*'|\S+/g)?.map((word) => word.replaceAll("'", "")) ?? [];
       expect(words[0], example).toBe("filespool");
       expect(parseArguments(words.slice(1), "0", { write() {} }), example).toMatchObject({ verb: name });

@@ -131,7 +131,8 @@ export class Receiver {
     },
 
     suspend: () => {},
-    caughtUp: () => {},
+    // A file that has landed and is in no queue has been acked: the answer was lost, and no other will come.
+    caughtUp: () => (this.landed === null ? undefined : this.#effects.settle()),
     giveUp: () => this.#end?.send({ type: "want", files: 1 }),
 
     settle: () => {

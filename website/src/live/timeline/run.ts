@@ -119,9 +119,9 @@ export async function run(settings: Settings, makeDigest: MakeDigest): Promise<S
       tryFlip();
     },
   };
-  /** Waits for the next data frame, if none is under way. */
+  /** Waits for the next data frame, if none is under way; once the file has landed there will be none. */
   const tryFlip = (): void => {
-    if (sender.isDone && receiver.isDone) return;
+    if (sender.isDone && receiver.landed !== null) return;
     const isDone = [sending, receiving].some(({ wire }) =>
       wire?.damage(({ name, fate }) => name === "data" && fate === "whole"),
     );
