@@ -18,7 +18,8 @@ export default defineConfig({
     testTimeout: 60_000,
     hookTimeout: 60_000,
     // Node imports the modules through tsx instead of Vite's module runner: the tests then run the very text that the
-    // programs they start run, and only then may c8 add up the coverage of both.
+    // sources started through tsx run, and only then may c8 add up the coverage of both. Most programs that tests start
+    // are compiled, as users have them, and report none (test/support/built.ts).
     experimental: { viteModuleRunner: false, nodeLoader: false },
     execArgv: ["--import", "tsx"],
   },

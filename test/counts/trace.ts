@@ -4,12 +4,9 @@ import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { onTestFinished } from "vitest";
+import { builtMain } from "../support/built.ts";
 import { content } from "../support/content.ts";
-
-const MAIN = fileURLToPath(new URL("../../src/cli/main.ts", import.meta.url));
-const LOADER = import.meta.resolve("tsx");
 
 /** Calls by name. */
 export type Counts = Readonly<Record<string, number>>;
@@ -22,7 +19,7 @@ interface Traced {
 
 function start(folder: string, name: string, words: readonly string[]): Traced {
   const file = join(folder, `${name}.counts`);
-  const command = [process.execPath, "--import", LOADER, MAIN, ...words];
+  const command = [process.execPath, builtMain(), ...words];
   const env = { ...process.env, NODE_V8_COVERAGE: "", UV_USE_IO_URING: "0", FILESPOOL_STATE: join(folder, "state") };
   const strace = spawn("strace", ["-f", "-c", "-o", file, ...command], {
     env,

@@ -3,12 +3,12 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import { builtMain } from "../support/built.ts";
 
 export type Kind = "server" | "sender" | "receiver";
 
 const at = (path: string) => fileURLToPath(new URL(path, import.meta.url));
-const SOURCE = at("../../src/cli/main.ts");
-const BUILT = at("../../dist/cli/main.js");
+const PUBLISHED = at("../../dist/cli/main.js");
 const FAULT_POINTS = new URL("fault-points.ts", import.meta.url).href;
 const LOADER = import.meta.resolve("tsx");
 
@@ -47,8 +47,8 @@ export class Program {
    */
   constructor(kind: Kind, words: readonly string[], folder: string, fault: string, built: boolean, onSaid: () => void) {
     this.kind = kind;
-    const program = built && existsSync(BUILT) ? BUILT : SOURCE;
-    const loaders = program === SOURCE || fault ? ["--import", LOADER] : [];
+    const program = built && existsSync(PUBLISHED) ? PUBLISHED : builtMain();
+    const loaders = fault ? ["--import", LOADER] : [];
     const points = fault ? ["--import", FAULT_POINTS] : [];
     const verb = { server: "serve", sender: "send", receiver: "receive" }[kind];
     this.#child = spawn(process.execPath, [...loaders, ...points, program, verb, "--json", "--yes", ...words], {

@@ -3,6 +3,7 @@ import { mkdirSync, readFileSync, symlinkSync, utimesSync, writeFileSync } from 
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { expect, test } from "vitest";
+import { builtMain, withoutCoverage } from "../support/built.ts";
 import { fileSha256, sha256 } from "../support/content.ts";
 import { namesIn } from "../support/process-files.ts";
 import { Gate } from "../support/process-gate.ts";
@@ -10,15 +11,14 @@ import { Place } from "../support/process-program.ts";
 import { readTree } from "../support/trees.ts";
 
 const run = promisify(execFile);
-const MAIN = fileURLToPath(new URL("../../src/cli/main.ts", import.meta.url));
 /** In a script: `$f send ...` is filespool, and $1 is the port. */
-const FILESPOOL = `f="'${process.execPath}' --import '${import.meta.resolve("tsx")}' '${MAIN}'"; f() { eval "$f" '"$@"'; }`;
+const FILESPOOL = `f="'${process.execPath}' '${builtMain()}'"; f() { eval "$f" '"$@"'; }`;
 
 /** Runs a shell script in a place, as a person would type it. */
 const shell = (place: Place, script: string, port: number, env: NodeJS.ProcessEnv = {}) =>
   run("sh", ["-c", `${FILESPOOL}; ${script}`, "sh", String(port)], {
     cwd: place.folder,
-    env: { ...process.env, XDG_STATE_HOME: place.path("state"), ...env },
+    env: { ...withoutCoverage(process.env), XDG_STATE_HOME: place.path("state"), ...env },
     encoding: "buffer",
     maxBuffer: 200_000_000,
   });

@@ -3,14 +3,12 @@ import { once } from "node:events";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import { fileURLToPath } from "node:url";
 import { Program } from "../crash/program.ts";
+import { builtMain } from "../support/built.ts";
 import { contentOf } from "./check-spool.ts";
 import type { Said } from "./facts.ts";
 import { LOADER, type Run, type Scenario, type Skipped, skipping } from "./scenarios.ts";
 import { type Step, startTraced, stringsIn } from "./trace.ts";
-
-const MAIN = fileURLToPath(new URL("../../src/cli/main.ts", import.meta.url));
 
 /** Empty, small ones that share a commit, and ones that get a file of their own; named after their content. */
 const SIZES = [0, 1, 700, 4096, 30_000, 65_536, 65_537, 120_000, 350_000];
@@ -40,8 +38,8 @@ function endTraced(pid: number): void {
 /** Files come in on two connections to two queues and go out again, some of them at the same time. */
 async function serve({ root, traceFile, work }: Run, skips: Skipped): Promise<void> {
   const bare = ["--port", "0", "--min-free-disk", "0"]; // no reserve: megabytes of nothing in every image
-  const words = [MAIN, "serve", "--json", "--yes", ...bare, "--spool", join(root, "srv/spool")];
-  const loaders = ["--import", LOADER, ...skipping(skips).words];
+  const words = [builtMain(), "serve", "--json", "--yes", ...bare, "--spool", join(root, "srv/spool")];
+  const loaders = skips ? ["--import", LOADER, ...skipping(skips).words] : [];
   const traced = startTraced(traceFile, [...loaders, ...words], { HOME: work, ...skipping(skips).env });
   const lines = createInterface({ input: traced.stdout as NonNullable<typeof traced.stdout> });
   const closed = once(traced, "close");
@@ -101,8 +99,8 @@ async function collect({ root, traceFile, work }: Run, policy: string, skips: Sk
     });
     const port = String(server.all("listening")[0]?.port);
     await run("sender", ["--port", port, "--", ...writeFiles(join(work, "in"), 1, 2)], work);
-    const words = [MAIN, "receive", "--json", "--yes", "--port", port, "--if-exists", policy];
-    const loaders = ["--import", LOADER, ...skipping(skips).words];
+    const words = [builtMain(), "receive", "--json", "--yes", "--port", port, "--if-exists", policy];
+    const loaders = skips ? ["--import", LOADER, ...skipping(skips).words] : [];
     const all = [...loaders, ...words, "--out", join(root, "new/inbox")];
     const traced = startTraced(traceFile, all, { HOME: work, ...skipping(skips).env });
     traced.stdout?.resume();

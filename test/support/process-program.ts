@@ -10,14 +10,13 @@ import { once } from "node:events";
 import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { onTestFailed, onTestFinished, vi } from "vitest";
+import { builtMain, withoutCoverage } from "./built.ts";
 
-// A process takes half a second to start, and many seconds on a busy machine; a slow disk has to sync hundreds of MiB.
+// A process takes a moment to start, many seconds on a busy machine; a slow disk has to sync hundreds of MiB.
 vi.setConfig({ testTimeout: 240_000 });
 
-const MAIN = fileURLToPath(new URL("../../src/cli/main.ts", import.meta.url));
-/** By its full address, because the programs are started in another folder. */
+/** For TypeScript; by its full address, because the programs are started in another folder. */
 const LOADER = import.meta.resolve("tsx");
 
 /** A line of `--json`, typed as tests read it; a field that is not there is undefined and fails what looks at it. */
@@ -59,9 +58,10 @@ export class Program {
   constructor(script: string, words: readonly string[], env: NodeJS.ProcessEnv, cwd: string, group: boolean) {
     this.words = words;
     this.#group = group;
-    this.#child = spawn(process.execPath, ["--import", LOADER, script, ...words], {
+    const isSource = script.endsWith(".ts");
+    this.#child = spawn(process.execPath, [...(isSource ? ["--import", LOADER] : []), script, ...words], {
       cwd,
-      env,
+      env: isSource ? env : withoutCoverage(env),
       // stdin is /dev/null: a program that asks a question here would hang, and must not.
       stdio: ["ignore", "pipe", "pipe"],
       detached: group,
@@ -172,7 +172,7 @@ export class Place {
 
   /** Starts `filespool` with these words, as they are. */
   start(words: readonly string[], options: StartOptions = {}): Program {
-    return this.script(MAIN, words, options);
+    return this.script(builtMain(), words, options);
   }
 
   /** Starts another TypeScript program. */

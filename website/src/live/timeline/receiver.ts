@@ -72,6 +72,16 @@ export class Receiver {
     this.#parts.reconnect();
   }
 
+  #settle(): void {
+    this.isDone = true;
+    const end = this.#end;
+    this.#end = null;
+    end?.send({ type: "bye" });
+    end?.close();
+    // After the event of this very effect.
+    this.#parts.world.after(0, () => this.#parts.scribe.change("receiver", "delivery", "bye", "done"));
+  }
+
   readonly #effects: Effects<typeof DELIVERY_RECEIVER> = {
     want: () => this.#end?.send({ type: "want", files: 1 }),
 
@@ -132,18 +142,10 @@ export class Receiver {
 
     suspend: () => {},
     // A file that has landed and is in no queue has been acked: the answer was lost, and no other will come.
-    caughtUp: () => (this.landed === null ? undefined : this.#effects.settle()),
+    caughtUp: () => (this.landed === null ? undefined : this.#settle()),
     giveUp: () => this.#end?.send({ type: "want", files: 1 }),
 
-    settle: () => {
-      this.isDone = true;
-      const end = this.#end;
-      this.#end = null;
-      end?.send({ type: "bye" });
-      end?.close();
-      // After the event of this very effect.
-      this.#parts.world.after(0, () => this.#parts.scribe.change("receiver", "delivery", "bye", "done"));
-    },
+    settle: () => this.#settle(),
 
     close: () => {},
   };

@@ -1,0 +1,75 @@
+/**
+ * The program as its users run it: src/ compiled once for all tests of one state of the sources, in a folder of its own.
+ *
+ * Started through tsx a process takes most of a second, and the tests start thousands. Where the compiled program lies is
+ * decided by what the sources say, so it is never stale, and it appears in one step, so two test runs may meet here.
+ * Such processes report no coverage: c8 adds up only what ran as the sources' own text (vitest.config.ts).
+ */
+import { spawnSync } from "node:child_process";
+import { createHash } from "node:crypto";
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+} from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const ROOT = fileURLToPath(new URL("../..", import.meta.url));
+const CACHE = join(ROOT, "node_modules/.cache/filespool-test");
+const INPUTS = ["package.json", "tsconfig.json", "tsconfig.build.json"];
+
+function stateOfSources(): string {
+  const hash = createHash("sha256");
+  const sources = readdirSync(join(ROOT, "src"), { recursive: true, encoding: "utf8" }).sort();
+  for (const file of [...INPUTS, ...sources.filter((name) => name.endsWith(".ts")).map((name) => join("src", name))])
+    hash
+      .update(`${file}\0`)
+      .update(readFileSync(join(ROOT, file)))
+      .update("\0");
+  return hash.digest("hex").slice(0, 16);
+}
+
+function build(target: string): void {
+  mkdirSync(CACHE, { recursive: true });
+  const made = mkdtempSync(join(CACHE, "making-"));
+  const tsc = [join(ROOT, "node_modules/typescript/bin/tsc"), "-p", join(ROOT, "tsconfig.build.json")];
+  const { status, stdout } = spawnSync(process.execPath, [...tsc, "--outDir", join(made, "dist")], {
+    encoding: "utf8",
+  });
+  if (status !== 0) throw new Error(`the sources do not compile:\n${stdout}`);
+  copyFileSync(join(ROOT, "package.json"), join(made, "package.json"));
+  try {
+    renameSync(made, target);
+  } catch (error) {
+    // Another test run was here first, with the same sources.
+    rmSync(made, { recursive: true, force: true });
+    if (!existsSync(target)) throw error;
+  }
+  for (const old of readdirSync(CACHE)) {
+    const isOurs = old === target.slice(CACHE.length + 1) || old.startsWith("making-");
+    if (!isOurs && readdirSync(CACHE).length > 8) rmSync(join(CACHE, old), { recursive: true, force: true });
+  }
+}
+
+let main: string | null = null;
+
+/** The path of the compiled main.js of today's sources. */
+export function builtMain(): string {
+  if (main !== null) return main;
+  const target = join(CACHE, stateOfSources());
+  if (!existsSync(target)) build(target);
+  main = join(target, "dist/cli/main.js");
+  return main;
+}
+
+/** The environment without what would make a compiled program write a report of coverage. */
+export function withoutCoverage(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  const { NODE_V8_COVERAGE: _, ...rest } = env;
+  return rest;
+}
