@@ -87,7 +87,9 @@ export type OfferAnswer =
 export interface SpoolLimits {
   /** Bytes of all files, waiting, dead and reserved by unfinished uploads. */
   readonly spoolBytesMax: number;
+  /** Largest file; told in `welcome`. Without it one file takes the room of all others. */
   readonly fileBytesMax: number;
+  /** Files that wait in one queue. Without it a queue that nobody collects grows until the disk is full. */
   readonly queueFilesMax: number;
   /** Unfinished uploads: each may hold a reservation and a file. */
   readonly uploadsMax: number;

@@ -1,3 +1,4 @@
+import { readdirSync, readFileSync } from "node:fs";
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { Transitions } from "../../src/protocol/machine.ts";
@@ -26,6 +27,15 @@ function wayTo(table: Transitions, goal: string): string[] {
     for (const [event, { to }] of Object.entries(table[state] ?? {})) if (!ways.has(to)) ways.set(to, [...way, event]);
   return ways.get(goal) as string[];
 }
+
+test("no transition table of the protocol is left out", () => {
+  const folder = new URL("../../src/protocol/", import.meta.url);
+  const texts = readdirSync(folder).map((name) => readFileSync(new URL(name, folder), "utf8"));
+  const tables = texts.flatMap((text) => [
+    ...text.matchAll(/^export const ([A-Z_]+) = \{(?:(?!^\}).*\n)*^\} as const satisfies Transitions/gm),
+  ]);
+  expect(tables.map(([, name]) => name).sort()).toEqual([...NAMES].sort());
+});
 
 describe.each(NAMES)("%s", (name) => {
   const table = tableOf(name);

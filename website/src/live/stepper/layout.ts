@@ -103,13 +103,17 @@ export function layout(table: Transitions): Picture {
     side.length === 0 ? 0 : Math.max(...side.flatMap(({ events }) => events.map(({ length }) => length))) * CHAR + AIR;
   const leftEdge = MARGIN + lanes.left.length * LANE + labelWidth(left);
   const rightEdge = leftEdge + BOX_WIDTH;
-  const width = rightEdge + labelWidth(right) + lanes.right.length * LANE + MARGIN;
+  const beside = rightEdge + labelWidth(right) + lanes.right.length * LANE;
 
   // What touches one side of a box, from above: lines that come in, then lines that go out.
   const touching = (state: number, side: Exit[]): (number | Exit)[] => [
     ...(side.some(({ to }) => to === state) ? [state] : []),
     ...side.filter(({ from }) => from === state),
   ];
+  // What leads straight down is told beside its arrow, in as many lines as it needs; the gap grows with them.
+  const down = (from: number) => exits.find((exit) => exit.from === from && exit.to === from + 1);
+  const downLines = (from: number) => lines(down(from)?.events ?? [], Math.floor((BOX_WIDTH / 2 - 7) / CHAR) + 12);
+  const gapBelow = (from: number) => GAP + Math.max(0, downLines(from).length - 1) * LABEL_LINE;
   const boxes: Box[] = [];
   let y = MARGIN;
   for (const [at, state] of states.entries()) {
@@ -118,8 +122,11 @@ export function layout(table: Transitions): Picture {
     const used = (side: Exit[]) => touching(at, side).reduce<number>((sum, what) => sum + slotHeight(what), 0);
     const height = Math.max(30 + stays.length * LINE + (stays.length > 0 ? 4 : 0), used(right) + 8, used(left) + 8);
     boxes.push({ state, x: leftEdge, y, width: BOX_WIDTH, height, stays });
-    y += height + GAP;
+    y += height + gapBelow(at);
   }
+
+  const longest = Math.max(0, ...states.flatMap((_, at) => downLines(at).map(({ length }) => length)));
+  const width = Math.max(beside, leftEdge + BOX_WIDTH / 2 + 7 + longest * CHAR) + MARGIN;
 
   /** Where a line touches its box: at the foot of its slot. */
   const slotY = (state: number, side: Exit[], what: number | Exit): number => {
@@ -139,7 +146,7 @@ export function layout(table: Transitions): Picture {
         return {
           ...names,
           path,
-          label: { x: x + 7, y: top + GAP / 2 + 3, anchor: "start", lines: [events.join(", ")] },
+          label: { x: x + 7, y: top + gapBelow(from) - GAP / 2 + 3, anchor: "start", lines: downLines(from) },
         };
       }
       const isRight = to > from;
@@ -156,5 +163,5 @@ export function layout(table: Transitions): Picture {
       const label = { x: edge + sign * 7, y: start - 5, anchor: isRight ? "start" : "end", lines: events } as const;
       return { ...names, path, label };
     });
-  return { width, height: y - GAP + MARGIN, boxes, edges };
+  return { width, height: y - gapBelow(states.length - 1) + MARGIN, boxes, edges };
 }

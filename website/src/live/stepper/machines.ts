@@ -8,6 +8,7 @@
 import { DELIVERY_RECEIVER, DELIVERY_SERVER } from "../../../../src/protocol/delivery.ts";
 import { ERRORS, type FilespoolError, known } from "../../../../src/protocol/errors.ts";
 import { Conversation, type Transitions } from "../../../../src/protocol/machine.ts";
+import { OPERATE_CLIENT, OPERATE_SERVER } from "../../../../src/protocol/operate.ts";
 import { UPLOAD_SENDER, UPLOAD_SERVER } from "../../../../src/protocol/upload.ts";
 
 /** The first state of each is the one it starts in. */
@@ -16,6 +17,8 @@ export const MACHINES = {
   UPLOAD_SENDER: { title: "Upload, the sender's half", table: UPLOAD_SENDER },
   DELIVERY_SERVER: { title: "Delivery, the server's half", table: DELIVERY_SERVER },
   DELIVERY_RECEIVER: { title: "Delivery, the receiver's half", table: DELIVERY_RECEIVER },
+  OPERATE_SERVER: { title: "Operating, the server's half", table: OPERATE_SERVER },
+  OPERATE_CLIENT: { title: "Operating, the operator's half", table: OPERATE_CLIENT },
 } as const satisfies Record<string, { title: string; table: Transitions }>;
 
 export type MachineName = keyof typeof MACHINES;
