@@ -110,6 +110,7 @@ const EXTENSIONS = new Set([
   "src/net/tls.ts",
   "src/net/token-gate.ts",
   "src/net/tokens.ts",
+  "src/net/turned-away.ts",
   "src/net/metrics.ts",
   "src/net/monitor.ts",
   "src/net/timed-spool.ts",

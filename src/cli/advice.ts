@@ -39,7 +39,7 @@ const ADVICE: Readonly<Record<ErrorCode, string | null>> = {
   "token-refused": "give the token by FILESPOOL_TOKEN or --token-file, or ask for a new invite",
   "not-allowed": "ask whoever runs the server for a token with that right: filespool token create",
   "too-many-failures": LATER,
-  "tls-failed": "use --tls or an invite where the server encrypts, and neither where it does not",
+  "tls-failed": "give --tls or an invite where the server encrypts (serve --tls), and neither where it does not",
   "certificate-refused":
     "ask whoever runs the server which certificate it has: filespool token list shows its fingerprint",
   // Refused for good: the same command will fail again, so each of these says what to change.
@@ -84,7 +84,19 @@ const ADVICE: Readonly<Record<ErrorCode, string | null>> = {
   internal: "this is a bug in filespool; run it with --verbose for details, and please report it",
 };
 
-/** One line for a person, or null. Codes from elsewhere ("usage") need none: their messages say what to type. */
-export function adviceFor(code: string): string | null {
+/** The same for who talks to no server: there is nothing to try for longer, and nobody else's disk. */
+const AT_HOME: Partial<Record<ErrorCode, string | null>> = {
+  "disk-full": "make room on that disk, or use another one",
+  "connections-full": "allow more open files: ulimit -n",
+  // A question that was cancelled, or a server that was stopped, left nothing that could be continued.
+  interrupted: null,
+};
+
+/**
+ * One line for a person, or null. Codes from elsewhere ("usage") need none: their messages say what to type.
+ * @param isClient whether a server was talked to
+ */
+export function adviceFor(code: string, isClient = true): string | null {
+  if (!isClient && Object.hasOwn(AT_HOME, code)) return AT_HOME[code as ErrorCode] ?? null;
   return Object.hasOwn(ADVICE, code) ? ADVICE[code as ErrorCode] : null;
 }

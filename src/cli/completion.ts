@@ -79,12 +79,13 @@ const HELP = ["help", "what a command takes"] as const;
  *     *) case ${COMP_WORDS[1]} in                             else the flags of the command, or what it takes
  *
  * It needs neither the package bash-completion nor a bash newer than 3.2, which some systems still bring.
- * By flag, what follows it; flags of equal names mean the same wherever they are. */
+ */
 function bash(commands: readonly CommandFacts[]): string {
   const answer = (values: Values): string => {
     if (values.kind === "words") return `words=${quoted(values.words.join(" "))}`;
     return values.kind === "any" ? ":" : `paths=${values.kind}`;
   };
+  // By flag, what follows it; flags of equal names mean the same wherever they are.
   const flags = new Map(commands.flatMap(({ flags }) => flags.map((flag) => [flag.name, flag] as const)));
   const valued = [...flags.values()].filter(({ argument }) => argument !== null);
   const names = commands.map(({ name }) => name);

@@ -191,6 +191,11 @@ const SERVE = {
     code: maybe(code),
     message: maybe(text),
   }),
+  "turned-away": row("turned-away", "Connections were ended before a word: no room for them, or they do not encrypt.", {
+    ...failure,
+    connections: v.pipe(count, v.description("how many since the event before; at most one event a second tells it")),
+    peer: v.pipe(text, v.description("address of the last of them")),
+  }),
   resumed: row("resumed", "A sender goes on with an unfinished upload.", { ...about, ...peer, offset }),
   stored: row("stored", "A file is complete, verified, and on disk.", { ...about, ...peer, digest, repeated: flag }),
   delivered: row("delivered", "A receiver is handed a file, under a lease.", { ...about, ...peer, attempt: count }),

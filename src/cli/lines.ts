@@ -143,6 +143,12 @@ const SERVER: Table<ServerEvent | OperateEvent> = {
     message === undefined
       ? { tone: "plain", verb: role, text: () => line`${peer} is gone`, verbose: true }
       : { tone: "warn", verb: role, text: () => line`${peer} is gone: ${message}` },
+  // The number tells a crowd from a stray; the address is where to look first.
+  "turned-away": (e) => ({
+    tone: "warn",
+    verb: "refused",
+    text: () => line`${counted(e.connections, "connection")}, the last from ${e.peer}: ${e.message}`,
+  }),
   resumed: (e) => ({
     tone: "plain",
     verb: "resumed",

@@ -48,6 +48,7 @@ function levelOf(event: ServerEvent | OperateEvent): LogLevel {
     // Refusing is a server's work and no error of its own. But many of them are a disk that is full, or a client that
     // is wrong.
     case "refused":
+    case "turned-away":
       return "warn";
     case "returned":
       return event.dead ? "error" : "warn";

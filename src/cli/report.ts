@@ -244,10 +244,8 @@ export class Report {
 
   /** What to do about an error, below it, and only once in a run: of 500 files, 500 may fail for one reason. */
   #advise(code: string, indentCells: number): void {
-    const advice = adviceFor(code);
-    // A question that was cancelled, or a server that was stopped, left nothing that could be continued.
-    const isPointless = code === "interrupted" && this.#server === null;
-    if (advice === null || isPointless || this.#advised.has(code)) return;
+    const advice = adviceFor(code, this.#server !== null);
+    if (advice === null || this.#advised.has(code)) return;
     this.#advised.add(code);
     this.#print(this.#options.stderr, `${" ".repeat(indentCells)}${advice}`);
   }

@@ -86,9 +86,8 @@ export class Client {
     const proof = token === undefined ? {} : { token };
     connection.send({ type: "hello", versions, role, peer: this.peer, agent: AGENT, ...proof, ...asReceiver });
     const server = await connection.read();
-    const why = tls || this.#hasConnected ? "" : "; does that server encrypt? Then this end has to, too";
-    if (!server)
-      throw new FilespoolError("connection-lost", `${host}:${port} ended the connection without a word${why}`);
+    if (!server && !tls && !this.#hasConnected) await (await import("./tls.ts")).demandPlain(host, port);
+    if (!server) throw new FilespoolError("connection-lost", `${host}:${port} ended the connection without a word`);
     if (server.type !== "welcome") throw new FilespoolError("frame-unexpected", `the server began with ${server.type}`);
     if (!LIMITS.versions.includes(server.version))
       throw new FilespoolError("version-unsupported", `the server answers in version ${server.version}`);

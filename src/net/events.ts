@@ -58,6 +58,8 @@ export type ServerEvent =
   | Event<"connected", Peer & { role: Role; queue?: string }>
   /** With `code` and `message` when the conversation broke. */
   | Event<"disconnected", Partial<Failure> & Peer & { role: Role }>
+  /** Ended before a word: so many connections (one, or those of a second), of which `peer` is the last. */
+  | Event<"turned-away", Failure & { connections: number; peer: string }>
   | FileEvent<"resumed", Peer & { offset: number }>
   | FileEvent<"stored", Peer & { digest: string; repeated: boolean }>
   | FileEvent<"delivered", Peer & { attempt: number }>

@@ -205,6 +205,9 @@ export class Metrics {
         this.#open.delete(event.connection);
         if (event.code !== undefined) count(this.#broken, event.code);
         break;
+      case "turned-away":
+        count(this.#broken, event.code, event.connections);
+        break;
       case "stored":
         if (event.repeated) happened.repeated++;
         else {
@@ -262,7 +265,8 @@ export class Metrics {
 const zeroes = () =>
   Object.fromEntries(Object.keys(COUNTERS).map((key) => [key, 0])) as Record<keyof typeof COUNTERS, number>;
 
-const count = (counts: Map<string, number>, key: string): unknown => counts.set(key, (counts.get(key) ?? 0) + 1);
+const count = (counts: Map<string, number>, key: string, by = 1): unknown =>
+  counts.set(key, (counts.get(key) ?? 0) + by);
 
 /** One more of it. Both forms of counts end at the same place: a line for each key. */
 function add(counts: Record<string, number>, key: string): void {

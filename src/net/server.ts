@@ -20,6 +20,7 @@ import { AGENT, DEFAULTS } from "./options.ts";
 import { DeliverySession } from "./server-delivery.ts";
 import { OperateSession } from "./server-operate.ts";
 import { UploadSession } from "./server-upload.ts";
+import { TurnedAway } from "./turned-away.ts";
 
 export interface NetLimits extends Patience {
   /** Connections at a time; more are refused with a temporary error. */
@@ -121,6 +122,7 @@ export class Server implements ServerContext {
   readonly #newest = new Map<string, Connection>();
   /** Bytes of the connections that are over. */
   readonly #traffic = { received: 0, sent: 0 };
+  readonly #turnedAway: TurnedAway;
   readonly #sweeper: NodeJS.Timeout;
   #sweeping: Promise<void> | null = null;
 
@@ -143,6 +145,7 @@ export class Server implements ServerContext {
     this.#endRights();
     listener.on(options.tls ? "secureConnection" : "connection", (socket: Socket) => this.#accept(socket));
     listener.on("error", (error) => this.#report(error));
+    this.#turnedAway = new TurnedAway(listener, (event) => this.emit(event));
     this.emit({ event: "listening", host: this.host, port: this.port });
   }
 
@@ -168,8 +171,7 @@ export class Server implements ServerContext {
 
   #accept(socket: Socket): void {
     const connection = Connection.accept(socket, this.limits);
-    if (this.#running.size >= this.limits.connectionsMax)
-      return connection.fail(new FilespoolError("connections-full"));
+    if (this.#running.size >= this.limits.connectionsMax) return this.#turnedAway.full(connection);
     const over = this.#converse(connection).finally(() => this.#running.delete(connection));
     this.#running.set(connection, { session: null, access: EVERYBODY, over });
   }
@@ -216,11 +218,8 @@ export class Server implements ServerContext {
     if (hello.type !== "hello")
       throw new FilespoolError("frame-unexpected", `a conversation begins with hello, not ${hello.type}`);
     if (!hello.versions.some((version) => LIMITS.versions.includes(version))) {
-      const ours = LIMITS.versions.join(", ");
-      throw new FilespoolError(
-        "version-unsupported",
-        `you speak ${hello.versions.join(", ")}, this server speaks ${ours}`,
-      );
+      const both = `you speak ${hello.versions.join(", ")}, this server speaks ${LIMITS.versions.join(", ")}`;
+      throw new FilespoolError("version-unsupported", both);
     }
     if (hello.role === "receiver" && hello.queue === undefined)
       throw new FilespoolError("message-invalid", "a receiver names a queue");

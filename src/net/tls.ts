@@ -127,6 +127,17 @@ export async function connectTls(host: string, port: number, trust: TlsTrust, si
 }
 
 /**
+ * For a client that does not encrypt, and was hung up on without a word: is that because the server does? It is asked by
+ * beginning to encrypt; nothing is said and nobody is trusted after that.
+ * @throws FilespoolError tls-failed when it does
+ */
+export async function demandPlain(host: string, port: number): Promise<void> {
+  const isTls = ({ code }: FilespoolError) => code === "certificate-refused";
+  const encrypts = await connectTls(host, port, { fingerprints: [] }).then(() => true, isTls);
+  if (encrypts) throw new FilespoolError("tls-failed", `${host}:${port} encrypts, and this end does not`);
+}
+
+/**
  * A pin is the whole answer: where one is given, no authority can overrule it, in either direction.
  * @throws FilespoolError certificate-refused
  */
@@ -166,7 +177,7 @@ function failed(host: string, port: number, error: NodeJS.ErrnoException): Files
   // A server that does not encrypt answers a hello that it cannot read by closing.
   const isCut = error.code === "ECONNRESET" || /disconnected before secure TLS/.test(error.message);
   if (!isTls && !isCut) return unreachable(host, port, error);
-  const what = `${host}:${port} does not answer with TLS; does that server encrypt?`;
+  const what = `${host}:${port} does not encrypt, and this end does`;
   return new FilespoolError(isCut && !isTls ? "connection-lost" : "tls-failed", what, { cause: error });
 }
 

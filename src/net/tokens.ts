@@ -92,11 +92,27 @@ export const isExpired = ({ expiresAtMs }: TokenRecord, nowMs: number): boolean 
  */
 export function readTokens(file: string): TokenRecord[] {
   try {
-    return v.parse(SCHEMA, JSON.parse(readFileSync(file, "utf8"))).tokens;
+    return v.parse(SCHEMA, JSON.parse(readBounded(file))).tokens;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return [];
     const why = `cannot use the tokens in ${file}: ${inWords(error)}`;
     throw new FilespoolError("file-unreadable", why, { cause: error });
+  }
+}
+
+/** Its text, unless it is larger than a file of ours can be: a server that runs reads it again and again. */
+function readBounded(file: string): string {
+  const fd = openSync(file, "r");
+  try {
+    // One byte more than may be there; and not what the file says of its size, which a pipe or device does not know.
+    const bytes = Buffer.allocUnsafe(FILE_BYTES_MAX + 1);
+    let length = 0;
+    for (let read = -1; read !== 0 && length < bytes.length; length += read)
+      read = readSync(fd, bytes, length, bytes.length - length, null);
+    if (length > FILE_BYTES_MAX) throw new Error(`it is larger than ${FILE_BYTES_MAX} bytes`);
+    return bytes.toString("utf8", 0, length);
+  } finally {
+    closeSync(fd);
   }
 }
 

@@ -31,6 +31,8 @@ export interface Frame {
 }
 
 const NOTHING = new Uint8Array(0);
+/** How TLS begins (RFC 8446, section 5.1): the most likely of all that is not ours. */
+const TLS_HANDSHAKE = 0x16;
 const BLOCK_BYTES = 64 * 1024;
 
 export class Decoder {
@@ -98,8 +100,10 @@ export class Decoder {
   }
   // endregion: next
 
-  #fail(code: ErrorCode): FilespoolError {
-    this.#failure = new FilespoolError(code === "not-filespool" && this.#isOurs ? "frame-damaged" : code);
+  #fail(code: ErrorCode, first?: number): FilespoolError {
+    const isOther = code === "not-filespool" && !this.#isOurs;
+    const why = isOther && first === TLS_HANDSHAKE ? "the other end encrypts, and this one does not" : undefined;
+    this.#failure = new FilespoolError(code === "not-filespool" && !isOther ? "frame-damaged" : code, why);
     return this.#failure;
   }
 
@@ -120,7 +124,7 @@ export class Decoder {
       this.#partialBytes = 0;
     }
     const header = decodeHeader(bytes, this.#checksum);
-    if (typeof header === "string") throw this.#fail(header);
+    if (typeof header === "string") throw this.#fail(header, bytes[0]);
     this.#isOurs = true;
     this.#header = header;
     return header;

@@ -75,7 +75,7 @@ afterAll(async () => {
 const send = (port: string, ...more: string[]) => ["send", "--port", port, "--retry", "0", ...more, "a.txt"];
 const OTHER_PROGRAM =
   /localhost:\d+: the other end does not speak this protocol.*\n +check that --host and --port lead/;
-const TLS_SIDES = /localhost:\d+ ended the connection without a word; does that server encrypt\? Then this end has to/;
+const TLS_SIDES = /localhost:\d+ encrypts, and this end does not\n +give --tls or an invite where the server encrypts/;
 
 test.each<[string, string[], number, RegExp, Record<string, string>?]>([
   // Where the server is.
@@ -84,7 +84,7 @@ test.each<[string, string[], number, RegExp, Record<string, string>?]>([
   ["no such host", send("OURS", "--host", "no.invalid"), 3, /at no\.invalid:\d+: .*(name|looked up).*\n +check --host/],
   ["a web server", send("HTTP"), 6, OTHER_PROGRAM],
   ["an SSH server", send("SSH"), 6, OTHER_PROGRAM],
-  ["a server that hangs up", send("CLOSES"), 3, TLS_SIDES],
+  ["a server that hangs up", send("CLOSES"), 3, /localhost:\d+ ended the connection without a word\n +run the same/],
   ["a newer server", send("NEWER"), 4, /localhost:\d+: the server answers in version 9\n +install the same version/],
   ["port taken", ["serve", "--port", "OURS", "--spool", "s"], 7, /cannot listen on localhost:\d+: another program/],
   [
@@ -103,8 +103,8 @@ test.each<[string, string[], number, RegExp, Record<string, string>?]>([
     /token.*\n +ask whoever runs the server/,
     { FILESPOOL_TOKEN: "SECRET" },
   ],
-  ["plain to TLS", send("TLS"), 3, TLS_SIDES],
-  ["TLS to plain", send("OURS", "--tls"), 4, /localhost:\d+ does not answer with TLS.*\n +use --tls or an invite/],
+  ["plain to TLS", send("TLS"), 4, TLS_SIDES],
+  ["TLS to plain", send("OURS", "--tls"), 4, /localhost:\d+ does not encrypt, and this end does\n +give --tls or/],
   [
     "unknown authority",
     send("TLS", "--tls"),
@@ -164,9 +164,19 @@ test.each<[string, string[], number, RegExp, Record<string, string>?]>([
   },
 );
 
-test("a command that fails says so for each attempt, and once what to do about it", async () => {
+test("a command that fails says so, for each attempt of a run that waits, and once what to do about it", async () => {
   expect((await finish(["send", "--port", words.OURS as string, "a.txt"])).code).toBe(0);
-  const { code, err } = await finish(["receive", "--port", words.OURS as string, "--out", "in", "--exec", "exit 3"]);
+  const { code, err } = await finish([
+    "receive",
+    "--port",
+    words.OURS as string,
+    "--out",
+    "in",
+    "--exec",
+    "exit 3",
+    "--wait",
+    "1s",
+  ]);
   expect(code).toBe(7);
   expect(err).toMatch(
     /attempt 1: the command for in\/a\.txt ended with exit code 3\n +the file is back in its queue; mend/,

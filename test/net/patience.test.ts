@@ -1,7 +1,9 @@
 /** Deadlines and bounds: peers that are slow, silent, or deaf. The limits are short, so that nothing waits long. */
+import { createServer } from "node:net";
 import { setImmediate as turn } from "node:timers/promises";
-import { describe, expect, onTestFinished, test } from "vitest";
+import { describe, expect, onTestFinished, test, vi } from "vitest";
 import { Connection } from "../../src/net/connection.ts";
+import { TurnedAway } from "../../src/net/turned-away.ts";
 import { content, fileSha256, sha256 } from "../support/content.ts";
 import { usedBytes } from "../support/memory.ts";
 import { dataFrameOf, frameOf, helloOf, idOf, listenRaw, RawPeer, WELCOME } from "../support/raw-peer.ts";
@@ -201,6 +203,24 @@ describe("a server that reports an error in the middle of a large file, takes no
 });
 
 describe("as many connections as are allowed", () => {
+  test("a crowd that is turned away makes one event at once, and one a second later with its number", async () => {
+    const events: { event: string; connections?: number; code?: string }[] = [];
+    const turned = new TurnedAway(createServer(), (event) => void events.push(event));
+    vi.useFakeTimers();
+    onTestFinished(() => void vi.useRealTimers());
+    const knock = () => turned.full({ peer: "a:1", fail: () => {} } as unknown as Connection);
+    for (let time = 0; time < 1000; time++) knock();
+    vi.advanceTimersByTime(1000);
+    for (let time = 0; time < 7; time++) knock();
+    vi.advanceTimersByTime(5000);
+    knock();
+    expect(events.map(({ connections }) => connections)).toEqual([1, 999, 7, 1]);
+    expect(events[1]).toEqual({
+      ...{ event: "turned-away", peer: "a:1", connections: 999, code: "connections-full" },
+      message: "the server has as many connections as it allows",
+    });
+  });
+
   test("more are refused for now, and may come when one has left", async () => {
     const work = new Workspace();
     const server = await work.serve({ limits: { connectionsMax: 2 } });
@@ -208,6 +228,7 @@ describe("as many connections as are allowed", () => {
     await Promise.all([one.greet("sender"), two.greet("sender")]);
     const three = (await RawPeer.connect(server.port)).send(helloOf("sender"));
     expect(await three.ending()).toBe("connections-full");
+    expect(await server.events.waitFor("turned-away")).toMatchObject({ code: "connections-full", connections: 1 });
     const patient = work.send({ port: server.port, files: [work.write("a", "a")], connectRetryMs: 20_000 });
     await patient.events.waitFor("retrying", ({ code }) => code === "connections-full");
     const refused = work.send({ port: server.port, files: [work.write("b", "b")] });

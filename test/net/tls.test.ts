@@ -1,6 +1,6 @@
 import { once } from "node:events";
 import { statSync } from "node:fs";
-import { connect, createServer as createSocketServer } from "node:net";
+import { type AddressInfo, connect, createServer as createSocketServer } from "node:net";
 import { generate } from "selfsigned";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { createServer } from "../../src/net/server.ts";
@@ -129,14 +129,35 @@ describe("a client sends nothing", () => {
     const done = work.send({ port, tls: {}, retryMs: 0, files: [] }).done;
     await expect(done).rejects.toMatchObject({
       code: "tls-failed",
-      message: expect.stringContaining("does that server encrypt?"),
+      message: expect.stringMatching(/^localhost:\d+ does not encrypt, and this end does$/),
     });
   });
 
   test("without encryption to a server that asks for it, and hears that it is no such server", async () => {
-    const { work, port } = await encrypted();
-    const done = work.send({ port, retryMs: 0, files: [] }).done;
-    await expect(done).rejects.toMatchObject({ code: expect.stringMatching(/not-filespool|connection-lost/) });
+    const { work, port, running } = await encrypted();
+    for (const connectRetryMs of [0, 60_000]) {
+      const done = work.send({ port, connectRetryMs, files: [] }).done;
+      await expect(done).rejects.toMatchObject({
+        code: "tls-failed",
+        message: expect.stringMatching(/^localhost:\d+ encrypts, and this end does not$/),
+      });
+    }
+    const { code, message, peer } = await running.events.waitFor("turned-away");
+    expect([code, message]).toEqual(["tls-failed", "it does not encrypt, and this server does"]);
+    expect(peer).toMatch(/:\d{2,}$/);
+  });
+
+  test("to a server that hangs up and does not encrypt either, which is then all that is said", async () => {
+    const work = new Workspace();
+    const silent = createSocketServer((socket) => socket.on("error", () => {}).end()).listen(0, "localhost");
+    onTestFinished(() => void silent.close());
+    await once(silent, "listening");
+    const { port } = silent.address() as AddressInfo;
+    const done = work.send({ port, files: [] }).done;
+    await expect(done).rejects.toMatchObject({
+      code: "connection-lost",
+      message: expect.stringMatching(/ended the connection without a word$/),
+    });
   });
 });
 

@@ -245,3 +245,20 @@ function flip(bytes: Uint8Array, bit: number): Uint8Array {
   flipped[bit >> 3] = (flipped[bit >> 3] as number) ^ (0x80 >> (bit & 7));
   return flipped;
 }
+
+test("the beginning of TLS is told from other bytes that are no frames", () => {
+  const hello = Uint8Array.from([0x16, 3, 1, 2, 0, 1, 0, 1, ...new Uint8Array(40)]);
+  const failureOf = (bytes: Uint8Array) => {
+    const decoder = new Decoder(crc32);
+    decoder.push(bytes);
+    try {
+      decoder.next();
+    } catch (error) {
+      return error;
+    }
+    return null;
+  };
+  expect(failureOf(hello)).toMatchObject({ code: "not-filespool", message: expect.stringContaining("encrypts") });
+  const other = new TextEncoder().encode("GET / HTTP/1.1\r\nHost: example.org\r\n\r\n");
+  expect(failureOf(other)).toMatchObject({ code: "not-filespool", message: expect.stringContaining("not frames") });
+});

@@ -11,6 +11,7 @@ const SRC = new URL("../../src/", import.meta.url).href;
 const OURS = new Map(
   Object.entries({
     "node:net": "net.ts",
+    "node:tls": "tls.ts",
     "node:fs": "fs.ts",
     "node:fs/promises": "fs-promises.ts",
     "node:timers/promises": "timers.ts",
