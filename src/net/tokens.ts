@@ -11,7 +11,7 @@
  * moment reads one state of it, and two people who change it at once lose nothing. Who reads it: token-gate.ts. Why: adr/0037.
  */
 import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
-import { readFileSync } from "node:fs";
+import { closeSync, constants, fstatSync, openSync, readFileSync } from "node:fs";
 import { dirname } from "node:path";
 import * as v from "valibot";
 import { FilespoolError } from "../protocol/errors.ts";
@@ -23,6 +23,8 @@ import { makePrivateFolder, withLock, writeWhole } from "./private-files.ts";
 const FORMAT = 1;
 /** More would make each look at the file slow, and nobody could oversee them. */
 export const TOKENS_MAX = 10_000;
+/** So many tokens with long names and a few dozen queues each; what is read at once has to be bounded. */
+export const FILE_BYTES_MAX = 16 * 1024 * 1024;
 // Characters; enough for a name and a purpose, and a list of tokens stays a list.
 const NAME_CHARS_MAX = 100;
 const TOKEN = /^fst_([0-9a-f]{8})_([\w-]{43})$/;
@@ -100,17 +102,14 @@ export function readTokens(file: string): TokenRecord[] {
   }
 }
 
-/** Its text, unless it is larger than a file of ours can be: a server that runs reads it again and again. */
+/** Its text, unless it is larger than a file of ours can be: a server reads it again whenever it changes. */
 function readBounded(file: string): string {
-  const fd = openSync(file, "r");
+  const fd = openSync(file, constants.O_RDONLY | constants.O_NONBLOCK); // a pipe without a writer would be waited for
   try {
-    // One byte more than may be there; and not what the file says of its size, which a pipe or device does not know.
-    const bytes = Buffer.allocUnsafe(FILE_BYTES_MAX + 1);
-    let length = 0;
-    for (let read = -1; read !== 0 && length < bytes.length; length += read)
-      read = readSync(fd, bytes, length, bytes.length - length, null);
-    if (length > FILE_BYTES_MAX) throw new Error(`it is larger than ${FILE_BYTES_MAX} bytes`);
-    return bytes.toString("utf8", 0, length);
+    const stat = fstatSync(fd);
+    if (!stat.isFile()) throw new Error("it is no regular file");
+    if (stat.size > FILE_BYTES_MAX) throw new Error(`it has more than ${FILE_BYTES_MAX} bytes`);
+    return readFileSync(fd, "utf8");
   } finally {
     closeSync(fd);
   }
@@ -182,7 +181,11 @@ async function change<T>(
     await makePrivateFolder(dirname(file));
     return await withLock(`${file}.lock`, async () => {
       const { tokens, result } = work(readTokens(file));
-      await writeWhole(file, `${JSON.stringify({ format: FORMAT, tokens }, null, 2)}\n`, 0o600);
+      const text = `${JSON.stringify({ format: FORMAT, tokens }, null, 2)}\n`;
+      // What could not be read again would lock everybody out.
+      if (Buffer.byteLength(text) > FILE_BYTES_MAX)
+        throw new FilespoolError("folder-unusable", `${file} would have more than ${FILE_BYTES_MAX} bytes`);
+      await writeWhole(file, text, 0o600);
       return result;
     });
   } catch (error) {

@@ -1,9 +1,9 @@
-import { chmodSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { isQueuePattern, matchesQueue } from "../../src/net/access.ts";
 import { FAILURES_MAX, FORGIVE_MS, TokenGate } from "../../src/net/token-gate.ts";
-import { createToken, readTokens, revokeToken, rotateToken } from "../../src/net/tokens.ts";
+import { createToken, FILE_BYTES_MAX, readTokens, revokeToken, rotateToken } from "../../src/net/tokens.ts";
 import type { FilespoolError } from "../../src/protocol/errors.ts";
 import { helloOf, idOf, RawPeer } from "../support/raw-peer.ts";
 import { Workspace } from "../support/workspace.ts";
@@ -231,4 +231,20 @@ describe("a server with a gate", () => {
     await work.send({ port, queue: "photos", token, files: [work.write("a", "a")] }).done;
     expect(JSON.stringify(events.events)).not.toContain(token.slice(13));
   });
+});
+
+test("a file of tokens that is too large, or is no file, is refused before it is read, and none is written", async () => {
+  const work = new Workspace();
+  const file = work.path("tokens.json");
+  const token = { name: "", queues: ["q"], rights: ["send" as const], expiresAtMs: null };
+  await createToken(file, token, 0);
+  const good = readFileSync(file, "utf8");
+  const long = { ...token, queues: [`${"q".repeat(FILE_BYTES_MAX)}*`] };
+  await expect(createToken(file, long, 0)).rejects.toMatchObject({ code: "folder-unusable" });
+  expect(readFileSync(file, "utf8")).toBe(good);
+  truncateSync(file, FILE_BYTES_MAX + 1);
+  expect(() => readTokens(file)).toThrow(/more than \d+ bytes/);
+  truncateSync(file, 2 ** 40);
+  expect(() => readTokens(file)).toThrow(/more than \d+ bytes/);
+  for (const other of ["/dev/zero", work.folder]) expect(() => readTokens(other)).toThrow("no regular file");
 });
