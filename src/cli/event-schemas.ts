@@ -38,14 +38,12 @@
 import * as v from "valibot";
 import type { ServerEvent, TransferEvent } from "../net/events.ts";
 import { ERRORS, type ErrorCode } from "../protocol/errors.ts";
+import { code, count, flag, row, text } from "./event-fields.ts";
+import { operateSchemas } from "./event-schemas-operate.ts";
 import { EXIT } from "./exit.ts";
 import type { OperateEvent } from "./lines.ts";
 
-// The building blocks. A description is for what the name of a field does not say; numbers are whole, and bytes are bytes.
-const text = v.string();
-const count = v.pipe(v.number(), v.integer(), v.minValue(0));
-const flag = v.boolean();
-const code = v.picklist(Object.keys(ERRORS) as ErrorCode[]);
+// The building blocks that only these rows need; the others are in event-fields.ts.
 const about = {
   transfer: v.pipe(text, v.regex(/^[0-9a-f]{32}$/), v.description("id of the transfer, chosen by the sender")),
   queue: text,
@@ -69,10 +67,6 @@ const peer = {
   peer: v.pipe(text, v.description("address at the other end; empty: none")),
 };
 const role = v.picklist(["sender", "receiver", "operator"]);
-
-/** One row: a strict object with its name and its sentence. */
-const row = <const N extends string, F extends v.ObjectEntries>(event: N, sentence: string, fields: F) =>
-  v.pipe(v.strictObject({ event: v.literal(event), ...fields }), v.description(sentence));
 
 /** The end of a run, whichever command it is. Each command has its own counts in `done`. */
 const ENDS = {
@@ -235,7 +229,10 @@ const SERVE = {
 };
 
 /** By command, what it may print. Which lines there are, and in which order, depends on what happens. */
-export const EVENT_SCHEMAS = { serve: SERVE, send: SEND, receive: RECEIVE } as const;
+export const EVENT_SCHEMAS = {
+  ...{ serve: SERVE, send: SEND, receive: RECEIVE },
+  ...operateSchemas(ENDS, { ...ENDS, connected: CLIENT.connected, retrying: CLIENT.retrying }),
+} as const;
 
 /** As JSON has it: what is endless is null. */
 type Shown<E> = { [F in keyof E]: F extends "size" ? E[F] | null : E[F] };

@@ -53,18 +53,21 @@ export async function token(settings: Settings, operands: readonly string[], rep
     // The id stays, so the new secret has the rights and the name of the old one, and lists need no change.
     case "rotate": {
       const { grace } = settings.values;
-      const fresh = await rotateToken(file, needed(action, id), grace, nowMs());
-      if (fresh === null) return unknown(id ?? "", file, report);
-      report.result({ event: "token", id, token: fresh }, fresh);
+      const known = needed(action, id);
+      const fresh = await rotateToken(file, known, grace, nowMs());
+      if (fresh === null) return unknown(known, file, report);
+      report.result({ event: "token", id: known, token: fresh }, fresh);
       const until = grace > 0 ? `goes on for ${exactDuration(grace)}` : "has ended";
       report.aside(`This is shown once. The old one ${until}; --grace <duration> lets it go on for a while.`);
       return EXIT.done;
     }
     default: {
-      if (!(await revokeToken(file, needed("revoke", id)))) return unknown(id ?? "", file, report);
+      // From here on by its id: who gave the whole token must not find it on the screen, or in a log.
+      const known = needed("revoke", id);
+      if (!(await revokeToken(file, known))) return unknown(known, file, report);
       report.result(
-        { event: "revoked", id },
-        line`Token ${id ?? ""} is revoked; what it had opened is closed within a second or two.`,
+        { event: "revoked", id: known },
+        line`Token ${known} is revoked; what it had opened is closed within a second or two.`,
       );
       return EXIT.done;
     }

@@ -74,6 +74,36 @@ describe.each(["bash", "fish"])("%s", (shell) => {
   });
 });
 
+/**
+ * What a person sees who presses TAB twice in zsh, at a terminal of its own (zpty). `marks` are ends of output that nobody
+ * types; a key is only pressed when the answer to the one before it is there.
+ */
+function zshTab(typed: string): string {
+  const script = `zmodload zsh/zpty; zpty z zsh -f -i
+    expect() { local all= part; while zpty -r z part; do all+=$part; [[ $all == *$1* ]] && break; done; print -r -- "$all" }
+    zpty -w z 'PS1=; PROMPT_EOL_MARK=; unsetopt zle_bracketed_paste; autoload -Uz compinit; compinit -D -u'
+    zpty -w z "source $0; zstyle ':completion:*' list-colors ''; LISTMAX=1000; COLUMNS=200"
+    zpty -w z 'mark() { zle kill-whole-line; print MA""RK }; zle -N mark; bindkey "^Xm" mark; print REA""DY'
+    expect READY > /dev/null
+    zpty -w -n z "$1"$'\t\t\x18m'
+    expect MARK; zpty -d z`;
+  const args = ["-f", "-c", script, join(folder, "zsh"), typed];
+  return execFileSync("zsh", args, { cwd: join(folder, "here"), encoding: "utf8", timeout: 60_000, env: ZSH_ENV });
+}
+const ZSH_ENV = { PATH: process.env.PATH, TERM: "dumb", HOME: tmpdir() };
+
+shellTest("zsh").each([
+  ["filespool rec", ["receive"]],
+  ["filespool receive --if-exists re", ["refuse", "rename"]],
+  ["filespool completion z", ["zsh"]],
+  ["filespool receive --out a", ["folder"]],
+  ["filespool send --digest sha", ["sha256"]],
+])("zsh, with TAB pressed after %j, shows %j", (typed, shown) => {
+  const seen = zshTab(typed);
+  for (const word of shown) expect(seen).toContain(word);
+  expect(seen).not.toContain("command not found");
+});
+
 shellTest("zsh")("zsh takes the script, and then completes the command by it", () => {
   const script = 'autoload -Uz compinit; compinit -D -u; source "$0"; print $_comps[filespool]; whence -w _filespool';
   expect(run("zsh", script, [join(folder, "zsh")])).toEqual(["_filespool", "_filespool: function"]);

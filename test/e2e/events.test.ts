@@ -77,6 +77,70 @@ test("every line that real runs print with --json is as described, with no field
   );
 });
 
+test("so is every line of the commands that look and change, also where they fail", async () => {
+  const place = new Place();
+  const { port } = await place.serve("--max-failures", "1");
+  const paths = ["a", "b", "c"].map((name) => writeSmall(place.path(name), name));
+  const sent = await place.run(place.send(port, "--queue", "q", ...paths));
+  const [a, b] = sent.all("stored").map(({ transfer }) => transfer) as [string, string];
+  await place.run(place.receive(port, "--queue", "q", "--count", "1", "--wait", "1s", "--exec", "exit 1"), 7);
+  await place.run(place.send(port, "--queue", "q", writeSmall(place.path("d"), "d")));
+  const none = "0".repeat(32);
+  writeSmall(place.path("good.json"), '{"queue":"photos"}');
+  writeSmall(place.path("bad.json"), '{"prot":1}');
+  const at = ["--port", String(port)];
+  const runs: readonly (readonly [words: readonly string[], code?: number])[] = [
+    [["list", ...at]],
+    [["list", "q", ...at]],
+    [["dead", ...at]],
+    [["status", a, none, ...at], 4],
+    [["show", b, ...at]],
+    [["show", none, ...at], 4],
+    [["requeue", a, ...at]],
+    [["requeue", none, ...at], 4],
+    [["requeue", "--all", "--queue", "q", ...at]],
+    [["cancel", b, ...at]],
+    [["cancel", b, none, ...at], 4],
+    [["purge", "q", ...at]],
+    [["list", "--port", "1", "--retry", "200ms"], 3],
+    [["token", "create", "--queue", "q"]],
+    [["token", "list"]],
+    [["token", "revoke", "00000000"], 2],
+    [["invite", "--queue", "q"]],
+    [["config", "check", "--config", "good.json"]],
+    [["config", "check", "--config", "bad.json"], 2],
+    [["config", "show", "send"]],
+  ];
+  const found: string[] = [];
+  const seen = new Set<string>();
+  const ran = async (words: readonly string[], code = 0): Promise<Program> => {
+    const program = await place.run(place.start([...words, "--json", "--yes"]), code);
+    found.push(...faults(words[0] as CommandName, program));
+    for (const { event } of program.events) seen.add(`${words[0]} ${event}`);
+    return program;
+  };
+  for (const [words, code] of runs) await ran(words, code);
+  // Who gives the whole token gets its id back, and not the secret.
+  const secret = (await ran(["token", "create", "--queue", "q"])).events[0] as unknown as { id: string; token: string };
+  const fresh = await ran(["token", "rotate", secret.token]);
+  const revoked = await ran(["token", "revoke", secret.token]);
+  expect([fresh.stdout + revoked.stdout, revoked.events[0]]).toEqual([
+    expect.not.stringContaining(secret.token),
+    { event: "revoked", id: secret.id },
+  ]);
+  expect(found).toEqual([]);
+  const expected = ["list queue", "list transfer", "dead transfer", "requeue requeued", "cancel cancelled"];
+  const others = [
+    "cancel refused",
+    "token token",
+    "token revoked",
+    "invite invite",
+    "config mistake",
+    "config setting",
+  ];
+  expect([...seen]).toEqual(expect.arrayContaining([...expected, ...others, "list error", "list done", "purge done"]));
+});
+
 test("an event with a field that nobody described is found", () => {
   const stray = { event: "listening", host: "localhost", port: 1, colour: "red" };
   expect(v.safeParse(EVENT_SCHEMAS.serve.listening, stray).success).toBe(false);
