@@ -7,6 +7,7 @@
  */
 import type { Config } from "@docusaurus/types";
 import { boundNumbers } from "./plugins/bound-numbers.ts";
+import { codeBreaks } from "./plugins/code-breaks.ts";
 import { codeRegions } from "./plugins/code-regions.ts";
 import { decisionStatus } from "./plugins/decision-status.ts";
 import { firstLook } from "./plugins/first-look.ts";
@@ -16,7 +17,7 @@ import { sourcePages } from "./plugins/source-pages.ts";
 import { codeTheme } from "./src/code-theme.ts";
 
 /** Run on the text as it was written, before Docusaurus makes links and files of it. */
-const beforeDefaultRemarkPlugins = [codeRegions, boundNumbers, namedTests, repositoryLinks];
+const beforeDefaultRemarkPlugins = [codeRegions, boundNumbers, namedTests, repositoryLinks, codeBreaks];
 
 /** The faster half of Docusaurus, part by part, so that the one part that must not be on is seen to be off. */
 const FASTER = {

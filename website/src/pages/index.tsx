@@ -55,9 +55,9 @@ export default function Home() {
           <div className="home-card">
             <h2>What it is</h2>
             <p>
-              A server, a sender and a receiver over plain TCP; a library; and a protocol small enough to implement
-              again. Real software that works unattended, written to be read: the shortest honest text on how such a
-              system is built.
+              A server, a sender and a receiver over plain TCP, or TLS with a right for each queue; a library; and a
+              protocol small enough to implement again. It takes files, whole folders and pipes. Real software that
+              works unattended, written to be read: the shortest honest text on how such a system is built.
             </p>
           </div>
           <div className="home-card">
