@@ -96,11 +96,21 @@ export const MUTANTS: readonly Mutant[] = [
     name: "the journal is not written before landing",
     ...{
       file: "src/net/landing.ts",
-      from: "await (this.#journal && !isLong ? this.#write(entries) : this.#renewJournal());",
-      to: "void isLong;",
+      from: "await this.#write(entries);",
+      to: "",
     },
     noticedBy: "test/net/journal.test.ts",
     simulated: "plans",
+  },
+  {
+    name: "a hook that a dead receiver owed is forgotten",
+    ...{ file: "src/net/landed-hook.ts", from: "if (!hasLanded && !isTakenBack) return;", to: "if (true) return;" },
+    noticedBy: "test/net/hook.test.ts",
+  },
+  {
+    name: "a hook that failed runs again at once",
+    ...{ file: "src/net/landed-hook.ts", from: "await this.#pause.over();", to: "" },
+    noticedBy: "test/net/hook.test.ts",
   },
   {
     name: "the folder is not synced after the files got their names",
