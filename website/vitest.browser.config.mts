@@ -9,5 +9,7 @@ export default defineConfig({
     hookTimeout: 60_000,
     maxWorkers: 1,
     isolate: false,
+    // Pages side by side, so that one is drawn while another waits.
+    maxConcurrency: 3,
   },
 });

@@ -38,6 +38,8 @@ const FLAGS = [
 
 const isMissing = program === null && !process.env.CI;
 
+if (isMissing) console.warn("SKIPPED: tests in a browser, since there is no Chromium here; apt-get install chromium");
+
 /** A test that needs the browser. */
 export const itInBrowser = (title: string, run: () => Promise<void>): void =>
   isMissing ? it.skip(`${title} (SKIPPED: no Chromium here; apt-get install chromium)`, run) : it(title, run);
@@ -57,7 +59,10 @@ export interface OpenOptions {
 }
 
 export interface TestBrowser {
+  /** Closed after the test, so not for tests that run beside each other. */
   open(path: string, options?: OpenOptions): Promise<Opened>;
+  /** Closed when `use` is done with it. */
+  visit(path: string, options: OpenOptions, use: (opened: Opened) => Promise<void>): Promise<void>;
 }
 
 /** Starts a browser for the tests of a file. */
@@ -76,24 +81,37 @@ export function startBrowser(): TestBrowser {
     });
     afterAll(() => browser?.close());
   }
+  async function begin(path: string, options: OpenOptions): Promise<Opened & { close(): Promise<void> }> {
+    const { size = DESKTOP, scheme = "light", javaScript = true, before } = options;
+    const isUsual = javaScript && before === undefined;
+    const context = isUsual ? common : await browser.newContext({ javaScriptEnabled: javaScript });
+    const page = await context.newPage();
+    await page.setViewportSize(size);
+    await page.emulateMedia({ colorScheme: scheme });
+    const troubles: string[] = [];
+    page.on("console", (message) => message.type() === "error" && troubles.push(message.text()));
+    page.on("pageerror", (error) => troubles.push(String(error)));
+    page.on(
+      "response",
+      (response) => response.status() >= 400 && troubles.push(`${response.status()} ${response.url()}`),
+    );
+    if (before) await page.addInitScript(before);
+    await page.goto(inject("site") + path, { waitUntil: "load" });
+    return { page, troubles, close: () => (isUsual ? page.close() : context.close()) };
+  }
   return {
-    async open(path, { size = DESKTOP, scheme = "light", javaScript = true, before } = {}) {
-      const isUsual = javaScript && before === undefined;
-      const context = isUsual ? common : await browser.newContext({ javaScriptEnabled: javaScript });
-      const page = await context.newPage();
-      open.push(() => (isUsual ? page.close() : context.close()));
-      await page.setViewportSize(size);
-      await page.emulateMedia({ colorScheme: scheme });
-      const troubles: string[] = [];
-      page.on("console", (message) => message.type() === "error" && troubles.push(message.text()));
-      page.on("pageerror", (error) => troubles.push(String(error)));
-      page.on(
-        "response",
-        (response) => response.status() >= 400 && troubles.push(`${response.status()} ${response.url()}`),
-      );
-      if (before) await page.addInitScript(before);
-      await page.goto(inject("site") + path, { waitUntil: "load" });
-      return { page, troubles };
+    async open(path, options = {}) {
+      const opened = await begin(path, options);
+      open.push(opened.close);
+      return opened;
+    },
+    async visit(path, options, use) {
+      const opened = await begin(path, options);
+      try {
+        await use(opened);
+      } finally {
+        await opened.close();
+      }
     },
   };
 }
@@ -102,9 +120,11 @@ export function startBrowser(): TestBrowser {
 export const overflowOf = (page: Page): Promise<number> =>
   page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
 
+export const builtFolder = resolve(import.meta.dirname, "../../build");
+
 /** The addresses of all pages of the built site. */
 export function builtPages(): string[] {
-  const folder = resolve(import.meta.dirname, "../../build");
+  const folder = builtFolder;
   return readdirSync(folder, { recursive: true, encoding: "utf8" })
     .filter((path) => path.endsWith(`${sep}index.html`) || path === "index.html")
     .map(

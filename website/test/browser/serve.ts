@@ -35,7 +35,9 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
     const path = fileOf(request.url ?? "/");
     if (path === null) return response.writeHead(404).end();
     const type = TYPES[extname(path)] ?? "application/octet-stream";
-    return response.writeHead(200, { "content-type": type }).end(readFileSync(path));
+    // Their names change with what is in them, so hosts let them be kept.
+    const cache = path.startsWith(join(folder, "assets")) ? "max-age=31536000, immutable" : "no-cache";
+    return response.writeHead(200, { "content-type": type, "cache-control": cache }).end(readFileSync(path));
   });
   await new Promise<void>((listening) => server.listen(0, "127.0.0.1", listening));
   project.provide("site", `http://127.0.0.1:${(server.address() as AddressInfo).port}`);
