@@ -47,6 +47,7 @@ const config: Config = {
   },
   // No cache from one build to the next: it knows the pages, not the sources and results that they are filled from.
   future: { v4: true, faster: { ...FASTER, rspackPersistentCache: false } },
+  clientModules: ["./src/scrolling-tables.ts"],
   plugins: [
     [
       "@docusaurus/plugin-content-docs",
