@@ -247,7 +247,7 @@ export class Landing {
     await this.#write(entries);
   }
 
-  /** Announced, but not landed: the journal must say so (those of an earlier run, too) before their parts may go, or it would vouch for them. */
+  /** Announced, but not landed, maybe by an earlier run: the journal must say so before the parts may go. */
   async retract(files: readonly Announced[]): Promise<void> {
     for (const { delivery } of files) this.#unconfirmed.delete(delivery.transfer);
     await this.#write(files.map(({ delivery }) => [delivery.transfer, 0, this.#origin]));

@@ -16,6 +16,7 @@ import {
   readFileSync,
   renameSync,
   rmSync,
+  statSync,
 } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -23,6 +24,8 @@ import { fileURLToPath } from "node:url";
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 const CACHE = join(ROOT, "node_modules/.cache/filespool-test");
 const INPUTS = ["package.json", "tsconfig.json", "tsconfig.build.json"];
+
+const DAY_MS = 24 * 60 * 60 * 1000;
 
 function stateOfSources(): string {
   const hash = createHash("sha256");
@@ -51,10 +54,10 @@ function build(target: string): void {
     rmSync(made, { recursive: true, force: true });
     if (!existsSync(target)) throw error;
   }
-  for (const old of readdirSync(CACHE)) {
-    const isOurs = old === target.slice(CACHE.length + 1) || old.startsWith("making-");
-    if (!isOurs && readdirSync(CACHE).length > 8) rmSync(join(CACHE, old), { recursive: true, force: true });
-  }
+  // Other states of the sources; one that somebody tests at this moment is not that old.
+  for (const old of readdirSync(CACHE).map((name) => join(CACHE, name)))
+    if (Date.now() - (statSync(old, { throwIfNoEntry: false })?.mtimeMs ?? Infinity) > DAY_MS)
+      rmSync(old, { recursive: true, force: true });
 }
 
 let main: string | null = null;

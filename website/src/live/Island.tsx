@@ -16,6 +16,8 @@ export function Island({ name, props, label }: { name: ElementName; props: objec
   const place = useRef<HTMLElement>(null);
   const [Element, setElement] = useState<ComponentType<object> | null>(null);
   const [isLost, setLost] = useState(false);
+  // In the browser this is empty, and React leaves the picture that is there alone only as long as the object is the same.
+  const [still] = useState(() => ({ __html: firstLook(name, props) }));
 
   useEffect(() => {
     let isHere = true;
@@ -50,11 +52,7 @@ export function Island({ name, props, label }: { name: ElementName; props: objec
       {Element ? (
         <Element {...props} />
       ) : (
-        <div
-          suppressHydrationWarning
-          className={styles.still}
-          dangerouslySetInnerHTML={{ __html: firstLook(name, props) }}
-        />
+        <div suppressHydrationWarning className={styles.still} dangerouslySetInnerHTML={still} />
       )}
       {isLost && (
         <p className={styles.note}>The program behind this picture could not be loaded; try to load the page again.</p>
