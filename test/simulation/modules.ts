@@ -4,7 +4,17 @@ import type { Modules } from "./run.ts";
 
 export async function simulatedModules(): Promise<Modules> {
   register("./hooks.mjs", import.meta.url);
-  const load = (path: string) => import(new URL(`../../src/${path}?simulated`, import.meta.url).href);
+  const addressOf = (path: string) => new URL(`../../src/${path}`, import.meta.url).href;
+  const load = (path: string) => import(`${addressOf(path)}?simulated`);
+  /** What is imported on demand, by address; see hooks.mjs. */
+  const onDemand = new Map<string, Promise<unknown>>();
+  const simulatedImport = (address: string) => {
+    const loaded = onDemand.get(address);
+    if (!loaded) throw new Error(`test/simulation/modules.ts does not load ${address}`);
+    return loaded;
+  };
+  Object.assign(globalThis, { simulatedImport });
+  for (const path of ["net/tls.ts"]) onDemand.set(addressOf(path), Promise.resolve(await load(path)));
   const { createServer } = await load("net/server.ts");
   const { send } = await load("net/sender.ts");
   const { receive } = await load("net/receiver.ts");

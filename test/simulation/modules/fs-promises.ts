@@ -2,6 +2,8 @@
 import * as files from "../files.ts";
 import { program } from "../world.ts";
 
+export { constants } from "node:fs";
+
 /** Lets a system call happen after a while. `syncs`: it waits for the disk itself, which takes longer. */
 function call<T>(work: () => T, syncs = false): Promise<T> {
   const { slowMs, world } = program().machine.disk;
