@@ -117,7 +117,7 @@ describe("the timeline", () => {
   itInBrowser("a crash costs what was not durable, and the file lands all the same", async () => {
     const { page, element, says } = await live("Timeline");
     await told(element, "goes on at byte");
-    await press(element, /take back: cut the sender off/);
+    await press(element, /cut the sender off, take back/);
     await expect.poll(() => text(log(element))).not.toContain("the connection was cut");
     await element.getByLabel(/Moment/).fill("450");
     await press(element, "crash the server");

@@ -95,6 +95,8 @@ describe.concurrent("a page opens without an error, fits a phone and a desk in b
     itInBrowser(path, () =>
       browser.visit(path, { size: DESKTOP, scheme: "light" }, async ({ page, troubles }) => {
         await page.locator("h1").first().waitFor({ state: "attached" });
+        // Before that nobody listens for a change of theme.
+        await page.locator("html[data-has-hydrated=true]").waitFor({ state: "attached" });
         await page.addStyleTag({ content: STILL });
         const found: string[] = [];
         for (const scheme of ["light", "dark"] as const) {

@@ -152,7 +152,7 @@ export function Timeline({
               key={index}
               type="button"
               className={styles.fault}
-              aria-label={`take back: ${FAULTS[fault.kind]} at ${duration(fault.atMs)}`}
+              aria-label={`${duration(fault.atMs)}: ${FAULTS[fault.kind]}, take back`}
               onClick={() => change({ faults: settings.faults.filter((_, other) => other !== index) })}
             >
               {duration(fault.atMs)}: {FAULTS[fault.kind]} <span aria-hidden="true">{"\u00d7"}</span>
