@@ -5,7 +5,7 @@
  * peer (intake.ts). Writing gathers the frames of one turn of the event loop (outbox.ts). Nothing here knows what a
  * conversation is about. What it does know is when to give up, since TCP by itself would wait for hours:
  *
- *   no complete first frame                      handshakeMs
+ *   no hello or welcome; pings are neither       handshakeMs
  *   nothing heard while we listen (half-open)    idleMs; each side pings after heartbeatMs of its own silence
  *   a frame that has begun but does not end      stallMs + its length at bytesPerSecondMin (slow loris)
  *   a peer that does not take what we send       stallMs + what is unsent at bytesPerSecondMin
@@ -57,7 +57,8 @@ export class Connection {
   #hasEnded = false;
   /** Wakes whoever waits for bytes: some are here, or none will come. */
   #wake: () => void = () => {};
-  #frames = 0;
+  /** The peer has said who it is. Until then it has one deadline, whatever else it says, and may send no content. */
+  #hasBegun = false;
   #pings = 0;
   /** Who waits for the kernel to take something. */
   #onTaken: (() => void)[] = [];
@@ -65,7 +66,8 @@ export class Connection {
   #heardMs = performance.now();
   #saidMs = this.#heardMs;
   #tookMs = this.#heardMs;
-  #begunMs = this.#heardMs;
+  #begunMs = 0;
+  readonly #openedMs = this.#heardMs;
   #listening = true;
 
   /** The server's end of a connection; its listener has `pauseOnConnect`. */
@@ -80,6 +82,7 @@ export class Connection {
     this.#patience = { ...LIMITS, ...patience };
     this.#isServer = isServer;
     this.#intake = intake;
+    this.#decoder.payloadBytesMax = LIMITS.controlBytesMax;
     intake.onArrival = () => this.#wake();
     this.#outbox = new Outbox(socket, () => this.#taken());
     socket.on("error", (error) => this.destroy(lost(error)));
@@ -141,7 +144,6 @@ export class Connection {
 
   #interpret(frame: Frame): Message | Data | null {
     this.#begunMs = 0;
-    this.#frames++;
     const name = frameName(frame.type);
     if (name === "data") return { type: name, offset: frame.offset, length: frame.length, parts: frame.parts };
     if (name === null && !(frame.flags & FLAG_OPTIONAL))
@@ -153,6 +155,8 @@ export class Connection {
       return null;
     }
     if (message.type === "error") throw asError(message);
+    this.#hasBegun = true;
+    this.#decoder.payloadBytesMax = LIMITS.dataBytesMax;
     return message;
   }
 
@@ -229,8 +233,8 @@ export class Connection {
     const midFrame = this.#listening && this.#begunMs > 0;
     const { unsent } = this.#outbox;
     this.#pings = Math.max(0, this.#pings - this.#patience.pingsPerSecondMax / 4);
-    if (this.#frames === 0) {
-      if (nowMs - this.#begunMs > handshakeMs)
+    if (!this.#hasBegun) {
+      if (nowMs - this.#openedMs > handshakeMs)
         this.fail(new FilespoolError("timed-out", "the other end said nothing that is complete in time"));
     } else if (this.#listening && nowMs - this.#heardMs > idleMs) {
       this.fail(new FilespoolError("timed-out", `nothing was heard from ${this.peer} for ${idleMs} ms`));

@@ -53,8 +53,12 @@ export function createTlsListener(identity: TlsIdentity, handshakeMs: number = L
       cert: identity.cert,
       key: identity.key,
       minVersion: VERSION,
-      allowHalfOpen: true,
       handshakeTimeout: handshakeMs,
+    });
+    // Only from here on may one side end before the other: who leaves in the middle of the handshake gives its place
+    // back at once, or somebody with a few connections could take all places for the time of a handshake.
+    listener.on("secureConnection", (socket) => {
+      socket.allowHalfOpen = true;
     });
     // A scanner, or a client that does not encrypt. Its socket is closed by Node; nobody else need hear of it.
     return listener.on("tlsClientError", (_error, socket) => socket.destroy());

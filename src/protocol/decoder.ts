@@ -55,6 +55,8 @@ export class Decoder {
   #failure: FilespoolError | null = null;
   /** After one good header, bytes that are not ours are damage and not another protocol. */
   #isOurs = false;
+  /** Whoever has not said who it is may make us hold no more than a message: connection.ts sets and lifts it. */
+  payloadBytesMax: number = LIMITS.dataBytesMax;
 
   constructor(checksum: Checksum) {
     this.#checksum = checksum;
@@ -125,6 +127,7 @@ export class Decoder {
     }
     const header = decodeHeader(bytes, this.#checksum);
     if (typeof header === "string") throw this.#fail(header, bytes[0]);
+    if (header.length > this.payloadBytesMax) throw this.#fail("frame-too-large");
     this.#isOurs = true;
     this.#header = header;
     return header;

@@ -17,7 +17,7 @@ export const LIMITS = {
   /** Versions of the conversation that this code speaks, best first. */
   versions: [1] as readonly number[],
 
-  /** Payload of a control frame. Without it a peer makes us buffer and parse a JSON text of any size. */
+  /** Payload of a control frame, and of any frame before the hello. Without it a peer makes us buffer and parse a JSON text of any size. */
   controlBytesMax: 16 * KiB,
   /** Payload of a data frame. Bounds what one connection must hold before a checksum can be checked. */
   dataBytesMax: 4 * MiB,

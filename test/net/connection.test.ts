@@ -5,7 +5,7 @@ import { connect } from "../../src/net/dial.ts";
 import { Intake } from "../../src/net/intake.ts";
 import { FilespoolError } from "../../src/protocol/errors.ts";
 import { content } from "../support/content.ts";
-import { dataFrameOf, deadPort, frameOf, idOf, listenRaw, RawPeer, WELCOME } from "../support/raw-peer.ts";
+import { dataFrameOf, deadPort, frameOf, helloOf, idOf, listenRaw, RawPeer, WELCOME } from "../support/raw-peer.ts";
 
 const MiB = 1024 * 1024;
 const SHORT: Partial<Patience> = {
@@ -128,6 +128,8 @@ describe("a client watches the time as a server does", () => {
 describe("the last words", () => {
   test("arrive, although the peer is still sending and nobody here reads it any more", async () => {
     const { connection, peer } = await pair();
+    peer.send(helloOf("sender"));
+    await connection.read();
     const pouring = peer.pour(dataFrameOf(0, content(MiB)), 20);
     await connection.read();
     connection.fail(new FilespoolError("file-too-large", "no room"));
