@@ -57,8 +57,8 @@ export class Connection {
   #hasEnded = false;
   /** Wakes whoever waits for bytes: some are here, or none will come. */
   #wake: () => void = () => {};
-  /** The peer has said who it is. Until then it has one deadline, whatever else it says, and may send no content. */
-  #hasBegun = false;
+  /** Null once the peer has said who it is. Until then it has one deadline, whatever else it says, and sends no content. */
+  #strangerSinceMs: number | null = performance.now();
   #pings = 0;
   /** Who waits for the kernel to take something. */
   #onTaken: (() => void)[] = [];
@@ -67,7 +67,6 @@ export class Connection {
   #saidMs = this.#heardMs;
   #tookMs = this.#heardMs;
   #begunMs = 0;
-  readonly #openedMs = this.#heardMs;
   #listening = true;
 
   /** The server's end of a connection; its listener has `pauseOnConnect`. */
@@ -155,7 +154,7 @@ export class Connection {
       return null;
     }
     if (message.type === "error") throw asError(message);
-    this.#hasBegun = true;
+    this.#strangerSinceMs = null;
     this.#decoder.payloadBytesMax = LIMITS.dataBytesMax;
     return message;
   }
@@ -230,15 +229,14 @@ export class Connection {
     const { handshakeMs, idleMs, stallMs, heartbeatMs, bytesPerSecondMin } = this.#patience;
     const nowMs = performance.now();
     const slow = (bytes: number) => stallMs + (bytes / bytesPerSecondMin) * 1000;
-    const midFrame = this.#listening && this.#begunMs > 0;
     const { unsent } = this.#outbox;
     this.#pings = Math.max(0, this.#pings - this.#patience.pingsPerSecondMax / 4);
-    if (!this.#hasBegun) {
-      if (nowMs - this.#openedMs > handshakeMs)
+    if (this.#strangerSinceMs !== null) {
+      if (nowMs - this.#strangerSinceMs > handshakeMs)
         this.fail(new FilespoolError("timed-out", "the other end said nothing that is complete in time"));
     } else if (this.#listening && nowMs - this.#heardMs > idleMs) {
       this.fail(new FilespoolError("timed-out", `nothing was heard from ${this.peer} for ${idleMs} ms`));
-    } else if (midFrame && nowMs - this.#begunMs > slow(this.#decoder.frameBytes)) {
+    } else if (this.#listening && this.#begunMs > 0 && nowMs - this.#begunMs > slow(this.#decoder.frameBytes)) {
       this.fail(new FilespoolError("stalled", `a frame from ${this.peer} did not end in time`));
     } else if (unsent > 0 && nowMs - this.#tookMs > slow(unsent)) {
       this.fail(new FilespoolError("stalled", `${this.peer} does not take what it is sent`));
