@@ -28,9 +28,9 @@ export function timedSpool<S extends Spool>(spool: S, { now, onTiming }: TimedSp
   const timed = (upload: Upload, offeredAtMs: number): Upload => {
     const finish = upload.finish.bind(upload);
     return Object.defineProperty(upload, "finish", {
-      value: async (digest: string) => {
+      value: async (...proof: Parameters<Upload["finish"]>) => {
         const askedAtMs = now();
-        await finish(digest);
+        await finish(...proof);
         const storedAtMs = now();
         onTiming("store", storedAtMs - askedAtMs);
         onTiming("upload", storedAtMs - offeredAtMs);

@@ -4,6 +4,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect } from "vitest";
+import { timedSpool } from "../../src/net/timed-spool.ts";
 import type { FilespoolError } from "../../src/protocol/errors.ts";
 import { createDigest } from "../../src/spool/digest.ts";
 import { LocalSpool, type LocalSpoolOptions } from "../../src/spool/local.ts";
@@ -52,6 +53,16 @@ const memory: Implementation = {
   },
 };
 
+/** What a server with metrics has: the spool itself, but for two calls that are timed. */
+const timed = (inner: Implementation): Implementation => ({
+  ...inner,
+  name: `${inner.name}, timed`,
+  run: (limits, law) =>
+    inner.run(limits, ({ spool, clock }) =>
+      law({ spool: timedSpool(spool, { now: () => clock.nowMs, onTiming: () => {} }), clock }),
+    ),
+});
+
 const local = (about: string, options: Omit<LocalSpoolOptions, "folder">): Implementation => ({
   name: `LocalSpool, ${about}`,
   kept: (size, taken) => (size <= (options.inlineBytesMax ?? 0) ? 0 : taken),
@@ -67,6 +78,7 @@ export const IMPLEMENTATIONS: readonly Implementation[] = [
   memory,
   local("content up to 64 KiB in the index", { inlineBytesMax: 65_536, bufferBytes: 16_384 }),
   local("all content in files, tiny batches", { inlineBytesMax: 0, bufferBytes: 100 }),
+  timed(memory),
   local("not synced", { durability: "none", inlineBytesMax: 1000, bufferBytes: 4096 }),
 ];
 
