@@ -29,7 +29,7 @@ export class DeliverySession {
   readonly #queue: string;
   readonly #chunkBytes: number;
   readonly #talk = new Conversation(DELIVERY_SERVER, "greeting");
-  /** Deliveries without a verdict, by token. They go back to their queue when the connection ends. */
+  /** Deliveries without a verdict, by token; go back when the connection ends. A token not in here is lost, or a guess. */
   readonly #open = new Map<string, Delivery>();
   /** Those among them whose verdict is being recorded. */
   #recording = 0;
@@ -196,7 +196,7 @@ export class DeliverySession {
       });
     },
 
-    renew: ({ delivery }: MessageOf<"working">) => void this.#server.spool.renew(delivery),
+    renew: ({ delivery }: MessageOf<"working">) => this.#open.has(delivery) && this.#server.spool.renew(delivery),
     tellEmpty: () => {
       // An ack takes its file off the count at once, and if it cannot be written down the file is there again: so one of
       // another connection counts. A receiver that hears 0 forgets what it has landed.
