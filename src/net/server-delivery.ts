@@ -196,7 +196,7 @@ export class DeliverySession {
       });
     },
 
-    renew: ({ delivery }: MessageOf<"working">) => this.#open.has(delivery) && this.#server.spool.renew(delivery),
+    renew: ({ delivery: token }: MessageOf<"working">) => void (this.#open.has(token) && this.#server.spool.renew(token)),
     tellEmpty: () => {
       // An ack takes its file off the count at once, and if it cannot be written down the file is there again: so one of
       // another connection counts. A receiver that hears 0 forgets what it has landed.
