@@ -196,7 +196,7 @@ export class DeliverySession {
       });
     },
 
-    renew: ({ delivery: token }: MessageOf<"working">) => void (this.#open.has(token) && this.#server.spool.renew(token)),
+    renew: ({ delivery: id }: MessageOf<"working">) => void (this.#open.has(id) && this.#server.spool.renew(id)),
     tellEmpty: () => {
       // An ack takes its file off the count at once, and if it cannot be written down the file is there again: so one of
       // another connection counts. A receiver that hears 0 forgets what it has landed.
