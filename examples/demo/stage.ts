@@ -4,7 +4,7 @@
 
 import { styleText } from "node:util";
 import { cells, clip } from "../../src/cli/printable.ts";
-import { wantsColour } from "../../src/cli/report.ts";
+import { wantsColour } from "../../src/cli/colours.ts";
 
 export type Who = "demo" | "server" | "sender" | "receiver";
 

@@ -15,24 +15,22 @@
  */
 import { readFile, stat } from "node:fs/promises";
 import { isLoopback } from "../net/access.ts";
+import { INVITE_SCHEME, parseInvite } from "../net/invite.ts";
 import type { ClientOptions } from "../net/options.ts";
 import { FilespoolError } from "../protocol/errors.ts";
 import { inWords } from "../spool/errno.ts";
 import type { Task } from "./commands.ts";
-import { type Origin, type Settings, withOrigin } from "./config.ts";
+import { type Origin, type Settings, withAnswer, withOrigin } from "./config.ts";
 import { UsageError } from "./exit.ts";
 import type { KnobName, Values } from "./knobs.ts";
 import type { Asker } from "./prompts.ts";
 import type { Report } from "./report.ts";
 
 /**
- * By this an invite is told from the path of a file. A file whose name begins so can still be sent as
- * ./filespool://...
+ * Whether a word is an invite, wherever it was found: told from the path of a file by how it begins. A file whose name
+ * begins so can still be sent as ./filespool://...
  */
-const SCHEME = "filespool://";
-
-/** Whether a word is an invite, wherever it was found. */
-export const isInvite = (word: string): boolean => word.startsWith(SCHEME);
+export const isInvite = (word: string): boolean => word.startsWith(INVITE_SCHEME);
 
 /**
  * Fills in what an invite says, and asks for a token if that was wished for.
@@ -50,28 +48,40 @@ export async function withInvite(task: Task, asker: Asker | null, report: Report
     );
   }
   await warnOfOpenFiles(settings, report);
-  let secret = typed[0] ?? (await secretOf(settings, "invite", "invite-file"));
+  const secret = typed[0] ?? (await secretOf(settings, "invite", "invite-file"));
   if (settings.values["ask-token"]) {
     if (asker === null) throw new UsageError("--ask-token asks a question, and there is no terminal");
-    const answer = await asker.secret("Token or invite?");
-    if (isInvite(answer)) secret = answer;
-    else settings = withOrigin(settings, "token", answer, ANSWER);
+    const answer = await asker.secret("Token or invite?", (answer) => problemOf(answer, "a token or an invite"));
+    if (isInvite(answer)) return { settings: filledBy(answer, settings, "answer"), operands };
+    settings = withAnswer(settings, "token", answer);
   }
-  if (secret !== undefined) settings = await filledBy(secret, settings);
+  if (secret !== undefined) settings = filledBy(secret, settings, "variable");
   return settings === task.settings && typed.length === 0 ? task : { settings, operands };
 }
 
-/** Where such a value came from, for messages that say which place has to change. */
-const INVITE: Origin = { kind: "variable", label: "the invite" };
-const ANSWER: Origin = { kind: "variable", label: "the answer" };
+/** What is wrong with an answer that should be one word, or an invite. @param what is asked for, with its article */
+export function problemOf(answer: string, what: string): string | undefined {
+  if (answer === "" || /\s/.test(answer)) return `Please give ${what}.`;
+  try {
+    if (isInvite(answer)) parseInvite(answer);
+    return undefined;
+  } catch (error) {
+    return (error as Error).message;
+  }
+}
+
+const INVITE = "the invite";
+
+/** Whether an invite has said this, and not a flag beside it. */
+export const isInvited = (settings: Settings, name: KnobName): boolean => settings.origins[name].label === INVITE;
 
 /**
  * The settings with what an invite says, flags left as they are. Host and port first: if a flag has led elsewhere,
  * nothing that is secret follows.
+ * @param kind whether somebody was asked for it
  * @throws UsageError for what is no invite
  */
-async function filledBy(text: string, given: Settings): Promise<Settings> {
-  const { parseInvite } = await import("../net/invite.ts");
+export function filledBy(text: string, given: Settings, kind: "variable" | "answer"): Settings {
   let invite: ReturnType<typeof parseInvite>;
   try {
     invite = parseInvite(text);
@@ -80,8 +90,9 @@ async function filledBy(text: string, given: Settings): Promise<Settings> {
   }
   const { host, port, queue, token, tls } = invite;
   let settings = given;
+  const origin: Origin = { kind, label: INVITE };
   const fill = <K extends KnobName>(name: K, value: Values[K]) => {
-    if (given.origins[name].kind !== "flag") settings = withOrigin(settings, name, value, INVITE);
+    if (given.origins[name].kind !== "flag") settings = withOrigin(settings, name, value, origin);
   };
   fill("host", host);
   fill("port", port);
@@ -140,9 +151,13 @@ export async function readText(file: string, what: string): Promise<string> {
 /** The longest token that a hello may carry; ours have 56 characters, those of another gate may be longer. */
 const TOKEN_CHARS_MAX = 200;
 
+/** Whether this end encrypts. A pin or an authority would be pointless without, so each of them asks for it. */
+export const isEncrypted = ({ tls, fingerprint, "tls-ca": ca }: Values): boolean =>
+  tls || fingerprint !== undefined || ca !== undefined;
+
 /** Whether a token that goes to this host could be read on its way. */
-const isOpenRoad = ({ host, insecure }: Values, isEncrypted: boolean): boolean =>
-  !isEncrypted && !insecure && !isLoopback(host);
+export const isOpenRoad = (values: Values): boolean =>
+  !isEncrypted(values) && !values.insecure && !isLoopback(values.host);
 
 /**
  * How to reach the server, and with what: the part of the library's options that every client and operator has.
@@ -151,13 +166,11 @@ const isOpenRoad = ({ host, insecure }: Values, isEncrypted: boolean): boolean =
 export async function connectionOf(
   settings: Settings,
 ): Promise<Pick<ClientOptions, "host" | "port" | "token" | "tls">> {
-  const { host, port, tls, fingerprint } = settings.values;
+  const { host, port, fingerprint } = settings.values;
   const caFile = settings.values["tls-ca"];
   const token = await secretOf(settings, "token", "token-file");
   const ca = caFile === undefined ? {} : { ca: await readText(caFile, "the certificates of --tls-ca") };
-  // A pin or an authority would be pointless without encryption, so each of them asks for it.
-  const isEncrypted = tls || fingerprint !== undefined || caFile !== undefined;
-  if (token !== undefined && isOpenRoad(settings.values, isEncrypted)) {
+  if (token !== undefined && isOpenRoad(settings.values)) {
     throw new UsageError(
       `the token would cross the network to ${host} for everybody to read: add --tls or --fingerprint, or use an invite, ` +
         "or add --insecure if you mean it",
@@ -168,6 +181,6 @@ export async function connectionOf(
   return {
     ...{ host, port },
     ...(token !== undefined && { token }),
-    ...(isEncrypted && { tls: { ...ca, ...(fingerprint && { fingerprints: fingerprint }) } }),
+    ...(isEncrypted(settings.values) && { tls: { ...ca, ...(fingerprint && { fingerprints: fingerprint }) } }),
   };
 }

@@ -18,8 +18,8 @@ export interface Knob<T, D> extends Shape<T> {
   readonly on: readonly Command[];
   /** One sentence for `--help`, without the default, which is added from `fallback`. */
   readonly help: string;
-  /** The question on a terminal, for the commands that ask it. */
-  readonly ask?: Partial<Record<Command, string>>;
+  /** The question on a terminal, for the commands that ask it; `walk`: for a client that was asked everything so far. */
+  readonly ask?: Partial<Record<Command | "walk", string>>;
   /** Said in the help in place of the default, where the default is not a value. */
   readonly unset?: string;
   /** The commands for which it is a flag and nothing else: what a variable of old must not do to this one run. */

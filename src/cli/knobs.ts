@@ -48,6 +48,9 @@ const CLIENTS = commandsOf("client");
 const forEach = <T>(commands: readonly Command[], shape: Shape<T>): Partial<Record<Command, Shape<T>>> =>
   Object.fromEntries(commands.map((command) => [command, shape]));
 
+// Who was given an invite has the answer to all that is asked about the server: see admission.ts.
+const WHERE = "Host of the server, or an invite?";
+
 // Milliseconds. Ten years stand for "longer than anybody means": a bound that catches a typing mistake.
 const SECOND = 1_000;
 const YEARS = 3_650 * 86_400 * SECOND;
@@ -62,7 +65,7 @@ export const KNOBS = {
       fallback: "localhost",
       on: [...NETWORKED, "invite"],
       help: "address to listen on, or the server's address",
-      ask: { serve: "Host to listen on?", send: "Host of the server?", receive: "Host of the server?" },
+      ask: { serve: "Host to listen on?", send: WHERE, receive: WHERE },
     },
   ),
   // 0 asks the system for a free port. That means something to who listens only, hence `only` for the clients.
@@ -84,6 +87,7 @@ export const KNOBS = {
     fallback: "default",
     on: [...CLIENTS, "requeue", "token", "invite"],
     help: "queue to put files in or take them from",
+    ask: { walk: "Queue?" },
     only: {
       token: text("names", 'queue names with commas between them; "photos-*" and "*" stand for many', arePatterns),
     },
@@ -98,7 +102,7 @@ export const KNOBS = {
     fallback: LIMITS.bufferBytesDefault,
     on: commandsOf("server", "client"),
     help: "bytes per data frame and per write to disk",
-    ask: { serve: "Buffer size?" },
+    ask: { serve: "Buffer size?", walk: "Buffer size?" },
   }),
   // For serve it is what "stored" promises; for receive, what the folder holds when the server may forget a file.
   durability: knob(oneOf(["fsync", "none"], "kind"), {

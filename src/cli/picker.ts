@@ -32,16 +32,18 @@ export interface Entry {
 
 /** Entries shown at most; who has more types another letter. Each costs one `stat`. */
 const ENTRIES_MAX = 200;
-/** Width of the name column, so that a line fits 80 columns beside the frame of the prompt. */
-const NAME_CELLS = 48;
+/** The narrowest name column: a few letters of both ends tell names apart. */
+const NAME_CELLS_MIN = 8;
 
 /**
  * What can be chosen for an unfinished path.
  * @param typed what the person has typed so far
  * @param folder what relative paths are relative to
+ * @param nameCells width of the column of names
  * @returns an empty list when there is no such folder, or nothing in it matches
  */
-export function entriesFor(typed: string, folder: string): Entry[] {
+export function entriesFor(typed: string, folder: string, nameCells: number): Entry[] {
+  const width = Math.max(NAME_CELLS_MIN, nameCells);
   const slash = typed.lastIndexOf("/") + 1;
   const [shownFolder, wanted] = [typed.slice(0, slash), typed.slice(slash).toLowerCase()];
   // A folder that is not there is what an unfinished path usually names: no error, only nothing to choose yet.
@@ -61,9 +63,10 @@ export function entriesFor(typed: string, folder: string): Entry[] {
   const folders: Entry[] = "..".startsWith(wanted) ? [{ path: `${shownFolder}../`, label: "../" }] : [];
   for (const name of matching) {
     const found = look(join(resolve(folder, shownFolder), name));
-    if (found?.isDirectory()) folders.push({ path: `${shownFolder}${name}/`, label: `${printable(name)}/` });
+    if (found?.isDirectory())
+      folders.push({ path: `${shownFolder}${name}/`, label: `${shorten(printable(name), width)}/` });
     // Sockets, devices and links that lead nowhere are not files that can be sent.
-    if (found?.isFile()) files.push({ path: `${shownFolder}${name}`, label: columns(name, found.size) });
+    if (found?.isFile()) files.push({ path: `${shownFolder}${name}`, label: columns(name, found.size, width) });
   }
   return [...files, ...folders];
 }
@@ -78,7 +81,7 @@ function look(path: string): Stats | null {
 }
 
 /** Name on the left, size on the right. */
-function columns(name: string, size: number): string {
-  const shown = shorten(printable(name), NAME_CELLS);
-  return `${shown}${" ".repeat(NAME_CELLS - cells(shown))}${humanSize(size).padStart(10)}`;
+function columns(name: string, size: number, nameCells: number): string {
+  const shown = shorten(printable(name), nameCells);
+  return `${shown}${" ".repeat(nameCells - cells(shown))}${humanSize(size).padStart(10)}`;
 }

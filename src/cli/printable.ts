@@ -85,3 +85,26 @@ export function shorten(text: string, max: number): string {
   }
   return `${head}\u2026${tail}`;
 }
+
+/**
+ * Breaks a printable text between words, so that its lines fit into `columns` cells and all but the first are indented.
+ * What has no space in it stays whole even where it does not fit, and gives up its indent first: addresses and paths
+ * are there to be copied.
+ */
+export function wrapped(text: string, columns: number, indentCells: number): string {
+  // On the narrowest screens, an indent would leave no room for anything else.
+  const indent = Math.min(indentCells, Math.floor(columns / 4));
+  let [lines, used] = ["", 0];
+  for (const [, gap = "", word = ""] of text.matchAll(/( *)([^ ]+)/g)) {
+    const width = cells(word);
+    const isBroken = lines !== "" && used + gap.length + width > columns;
+    const before = isBroken
+      ? Math.max(0, Math.min(indent, columns - width))
+      : lines === ""
+        ? Math.min(gap.length, indent)
+        : gap.length;
+    lines += (isBroken ? "\n" : "") + " ".repeat(before) + word;
+    used = (isBroken ? 0 : used) + before + width;
+  }
+  return lines;
+}

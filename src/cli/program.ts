@@ -6,7 +6,8 @@
  *   1. the words are understood       a typing mistake ends here
  *   2. the settings are resolved      so does a wrong value, wherever it stands
  *   3. what is missing is asked       so does Ctrl-C in a question
- *   4. the command runs               from here on, a spool or a server is involved
+ *   4. the command runs               from here on, a spool or a server is involved; one that asks for a token
+ *                                     or for encryption has it asked for (admission.ts), and 4 is begun again
  *
  *   words -> arguments.ts -> config.ts -> prompts.ts -> the `run` of a row in commands.ts -> exit code
  *
@@ -21,8 +22,9 @@ import { readFileSync } from "node:fs";
 import type { Readable, Writable } from "node:stream";
 import { overview, parseArguments, type Typed } from "./arguments.ts";
 import { type Around, COMMANDS, type Command, type Task } from "./commands.ts";
-import { loadConfig, resolve, type Settings, withAnswer } from "./config.ts";
+import { loadConfig, resolve, type Settings, withOrigin } from "./config.ts";
 import { EXIT, UsageError } from "./exit.ts";
+import type { KnobName } from "./knobs.ts";
 import { line } from "./printable.ts";
 import { type Asker, askCommand, askRole, askSettings, mayAsk, sameWithoutQuestions } from "./prompts.ts";
 import { Report } from "./report.ts";
@@ -82,26 +84,32 @@ export async function run(world: World): Promise<number> {
   try {
     const typed = await whatToDo(world);
     if (typed === null) return EXIT.done;
-    const { verb, flags, operands, config } = typed;
+    const { verb, flags, operands, config, isWalk } = typed;
     const path = config ?? (env.FILESPOOL_CONFIG || undefined);
     const inspects = verb !== "client" && COMMANDS[verb].inspects;
     const file = inspects ? null : await loadConfig(path, world.folder);
     // Both roles of a client share the settings that are asked for before the role is known.
     let command: Command = verb === "client" ? "send" : verb;
-    let settings = resolve(command, { flags, env, file });
+    const settings = resolve(command, { flags, env, file });
     report = reportOf({ ...settings.values, output: command === "receive" ? settings.values.output : undefined });
     // From here on it is decided whether anybody may be asked; null is carried along where not.
     const asker = mayAsk(world, settings.values) ? await askerOf(world) : null;
+    let task: Task = { settings, operands };
+    // An invite answers most questions, so it comes before them.
+    const isLocal = ["server", "local"].includes(COMMANDS[command].kind);
+    if (!isLocal) task = await (await import("./credentials.ts")).withInvite(task, asker, report);
+    const told = task;
     if (verb === "client") {
       // The original's order: where the server is, then which role, then what that role needs.
       if (asker === null) throw new UsageError("client asks questions, and there is no terminal; use send or receive");
-      const asked = await askSettings("send", settings, asker);
+      const asked = await askSettings("send", task.settings, asker, true);
       command = await askRole(asker);
-      settings = withAnswersOf(asked, resolve(command, { flags, env, file }));
+      task = { ...task, settings: withAnswersOf(asked, settings, resolve(command, { flags, env, file })) };
     }
     const reread = async () => resolve(command, { flags, env, file: await loadConfig(path, world.folder) });
     const around = { world, report, reread, typed, signal: eitherOf(world) };
-    return await runCommand(around, command, { settings, operands }, asker);
+    if (asker !== null) task = { ...task, settings: await askSettings(command, task.settings, asker, isWalk) };
+    return await runCommand(around, command, { told, task }, asker);
   } catch (error) {
     return report.fail(error);
   } finally {
@@ -110,45 +118,60 @@ export async function run(world: World): Promise<number> {
 }
 
 /** What was typed or, if nothing was typed, chosen. Null: help or version was asked for, and is printed. */
-async function whatToDo(world: World): Promise<Typed | null> {
+async function whatToDo(world: World): Promise<(Typed & { isWalk: boolean }) | null> {
   const { words, env, folder, stdout, stderr } = world;
   // With any word at all, the words decide; questions are then about settings only.
-  if (words.length > 0) return parseArguments(words, version(), stdout);
+  if (words.length > 0) {
+    const typed = parseArguments(words, version(), stdout);
+    return typed && { ...typed, isWalk: typed.verb === "client" };
+  }
   const file = await loadConfig(env.FILESPOOL_CONFIG || undefined, folder);
   // Whether anything may be asked is the same for every command; serve stands for all.
   if (!mayAsk(world, resolve("serve", { flags: {}, env, file }).values)) {
     overview(version(), stderr);
     throw new UsageError("no command given, and nobody to ask for one; use serve, send or receive");
   }
-  return { verb: await askCommand(await askerOf(world)), flags: {}, operands: [], config: undefined };
+  return { verb: await askCommand(await askerOf(world)), flags: {}, operands: [], config: undefined, isWalk: true };
 }
 
 /** Carries over what was answered before the role was known, so that no question is put twice. */
-const withAnswersOf = (asked: Settings, to: Settings): Settings => {
+function withAnswersOf(asked: Settings, before: Settings, to: Settings): Settings {
   let settings = to;
-  for (const name of ["host", "port"] as const) {
-    if (asked.origins[name].kind === "answer") settings = withAnswer(settings, name, asked.values[name]);
+  for (const name of Object.keys(asked.origins) as KnobName[]) {
+    const origin = asked.origins[name];
+    if (origin !== before.origins[name]) settings = withOrigin(settings, name, asked.values[name], origin);
   }
   return settings;
-};
+}
 
 /**
- * Asks for what is missing, then runs the command itself.
+ * Settles what is left, then runs the command itself; once more when a server at its door asks for what a person can say.
+ * @param told what was known before anything was asked
  * @param asker null when nobody can be asked; what is missing then has its default, or is an error
  */
-async function runCommand(around: Around, command: Command, given: Task, asker: Asker | null): Promise<number> {
-  const { prepare, run: runIt, kind } = COMMANDS[command];
-  // An invite answers most questions, so it comes before them.
-  const connects = kind === "client" || kind === "operator";
-  const invited = connects ? await (await import("./credentials.ts")).withInvite(given, asker, around.report) : given;
-  let task = invited;
-  if (asker !== null) task = { ...task, settings: await askSettings(command, task.settings, asker) };
-  if (prepare) task = await prepare(task, asker);
-  // Who was asked learns how not to be: the questions are a way in, not a way of life.
-  if (task.settings !== invited.settings || task.operands !== invited.operands) {
-    around.report.say(line`Without questions: ${sameWithoutQuestions(command, task.settings, task.operands)}`);
+async function runCommand(
+  around: Around,
+  command: Command,
+  { told, task }: { told: Task; task: Task },
+  asker: Asker | null,
+): Promise<number> {
+  const { prepare, run: runIt } = COMMANDS[command];
+  const { report } = around;
+  let ready = prepare ? await prepare(task, asker) : task;
+  for (let known = told; ; ) {
+    // Who was asked learns how not to be: the questions are a way in, not a way of life.
+    if (ready.settings !== known.settings || ready.operands !== known.operands)
+      report.say(line`Without questions: ${sameWithoutQuestions(command, ready.settings, ready.operands)}`);
+    try {
+      return await runIt(ready, around);
+    } catch (error) {
+      if (asker === null || report.hasConnected || around.signal.aborted) throw error;
+      const { admitted } = await import("./admission.ts");
+      const next = await admitted(error, ready, asker, report);
+      if (next === null) throw error;
+      [known, ready] = [ready, next];
+    }
   }
-  return await runIt(task, around);
 }
 
 /** Loads the prompts, which only those runs pay for that ask something. */

@@ -9,10 +9,14 @@
  * What the questions are, and what they offer:
  *
  *   serve     Port to listen on? 5011     Host to listen on? localhost     Buffer size? 256KiB
- *   send      Host of the server? localhost     Port of the server? 5011     Which file? (a list)
- *   receive   Host of the server? localhost     Port of the server? 5011     Folder to put the files in? .
- *   client    Host ...     Port ...     Sender or receiver?     and then what that one still needs
- *   (nothing) Serve, send or receive?     and then its questions
+ *   send      Host of the server, or an invite? localhost     Port of the server? 5011     Which file? (a list)
+ *   receive   Host ...     Port ...     Folder to put the files in? .
+ *   client    Host ...     Port ...     Queue? default     Buffer size? 256KiB     Sender or receiver?
+ *             and then what that one still needs
+ *   (nothing) Serve, send or receive?     and then the questions of serve, or those of client
+ *
+ * An invite answers all that is asked about the server. Whether it wants a token or encryption, only the server knows:
+ * that is asked when it says so (admission.ts).
  *
  * Never here: drawing and keys (terminal.ts), and listing files (picker.ts). Which of several sources wins:
  * adr/0022.
@@ -21,6 +25,7 @@
 import { missingProtection } from "../net/access.ts";
 import type { Command } from "./commands.ts";
 import { isGiven, type Settings, withAnswer } from "./config.ts";
+import { filledBy, isInvite, isInvited, problemOf } from "./credentials.ts";
 import { UsageError } from "./exit.ts";
 import { type KnobName, knobOf, knobsOn, shapeOf, shownFallback, type Values } from "./knobs.ts";
 import { exposureOf } from "./protection.ts";
@@ -34,14 +39,14 @@ export interface Choice<T extends string> {
 
 /** Somebody who answers questions. Each of them throws FilespoolError "interrupted" when told to stop asking. */
 export interface Asker {
-  /** A line of text; Enter alone gives `fallback`. `check` says what is wrong with an answer, or nothing. */
+  /** A line of text, in which the secret of an invite is not shown; Enter alone gives `fallback`. `check` says what is wrong with an answer, or nothing. */
   text(message: string, fallback: string, check: (answer: string) => string | undefined): Promise<string>;
   /** One of a few; Enter alone takes the first. */
   choose<T extends string>(message: string, choices: readonly Choice<T>[]): Promise<T>;
   /** Yes or no; Enter alone is no. */
   confirm(message: string): Promise<boolean>;
-  /** A word that must not be seen while it is typed. */
-  secret(message: string): Promise<string>;
+  /** A word that must not be seen while it is typed. `check` says what is wrong with it, or nothing. */
+  secret(message: string, check: (answer: string) => string | undefined): Promise<string>;
   /** The path of an existing file, picked from a list that starts in the working folder. */
   file(message: string): Promise<string>;
 }
@@ -59,26 +64,67 @@ export function mayAsk({ stdin, stdout }: Situation, values: Values): boolean {
   return isTerminal && !values.yes && !values["no-input"] && !values.json && !values.quiet;
 }
 
-/** Asks for each setting of a command that has a question and that nobody has set. */
-export async function askSettings(command: Command, settings: Settings, asker: Asker): Promise<Settings> {
-  // What is answered does not change what is asked: whether a setting was given is looked up in the original.
+/**
+ * Asks for each setting of a command that has a question and that nobody has set.
+ * @param isWalk whether the command itself was asked for: who has typed less than a command is told of more
+ */
+export async function askSettings(
+  command: Command,
+  settings: Settings,
+  asker: Asker,
+  isWalk = false,
+): Promise<Settings> {
+  const isClient = command !== "serve";
   let filled = settings;
-  const names = knobsOn(command).filter((name) => knobOf(name).ask?.[command] !== undefined);
+  const names = knobsOn(command).filter((name) => questionOf(command, name, isWalk && isClient) !== undefined);
   // In the order of the table, except that the original's server asked for the port before the host.
-  if (command === "serve") names.sort((a, b) => Number(b === "port") - Number(a === "port"));
+  if (!isClient) names.sort((a, b) => Number(b === "port") - Number(a === "port"));
   for (const name of names) {
-    if (!isGiven(settings, name)) filled = await askSetting(command, name, filled, asker);
+    // An answer may answer more than one question. Who was invited is asked nothing more about the server.
+    if (isGiven(filled, name)) continue;
+    if (isInvited(filled, "host") && knobOf(name).ask?.[command] === undefined) continue;
+    filled =
+      isClient && name === "host"
+        ? await askPlace(command, filled, asker)
+        : await askSetting(command, name, filled, asker);
   }
   return filled;
 }
+
+/** The question for a setting, if this command puts one. */
+const questionOf = (command: Command, name: KnobName, isWalk: boolean): string | undefined =>
+  knobOf(name).ask?.[command] ?? (isWalk ? knobOf(name).ask?.walk : undefined);
 
 /** One question. The asker repeats it until the answer is accepted. */
 async function askSetting(command: Command, name: KnobName, settings: Settings, asker: Asker): Promise<Settings> {
   const { parse, accepts } = shapeOf(name, command);
   // The same parser and the same sentence as for a flag: a range cannot be one thing here and another there.
   const check = (answer: string) => (parse(answer) === null ? `Please give ${accepts}.` : undefined);
-  const answer = await asker.text(knobOf(name).ask?.[command] as string, shownFallback(name) as string, check);
+  const answer = await asker.text(questionOf(command, name, true) as string, shownFallback(name) as string, check);
   return withAnswer(settings, name, parse(answer) as Values[KnobName]);
+}
+
+/** Where the server is: a host, host:port as a server prints it, or an invite. */
+async function askPlace(command: Command, settings: Settings, asker: Asker): Promise<Settings> {
+  const [host, port] = [shapeOf("host", command), shapeOf("port", command)];
+  const check = (answer: string) => {
+    if (isInvite(answer)) return problemOf(answer, "an invite");
+    const parts = placeOf(answer);
+    if (host.parse(parts.host) === null) return `Please give ${host.accepts}, or an invite.`;
+    return parts.port !== undefined && port.parse(parts.port) === null ? `Its port is ${port.accepts}.` : undefined;
+  };
+  const answer = await asker.text(knobOf("host").ask?.[command] as string, shownFallback("host") as string, check);
+  if (isInvite(answer)) return filledBy(answer, settings, "answer");
+  const parts = placeOf(answer);
+  const filled = withAnswer(settings, "host", parts.host);
+  if (parts.port === undefined || isGiven(settings, "port")) return filled;
+  return withAnswer(filled, "port", port.parse(parts.port) as number);
+}
+
+/** "files.example.org:6000" or "[::1]:6000" in two; an IPv6 address without brackets is all host. */
+function placeOf(answer: string): { host: string; port: string | undefined } {
+  const [, bracketed, name, port] = /^(?:\[(.+)\]|([^:]+))(?::([^:]*))?$/.exec(answer) ?? [];
+  return { host: bracketed ?? name ?? answer, port };
 }
 
 /** The first question of a bare `filespool`: which of the three programs. Who operates a server types the command. */
@@ -127,14 +173,19 @@ export async function allowHost(settings: Settings, asker: Asker | null): Promis
  */
 export function sameWithoutQuestions(command: Command, settings: Settings, operands: readonly string[]): string {
   const words = ["filespool", command, "--yes"];
+  const isAnswer = (name: KnobName) => settings.origins[name].kind === "answer";
   for (const name of knobsOn(command)) {
-    const { show, argument, fallback } = knobOf(name);
+    const { show, argument, fallback, secret } = knobOf(name);
     const { kind } = settings.origins[name];
     const value = settings.values[name];
     // What a variable or a file says will be said by it again, and --yes stands for the defaults.
     if ((kind !== "flag" && kind !== "answer") || value === fallback) continue;
+    // A secret is never shown, and what asks for one is a question.
+    if (secret || name === "ask-token" || isInvited(settings, name)) continue;
     words.push(`--${name}`, ...(argument === null ? [] : [show(value)]));
   }
+  if (isAnswer("host") && isInvited(settings, "host")) words.push("--invite-file", "FILE");
+  else if (isAnswer("token")) words.push("--token-file", "FILE");
   return [...words, ...operands].map(forShell).join(" ");
 }
 

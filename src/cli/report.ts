@@ -23,14 +23,14 @@
  * Never here: what an event means in words (lines.ts), what to do about an error (advice.ts), and which exit
  * code it has (exit.ts). This file decides where a line goes, whether it goes at all, and how it is dressed.
  */
-import { styleText } from "node:util";
 import type { ServerEvent, TransferEvent } from "../net/events.ts";
 import { FilespoolError } from "../protocol/errors.ts";
 import { adviceFor } from "./advice.ts";
 import { Bars, wrapsAnew } from "./bars.ts";
+import { coloured, colouredBar, wantsColour } from "./colours.ts";
 import { EXIT, errorFacts } from "./exit.ts";
 import { address, type Line, type OperateEvent, serverLine, type Tone, transferLine } from "./lines.ts";
-import { printable } from "./printable.ts";
+import { printable, wrapped } from "./printable.ts";
 import { type Expected, Progress } from "./progress.ts";
 
 /** The part of a stream that a report needs; `process.stdout` is one. */
@@ -65,9 +65,6 @@ export interface Done {
 /** What is told under --quiet as well. */
 const isTrouble = (event: string): boolean => ["error", "refused", "reload-failed", "mistake"].includes(event);
 
-/** Colours repeat what the words say and add nothing: without them, the same is said. */
-const COLOURS = { good: "green", plain: "cyan", warn: "yellow", bad: "red" } as const satisfies Record<Tone, string>;
-
 /** How often a log file hears of a transfer that goes on and on. */
 const LOGGED_MS = 30_000;
 /** As wide as the lines in a log may be. */
@@ -92,6 +89,7 @@ export class Report {
   readonly #corked = new Set<Output>();
   /** host:port of the server that a client talks to. */
   #server: string | null = null;
+  #hasConnected = false;
 
   constructor(options: ReportOptions) {
     const { stderr, json, quiet, now, env } = options;
@@ -115,8 +113,14 @@ export class Report {
     this.#server = address(host, port);
   }
 
+  /** Whether a server has let a client in: from then on, a run that begins again repeats itself. */
+  get hasConnected(): boolean {
+    return this.#hasConnected;
+  }
+
   /** An event of `send` or `receive`. */
   readonly transfer = (event: TransferEvent): void => {
+    if (event.event === "connected") this.#hasConnected = true;
     if (this.#progress !== null) this.#watch(this.#progress, event);
     if (!this.#json(event)) this.#line(transferLine(event));
   };
@@ -143,7 +147,7 @@ export class Report {
 
   /** A trouble that ends nothing, for people, on stderr. A field: it is handed to whoever may have one. */
   readonly complain = (sentence: string): void => {
-    if (!this.#options.quiet) this.#print(this.#options.stderr, printable(sentence));
+    if (!this.#options.quiet) this.#trouble(printable(sentence));
   };
 
   /** What a command was run for: its line on stdout, alone enough to be piped on; for programs the object. Also with --quiet. */
@@ -155,12 +159,12 @@ export class Report {
 
   /** A sentence for the person that must not get into what is piped on: on stderr. */
   aside(sentence: string): void {
-    if (!this.#options.json && !this.#options.quiet) this.#print(this.#options.stderr, sentence);
+    if (!this.#options.json && !this.#options.quiet) this.#trouble(sentence);
   }
 
   /** A remark that helps to find out why something is as it is: on stderr, with `--verbose` only. */
   remark(sentence: string): void {
-    if (this.#options.verbose) this.#print(this.#options.stderr, sentence);
+    if (this.#options.verbose) this.#trouble(sentence);
   }
 
   /**
@@ -182,8 +186,8 @@ export class Report {
     const { stderr, verbose, env } = this.#options;
     // Who pressed Ctrl-C knows why it ended, and need not be told of an error.
     const isStop = facts.exitCode === EXIT.interrupted;
-    const head = this.#paint(stderr, isStop ? "warn" : "bad", isStop ? "interrupted" : "error");
-    this.#print(stderr, `${head}: ${printable(this.#located(error, facts.message))}`);
+    const [tone, head] = isStop ? (["warn", "interrupted"] as const) : (["bad", "error"] as const);
+    this.#trouble(`${head}: ${printable(this.#located(error, facts.message))}`, "error: ".length, tone, head);
     this.#advise(facts.code, "error: ".length);
     if ((verbose || env.FILESPOOL_DEBUG) && error instanceof Error) {
       // Line by line, because the line ends of a stack are wanted, but nothing else that a terminal obeys.
@@ -229,8 +233,9 @@ export class Report {
     // Under --quiet, `bad` alone is an error; a `warn` is something that the program still means to mend.
     if (told === null || (told.verbose && !verbose) || (quiet && told.tone !== "bad")) return;
     const output = told.tone === "good" || told.tone === "plain" ? stdout : stderr;
-    const gap = " ".repeat(Math.max(1, VERB_CELLS - told.verb.length));
-    this.#print(output, `${this.#paint(output, told.tone, told.verb)}${gap}${told.text()}`);
+    const rest = " ".repeat(Math.max(1, VERB_CELLS - told.verb.length)) + told.text();
+    if (output === stderr) this.#trouble(told.verb + rest, VERB_CELLS, told.tone, told.verb);
+    else this.#print(output, this.#paint(output, told.tone, told.verb) + rest);
     if (told.code !== undefined) this.#advise(told.code, VERB_CELLS);
   }
 
@@ -247,7 +252,17 @@ export class Report {
     const advice = adviceFor(code, this.#server !== null);
     if (advice === null || this.#advised.has(code)) return;
     this.#advised.add(code);
-    this.#print(this.#options.stderr, `${" ".repeat(indentCells)}${advice}`);
+    this.#trouble(`${" ".repeat(indentCells)}${advice}`, indentCells);
+  }
+
+  /**
+   * A sentence on stderr, broken between words where that is a terminal: it is read there, by somebody in trouble.
+   * @param indentCells of all lines but the first, @param head the beginning of it, which is painted in the tone
+   */
+  #trouble(text: string, indentCells = 0, tone: Tone = "bad", head = ""): void {
+    const { stderr } = this.#options;
+    const shown = stderr.isTTY ? wrapped(text, stderr.columns ?? 80, indentCells) : text;
+    this.#print(stderr, this.#paint(stderr, tone, head) + shown.slice(head.length));
   }
 
   /** The one place that writes lines for people: on a terminal they stand above the bars. */
@@ -279,19 +294,6 @@ export class Report {
 
   /** Colours only where a terminal shows them, unless NO_COLOR forbids or FORCE_COLOR demands them. */
   #paint(output: Output, tone: Tone, text: string): string {
-    return wantsColour(output, this.#options.env) ? styleText(COLOURS[tone], text, { validateStream: false }) : text;
+    return text && wantsColour(output, this.#options.env) ? coloured(tone, text) : text;
   }
-}
-
-/** The part of a bar that is done, dressed. */
-const colouredBar = (done: string): string => styleText("cyan", done, { validateStream: false });
-
-/**
- * Whether an output gets colours. Asked for each of the two, since one may be a terminal and the other a file.
- * https://no-color.org: any text that is not empty switches colours off.
- */
-export function wantsColour(output: Output, env: Readonly<Record<string, string | undefined>>): boolean {
-  if (env.NO_COLOR) return false;
-  if (env.FORCE_COLOR) return env.FORCE_COLOR !== "0";
-  return output.isTTY === true;
 }

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { cells, clip, line, printable, shorten } from "../../src/cli/printable.ts";
+import { cells, clip, line, printable, shorten, wrapped } from "../../src/cli/printable.ts";
 
 /** What a terminal would obey, or show in a way that misleads. */
 const HOSTILE = /[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/u;
@@ -28,5 +28,22 @@ describe("text from elsewhere", () => {
     );
     expect(shorten("holiday-in-spain.jpeg", 12)).toBe("holida….jpeg");
     expect(cells("日本e\u0301")).toBe(5);
+  });
+
+  test("a wrapped text has the same words, breaks at spaces only, and fits unless a word cannot", () => {
+    const text = fc.array(fc.stringMatching(/^[a-z/:.日]{1,30}$/u), { minLength: 1 }).map((words) => words.join(" "));
+    fc.assert(
+      fc.property(text, fc.integer({ min: 1, max: 80 }), fc.nat(12), (text, columns, indent) => {
+        const lines = wrapped(text, columns, indent).split("\n");
+        const isSame = lines.map((line) => line.trim()).join(" ") === text;
+        return isSame && lines.every((line) => cells(line) <= columns || !line.trim().includes(" "));
+      }),
+    );
+    expect(wrapped("error: cannot reach a server at localhost:1", 24, 7)).toBe(
+      "error: cannot reach a\n      server at\n      localhost:1",
+    );
+    expect(wrapped("failed    /a/path/of/twenty-six/cells: no", 32, 10)).toBe(
+      "failed\n     /a/path/of/twenty-six/cells:\n        no".replace("     /a", "    /a"),
+    );
   });
 });

@@ -1,11 +1,6 @@
-import { mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { PassThrough, Writable } from "node:stream";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { resolve } from "../../src/cli/config.ts";
 import { cancelled, UsageError } from "../../src/cli/exit.ts";
-import { entriesFor } from "../../src/cli/picker.ts";
 import {
   type Asker,
   allowHost,
@@ -15,7 +10,6 @@ import {
   mayAsk,
   sameWithoutQuestions,
 } from "../../src/cli/prompts.ts";
-import { terminalAsker } from "../../src/cli/terminal.ts";
 import { isLoopback } from "../../src/net/access.ts";
 
 const settingsOf = (command: "serve" | "send" | "receive", flags: Record<string, string | true> = {}) =>
@@ -52,9 +46,14 @@ function scripted(...answers: (string | boolean)[]) {
       asked.push(message);
       return next() as string;
     },
-    async secret(message) {
-      asked.push(message);
-      return next() as string;
+    async secret(message, check) {
+      for (;;) {
+        asked.push(message);
+        const answer = next() as string;
+        const problem = check(answer);
+        if (problem === undefined) return answer;
+        asked.push(problem);
+      }
     },
   };
   return { asker, asked };
@@ -72,11 +71,56 @@ describe("which questions are asked", () => {
     const { asker, asked } = scripted("there", "6000", "in");
     const settings = await askSettings("receive", settingsOf("receive"), asker);
     expect(asked).toEqual([
-      "Host of the server? [localhost]",
+      "Host of the server, or an invite? [localhost]",
       "Port of the server? [5011]",
       "Folder to put the files in? [.]",
     ]);
     expect(settings.values).toMatchObject({ port: 6000, host: "there", out: "in" });
+  });
+
+  test("a walk asks for queue and buffer size as well, of a client", async () => {
+    const { asker, asked } = scripted("", "", "photos", "4KiB");
+    const { values } = await askSettings("send", settingsOf("send"), asker, true);
+    expect(asked.slice(2)).toEqual(["Queue? [default]", "Buffer size? [256KiB]"]);
+    expect(values).toMatchObject({ queue: "photos", "buffer-size": 4096 });
+  });
+
+  test("an invite answers all that is asked about the server", async () => {
+    const { asker, asked } = scripted(`filespool://there:7/photos#token=t&cert=${"ab".repeat(32)}`, "in");
+    const settings = await askSettings("receive", settingsOf("receive"), asker, true);
+    expect(asked.slice(1)).toEqual(["Folder to put the files in? [.]"]);
+    const fingerprint = ["ab".repeat(32)];
+    expect(settings.values).toMatchObject({
+      host: "there",
+      port: 7,
+      queue: "photos",
+      token: "t",
+      tls: true,
+      fingerprint,
+    });
+    expect(sameWithoutQuestions("receive", settings, [])).toBe("filespool receive --yes --out in --invite-file FILE");
+  });
+
+  test.each([
+    ["there:6000", { host: "there", port: 6000 }],
+    ["[::1]:6000", { host: "::1", port: 6000 }],
+    ["[::1]", { host: "::1", port: 1 }],
+    ["::1", { host: "::1", port: 1 }],
+  ])("a host may bring its port: %s", async (answer, place) => {
+    const { values } = await askSettings("send", settingsOf("send"), scripted(answer, "1").asker);
+    expect(values).toMatchObject(place);
+  });
+
+  test.each([
+    ["a b", "Please give a host name or an IP address, or an invite."],
+    ["there:", "Its port is a whole number from 1 to 65535."],
+    ["there:6x", "Its port is a whole number from 1 to 65535."],
+    ["filespool://there/q#tok", "this is no invite: the end of it is cut off"],
+    ["filespool://a b", "Please give an invite."],
+  ])("a wrong place is explained and asked again: %s", async (answer, problem) => {
+    const { asker, asked } = scripted(answer, "there", "");
+    await askSettings("send", settingsOf("send"), asker);
+    expect(asked[1]).toBe(problem);
   });
 
   test("what was said already is not asked", async () => {
@@ -155,104 +199,4 @@ test("the same command without questions can be pasted into a shell", async () =
   expect(sameWithoutQuestions("send", settings, ["it's.txt"])).toBe(
     "filespool send --yes --port 7 --queue 'my queue' --again 'it'\\''s.txt'",
   );
-});
-
-describe("with files to pick", () => {
-  let folder: string;
-  beforeEach(async () => {
-    folder = await mkdtemp(join(tmpdir(), "filespool-pick-"));
-    await mkdir(join(folder, "sub"));
-    await writeFile(join(folder, "b10.txt"), "0123456789");
-    await writeFile(join(folder, "b9.txt"), "");
-    await writeFile(join(folder, "\u001b[2J.txt"), "");
-    await writeFile(join(folder, ".hidden"), "");
-    await writeFile(join(folder, "sub", "deep.bin"), new Uint8Array(2048));
-    await symlink("loop", join(folder, "loop"));
-  });
-  afterEach(() => rm(folder, { recursive: true, force: true }));
-
-  test("files come first with their sizes, then the folders and the way up", () => {
-    expect(entriesFor("", folder).map(({ path }) => path)).toEqual([
-      "\u001b[2J.txt",
-      "b9.txt",
-      "b10.txt",
-      "../",
-      "sub/",
-    ]);
-    expect(entriesFor("", folder)[2]?.label).toMatch(/^b10\.txt {41} +10 B$/);
-    expect(entriesFor("", folder)[0]?.label).toContain("\\u001b[2J.txt");
-  });
-
-  test("what is typed is looked for in the names, and a path is followed", () => {
-    expect(entriesFor("B1", folder).map(({ path }) => path)).toEqual(["b10.txt"]);
-    expect(entriesFor("sub/", folder).map(({ path }) => path)).toEqual(["sub/deep.bin", "sub/../"]);
-    expect(entriesFor(`${folder}/sub/d`, "/").map(({ path }) => path)).toEqual([`${folder}/sub/deep.bin`]);
-    expect(entriesFor(".h", folder).map(({ path }) => path)).toEqual([".hidden"]);
-    expect(entriesFor("sub/..", folder).map(({ path }) => path)).toEqual(["sub/../"]);
-    expect(entriesFor("none/", folder)).toEqual([]);
-    expect(entriesFor("b9.txt/", folder)).toEqual([]);
-  });
-
-  /** A terminal that types the next keys whenever the screen shows the text they wait for. */
-  function keyboard(...script: [shows: string, keys: string][]) {
-    const input = new PassThrough();
-    let screen = "";
-    const output = new Writable({
-      write(chunk, _encoding, done) {
-        screen += String(chunk);
-        if (script[0] && screen.includes(script[0][0])) {
-          const [, keys] = script.shift() as [string, string];
-          screen = "";
-          setImmediate(() => input.write(keys));
-        }
-        done();
-      },
-    });
-    const abort = new AbortController();
-    return { asker: terminalAsker({ input, output, folder, signal: abort.signal }), abort };
-  }
-  const check = (answer: string) => (answer === "bad" ? "not that" : undefined);
-
-  test("Enter alone takes the default, and a wrong answer is explained", async () => {
-    expect(await keyboard(["Port?", "\r"]).asker.text("Port?", "5011", check)).toBe("5011");
-    const { asker } = keyboard(["Port?", "bad\r"], ["not that", "\u007f\u007f\u007f7\r"]);
-    expect(await asker.text("Port?", "5011", check)).toBe("7");
-  });
-
-  test("a choice and a confirmation, whose default is no", async () => {
-    const choices = [
-      { value: "a", label: "A", hint: "first" },
-      { value: "b", label: "B", hint: "second" },
-    ] as const;
-    expect(await keyboard(["Which?", "\u001b[B\r"]).asker.choose("Which?", choices)).toBe("b");
-    expect(await keyboard(["Sure?", "\r"]).asker.confirm("Sure?")).toBe(false);
-  });
-
-  test("a file is picked by typing a part of its name, and a folder opens", async () => {
-    expect(await keyboard(["Which file?", "b1"], ["b10.txt", "\r"]).asker.file("Which file?")).toBe("b10.txt");
-    const { asker } = keyboard(["Which file?", "su"], ["sub/", "\r"], ["In sub/", "d"], ["deep.bin", "\r"]);
-    expect(await asker.file("Which file?")).toBe("sub/deep.bin");
-    const back = keyboard(["Which file?", "sub/.."], ["../", "\r"], ["In ./", "b1"], ["b10.txt", "\r"]);
-    expect(await back.asker.file("Which file?")).toBe("b10.txt");
-  });
-
-  test("Enter on nothing is explained", async () => {
-    const { asker } = keyboard(
-      ["Which file?", "zzz"],
-      ["No matches", "\r"],
-      ["no such file", "\u0015b1"],
-      ["b10.txt", "\r"],
-    );
-    expect(await asker.file("Which file?")).toBe("b10.txt");
-  });
-
-  test("Ctrl-C and a signal end a question as interrupted", async () => {
-    await expect(keyboard(["Port?", "\u0003"]).asker.text("Port?", "1", check)).rejects.toMatchObject({
-      code: "interrupted",
-    });
-    const { asker, abort } = keyboard();
-    const answer = asker.text("Port?", "1", check);
-    abort.abort();
-    await expect(answer).rejects.toMatchObject({ code: "interrupted" });
-  });
 });

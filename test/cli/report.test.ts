@@ -1,7 +1,8 @@
+import { stripVTControlCharacters } from "node:util";
 import { describe, expect, test } from "vitest";
+import { wantsColour } from "../../src/cli/colours.ts";
 import { address, type Line, serverLine, transferLine } from "../../src/cli/lines.ts";
 import { counted, printable } from "../../src/cli/printable.ts";
-import { wantsColour } from "../../src/cli/report.ts";
 import type { ServerEvent, TransferEvent } from "../../src/net/events.ts";
 import { FilespoolError } from "../../src/protocol/errors.ts";
 import { listen } from "./listen.ts";
@@ -158,8 +159,8 @@ describe("what people see", () => {
     const output = { write() {}, isTTY: true };
     expect(wantsColour(output, {})).toBe(true);
     expect(wantsColour(output, { NO_COLOR: "1", FORCE_COLOR: "1" })).toBe(false);
-    expect(wantsColour({ write() {} }, {})).toBe(false);
-    expect(wantsColour({ write() {} }, { FORCE_COLOR: "1" })).toBe(true);
+    expect(wantsColour({}, {})).toBe(false);
+    expect(wantsColour({}, { FORCE_COLOR: "1" })).toBe(true);
     expect(wantsColour(output, { FORCE_COLOR: "0" })).toBe(false);
     const { report, written } = listen({ isTTY: true });
     report.server(SERVERS[0] as ServerEvent);
@@ -202,6 +203,38 @@ describe("the end of a run", () => {
     for (const event of [0, 1])
       report.transfer({ event: "refused", code: "name-refused", message: "no", ...about, name: `${event}` });
     expect(written.stderr).toBe("failed    0: no\n          rename the file, and send it again\nfailed    1: no\n");
+  });
+
+  test("on a terminal, troubles are broken between words, and nothing that is to be copied is broken", () => {
+    const error = new FilespoolError("unreachable", "cannot reach a server at files.example.org:5011: nobody listens");
+    const narrow = listen({ isTTY: true, columns: 40, env: { NO_COLOR: "1" } });
+    narrow.report.talksTo("files.example.org", 5011);
+    narrow.report.fail(error);
+    narrow.report.transfer({
+      event: "refused",
+      code: "file-changed",
+      path: "a/long/path/of/a/file.txt",
+      message: "it is gone",
+    });
+    expect(narrow.written.stderr).toMatchInlineSnapshot(`
+      "error: cannot reach a server at
+             files.example.org:5011: nobody
+             listens
+             check --host and --port, and that
+             a server runs there (filespool
+             serve); --retry 1m waits for it
+      failed    a/long/path/of/a/file.txt: it
+                is gone
+                send it again when nobody
+                writes to it
+      "
+    `);
+    const coloured = listen({ isTTY: true, columns: 40 });
+    coloured.report.fail(error);
+    expect(stripVTControlCharacters(coloured.written.stderr)).toContain("error: cannot reach a server at\n");
+    const piped = listen({ columns: 40 });
+    piped.report.fail(error);
+    expect(piped.written.stderr).toContain(`error: ${error.message}\n`);
   });
 
   test("a stack trace is for those who ask, and a bug says that it is one", () => {

@@ -43,6 +43,8 @@ describe("on a terminal", () => {
       [
         ["Host of", "\r"],
         ["Port of", `${port}\r`],
+        ["Queue?", "\r"],
+        ["Buffer size?", "\r"],
         ["Sender or", "\r"],
         ["Which file?", join(folder, "hel")],
         ["hello.txt", "\r"],
@@ -54,9 +56,11 @@ describe("on a terminal", () => {
 
     const out = join(folder, "in");
     const receiver = await play(
-      ["client", "--port", port],
+      ["client"],
       [
-        ["Host of", "\r"],
+        ["Host of", `localhost:${port}\r`],
+        ["Queue?", "\r"],
+        ["Buffer size?", "\r"],
         ["Sender or", "\u001b[B\r"],
         ["Folder to", `${out}\r`],
       ],
