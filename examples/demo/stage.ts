@@ -3,8 +3,8 @@
  */
 
 import { styleText } from "node:util";
-import { cells, clip } from "../../src/cli/printable.ts";
 import { wantsColour } from "../../src/cli/colours.ts";
+import { cells, clip } from "../../src/cli/printable.ts";
 
 export type Who = "demo" | "server" | "sender" | "receiver";
 
