@@ -7,17 +7,27 @@
  *       ...
  *     });
  *
- * Each page is closed after its test. The pages of a file share one context, since making one takes longer than loading
- * a page, and nothing of the site is kept in it but a theme that somebody chose. Without a Chromium the tests are skipped, and their
- * names say so; FILESPOOL_CHROMIUM names another one. In CI a missing Chromium is a failure.
+ * The pages of a file share one context, since making one takes longer than loading a page, and nothing of the site is
+ * kept in it but a theme that somebody chose. What `open` opened is closed after its test; `visit` goes on in a tab that
+ * an earlier visit is done with, where the programs of the site are compiled already: a third of the time. Without a
+ * Chromium the tests are skipped, and their names say so; FILESPOOL_CHROMIUM names another one. In CI a missing Chromium
+ * is a failure.
  */
 import { existsSync, readdirSync } from "node:fs";
 import { join, relative, resolve, sep } from "node:path";
-import { type Browser, type BrowserContext, chromium, type Page } from "playwright-core";
+import {
+  type Browser,
+  type BrowserContext,
+  type ConsoleMessage,
+  chromium,
+  type Page,
+  type Response,
+} from "playwright-core";
 import { afterAll, afterEach, beforeAll, inject, it } from "vitest";
 
 export const DESKTOP = { width: 1280, height: 900 } as const;
 export const PHONE = { width: 390, height: 844 } as const;
+export type Size = { readonly width: number; readonly height: number };
 export type Scheme = "light" | "dark";
 
 const program =
@@ -51,7 +61,7 @@ export interface Opened {
 }
 
 export interface OpenOptions {
-  readonly size?: { readonly width: number; readonly height: number };
+  readonly size?: Size;
   readonly scheme?: Scheme;
   readonly javaScript?: boolean;
   /** Runs in the page before anything of the site does. */
@@ -61,8 +71,30 @@ export interface OpenOptions {
 export interface TestBrowser {
   /** Closed after the test, so not for tests that run beside each other. */
   open(path: string, options?: OpenOptions): Promise<Opened>;
-  /** Closed when `use` is done with it. */
-  visit(path: string, options: OpenOptions, use: (opened: Opened) => Promise<void>): Promise<void>;
+  /** In a tab that is used again; only for pages that are looked at as they come. */
+  visit(
+    path: string,
+    options: Pick<OpenOptions, "size" | "scheme">,
+    use: (opened: Opened) => Promise<void>,
+  ): Promise<void>;
+}
+
+/** Goes to a page of the site, and listens for what goes wrong there until `leave`. */
+async function enter(page: Page, path: string, options: OpenOptions): Promise<Opened & { leave(): void }> {
+  const { size = DESKTOP, scheme = "light" } = options;
+  await page.setViewportSize(size);
+  await page.emulateMedia({ colorScheme: scheme });
+  const troubles: string[] = [];
+  const onConsole = (message: ConsoleMessage) => message.type() === "error" && troubles.push(message.text());
+  const onError = (error: Error) => troubles.push(String(error));
+  const onResponse = (answer: Response) =>
+    answer.status() >= 400 && troubles.push(`${answer.status()} ${answer.url()}`);
+  page.on("console", onConsole).on("pageerror", onError).on("response", onResponse);
+  await page.goto(inject("site") + path, { waitUntil: "load" });
+  const leave = () => {
+    page.off("console", onConsole).off("pageerror", onError).off("response", onResponse);
+  };
+  return { page, troubles, leave };
 }
 
 /** Starts a browser for the tests of a file. */
@@ -70,6 +102,7 @@ export function startBrowser(): TestBrowser {
   let browser: Browser;
   let common: BrowserContext;
   const open: (() => Promise<void>)[] = [];
+  const idle: Page[] = [];
   if (!isMissing) {
     beforeAll(async () => {
       if (program === null) throw new Error("there is no Chromium; apt-get install chromium");
@@ -81,37 +114,25 @@ export function startBrowser(): TestBrowser {
     });
     afterAll(() => browser?.close());
   }
-  async function begin(path: string, options: OpenOptions): Promise<Opened & { close(): Promise<void> }> {
-    const { size = DESKTOP, scheme = "light", javaScript = true, before } = options;
-    const isUsual = javaScript && before === undefined;
-    const context = isUsual ? common : await browser.newContext({ javaScriptEnabled: javaScript });
-    const page = await context.newPage();
-    await page.setViewportSize(size);
-    await page.emulateMedia({ colorScheme: scheme });
-    const troubles: string[] = [];
-    page.on("console", (message) => message.type() === "error" && troubles.push(message.text()));
-    page.on("pageerror", (error) => troubles.push(String(error)));
-    page.on(
-      "response",
-      (response) => response.status() >= 400 && troubles.push(`${response.status()} ${response.url()}`),
-    );
-    if (before) await page.addInitScript(before);
-    await page.goto(inject("site") + path, { waitUntil: "load" });
-    return { page, troubles, close: () => (isUsual ? page.close() : context.close()) };
-  }
   return {
     async open(path, options = {}) {
-      const opened = await begin(path, options);
-      open.push(opened.close);
-      return opened;
+      const { javaScript = true, before } = options;
+      const isUsual = javaScript && before === undefined;
+      const context = isUsual ? common : await browser.newContext({ javaScriptEnabled: javaScript });
+      const page = await context.newPage();
+      open.push(() => (isUsual ? page.close() : context.close()));
+      if (before) await page.addInitScript(before);
+      return enter(page, path, options);
     },
     async visit(path, options, use) {
-      const opened = await begin(path, options);
-      try {
-        await use(opened);
-      } finally {
-        await opened.close();
-      }
+      const page = idle.pop() ?? (await common.newPage());
+      const { troubles, leave } = await enter(page, path, options);
+      await use({ page, troubles });
+      leave();
+      // What a page says when it is left half-loaded is nobody's trouble, the next page's least of all.
+      await page.goto("about:blank");
+      // Not after a failure: that tab may be in any state, and goes with the browser.
+      idle.push(page);
     },
   };
 }

@@ -1,9 +1,11 @@
 /**
  * Serves the built site for all tests of a run, on a free port of this machine, and ends with the run. Files only: what a
- * static host does, and nothing that would hide a mistake of the build.
+ * static host does, and nothing that would hide a mistake of the build. And axe, since a browser keeps a program that it
+ * fetched compiled, and one that it is handed it compiles on every page.
  */
 import { existsSync, readFileSync, statSync } from "node:fs";
 import { createServer } from "node:http";
+import { createRequire } from "node:module";
 import type { AddressInfo } from "node:net";
 import { extname, join, normalize, resolve } from "node:path";
 import type { TestProject } from "vitest/node";
@@ -19,8 +21,13 @@ const TYPES: Readonly<Record<string, string>> = {
   ".woff2": "font/woff2",
 };
 
+/** Where axe is found; no page of the site has such an address. */
+export const AXE = "/assets/axe-of-the-tests.js";
+const axe = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
+
 /** The file that an address stands for; null for one that leads nowhere or out of the folder. */
 function fileOf(address: string): string | null {
+  if (address === AXE) return axe;
   const path = join(folder, normalize(decodeURIComponent(new URL(address, "http://site").pathname)));
   if (!path.startsWith(folder)) return null;
   if (existsSync(path) && statSync(path).isFile()) return path;
@@ -36,7 +43,7 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
     if (path === null) return response.writeHead(404).end();
     const type = TYPES[extname(path)] ?? "application/octet-stream";
     // Their names change with what is in them, so hosts let them be kept.
-    const cache = path.startsWith(join(folder, "assets")) ? "max-age=31536000, immutable" : "no-cache";
+    const cache = request.url?.startsWith("/assets/") ? "max-age=31536000, immutable" : "no-cache";
     return response.writeHead(200, { "content-type": type, "cache-control": cache }).end(readFileSync(path));
   });
   await new Promise<void>((listening) => server.listen(0, "127.0.0.1", listening));
