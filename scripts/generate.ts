@@ -1,5 +1,6 @@
 /**
- * Writes what is made of the tables in src/cli and committed: the manual page, and the schema of the events.
+ * Writes what is made of the tables in src/cli and committed: the manual page, and the schemas
+ * of the events and of the config file.
  *
  *   tsx scripts/generate.ts           write them
  *   tsx scripts/generate.ts --check   exit 1 when one is not what would be written
@@ -8,6 +9,7 @@ import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type JsonSchema, toJsonSchema } from "@valibot/to-json-schema";
+import { schemaText } from "../src/cli/config-schema.ts";
 import { EVENT_SCHEMAS } from "../src/cli/event-schemas.ts";
 import { manualPage } from "../src/cli/manual.ts";
 import { version } from "../src/cli/program.ts";
@@ -38,6 +40,7 @@ function eventsSchema(): string {
 /** Path to text, of everything that is made. */
 export const generated = (): Readonly<Record<string, string>> => ({
   "filespool-events.schema.json": eventsSchema(),
+  "filespool.schema.json": schemaText(),
   "man/filespool.1": manualPage(version()),
 });
 

@@ -1,7 +1,7 @@
 /**
  * The config file as JSON Schema, from the table of settings: what an editor offers and underlines.
  *
- * It is written to filespool.schema.json by `npm run schema`; a test keeps that file fresh. In a config file,
+ * It is written to filespool.schema.json by `npm run generate`; a test keeps that file fresh. In a config file,
  * "$schema": "./node_modules/filespool/filespool.schema.json" makes editors use it. It is no second rule: the program
  * judges values by the same shapes (shapes.ts) and does not read the schema.
  */

@@ -97,7 +97,7 @@ test("secrets are neither shown nor quoted", async () => {
 
 test("the schema in the package is the one of the table", () => {
   const path = join(import.meta.dirname, "../../filespool.schema.json");
-  expect(readFileSync(path, "utf8"), "npm run schema").toBe(schemaText());
+  expect(readFileSync(path, "utf8"), "run: npm run generate").toBe(schemaText());
 });
 
 test("what the schema lets through the program takes, and it lets every default through", async () => {

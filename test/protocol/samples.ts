@@ -1,12 +1,15 @@
 /** One example of every message, and any legal message, for the tests and the golden vectors. */
 import fc from "fast-check";
+import { LIMITS } from "../../src/protocol/limits.ts";
 import type { Body, ControlName, Message } from "../../src/protocol/messages.ts";
 import { TRANSFER_STATES } from "../../src/protocol/operate-messages.ts";
+import { SPOOL_LIMITS } from "../../src/spool/spool.ts";
 
 export const TRANSFER = "000102030405060708090a0b0c0d0e0f";
 /** BLAKE3 of "hello". */
 export const DIGEST = "ea8f163db38682925e4491c5e58d4bb3506ef8c14eb78a86e908c5624a67200f";
 
+/** The welcome is what a server says that nobody has configured, so that the reference shows true limits. */
 export const SAMPLES: { readonly [N in ControlName]: Body<N> } = {
   hello: {
     versions: [1],
@@ -21,12 +24,12 @@ export const SAMPLES: { readonly [N in ControlName]: Body<N> } = {
     agent: "filespool/0.1.0",
     durability: "fsync",
     digests: ["blake3", "sha256"],
-    dataBytesMax: 4194304,
-    fileBytesMax: 9007199254740991,
-    pipelineBytesMax: 65536,
-    windowFiles: 256,
-    windowBytes: 4194304,
-    leaseMs: 60000,
+    dataBytesMax: LIMITS.dataBytesMax,
+    fileBytesMax: LIMITS.fileBytesMax,
+    pipelineBytesMax: LIMITS.pipelineBytesMax,
+    windowFiles: LIMITS.windowFiles,
+    windowBytes: LIMITS.windowBytes,
+    leaseMs: SPOOL_LIMITS.leaseMs,
   },
   error: { code: "shutting-down", message: "the server is shutting down" },
   ping: {},
