@@ -62,6 +62,7 @@ export class OutgoingStream {
   /** What was read and is kept: whole blocks but for the last, the first of them at `#from`. */
   #blocks: Buffer[] = [];
   #from = 0;
+  #sent = 0;
   #read = 0;
   /**
    * The source is read from the first connection on, not from the constructor: a server that refuses the offer costs
@@ -144,8 +145,11 @@ export class OutgoingStream {
    * The server has everything before `offset` on its disk: it will not be asked for again. Whole blocks only: the rest
    * of one is given back with the next report, and no byte is moved for it. A report that says less than an earlier
    * one changes nothing.
+   * @throws FilespoolError offset-gap: the server says to have what it was never sent
    */
   release(offset: number): void {
+    if (offset > this.#sent)
+      throw new FilespoolError("offset-gap", `the server says to have ${offset} bytes of ${this.#sent} that were sent`);
     const blocks = Math.floor((offset - this.#from) / this.#blockBytes);
     if (blocks <= 0) return;
     this.#blocks.splice(0, blocks);
@@ -160,7 +164,7 @@ export class OutgoingStream {
    */
   async sendOver(connection: Connection, from: number, road: Road): Promise<string | null> {
     const { chunkBytes, until, goOn } = road;
-    if (from < this.#from || from > this.#read) {
+    if (from < this.#from || from > this.#sent) {
       const why = `the server wants it from byte ${from}, and a stream cannot be read twice`;
       throw new FilespoolError("file-unreadable", `cannot send ${this.path}: ${why}`);
     }
@@ -178,6 +182,7 @@ export class OutgoingStream {
       const piece = Math.min(length, this.#read - at);
       if (piece === 0) return this.#hex;
       if (sending.length === SENDING_MAX) await sending.shift();
+      this.#sent = Math.max(this.#sent, at + piece);
       const taking = connection.sendData(at, this.#piece(at, piece));
       taking?.catch(() => {}); // a lost connection is reported where it is read
       if (taking) sending.push(taking);

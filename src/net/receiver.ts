@@ -85,10 +85,9 @@ class Receiver {
           error ? reject(error) : resolve();
         };
       });
-      // Files that wait for a disk or for the end of the run keep their leases.
-      const alive = setInterval(() => {
-        for (const delivery of this.#open.keys()) connection.send({ type: "working", delivery });
-      }, server.leaseMs / 3);
+      // Files that wait for a disk or for the end of the run keep their leases. A server may say what it likes of those.
+      const renew = () => this.#open.forEach((_, delivery) => void connection.send({ type: "working", delivery }));
+      const alive = setInterval(renew, Math.min(Math.max(server.leaseMs / 3, 50), 2 ** 31 - 1));
       const reading = this.#read();
       reading.catch(() => {});
       try {
