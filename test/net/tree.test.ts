@@ -171,11 +171,26 @@ test("a kind that is not known is refused before its bytes are sent, and stays i
   }
 });
 
+/** The header of an entry with another type, for types that no library writes. */
+function withType(entry: Buffer, type: string): Buffer {
+  entry.write(type, 156, "latin1");
+  entry.fill(" ", 148, 156);
+  const sum = entry.subarray(0, 512).reduce((all, byte) => all + byte, 0);
+  entry.write(`${sum.toString(8).padStart(6, "0")}\0 `, 148, "latin1");
+  return entry;
+}
+
 describe("an archive that means harm is refused, and nothing of it is left:", () => {
   const file = (path: string) => tarEntry({ path, type: "File" }, "owned");
   const folder = (path: string) => tarEntry({ path, type: "Directory", mode: 0o755 });
   const link = (path: string, linkpath: string) => tarEntry({ path, linkpath, type: "SymbolicLink", size: 0 });
   const hard = (path: string, linkpath: string) => tarEntry({ path, linkpath, type: "Link", size: 0 });
+  /** An extended header as it stands, whatever it says. */
+  const extended = (record: string) => {
+    const line = ` ${record}\n`;
+    return tarEntry({ path: "PaxHeader/x", type: "ExtendedHeader" }, `${line.length + 2}${line}`);
+  };
+  const sparse = withType(tarEntry({ path: "x", size: 0 }), "S");
   const device = (type: "CharacterDevice" | "BlockDevice" | "FIFO") => tarEntry({ path: "x", type, size: 0 });
   test.each<[string, Buffer]>([
     ["a path that climbs", archiveOf(ROOT, file("../x"))],
@@ -210,6 +225,41 @@ describe("an archive that means harm is refused, and nothing of it is left:", ()
       "an extended header of a gigabyte",
       archiveOf(ROOT, tarEntry({ path: "p", type: "ExtendedHeader", size: 2 ** 30 })),
     ],
+    [
+      "an extended header that is longer than any path",
+      archiveOf(ROOT, tarEntry({ path: "x" }, "", { path: `${"d/".repeat(40_000)}x` })),
+    ],
+    [
+      "a path of many folders that are not there",
+      archiveOf(ROOT, tarEntry({ path: "x" }, "", { path: "d/".repeat(2000) })),
+    ],
+    [
+      "a link whose target is longer than a path",
+      archiveOf(ROOT, tarEntry({ path: "x", type: "SymbolicLink", size: 0 }, "", { linkpath: "t".repeat(5000) })),
+    ],
+    [
+      "a size in an extended header that nothing could hold",
+      archiveOf(ROOT, extended("size=9007199254740991"), file("x")),
+    ],
+    ["two extended headers one after the other", archiveOf(ROOT, extended("path=a"), extended("path=b"), file("x"))],
+    [
+      "an extended header for all that follows",
+      archiveOf(ROOT, tarEntry({ path: "g", type: "GlobalExtendedHeader" }, "15 path=../owned\n"), file("x")),
+    ],
+    [
+      "a name for the next entry as old tars write it",
+      archiveOf(ROOT, tarEntry({ path: "@", type: "NextFileHasLongPath" }, "../../owned\0"), file("x")),
+    ],
+    [
+      "a link for the next entry as old tars write it",
+      archiveOf(ROOT, tarEntry({ path: "@", type: "NextFileHasLongLinkpath" }, "/etc/passwd\0"), link("x", "a")),
+    ],
+    ["a sparse file of a terabyte", archiveOf(ROOT, tarEntry({ path: "x", type: "GNUDumpDir", size: 2 ** 40 }))],
+    ["a sparse file as old tars write it", archiveOf(ROOT, sparse)],
+    ["a folder through a link", archiveOf(ROOT, link("l", ".."), folder("l/x"))],
+    ["a hard link to a link that leads out", archiveOf(ROOT, link("l", "../secret"), hard("x", "l"))],
+    ["a hard link through a link", archiveOf(ROOT, link("l", "."), file("a"), hard("x", "l/a"))],
+    ["a link in the place of its own root", archiveOf(ROOT, link("./", "a"))],
     ["a name that no disk takes", archiveOf(ROOT, tarEntry({ path: "x" }, "", { path: "n".repeat(300) }))],
   ])("%s", async (_, archive) => {
     const { failure, landed, spool, work } = await unpacked(archive);
@@ -227,4 +277,14 @@ describe("an archive that means harm is refused, and nothing of it is left:", ()
     expect(receiver.events.all("warning").map(({ path }) => path)).toEqual(["up", "abs", "later"]);
     expect(readTree(work.path("out", "d")).map(({ path }) => path)).toEqual(["_con", "a", "a/c__", "fine"]);
   });
+
+  test.each(["size=-1", "size=NaN", "path=x\0/../../y"])(
+    "%j in an extended header changes nothing of where a file lands and what is in it",
+    async (record) => {
+      const { work, landed } = await unpacked(archiveOf(ROOT, extended(record), file("x")));
+      expect(landed).toBe(1);
+      expect(readTree(work.path("out", "d"))).toMatchObject([{ path: "x", content: "owned" }]);
+      expect(work.list(".").sort()).toEqual(["out", "spool"]);
+    },
+  );
 });
