@@ -69,7 +69,7 @@ const ADVICE: Readonly<Record<ErrorCode, string | null>> = {
   stalled: AGAIN,
   // On this machine.
   "file-unreadable": "check the path, and that you may read it",
-  "file-changed": "send it again when nobody writes to it",
+  "file-changed": "send it again when nobody changes it any more",
   "file-exists": "the choices are --if-exists rename, overwrite or skip",
   "command-failed":
     "the file is back in its queue; mend the command, and collect again (failed too often: see filespool dead)",

@@ -88,8 +88,8 @@ export class OutgoingFile {
     return isSent ? digest.hex() : null;
   }
 
-  #changed(): FilespoolError {
-    return new FilespoolError("file-changed", `${this.path} changed while it was being sent; nothing was stored`);
+  #changed(what = "changed"): FilespoolError {
+    return new FilespoolError("file-changed", `${this.path} ${what} while it was being sent; nothing was stored`);
   }
 
   /** @throws FilespoolError file-changed when it is no longer the file that was offered */
@@ -98,7 +98,7 @@ export class OutgoingFile {
     const now = fstatSync(this.#fd, { bigint: true });
     const isSame = before.dev === now.dev && before.ino === now.ino && before.size === now.size;
     if (isSame && before.mtimeNs === now.mtimeNs && before.ctimeNs === now.ctimeNs) return;
-    throw this.#changed();
+    throw this.#changed(now.nlink === 0n ? "was deleted or replaced" : "changed");
   }
 
   close(): void {

@@ -226,7 +226,7 @@ describe("the end of a run", () => {
       failed    a/long/path/of/a/file.txt: it
                 is gone
                 send it again when nobody
-                writes to it
+                changes it any more
       "
     `);
     const coloured = listen({ isTTY: true, columns: 40 });

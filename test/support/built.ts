@@ -8,6 +8,7 @@
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import {
+  chmodSync,
   copyFileSync,
   existsSync,
   mkdirSync,
@@ -47,6 +48,8 @@ function build(target: string): void {
   });
   if (status !== 0) throw new Error(`the sources do not compile:\n${stdout}`);
   copyFileSync(join(ROOT, "package.json"), join(made, "package.json"));
+  // For tests that run it as another user; a temporary folder is closed to those.
+  chmodSync(made, 0o755);
   try {
     renameSync(made, target);
   } catch (error) {

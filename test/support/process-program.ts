@@ -36,6 +36,8 @@ export interface StartOptions {
   readonly cwd?: string;
   /** Signals are sent to the whole process group, so that a tree of processes goes as one. */
   readonly group?: boolean;
+  /** The user that it runs as, where the tests may choose. */
+  readonly uid?: number;
 }
 
 const running = new Set<Program>();
@@ -55,7 +57,8 @@ export class Program {
   #ending: Ending | null = null;
   #wakers: (() => void)[] = [];
 
-  constructor(script: string, words: readonly string[], env: NodeJS.ProcessEnv, cwd: string, group: boolean) {
+  constructor(script: string, words: readonly string[], env: NodeJS.ProcessEnv, options: StartOptions) {
+    const { cwd, group = false, uid } = options;
     this.words = words;
     this.#group = group;
     const isSource = script.endsWith(".ts");
@@ -65,6 +68,7 @@ export class Program {
       // stdin is /dev/null: a program that asks a question here would hang, and must not.
       stdio: ["ignore", "pipe", "pipe"],
       detached: group,
+      ...(uid !== undefined && { uid, gid: uid }),
     });
     running.add(this);
     let partial = "";
@@ -178,7 +182,7 @@ export class Place {
   /** Starts another TypeScript program. */
   script(path: string, words: readonly string[], options: StartOptions = {}): Program {
     const env = this.#environment(options.env);
-    const program = new Program(path, words, env, options.cwd ?? this.folder, options.group ?? false);
+    const program = new Program(path, words, env, { cwd: this.folder, ...options });
     this.#programs.push(program);
     return program;
   }
