@@ -11,7 +11,8 @@
  * Only what nobody has said is asked for. A token or a fingerprint that came from a flag, a variable, a file or an invite
  * and is refused is a mistake in that place; and a certificate that is not the pinned one is a reason to stop.
  *
- * At the door only: after the server has let this run in, part of the work is done, and it is not begun again.
+ * At the door only: after the server has let this run in, part of the work is done, and it is not begun again. Why:
+ * adr/0052.
  */
 import { FilespoolError } from "../protocol/errors.ts";
 import type { Task } from "./commands.ts";
