@@ -13,7 +13,14 @@
  *
  * Never here: reading the environment, asking questions, ending the process. Read next: config.ts.
  */
-import { Argument, Command as Commander, type Command as CommanderCommand, CommanderError, Option } from "commander";
+import {
+  Argument,
+  Command as Commander,
+  type Command as CommanderCommand,
+  CommanderError,
+  Help,
+  Option,
+} from "commander";
 import {
   COMMAND_NAMES,
   COMMANDS,
@@ -26,6 +33,7 @@ import {
 import { CONFIG_FILE } from "./config.ts";
 import { EXIT_CODES, UsageError } from "./exit.ts";
 import { KNOB_NAMES, type KnobName, knobOf, knobsOn, shownFallback, variableOf } from "./knobs.ts";
+import { wrapped } from "./printable.ts";
 
 /** `client` asks whether to send or to receive; the others are what they say. */
 export type Verb = Command | "client";
@@ -79,12 +87,28 @@ Exit codes (man filespool says more):
 ${EXIT_CODES.map(({ code, short }) => `  ${String(code).padStart(3)}  ${short}\n`).join("")}`;
 
 /** Said once, so that the list of options can stay short. */
-const SOURCES = `
-Every option is also a variable (--buffer-size: ${variableOf("buffer-size")}) and a
-key in ${CONFIG_FILE} ("buffer-size": "1MiB"). A flag beats a variable,
-which beats the file.
-Sizes: 1000, 64KiB, 1MiB, 10GB. Durations: 500ms, 30s, 5m, 7d.
-`;
+const SOURCES = [
+  `Every option is also a variable (--buffer-size: ${variableOf("buffer-size")}) and a key in ${CONFIG_FILE} ` +
+    '("buffer-size": "1MiB"). A flag beats a variable, which beats the file.',
+  "Sizes: 1000, 64KiB, 1MiB, 10GB. Durations: 500ms, 30s, 5m, 7d.",
+] as const;
+
+/** Lines that are longer than this are hard to read, however wide the screen is. */
+const PROSE_COLUMNS_MAX = 80;
+
+const proseOf = (paragraphs: readonly string[], columns: number): string =>
+  `\n${paragraphs.map((text) => wrapped(text, Math.min(columns, PROSE_COLUMNS_MAX), 0)).join("\n")}\n`;
+
+/**
+ * An option or a command with its sentence. Where there is no room for two columns, the library would leave it to the
+ * terminal to break the lines, in the middle of words; there, the sentence stands below.
+ */
+function itemOf(this: Help, term: string, termCells: number, sentence: string, help: Help): string {
+  const columns = help.helpWidth ?? 80;
+  const isWide = columns - termCells - 4 >= help.minWidthToWrap;
+  if (isWide || sentence === "") return Help.prototype.formatItem.call(this, term, termCells, sentence, help);
+  return `  ${term}\n${wrapped(`      ${sentence}`, columns, 6)}`;
+}
 
 /**
  * Reads the words after the program's name.
@@ -110,10 +134,10 @@ export function parseArguments(words: readonly string[], version: string, output
       writeErr: () => {},
       getOutHelpWidth: () => output.columns ?? 80,
     })
-    .configureHelp({ sortOptions: false });
+    .configureHelp({ sortOptions: false, formatItem: itemOf });
   // The action only takes notes: what to do with them is decided when everything is read.
   for (const verb of [...COMMAND_NAMES, "client"] as const) {
-    const command = addCommand(program, verb);
+    const command = addCommand(program, verb, output.columns ?? 80);
     command.action(() => {
       const operands = command.args;
       typed = { verb, flags: flagsOf(command), operands, config: command.opts().config as string | undefined };
@@ -158,7 +182,7 @@ export function overview(version: string, output: HelpOutput): void {
  * One command with the flags of its settings. `client` is hidden: it is there for `npm run client`, and who
  * reads the help has a choice of better words.
  */
-function addCommand(program: CommanderCommand, verb: Verb): CommanderCommand {
+function addCommand(program: CommanderCommand, verb: Verb, columns: number): CommanderCommand {
   const command = program.command(verb, { hidden: verb === "client" });
   const { about, examples, operands = [], kind } = rowOf(verb);
   command.description(`${about[0]?.toUpperCase()}${about.slice(1)}.`).summary(about);
@@ -180,7 +204,7 @@ function addCommand(program: CommanderCommand, verb: Verb): CommanderCommand {
   }
   // Not in the table: its value says where the table's values are.
   command.option("--config <file>", `config file (default: ${CONFIG_FILE}, if there is one)`);
-  return command.addHelpText("after", SOURCES + examplesOf(examples));
+  return command.addHelpText("after", proseOf(SOURCES, columns) + examplesOf(examples));
 }
 
 /** `client` takes what either of its two roles takes, since the role is not known when the flags are read. */

@@ -4,9 +4,11 @@ import { COMMAND_NAMES, COMMANDS, commandsOf } from "../../src/cli/commands.ts";
 import { KNOBS, type KnobName, knobOf } from "../../src/cli/knobs.ts";
 
 /** What `filespool <words>` prints as help. */
-function help(...words: string[]): string {
+const help = (...words: string[]): string => helpOn(80, ...words);
+
+function helpOn(columns: number, ...words: string[]): string {
   let text = "";
-  const output = { write: (more: string) => (text += more) };
+  const output = { columns, write: (more: string) => (text += more) };
   expect(parseArguments(words, "0", output)).toBeNull();
   return text;
 }
@@ -21,6 +23,13 @@ describe.each(COMMAND_NAMES)("%s", (name) => {
     const text = help(name, "--help");
     expect(text).toContain("Examples:");
     expect(text.split("\n").filter((line) => line.length > 80)).toEqual([]);
+  });
+
+  test("has a help that fits 40 columns, but for its examples, and says the same", () => {
+    const [narrow = ""] = helpOn(40, name, "--help").split("\nExamples:");
+    expect(narrow.split("\n").filter((line) => line.length > 40 && !/Usage:|^ {2}-/.test(line))).toEqual([]);
+    const words = (text = "") => text.split(/\s+/);
+    expect(words(narrow)).toEqual(words(help(name, "--help").split("\nExamples:")[0]));
   });
 
   test("has examples that its own parser understands", () => {
