@@ -155,7 +155,7 @@ const RECEIVE = {
   landed: row("landed", "The file is in the folder, whole and verified.", {
     ...about,
     digest,
-    path: v.pipe(text, v.description("where it is; empty if it was skipped")),
+    path: v.pipe(text, v.description("where it is; empty if it was skipped, - for standard output")),
     skipped: v.pipe(flag, v.description("a file of that name was there, and --if-exists is skip")),
   }),
   warning: WARNING,

@@ -104,7 +104,7 @@ const TRANSFER: Table<TransferEvent> = {
   landed: (e) =>
     e.skipped
       ? { tone: "plain", verb: "skipped", text: () => line`${e.name}: there is a file of that name already` }
-      : { tone: "good", verb: "landed", text: () => line`${e.path}, ${humanSize(e.size)}` },
+      : { tone: "good", verb: "landed", text: () => line`${e.path === "-" ? e.name : e.path}, ${humanSize(e.size)}` },
   // "landed" was the news; this is the bookkeeping after it.
   acked: (e) => ({ tone: "plain", verb: "acked", text: () => line`${e.name}`, verbose: true }),
   // What `send --wait` waited for.

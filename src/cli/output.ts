@@ -11,6 +11,7 @@ import { tmpdir } from "node:os";
 import { basename, dirname, join } from "node:path";
 import type { Writable } from "node:stream";
 import { pipeline } from "node:stream/promises";
+import type { TransferEvent } from "../net/events.ts";
 import type { LandedFile, ReceiveOptions } from "../net/options.ts";
 import { FilespoolError } from "../protocol/errors.ts";
 import { safeName } from "../protocol/names.ts";
@@ -23,6 +24,8 @@ export interface Target {
   readonly options: Pick<ReceiveOptions, "out"> & Partial<ReceiveOptions>;
   /** For sentences. */
   readonly shown: string;
+  /** An event as it is told: what is in no folder when the run has ended has no path that anybody could open. */
+  readonly told: (event: TransferEvent) => TransferEvent;
   readonly end: () => Promise<void>;
 }
 
@@ -32,7 +35,7 @@ export interface Target {
  */
 export async function targetOf({ values, origins }: Settings, stdout: Writable): Promise<Target> {
   const { out, output, count, follow, wait } = values;
-  if (output === undefined) return { options: { out }, shown: out, end: async () => {} };
+  if (output === undefined) return { options: { out }, shown: out, told: asIs, end: async () => {} };
   if (output === "-" && values.exec !== undefined) throw new UsageError("--exec and --output - exclude each other");
   if (origins.out.kind === "flag") throw new UsageError("--output and --out exclude each other; leave one of them out");
   // One file of those that wait; whoever wants more, or wants to wait, says so.
@@ -42,12 +45,16 @@ export async function targetOf({ values, origins }: Settings, stdout: Writable):
     // Two files of one name must not stop each other; nobody sees the names.
     const options = { out: folder, ifExists: "rename" as const, unpack: false, ...one };
     const end = () => rm(folder, { recursive: true, force: true });
-    return { options: { ...options, onLanded: (file) => copy(file, stdout) }, shown: "standard output", end };
+    const told = (event: TransferEvent) => (event.event === "landed" ? { ...event, path: "-" } : event);
+    return { options: { ...options, onLanded: (file) => copy(file, stdout) }, shown: "standard output", told, end };
   }
   if (follow || (count ?? 1) !== 1)
     throw new UsageError(`--output ${output} takes one file; --follow and --count do not go with it`);
-  return { options: { out: dirname(output), as: nameIn(output), ...one }, shown: output, end: async () => {} };
+  const options = { out: dirname(output), as: nameIn(output), ...one };
+  return { options, shown: output, told: asIs, end: async () => {} };
 }
+
+const asIs = (event: TransferEvent): TransferEvent => event;
 
 /** The last part of a path that somebody chose here: it must be what lands, to the letter. */
 function nameIn(output: string): string {

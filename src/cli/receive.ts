@@ -63,7 +63,7 @@ export async function receive(
     // As in send.ts: no patience with a server that never answered, unless it was asked for.
     connectRetryMs: isGiven(settings, "retry") ? retry : 0,
     signal,
-    onEvent: report.transfer,
+    onEvent: (event) => report.transfer(target.told(event)),
   }).finally(target.end);
   const tookMs = now() - startMs;
   let sentence = line`Done: ${counted(landed, "file")} landed in ${target.shown}`;
