@@ -27,6 +27,13 @@ export const SMALL: Plan = {
 /** The same with something to do for each file before its ack. */
 export const HOOKED: Plan = { ...SMALL, receivers: SMALL.receivers.map((planned) => ({ ...planned, hookMs: 5 })) };
 
+/** The same with a stream whose producer rests in the middle, so that some of it is durable before it is whole. */
+export const STREAMED: Plan = {
+  ...SMALL,
+  seed: 4,
+  senders: SMALL.senders.map((planned) => ({ ...planned, files: [{ name: "s", size: 300_000, isStream: true }] })),
+};
+
 /** @param steps that the small plan takes when nothing goes wrong; `every`: leaves out all others */
 export function* everyStep(
   steps: number,

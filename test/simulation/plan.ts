@@ -7,6 +7,8 @@ const MiB = 1024 * KiB;
 export interface PlannedFile {
   readonly name: string;
   readonly size: number;
+  /** Comes out of a pipe: nobody knows its size before its end, and it cannot be read twice. */
+  readonly isStream?: boolean;
 }
 
 export interface PlannedSender {
@@ -97,7 +99,7 @@ export function planOf(seed: number): Plan {
     const forMs = kind === "clock" ? pick([-HOUR_MS, HOUR_MS]) : pick([0, 50, 500, 3000, 40_000]);
     return { atStep: between(1, pick([100, 400, 1500])), kind, machine: isServers ? "server" : pick(machines), forMs };
   });
-  return {
+  const plan: Plan = {
     ...{ seed, senders, leaseMs: pick([2000, 30_000]), networkMs: pick(hasLong ? [0.1, 1] : [0.1, 5, 60]) },
     receivers: receivers.map((planned) => (hookMs === undefined ? planned : { ...planned, hookMs })),
     spoolBytesMax: next() < 0.2 ? Math.max(2 * largest, 2 * MiB) : Number.POSITIVE_INFINITY,
@@ -105,4 +107,14 @@ export function planOf(seed: number): Plan {
     serverBufferBytes: hasLong ? 256 * KiB : pick(BUFFERS),
     faults: faults.sort((a, b) => a.atStep - b.atStep),
   };
+  return next() < 0.4 ? withStreams(plan, () => next() < 0.4) : plan;
+}
+
+/** Some of the files are streams. What is left of those that were begun takes room until it expires, so room is no matter. */
+function withStreams(plan: Plan, chance: () => boolean): Plan {
+  const senders = plan.senders.map((sender) => ({
+    ...sender,
+    files: sender.files.map((file) => (chance() ? { ...file, isStream: true } : file)),
+  }));
+  return { ...plan, senders, spoolBytesMax: Number.POSITIVE_INFINITY };
 }

@@ -7,7 +7,7 @@ import type { receive as Receive } from "../../src/net/receiver.ts";
 import type { send as Send } from "../../src/net/sender.ts";
 import type { createServer as CreateServer, Server } from "../../src/net/server.ts";
 import type { LocalSpool as Local } from "../../src/spool/local.ts";
-import { noise } from "../support/process-files.ts";
+import { Contents } from "./contents.ts";
 import { Disk } from "./disk.ts";
 import { forgetAll } from "./files.ts";
 import { Network } from "./network.ts";
@@ -64,6 +64,7 @@ class Run {
   readonly #programs = new Map<string, Program>();
   readonly #transcript: Transcript;
   readonly #sending: Set<string>;
+  readonly #contents: Contents;
   #server: { server: Server; spool: Local; owner: Program } | null = null;
   #faults: Fault[];
   #healsAtMs = 0;
@@ -83,20 +84,11 @@ class Run {
       this.#machines.set(name, new Machine(this.#world, name, new Disk(this.#world)));
     const server = this.#machine("server");
     this.#world.network.host = server;
-    const files = new Map<string, { queue: string; content: Buffer }>();
-    const block = noise(1 << 20, plan.seed);
-    for (const { name: machine, queue, files: sent } of plan.senders)
-      for (const { name, size } of sent) {
-        const content = Buffer.alloc(size, block);
-        // No two pieces, and no two files, are the same.
-        for (let at = 0; at + 8 <= size; at += 4096) content.writeDoubleLE(at + files.size / 1000, at);
-        files.set(name, { queue, content });
-        this.#machine(machine).disk.place(`/files/${name}`, content);
-      }
+    this.#contents = new Contents(plan, this.#world, (name) => this.#machine(name));
     this.#sending = new Set(plan.senders.map(({ name }) => name));
     const receivers = plan.receivers.map(({ name }) => this.#machine(name));
     const hasHooks = plan.receivers.every(({ hookMs }) => hookMs !== undefined);
-    this.oracle = new Oracle(files, server, receivers, this.#world, hasHooks);
+    this.oracle = new Oracle(this.#contents.known, server, receivers, this.#world, hasHooks);
   }
 
   #machine(name: string): Machine {
@@ -138,7 +130,8 @@ class Run {
   /** Everything was sent and collected, and no fault is on. */
   #isDelivered(): boolean {
     const isUp = this.#server?.owner.isAlive === true && !this.#server.server.isDraining;
-    return isUp && this.#world.nowMs > this.#healsAtMs && this.#sending.size === 0 && this.oracle.held === 0;
+    if (!isUp || this.#world.nowMs <= this.#healsAtMs || this.#sending.size > 0) return false;
+    return this.oracle.heldBut(this.#contents.isLeft) === 0;
   }
 
   /** Stops everybody in good order, and looks at what is left. */
@@ -146,12 +139,13 @@ class Run {
     this.#isEnding = true;
     this.#faults = [];
     for (const { name } of this.#plan.receivers) this.#programs.get(name)?.die(false);
-    const files = this.#plan.senders.reduce((sum, sender) => sum + sender.files.length, 0);
-    if (this.oracle.landed.size !== files) this.oracle.fails(`${this.oracle.landed.size} of ${files} files landed`);
+    const missing = this.#contents.missing(this.oracle.landed);
+    if (missing.length > 0) this.oracle.fails(`${missing.join(", ")} did not land`);
     if (!this.#server) return;
     const { server, spool, owner } = this.#server;
     owner.enter(() => {
       void (async () => {
+        await this.#contents.expire(this.#machine("server"));
         await server.close({ drainMs: 1000 });
         await spool.close();
         this.oracle.checkNothingLost(true);
@@ -215,16 +209,17 @@ class Run {
   #stopServer: () => Promise<void> = async () => {};
 
   #startSender(planned: PlannedSender): void {
-    const { name, queue, bufferBytes, files } = planned;
+    const { name, queue, bufferBytes } = planned;
     this.#start(
       name,
       () => this.#sending.has(name) && this.#startSender(planned),
       async () => {
-        const paths = files.map((file) => `/files/${file.name}`);
+        const files = this.#contents.of(planned);
         const { failures } = await this.#modules.send({
-          ...{ files: paths, host: "server", port: PORT, queue, bufferBytes, senderKey: name, connectRetryMs: 5000 },
+          ...{ files, host: "server", port: PORT, queue, bufferBytes, senderKey: name, connectRetryMs: 5000 },
           onEvent: (event) => {
             this.#transcript.event(name, event);
+            if (event.event === "stored") this.#contents.isStored(event.name);
             this.oracle.hears(this.#machine(name), event);
           },
         });

@@ -10,7 +10,7 @@ import { writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { parseArgs } from "node:util";
 import { machine } from "../support/machine.ts";
-import { everyStep, SMALL } from "./every-step.ts";
+import { everyStep, SMALL, STREAMED } from "./every-step.ts";
 import { simulatedModules } from "./modules.ts";
 import { type Plan, planOf } from "./plan.ts";
 import { type Outcome, simulate } from "./run.ts";
@@ -40,9 +40,10 @@ const total = { runs: 0, files: 0, faults: 0, steps: 0, simulatedHours: 0 };
 const beganMs = performance.now();
 let saidMs = beganMs;
 
-/** The small plan at every step, then random plans. */
+/** The small plans at every step, then random plans. */
 async function* plans(): AsyncGenerator<Plan> {
-  if (values["every-step"]) yield* everyStep((await simulate(SMALL, modules)).steps);
+  for (const plan of values["every-step"] ? [SMALL, STREAMED] : [])
+    yield* everyStep((await simulate(plan, modules)).steps, 1, 0, { plan });
   for (let seed = first; seed < first + runs; seed++) yield planOf(seed);
 }
 

@@ -1,5 +1,5 @@
 import { expect, test, vi } from "vitest";
-import { everyStep, HOOKED, SMALL } from "./every-step.ts";
+import { everyStep, HOOKED, SMALL, STREAMED } from "./every-step.ts";
 import { simulatedModules } from "./modules.ts";
 import { type Plan, planOf } from "./plan.ts";
 import { simulate } from "./run.ts";
@@ -34,6 +34,13 @@ test("a receiver that is killed at whichever single step acks no file whose hook
   const { steps, broken } = await simulate(HOOKED, modules);
   expect(broken).toEqual([]);
   for (const plan of everyStep(steps, 2, SEED, { plan: HOOKED, machines: ["receiver-0"] }))
+    expect({ plan, broken: (await simulate(plan, modules)).broken }).toEqual({ plan, broken: [] });
+});
+
+test("whoever is killed at whichever single step: of a stream all is seen or nothing, and what was begun expires", async () => {
+  const { steps, broken } = await simulate(STREAMED, modules);
+  expect(broken).toEqual([]);
+  for (const plan of everyStep(steps, 6, SEED, { plan: STREAMED, machines: ["server", "sender-0"] }))
     expect({ plan, broken: (await simulate(plan, modules)).broken }).toEqual({ plan, broken: [] });
 });
 
