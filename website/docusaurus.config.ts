@@ -5,6 +5,8 @@
  * other sources (shown under /source, and in regions of pages), and ../benchmarks/results (the numbers). A link, an
  * anchor, a region or a number that leads nowhere fails the build. Why so: adr/0047 and adr/0048.
  */
+
+import type { PluginOptions } from "@docusaurus/plugin-content-docs";
 import type { Config } from "@docusaurus/types";
 import { boundNumbers } from "./plugins/bound-numbers.ts";
 import { codeBreaks } from "./plugins/code-breaks.ts";
@@ -31,6 +33,15 @@ const FASTER = {
   gitEagerVcs: false,
 } as const;
 
+/** What a folder's own entry in the menu leads to already is not listed in it again, at the end of what it begins. */
+const sidebarItemsGenerator: PluginOptions["sidebarItemsGenerator"] = async ({
+  defaultSidebarItemsGenerator,
+  ...folder
+}) =>
+  (await defaultSidebarItemsGenerator(folder)).filter(
+    (item) => !(item.type === "doc" && item.id === `${folder.item.dirName}/index`),
+  );
+
 const config: Config = {
   title: "Filespool",
   tagline: "Send a file now, collect it later, over plain TCP.",
@@ -51,7 +62,13 @@ const config: Config = {
   plugins: [
     [
       "@docusaurus/plugin-content-docs",
-      { path: "docs", routeBasePath: "/", sidebarPath: "./sidebars.ts", beforeDefaultRemarkPlugins },
+      {
+        path: "docs",
+        routeBasePath: "/",
+        sidebarPath: "./sidebars.ts",
+        sidebarItemsGenerator,
+        beforeDefaultRemarkPlugins,
+      },
     ],
     [
       "@docusaurus/plugin-content-docs",

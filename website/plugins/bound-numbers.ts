@@ -4,24 +4,32 @@
  *     `bench:small.json#targets[name=send connected].samples.send | median | ms`      99 ms
  *     `bench:large.json#cases[key=own/256KiB].samples[].ms | median | over cases[key=peer/socat].samples[].ms`
  *     `limit:bufferBytesDefault`                                                     256 KiB
+ *     `setting:drain`                                                                8s
+ *     `exit:integrity`                                                               6
  *
- * `bench:` reads benchmarks/results, `limit:` the limits of the code. A path steps by `.name`, `[3]`, `[field=value]`
+ * `bench:` reads benchmarks/results, `limit:` the limits of the code, `setting:` the default of a flag, `exit:` an exit
+ * code by its kind; in a block of code (a diagram, say) all but the first stand in braces, `{limit:syncBytes}`. A path steps by `.name`, `[3]`, `[field=value]`
  * (the one element that has it) and `[]` (all of them). Behind bars: median, min, max, count make one number of many;
  * `over PATH` divides by the median of another path; ms, seconds, bytes, rounded, percent and date write it. A file, key
  * or word that does not exist fails the build, so a run that was left out cannot leave its old number in a sentence.
  */
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
-import type { InlineCode, Parent, Root } from "mdast";
+import type { Code, InlineCode, Parent, Root } from "mdast";
 import { visit } from "unist-util-visit";
 import type { VFile } from "vfile";
+import { EXIT } from "../../src/cli/exit.ts";
+import { KNOB_NAMES, type KnobName, shownFallback } from "../../src/cli/knobs.ts";
+import { HEADER_BYTES } from "../../src/protocol/frame.ts";
 import { LIMITS } from "../../src/protocol/limits.ts";
+import { SYNC_BYTES } from "../../src/spool/batch-writer.ts";
 import { SPOOL_LIMITS } from "../../src/spool/spool.ts";
 import { median } from "./median.ts";
 import { pathInRepository, repositoryFolder } from "./repository.ts";
 import { bytes, limit, rounded } from "./units.ts";
 
-const REFERENCE = /^(?<kind>bench|limit):(?<rest>\S.*)$/;
+const REFERENCE = /^(?<kind>bench|limit|setting|exit):(?<rest>\S.*)$/;
+const IN_BLOCK = /\{(?<reference>(?:limit|setting|exit):[\w-]+)\}/g;
 const STEP = /\.?(?<name>[^.[\]]+)|\[(?<inside>[^\]]*)\]/y;
 
 /** Walks one path. @throws where a step finds nothing */
@@ -84,11 +92,30 @@ export function resolveReference(text: string): string | null {
   const groups = REFERENCE.exec(text)?.groups;
   if (groups === undefined) return null;
   const rest = groups.rest as string;
-  return groups.kind === "limit" ? limitText(rest) : benchText(rest);
+  return (RESOLVERS[groups.kind as string] as (rest: string) => string)(rest);
 }
 
+const RESOLVERS: Readonly<Record<string, (rest: string) => string>> = {
+  limit: limitText,
+  bench: benchText,
+  setting(name) {
+    const text = KNOB_NAMES.includes(name as KnobName) ? shownFallback(name as KnobName) : null;
+    if (text === null) throw new Error(`there is no setting ${name} with a default`);
+    return text;
+  },
+  exit(kind) {
+    if (!Object.hasOwn(EXIT, kind)) throw new Error(`there is no exit code for ${kind}`);
+    return String(EXIT[kind as keyof typeof EXIT]);
+  },
+};
+
 function limitText(name: string): string {
-  const all: Record<string, unknown> = { ...SPOOL_LIMITS, ...LIMITS };
+  const all: Record<string, unknown> = {
+    ...SPOOL_LIMITS,
+    ...LIMITS,
+    headerBytes: HEADER_BYTES,
+    syncBytes: SYNC_BYTES,
+  };
   if (!Object.hasOwn(all, name)) throw new Error(`there is no limit ${name}`);
   return limit(name, all[name]);
 }
@@ -110,6 +137,9 @@ function benchText(rest: string): string {
   return typeof value === "number" ? rounded(value) : String(value);
 }
 
+const located = (page: VFile, { position }: Code | InlineCode, text: string, error: unknown): Error =>
+  new Error(`${pathInRepository(page.path)}:${position?.start.line ?? 0}: ${text}: ${(error as Error).message}`);
+
 export function boundNumbers() {
   return (tree: Root, page: VFile): void => {
     visit(tree, "inlineCode", (code: InlineCode, index, parent?: Parent) => {
@@ -123,9 +153,17 @@ export function boundNumbers() {
           children: [{ type: "text", value: text }],
         };
       } catch (error) {
-        const where = `${pathInRepository(page.path)}:${code.position?.start.line ?? 0}`;
-        throw new Error(`${where}: ${code.value}: ${(error as Error).message}`);
+        throw located(page, code, code.value, error);
       }
+    });
+    visit(tree, "code", (code: Code) => {
+      code.value = code.value.replace(IN_BLOCK, (all, reference: string) => {
+        try {
+          return resolveReference(reference) ?? all;
+        } catch (error) {
+          throw located(page, code, all, error);
+        }
+      });
     });
   };
 }

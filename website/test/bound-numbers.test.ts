@@ -1,8 +1,10 @@
 /** Laws of numbers in prose: each is read from where it was measured, and one that is not there is an error. */
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
+import { EXIT } from "../../src/cli/exit.ts";
+import { HEADER_BYTES } from "../../src/protocol/frame.ts";
 import { LIMITS } from "../../src/protocol/limits.ts";
-import { resolveReference, valueAt } from "../plugins/bound-numbers.ts";
+import { boundNumbers, resolveReference, valueAt } from "../plugins/bound-numbers.ts";
 import { median } from "../plugins/median.ts";
 import { bytes, duration, limit } from "../plugins/units.ts";
 
@@ -48,6 +50,18 @@ describe("a reference", () => {
     expect(resolveReference("limit:bufferBytesDefault")).toBe(bytes(LIMITS.bufferBytesDefault));
   });
 
+  it("to a setting becomes its default, to an exit code its number", () => {
+    expect(resolveReference("setting:max-connections")).toBe("10000");
+    expect(resolveReference("exit:integrity")).toBe(String(EXIT.integrity));
+    expect(resolveReference("limit:headerBytes")).toBe(bytes(HEADER_BYTES));
+  });
+
+  it("in a block of code stands in braces, and everything else there stays", () => {
+    const block = { type: "code", lang: "mermaid", value: "a{limit:headerBytes} {limit: x} {bench:y}" };
+    boundNumbers()({ type: "root", children: [block] } as never, { path: "x" } as never);
+    expect(block.value).toBe(`a${bytes(HEADER_BYTES)} {limit: x} {bench:y}`);
+  });
+
   it("is nothing else: other code stays as it is", () => {
     expect(resolveReference("filespool serve")).toBeNull();
     expect(resolveReference("bench: a word")).toBeNull();
@@ -55,6 +69,8 @@ describe("a reference", () => {
 
   it.each([
     ["limit:nothingMax", "no limit nothingMax"],
+    ["setting:nothing", "no setting nothing"],
+    ["exit:toString", "no exit code"],
     ["bench:nothing.json#date", "ENOENT"],
     ["bench:../../package.json#name", "not the name of a file"],
     ["bench:small.json#nothing", "leads nowhere"],

@@ -90,7 +90,8 @@ async function enter(page: Page, path: string, options: OpenOptions): Promise<Op
   const onResponse = (answer: Response) =>
     answer.status() >= 400 && troubles.push(`${answer.status()} ${answer.url()}`);
   page.on("console", onConsole).on("pageerror", onError).on("response", onResponse);
-  await page.goto(inject("site") + path, { waitUntil: "load" });
+  // As patient as the test is: a busy machine is no fault of the page.
+  await page.goto(inject("site") + path, { waitUntil: "load", timeout: 0 });
   const leave = () => {
     page.off("console", onConsole).off("pageerror", onError).off("response", onResponse);
   };
