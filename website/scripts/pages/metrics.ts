@@ -35,7 +35,8 @@ export function parseMetrics(text: string): Metric[] {
   return [...metrics.values()];
 }
 
-export async function metricsPage(): Promise<Page> {
+/** All that a server of today would say to Prometheus. */
+export async function currentMetrics(): Promise<Metric[]> {
   const sources = {
     queues: () => new Map([["default", [1, 1] as const]]),
     unfinishedUploads: () => 0,
@@ -44,7 +45,11 @@ export async function metricsPage(): Promise<Page> {
     traffic: () => ({ received: 0, sent: 0 }),
   };
   const metrics = new Metrics(sources, { version: "0", durability: "fsync" });
-  const all = parseMetrics(await metrics.text());
+  return parseMetrics(await metrics.text());
+}
+
+export async function metricsPage(): Promise<Page> {
+  const all = await currentMetrics();
   const own = all.filter(({ name }) => name.startsWith("filespool_"));
   if (own.length === 0) throw new Error(`${METRICS} names no metrics of ours`);
   return {
