@@ -20,6 +20,7 @@ import { visit } from "unist-util-visit";
 import type { VFile } from "vfile";
 import { EXIT } from "../../src/cli/exit.ts";
 import { KNOB_NAMES, type KnobName, shownFallback } from "../../src/cli/knobs.ts";
+import { FAILURES_MAX, FORGIVE_MS } from "../../src/net/token-gate.ts";
 import { HEADER_BYTES } from "../../src/protocol/frame.ts";
 import { LIMITS } from "../../src/protocol/limits.ts";
 import { SYNC_BYTES } from "../../src/spool/batch-writer.ts";
@@ -115,6 +116,8 @@ function limitText(name: string): string {
     ...LIMITS,
     headerBytes: HEADER_BYTES,
     syncBytes: SYNC_BYTES,
+    refusalsMax: FAILURES_MAX,
+    forgiveMs: FORGIVE_MS,
   };
   if (!Object.hasOwn(all, name)) throw new Error(`there is no limit ${name}`);
   return limit(name, all[name]);
