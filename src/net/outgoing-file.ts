@@ -6,7 +6,7 @@
  * after a kill -9 offers the same transfer, and continues it, with nothing remembered on disk; and an edited
  * file is another transfer. The key keeps two machines with like-numbered inodes apart. Why: adr/0011.
  */
-import { createHmac } from "node:crypto";
+import { hash } from "node:crypto";
 import { type BigIntStats, closeSync, constants, fstatSync, openSync, read, readSync } from "node:fs";
 import { basename } from "node:path";
 import { promisify } from "node:util";
@@ -55,8 +55,8 @@ export class OutgoingFile {
     }
     this.size = Number(this.#stat.size);
     const { dev, ino, size, mtimeNs, ctimeNs } = this.#stat;
-    const identity = JSON.stringify([this.name, queue, salt, `${dev} ${ino} ${size} ${mtimeNs} ${ctimeNs}`]);
-    this.transfer = createHmac("sha256", key).update(identity).digest("hex").slice(0, 32);
+    const identity = JSON.stringify([key, this.name, queue, salt, `${dev} ${ino} ${size} ${mtimeNs} ${ctimeNs}`]);
+    this.transfer = hash("sha256", identity).slice(0, 32);
   }
 
   /** The whole content of a small file, in `room` if it fits in there. @throws FilespoolError file-changed */

@@ -111,9 +111,9 @@ export class Decoder {
 
   #readHeader(): Header | null {
     const available = this.#input.length - this.#at;
-    let bytes: Uint8Array;
+    let bytes = this.#input;
+    let at = this.#at;
     if (this.#partialBytes === 0 && available >= HEADER_BYTES) {
-      bytes = this.#input.subarray(this.#at, this.#at + HEADER_BYTES);
       this.#at += HEADER_BYTES;
     } else {
       const take = Math.min(HEADER_BYTES - this.#partialBytes, available);
@@ -123,10 +123,11 @@ export class Decoder {
       this.#rejectEarly();
       if (this.#partialBytes < HEADER_BYTES) return null;
       bytes = this.#partial;
+      at = 0;
       this.#partialBytes = 0;
     }
-    const header = decodeHeader(bytes, this.#checksum);
-    if (typeof header === "string") throw this.#fail(header, bytes[0]);
+    const header = decodeHeader(bytes, at);
+    if (typeof header === "string") throw this.#fail(header, bytes[at]);
     if (header.length > this.payloadBytesMax) throw this.#fail("frame-too-large");
     this.#isOurs = true;
     this.#header = header;

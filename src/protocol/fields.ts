@@ -3,6 +3,7 @@
  */
 import * as v from "valibot";
 import { LIMITS } from "./limits.ts";
+import { utf8Fits } from "./names.ts";
 
 const text = (charsMax: number) => v.pipe(v.string(), v.maxLength(charsMax));
 const bytes = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
@@ -18,7 +19,7 @@ const algorithm = v.pipe(v.string(), v.regex(/^[a-z0-9-]{1,32}$/));
 const queue = v.pipe(
   v.string(),
   v.regex(/^[\p{L}\p{N}][\p{L}\p{N} ._-]*$/u, "a queue name has letters, digits, space, dot, dash and underscore"),
-  v.maxBytes(LIMITS.queueBytesMax),
+  v.check((text) => utf8Fits(text, LIMITS.queueBytesMax), `a queue name has at most ${LIMITS.queueBytesMax} bytes`),
 );
 /** Only bounded here; whether a name is safe to use is decided in names.ts. */
 const name = v.pipe(v.string(), v.maxLength(LIMITS.nameBytesMax));

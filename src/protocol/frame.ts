@@ -20,7 +20,7 @@
  *
  * Read next: decoder.ts, the way back.
  */
-import type { Checksum } from "./checksum.ts";
+import { type Checksum, crc32Of } from "./checksum.ts";
 import { assert } from "./errors.ts";
 import { LIMITS } from "./limits.ts";
 
@@ -126,7 +126,7 @@ export function writeHeader(
   view.setUint32(AT.offset, offset / 2 ** 32);
   view.setUint32(AT.offset + 4, offset >>> 0);
   view.setUint32(AT.payloadSum, checksum(payload, 0));
-  view.setUint32(AT.headerSum, checksum(into.subarray(at, at + AT.headerSum), 0));
+  view.setUint32(AT.headerSum, crc32Of(into, at, at + AT.headerSum));
 }
 
 // region: decode-header
@@ -134,19 +134,19 @@ export function writeHeader(
 export type HeaderCheck = Header | "not-filespool" | "frame-damaged" | "frame-too-large" | "message-invalid";
 
 /**
- * Reads and checks the HEADER_BYTES bytes at the start of `bytes`.
+ * Reads and checks the HEADER_BYTES bytes of `bytes` from `at` on.
  * The order matters: magic (is this our protocol at all?), checksum (may the rest be believed?), bounds.
  */
-export function decodeHeader(bytes: Uint8Array, checksum: Checksum): HeaderCheck {
-  assert(bytes.length >= HEADER_BYTES, "a header needs all its bytes");
-  if (((bytes[AT.magic] as number) << 8) + (bytes[AT.magic + 1] as number) !== MAGIC) return "not-filespool";
-  if (uint32(bytes, AT.headerSum) !== checksum(bytes.subarray(0, AT.headerSum), 0)) return "frame-damaged";
-  const type = bytes[AT.type] as number;
-  const length = uint32(bytes, AT.length);
-  const offset = uint32(bytes, AT.offset) * 2 ** 32 + uint32(bytes, AT.offset + 4);
+export function decodeHeader(bytes: Uint8Array, at = 0): HeaderCheck {
+  assert(bytes.length - at >= HEADER_BYTES, "a header needs all its bytes");
+  if (((bytes[at] as number) << 8) + (bytes[at + 1] as number) !== MAGIC) return "not-filespool";
+  if (uint32(bytes, at + AT.headerSum) !== crc32Of(bytes, at, at + AT.headerSum)) return "frame-damaged";
+  const type = bytes[at + AT.type] as number;
+  const length = uint32(bytes, at + AT.length);
+  const offset = uint32(bytes, at + AT.offset) * 2 ** 32 + uint32(bytes, at + AT.offset + 4);
   if (length > payloadBytesMax(type)) return "frame-too-large";
   if (!isCanonical(type, length, offset)) return "message-invalid";
-  return { type, flags: bytes[AT.flags] as number, length, offset, payloadSum: uint32(bytes, AT.payloadSum) };
+  return { type, flags: bytes[at + AT.flags] as number, length, offset, payloadSum: uint32(bytes, at + AT.payloadSum) };
 }
 // endregion: decode-header
 

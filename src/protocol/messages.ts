@@ -107,15 +107,18 @@ const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 export function encodeMessage(message: Message, scratch?: Uint8Array): { type: number; payload: Uint8Array } {
   const { type } = message;
   const text = JSON.stringify(message);
-  // Our messages begin with their type, so it can be cut off; to copy all other fields first costs more than the rest.
-  const head = `{"type":"${type}"`;
-  const isHead = text.startsWith(head);
-  const body = isHead ? `{${text.slice(head.length + (text[head.length] === "," ? 1 : 0))}` : withoutType(message);
-  const { read, written } = scratch ? encoder.encodeInto(body, scratch) : { read: -1, written: 0 };
-  const payload = scratch && read === body.length ? scratch.subarray(0, written) : encoder.encode(body);
-  return { type: FRAMES[type], payload };
+  // Our messages begin with their type, so it can be cut off: the comma behind it becomes the bracket that opens the
+  // rest. To copy all other fields first costs more than everything else here.
+  const head = `{"type":"${type}",`;
+  if (!text.startsWith(head)) return { type: FRAMES[type], payload: encoder.encode(withoutType(message)) };
+  const { read, written } = scratch ? encoder.encodeInto(text, scratch) : { read: -1, written: 0 };
+  const whole = scratch && read === text.length ? scratch : encoder.encode(text);
+  const from = head.length - 1;
+  whole[from] = OPEN_BRACKET;
+  return { type: FRAMES[type], payload: whole.subarray(from, whole === scratch ? written : undefined) };
 }
 
+const OPEN_BRACKET = 0x7b;
 const withoutType = ({ type: _, ...body }: Message): string => JSON.stringify(body);
 
 /**
@@ -132,7 +135,11 @@ export function decodeMessage(name: ControlName, payload: Uint8Array): Message {
     throw new FilespoolError("message-invalid", `the ${name} frame does not hold a JSON object in UTF-8`);
   }
   const result = v.safeParse(SCHEMAS[name], body);
-  if (result.success) return Object.assign(result.output, { type: name }) as Message; // it is a new object
+  if (result.success) {
+    const message = result.output as { type?: ControlName }; // it is a new object
+    message.type = name;
+    return message as Message;
+  }
   const [issue] = result.issues;
   const where = v.getDotPath(issue);
   const what = `the ${name} frame is wrong${where ? ` at "${where}"` : ""}: ${issue.message}`;

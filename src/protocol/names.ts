@@ -30,11 +30,19 @@ const DEVICE = /^(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9\u00b9\u00b2\u00
 
 const utf8 = new TextEncoder();
 
+/** Whether a text has at most so many bytes in UTF-8. A UTF-16 unit is three at most, so most need no counting. */
+export const utf8Fits = (text: string, bytesMax: number): boolean =>
+  text.length * 3 <= bytesMax || utf8.encode(text).length <= bytesMax;
+
+/** Names that none of the rules below would change, so that most need one look. */
+const PLAIN = /^[\w-](?:[\w .-]{0,200}[\w-])?$/;
+
 /**
  * The name under which a file may be created in a folder: one path component.
  * @throws FilespoolError name-refused with the reason
  */
 export function safeName(wireName: string): string {
+  if (PLAIN.test(wireName) && !DEVICE.test(wireName)) return wireName;
   const refuse = (why: string) => new FilespoolError("name-refused", `the file name ${quoteName(wireName)} ${why}`);
   if (wireName === "") throw refuse("is empty");
   if (wireName.includes("/") || wireName.includes("\0")) throw refuse("contains a path separator or a NUL");
@@ -43,7 +51,7 @@ export function safeName(wireName: string): string {
   let name = wireName.normalize("NFC").replace(INVISIBLE, "_").replaceAll("\\", "_").replace(/^(.):/u, "$1_");
   name = name.replace(/[. ]+$/, (tail) => "_".repeat(tail.length));
   if (DEVICE.test(name) || looksLikeOurs(name)) name = `_${name}`;
-  if (utf8.encode(name).length > LIMITS.nameBytesMax) throw refuse(`is longer than ${LIMITS.nameBytesMax} bytes`);
+  if (!utf8Fits(name, LIMITS.nameBytesMax)) throw refuse(`is longer than ${LIMITS.nameBytesMax} bytes`);
   return name;
 }
 

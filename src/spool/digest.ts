@@ -38,9 +38,16 @@ export function createDigest(algorithm: string): Digest {
   return { update: (bytes) => void hasher.update(bytes), hex: () => hasher.digest("hex") };
 }
 
+/** One for all small contents. The one-shot function of that module hands out memory that the collector has to free. */
+const shared = new blake.Blake3Hasher();
+
 /** The digest of bytes that are all here. @throws FilespoolError digest-unsupported */
 export function digestOf(algorithm: string, bytes: Uint8Array): string {
-  if (algorithm === "blake3") return blake.blake3(bytes as Buffer).toString("hex");
+  if (algorithm === "blake3") {
+    shared.reset(); // first, since an earlier call may have thrown
+    shared.update(bytes as Buffer);
+    return shared.digest("hex");
+  }
   const digest = createDigest(algorithm);
   digest.update(bytes);
   return digest.hex();

@@ -26,7 +26,6 @@ export class LocalUpload implements Upload {
   readonly #spool: LocalSpool;
   readonly #slot: Slot;
   readonly #watcher: UploadWatcher;
-  readonly #path: string;
   /** The content itself when it is small, of which `#taken` bytes are here; null when it goes to the file. */
   readonly #inline: Uint8Array | null;
   /** Runs along with what goes to the file. */
@@ -45,12 +44,15 @@ export class LocalUpload implements Upload {
     this.#spool = spool;
     this.#slot = slot;
     this.#watcher = watcher;
-    this.#path = spool.dataPath(slot.offer.transfer);
     // The threshold may have been lower when the upload began: what is in a file goes on there.
     const { size, algorithm } = slot.offer;
     // Copied, not kept as the slices that arrive: each would keep alive the whole read that it came in.
     this.#inline = size <= spool.inlineBytesMax && slot.durable === 0 ? spool.roomFor(size) : null;
     this.#digest = this.#inline ? null : createDigest(algorithm);
+  }
+
+  get #path(): string {
+    return this.#spool.dataPath(this.#slot.offer.transfer);
   }
 
   /** Opens the content and catches up with what is durable already. Nothing to wait for when it is small. */

@@ -238,9 +238,13 @@ export class LocalSpool extends LocalQueues implements Spool {
   /** For LocalUpload: the content is durable (or is `content`), so the upload becomes a file in its queue. */
   async enqueue(slot: Slot, digest: string, content: Uint8Array | null): Promise<void> {
     const { transfer, queue, name, algorithm, kind } = slot.offer;
-    const file = { transfer, queue, name, size: slot.reserved, algorithm, digest, kind, storedAtMs: this.now() };
-    const entry: Entry = Object.assign(file, { failures: 0, firstFailedAtMs: 0, lastFailedAtMs: 0, reason: "" });
-    if (content) Object.assign(entry, { content });
+    const size = slot.reserved;
+    const storedAtMs = this.now();
+    const failed = { failures: 0, firstFailedAtMs: 0, lastFailedAtMs: 0, reason: "" };
+    const entry: Entry = Object.assign(
+      { transfer, queue, name, size, algorithm, digest, kind, storedAtMs, content: content ?? undefined },
+      failed,
+    );
     this.#reserve(slot, -1); // from here on the index counts it
     try {
       await this.index.store(entry);

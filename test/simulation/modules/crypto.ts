@@ -1,7 +1,7 @@
 /** Stands in for node:crypto: hashes are the real ones, chance is the world's. */
 import { program } from "../world.ts";
 
-export { createHash, createHmac, timingSafeEqual, X509Certificate } from "node:crypto";
+export { createHash, hash, timingSafeEqual, X509Certificate } from "node:crypto";
 
 export function randomBytes(length: number): Buffer {
   const { world } = program();

@@ -175,7 +175,7 @@ export function readStream(bytes: Uint8Array, pieceBytes = 0): Reading {
 function unfinished(bytes: Uint8Array, from: number, isBroken: boolean): Found | null {
   if (from >= bytes.length) return null;
   const rest = bytes.subarray(from);
-  const header = rest.length >= HEADER_BYTES ? decodeHeader(rest, crc32) : null;
+  const header = rest.length >= HEADER_BYTES ? decodeHeader(rest) : null;
   const isBelieved = header !== null && typeof header !== "string";
   const start = from + HEADER_BYTES;
   const to = isBelieved ? start + header.length : Math.min(start, bytes.length);
