@@ -78,7 +78,7 @@ export class UploadSession {
     welcome: () => this.#connection.send(welcome(this.#server)),
 
     // Nothing is read from the socket until the spool has answered; see `opening` in the table.
-    open: async ({ transfer, queue, name, size, algorithm, kind, wait }: MessageOf<"offer">) => {
+    open: ({ transfer, queue, name, size, algorithm, kind, wait }: MessageOf<"offer">) => {
       const offer = { transfer, queue, name, size, algorithm, kind, wait };
       this.#offer = offer;
       this.#skippedBytes = 0;
@@ -87,14 +87,15 @@ export class UploadSession {
           throw new FilespoolError("message-invalid", "too large to pipeline");
         demand(this.#access, "send", queue);
         if (this.#server.isDraining) throw new FilespoolError("shutting-down");
-        const answer = await this.#server.spool.offer(offer, {
+        const answer = this.#server.spool.offer(offer, {
           onDurable: (offset) => this.#connection.send({ type: "progress", transfer: offer.transfer, offset }),
           // Whoever took over is a newer connection of the same sender; this one is dead or about to be.
           onSuperseded: () => this.#connection.fail(new FilespoolError("superseded")),
         });
-        await this.#talk.carryOut(answer.kind === "stored" ? "already" : "accepted", this.#effects, answer);
+        if (!(answer instanceof Promise)) return this.#opened(answer);
+        return answer.then((later) => this.#opened(later)).catch((error: unknown) => this.#refuse(error));
       } catch (error) {
-        await this.#refuse(error);
+        return this.#refuse(error);
       }
     },
 
@@ -138,11 +139,16 @@ export class UploadSession {
       this.#offer = null;
       this.#upload = null;
       const storing = (upload?.finish(digest, offer.size) ?? Promise.resolve()).then(
-        () => this.#tellStored(offer, digest, false, false),
-        (error: unknown) => this.#tellRefused(offer, known(error)),
+        () => {
+          this.#storing.delete(storing);
+          this.#tellStored(offer, digest, false, false);
+        },
+        (error: unknown) => {
+          this.#storing.delete(storing);
+          this.#tellRefused(offer, known(error));
+        },
       );
       this.#storing.add(storing);
-      void storing.then(() => this.#storing.delete(storing));
       // A large file takes its time to be synced; whatever was sent after it must not overtake it.
       return offer.wait ? storing : undefined;
     },
@@ -156,6 +162,10 @@ export class UploadSession {
 
     close: () => {},
   };
+
+  #opened(answer: OfferAnswer): Promise<void> | undefined {
+    return this.#talk.carryOut(answer.kind === "stored" ? "already" : "accepted", this.#effects, answer);
+  }
 
   #current(): Receiving {
     if (!this.#offer) throw new FilespoolError("internal", "no file is being received");

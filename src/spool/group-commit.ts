@@ -51,10 +51,15 @@ export class GroupCommit {
   /**
    * Makes a change; resolves when it is durable.
    * @param move counted at once @param adds bytes of content
-   * @throws FilespoolError disk-full; by the promise also spool-unusable
+   * @throws FilespoolError disk-full, spool-unusable, by the promise
    */
   write(change: () => void, move?: Move, adds = 0): Promise<void> {
-    const asked = this.#options.reserve.ask(adds);
+    let asked: number;
+    try {
+      asked = this.#options.reserve.ask(adds);
+    } catch (error) {
+      return Promise.reject(error);
+    }
     this.#gathering ??= this.#begin();
     const group = this.#gathering;
     group.changes.push(change);

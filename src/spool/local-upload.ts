@@ -47,7 +47,7 @@ export class LocalUpload implements Upload {
     // The threshold may have been lower when the upload began: what is in a file goes on there.
     const { size, algorithm } = slot.offer;
     // Copied, not kept as the slices that arrive: each would keep alive the whole read that it came in.
-    this.#inline = size <= spool.inlineBytesMax && slot.durable === 0 ? spool.roomFor(size) : null;
+    this.#inline = size <= spool.inlineBytesMax && slot.durable === 0 ? spool.slab.take(size) : null;
     this.#digest = this.#inline ? null : createDigest(algorithm);
   }
 
@@ -74,8 +74,8 @@ export class LocalUpload implements Upload {
   }
 
   async #inTurn(work: () => Promise<void>): Promise<void> {
-    const turn = this.#turn ? this.#turn.then(work) : work();
-    this.#turn = turn.catch(() => {});
+    const turn = this.#turn ? this.#turn.then(work, work) : work();
+    this.#turn = turn;
     try {
       await turn;
     } catch (error) {
@@ -118,27 +118,49 @@ export class LocalUpload implements Upload {
 
   // region: finish
   finish(digest: string, size = this.#slot.offer.size): Promise<void> {
+    // Small content is in the entry, so there is nothing to wait for but the index: one promise for each file, not ten.
+    if (this.#inline && !this.#turn && this.#state === "held" && !this.#mismatch(digest, size)) {
+      this.#turn = this.#enqueue(digest);
+      return this.#turn;
+    }
     return this.#inTurn(async () => {
       this.#check();
-      const { offer } = this.#slot;
-      const { algorithm } = offer;
-      const found = this.#digest?.hex() ?? digestOf(algorithm, this.#inline ?? new Uint8Array());
-      if (!isWhole(offer, this.#taken, size) || found !== digest) {
+      const wrong = this.#mismatch(digest, size);
+      if (wrong) {
         await this.#end(false);
-        if (!isWhole(offer, this.#taken, size))
-          throw new FilespoolError("size-mismatch", `finished after ${this.#taken} of ${size} bytes`);
-        throw new FilespoolError("digest-mismatch", `the content has the ${algorithm} digest ${found}, not ${digest}`);
+        throw wrong;
       }
-      await this.#orLetGo(async () => {
-        await this.#writer?.sync(); // 1. content
-        await this.#spool.enqueue(this.#slot, digest, this.#inline); // 2. then the entry
-      });
-      this.#state = "over";
-      this.#slot.holder = null;
+      await this.#orLetGo(async () => this.#writer?.sync()); // 1. content
+      await this.#enqueue(digest); // 2. then the entry
       await this.#handle?.close();
     });
   }
   // endregion: finish
+
+  /** What is wrong with the content, or null. The digest of a file ends with it. */
+  #mismatch(digest: string, size: number): FilespoolError | null {
+    const { offer } = this.#slot;
+    const { algorithm } = offer;
+    const found = this.#digest?.hex() ?? digestOf(algorithm, this.#inline ?? new Uint8Array());
+    if (!isWhole(offer, this.#taken, size))
+      return new FilespoolError("size-mismatch", `finished after ${this.#taken} of ${size} bytes`);
+    if (found === digest) return null;
+    return new FilespoolError("digest-mismatch", `the content has the ${algorithm} digest ${found}, not ${digest}`);
+  }
+
+  /** From here on the content is a file in its queue. */
+  #enqueue(digest: string): Promise<void> {
+    return this.#spool.enqueue(this.#slot, digest, this.#inline).then(
+      () => {
+        this.#state = "over";
+        this.#slot.holder = null;
+      },
+      async (error: unknown) => {
+        await this.#end(true);
+        throw fileError(error, this.#path);
+      },
+    );
+  }
 
   suspend(): Promise<void> {
     return this.#inTurn(async () => {

@@ -27,6 +27,7 @@ import { LocalQueues } from "./local-queues.ts";
 import type { Entry } from "./local-records.ts";
 import { LocalUpload } from "./local-upload.ts";
 import type { SpoolOperations } from "./operate.ts";
+import { Slab } from "./slab.ts";
 import {
   checkSame,
   type Offer,
@@ -55,8 +56,6 @@ export interface LocalSpoolOptions {
   readonly ticks?: () => number;
 }
 
-const SLAB_BYTES = 64 * 1024;
-
 /** The place of an unfinished upload in the spool, with or without somebody who is sending it. */
 export interface Slot {
   readonly offer: Offer;
@@ -76,14 +75,14 @@ export class LocalSpool extends LocalQueues implements Spool {
   readonly inlineBytesMax: number;
   readonly #lock: FileHandle;
   readonly operate: SpoolOperations = new LocalOperations(this);
+  /** For LocalUpload: where small content is until it is in the index. */
+  readonly slab = new Slab();
   readonly slots = new Map<string, Slot>();
   /** Unfinished uploads of each queue, and the bytes set aside for all of them. */
   readonly unfinishedIn = new Map<string, number>();
   #reservedBytes = 0;
   /** What the disk had left when last looked at, less what has been promised of it. */
   #roomBytes = 0;
-  #slab = Buffer.alloc(0);
-  #slabUsed = 0;
 
   /**
    * Opens or creates a spool and recovers what a crash left.
@@ -145,9 +144,20 @@ export class LocalSpool extends LocalQueues implements Spool {
     return this.slots.size;
   }
 
-  async offer(offer: Offer, watcher: UploadWatcher): Promise<OfferAnswer> {
-    safeName(offer.name);
-    checkDigest(offer.algorithm);
+  offer(offer: Offer, watcher: UploadWatcher): Promise<OfferAnswer> | OfferAnswer {
+    try {
+      safeName(offer.name);
+      checkDigest(offer.algorithm);
+      // What is new and small has nothing to wait for, and promises cost more than all that is done for it here.
+      const isNew = offer.size <= this.inlineBytesMax && !this.slots.has(offer.transfer);
+      if (!isNew || this.index.find(offer.transfer)) return this.#offer(offer, watcher);
+      return { kind: "upload", upload: this.#hold(offer, watcher) };
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  async #offer(offer: Offer, watcher: UploadWatcher): Promise<OfferAnswer> {
     for (;;) {
       const known = this.index.find(offer.transfer);
       if (known) {
@@ -155,32 +165,23 @@ export class LocalSpool extends LocalQueues implements Spool {
         if (known.ending === "cancelled") throw new FilespoolError("cancelled");
         return { kind: "stored", digest: known.digest, collected: known.collected };
       }
-      const slot = this.slots.get(offer.transfer) ?? this.#newSlot(offer);
-      checkSame(slot.offer, offer);
-      if (slot.holder) {
-        // It may be finishing at this moment, so look again once it has let go.
-        await slot.holder.supersede();
-        continue;
+      const slot = this.slots.get(offer.transfer);
+      if (slot) checkSame(slot.offer, offer);
+      if (!slot?.holder) {
+        const upload = this.#hold(offer, watcher);
+        await upload.open();
+        return { kind: "upload", upload };
       }
-      const upload = new LocalUpload(this, slot, watcher);
-      slot.holder = upload; // the newest is known before anything is waited for
-      const opening = upload.open();
-      if (opening) await opening;
-      return { kind: "upload", upload };
+      // It may be finishing at this moment, so look again once it has let go.
+      await slot.holder.supersede();
     }
   }
 
-  /**
-   * For LocalUpload: room for small content until it is in the index. Many share a slab, because an array for each costs more
-   * than copying into it; a slab lives as long as the last of them.
-   */
-  roomFor(bytes: number): Uint8Array {
-    if (this.#slabUsed + bytes > this.#slab.length) {
-      this.#slab = Buffer.allocUnsafeSlow(Math.max(SLAB_BYTES, bytes));
-      this.#slabUsed = 0;
-    }
-    this.#slabUsed += bytes;
-    return this.#slab.subarray(this.#slabUsed - bytes, this.#slabUsed);
+  /** A new upload, or one that nobody holds. The newest holder is known before anything is waited for. */
+  #hold(offer: Offer, watcher: UploadWatcher): LocalUpload {
+    const slot = this.slots.get(offer.transfer) ?? this.#newSlot(offer);
+    slot.holder = new LocalUpload(this, slot, watcher);
+    return slot.holder;
   }
 
   #newSlot(offer: Offer): Slot {
@@ -236,7 +237,7 @@ export class LocalSpool extends LocalQueues implements Spool {
   }
 
   /** For LocalUpload: the content is durable (or is `content`), so the upload becomes a file in its queue. */
-  async enqueue(slot: Slot, digest: string, content: Uint8Array | null): Promise<void> {
+  enqueue(slot: Slot, digest: string, content: Uint8Array | null): Promise<void> {
     const { transfer, queue, name, algorithm, kind } = slot.offer;
     const size = slot.reserved;
     const storedAtMs = this.now();
@@ -246,14 +247,16 @@ export class LocalSpool extends LocalQueues implements Spool {
       failed,
     );
     this.#reserve(slot, -1); // from here on the index counts it
-    try {
-      await this.index.store(entry);
-    } catch (error) {
-      this.#reserve(slot, 1);
-      throw error;
-    }
-    this.slots.delete(entry.transfer);
-    this.arrived(entry.queue);
+    return this.index.store(entry).then(
+      () => {
+        this.slots.delete(transfer);
+        this.arrived(queue);
+      },
+      (error: unknown) => {
+        this.#reserve(slot, 1);
+        throw error;
+      },
+    );
   }
 
   /** For LocalUpload: nothing of it is kept. */

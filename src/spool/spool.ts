@@ -160,9 +160,10 @@ export interface Spool {
   /**
    * Reserves room and starts or continues the upload; the newest offer of a transfer supersedes older ones.
    * @throws FilespoolError name-refused, file-too-large, digest-unsupported, transfer-conflict, cancelled,
-   * uploads-full, queue-full, spool-full, disk-full
+   * uploads-full, queue-full, spool-full, disk-full; all of them by the promise
+   * @returns the answer at once where there is nothing to wait for
    */
-  offer(offer: Offer, watcher: UploadWatcher): Promise<OfferAnswer>;
+  offer(offer: Offer, watcher: UploadWatcher): Promise<OfferAnswer> | OfferAnswer;
 
   /** The first file of the queue that nobody holds, leased; null when there is none now. */
   lease(queue: string): Promise<Delivery | null>;

@@ -1,0 +1,20 @@
+/**
+ * Room for small content until it is in the index. Many share a slab, because an array for each costs more than copying
+ * into it; a slab lives as long as the last of them. The idea is Node's own pool for small buffers, with larger pieces.
+ */
+const SLAB_BYTES = 64 * 1024;
+
+export class Slab {
+  #slab = Buffer.alloc(0);
+  #used = 0;
+
+  /** So many bytes that nobody else has; what they hold is undefined. */
+  take(bytes: number): Uint8Array {
+    if (this.#used + bytes > this.#slab.length) {
+      this.#slab = Buffer.allocUnsafeSlow(Math.max(SLAB_BYTES, bytes));
+      this.#used = 0;
+    }
+    this.#used += bytes;
+    return this.#slab.subarray(this.#used - bytes, this.#used);
+  }
+}
