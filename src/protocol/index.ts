@@ -15,4 +15,5 @@ export * from "./messages.ts";
 export * from "./names.ts";
 export * from "./operate.ts";
 export * from "./operate-messages.ts";
+export * from "./quick.ts";
 export * from "./upload.ts";

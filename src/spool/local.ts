@@ -149,9 +149,9 @@ export class LocalSpool extends LocalQueues implements Spool {
       safeName(offer.name);
       checkDigest(offer.algorithm);
       // What is new and small has nothing to wait for, and promises cost more than all that is done for it here.
-      const isNew = offer.size <= this.inlineBytesMax && !this.slots.has(offer.transfer);
-      if (!isNew || this.index.find(offer.transfer)) return this.#offer(offer, watcher);
-      return { kind: "upload", upload: this.#hold(offer, watcher) };
+      const { size, transfer } = offer;
+      const isNew = size <= this.inlineBytesMax && !this.slots.has(transfer) && !this.index.find(transfer);
+      return isNew ? { kind: "upload", upload: this.#hold(offer, watcher) } : this.#offer(offer, watcher);
     } catch (error) {
       return Promise.reject(error);
     }
