@@ -2,7 +2,7 @@
  * A file on its way out: which file it is, whether it still is that file, and what is in it.
  *
  * The transfer id is derived from what identifies the file's content without reading it (device, inode, size,
- * times of change), its name and queue, keyed with a secret of the sending user. So the same command run again
+ * times of change), its name and queue, hashed behind a secret of the sending user. So the same command run again
  * after a kill -9 offers the same transfer, and continues it, with nothing remembered on disk; and an edited
  * file is another transfer. The key keeps two machines with like-numbered inodes apart. Why: adr/0011.
  */

@@ -3,7 +3,7 @@
  *
  * valibot makes a copy and some objects for each field, which is what it takes to say what is wrong and where. Before
  * that is asked for, one function for each field can say that nothing is: made once, from the very schema, so that there
- * are not two rules. Whatever it does not know (a field, a kind of rule) is no yes, and goes the long way. Why: adr/0052.
+ * are not two rules. Whatever it does not know (a field, a kind of rule) is no yes, and goes the long way. Why: adr/0053.
  *
  * Invariant: where `quickly` says yes, the schema takes the object and returns an equal one.
  */
@@ -21,14 +21,17 @@ interface Rule {
 
 /** What each rule asks of a value that has passed those before it. */
 const STEPS: Readonly<Record<string, (requirement: never) => Test>> = {
+  // What a value is. NaN is a number to JavaScript, but JSON cannot write it.
   string: () => (value) => typeof value === "string",
   boolean: () => (value) => typeof value === "boolean",
   number: () => (value) => typeof value === "number" && !Number.isNaN(value),
   integer: () => Number.isInteger,
   safe_integer: () => Number.isSafeInteger,
+  // How large it is, and how long: in characters, as valibot counts.
   min_value: (least: number) => (value) => (value as number) >= least,
   max_value: (most: number) => (value) => (value as number) <= most,
   max_length: (most: number) => (value) => (value as string).length <= most,
+  // How it looks. None of our patterns is global or sticky, so testing one leaves nothing behind.
   regex: (pattern: RegExp) => (value) => pattern.test(value as string),
   check: (test: Test) => test,
 };
@@ -63,10 +66,12 @@ export function quickly(
     if (entry.type !== "optional" || Object.hasOwn(known, name)) required.push(name);
   }
   return (body) => {
+    // Each field that is there has a rule and keeps it; where a name has no rule, somebody newer is talking.
     for (const name in body) {
       const test = tests.get(name);
       if (!test?.((body as Record<string, unknown>)[name])) return false;
     }
+    // And each field that must be there is. An own "undefined" cannot come out of JSON.
     for (const name of required) if ((body as Record<string, unknown>)[name] === undefined) return false;
     return true;
   };

@@ -14,8 +14,9 @@
  * the same folder: adr/0038.
  */
 import { FilespoolError } from "../protocol/errors.ts";
-import type { LocalSpool, Slot } from "./local.ts";
+import type { LocalSpool } from "./local.ts";
 import { deadQueue, type Entry, type Place, type Position } from "./local-records.ts";
+import type { Slot } from "./local-upload.ts";
 import { LocalUpload } from "./local-upload.ts";
 import {
   BATCH_FILES,

@@ -18,8 +18,24 @@ import { joinParts } from "../protocol/decoder.ts";
 import { type ErrorCode, FilespoolError } from "../protocol/errors.ts";
 import { BatchWriter, fileError } from "./batch-writer.ts";
 import { createDigest, type Digest, digestOf, digestPrefix } from "./digest.ts";
-import type { LocalSpool, Slot } from "./local.ts";
-import { isWhole, type Upload, type UploadWatcher } from "./spool.ts";
+import type { LocalSpool } from "./local.ts";
+import { isWhole, type Offer, type Upload, type UploadWatcher } from "./spool.ts";
+
+/** The place of an unfinished upload in the spool, with or without somebody who is sending it. */
+export interface Slot {
+  /** As its first offer said; every later one must say the same. */
+  readonly offer: Offer;
+  /** Bytes set aside for it: its size or, while nobody knows that, what has arrived. */
+  reserved: number;
+  /** Bytes that are on disk and recorded in the index. */
+  durable: number;
+  /** When the durable offset last moved, ms since the epoch: the sweeper goes by it. */
+  touchedAtMs: number;
+  /** Who may write to it now; null between two senders. */
+  holder: LocalUpload | null;
+  /** An operator is cancelling it, so it leaves a tombstone. */
+  isCancelled?: boolean;
+}
 
 export class LocalUpload implements Upload {
   offset = 0;

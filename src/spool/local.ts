@@ -25,7 +25,7 @@ import { LocalIndex } from "./local-index.ts";
 import { LocalOperations } from "./local-operate.ts";
 import { LocalQueues } from "./local-queues.ts";
 import type { Entry } from "./local-records.ts";
-import { LocalUpload } from "./local-upload.ts";
+import { LocalUpload, type Slot } from "./local-upload.ts";
 import type { SpoolOperations } from "./operate.ts";
 import { Slab } from "./slab.ts";
 import {
@@ -54,18 +54,6 @@ export interface LocalSpoolOptions {
   readonly now?: () => number;
   /** Milliseconds of a clock that nobody sets, for leases; `now` where that is given, else the monotonic clock. */
   readonly ticks?: () => number;
-}
-
-/** The place of an unfinished upload in the spool, with or without somebody who is sending it. */
-export interface Slot {
-  readonly offer: Offer;
-  /** Bytes set aside for it: its size or, while nobody knows that, what has arrived. */
-  reserved: number;
-  durable: number;
-  touchedAtMs: number;
-  holder: LocalUpload | null;
-  /** An operator is cancelling it, so it leaves a tombstone. */
-  isCancelled?: boolean;
 }
 
 export class LocalSpool extends LocalQueues implements Spool {

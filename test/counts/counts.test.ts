@@ -4,6 +4,7 @@
  * These numbers are the same on a fast machine and on a busy one. How many wake-ups and reads of a socket there are is
  * not, so those have no bounds here. Who makes the data path do more has to raise a number in this file, and say why.
  */
+import { createHook } from "node:async_hooks";
 import { describe, expect, test, vi } from "vitest";
 import { LIMITS } from "../../src/protocol/limits.ts";
 import { canTrace, skipAloud } from "../spool/children.ts";
@@ -61,6 +62,26 @@ describe("round trips", () => {
     await expect(work.send({ port, files, retryMs: 0 }).done).rejects.toMatchObject({ code: "connection-lost" });
     expect(heard).toEqual({ offer: LIMITS.windowFiles, finish: LIMITS.windowFiles });
   });
+});
+
+/** Promises that sender and server, both in this process, make for so many small files. */
+async function promisesFor(files: number): Promise<number> {
+  const work = new Workspace();
+  const { port } = await work.serve();
+  const paths = Array.from({ length: files }, (_, index) => work.write(`f${index}`, content(4 * KiB)));
+  let promises = 0;
+  const hook = createHook({ init: (_, type) => type === "PROMISE" && promises++ }).enable();
+  await work.send({ port, files: paths }).done;
+  hook.disable();
+  return promises;
+}
+
+test("promises for each small file: each is an object that waits for the disk, and moves when memory is collected", async () => {
+  const each = ((await promisesFor(450)) - (await promisesFor(50))) / 400;
+  // For each file the server has one that is stored and one that is told, and the sender one that writes; what is left
+  // are waits that many files share. A few more or less, as the reads of a socket happen to fall.
+  expect(each).toBeGreaterThan(2);
+  expect(each).toBeLessThan(7);
 });
 
 describe("memory for each chunk", () => {
