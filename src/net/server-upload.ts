@@ -163,6 +163,7 @@ export class UploadSession {
     close: () => {},
   };
 
+  /** The spool has answered: data may come, or the file is there already and what is on its way is skipped. */
   #opened(answer: OfferAnswer): Promise<void> | undefined {
     return this.#talk.carryOut(answer.kind === "stored" ? "already" : "accepted", this.#effects, answer);
   }

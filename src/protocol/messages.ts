@@ -122,7 +122,7 @@ export function encodeMessage(message: Message, scratch?: Uint8Array): { type: n
 const OPEN_BRACKET = 0x7b;
 const withoutType = ({ type: _, ...body }: Message): string => JSON.stringify(body);
 
-/** For the messages that every file takes. An offer of unknown size is for its schema, which makes it Infinity. */
+/** For the messages that every file takes, in the order in which one is offered, stored, delivered and acked. An offer of unknown size is for its schema, which makes it Infinity. */
 const QUICK: Partial<Record<FrameName, ((body: object) => boolean) | null>> = {
   offer: quickly(SCHEMAS.offer, { size: bytes }),
   finish: quickly(SCHEMAS.finish),
@@ -145,6 +145,7 @@ export function decodeMessage(name: ControlName, payload: Uint8Array): Message {
   } catch {
     throw new FilespoolError("message-invalid", `the ${name} frame does not hold a JSON object in UTF-8`);
   }
+  // Nearly every message is as it should be; only for the others is it worth finding out what is wrong, and where.
   if (body && QUICK[name]?.(body)) {
     body.type = name;
     return body as Message;

@@ -38,7 +38,7 @@ export function createDigest(algorithm: string): Digest {
   return { update: (bytes) => void hasher.update(bytes), hex: () => hasher.digest("hex") };
 }
 
-/** One for all small contents. The one-shot function of that module hands out memory that the collector has to free. */
+/** One for all small contents, since each call takes it from begin to end. The one-shot function of that module hands out memory that the collector has to free. */
 const shared = new blake.Blake3Hasher();
 
 /** The digest of bytes that are all here. @throws FilespoolError digest-unsupported */

@@ -164,7 +164,10 @@ export class LocalUpload implements Upload {
     return new FilespoolError("digest-mismatch", `the content has the ${algorithm} digest ${found}, not ${digest}`);
   }
 
-  /** From here on the content is a file in its queue. */
+  /**
+   * Makes the content a file in its queue, with the next group of the index. What goes wrong there is the fate of the whole
+   * group; what arrived is kept, where it is in a file, for the next offer.
+   */
   #enqueue(digest: string): Promise<void> {
     return this.#spool.enqueue(this.#slot, digest, this.#inline).then(
       () => {
