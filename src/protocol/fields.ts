@@ -19,7 +19,7 @@ const algorithm = v.pipe(v.string(), v.regex(/^[a-z0-9-]{1,32}$/));
 const queue = v.pipe(
   v.string(),
   v.regex(/^[\p{L}\p{N}][\p{L}\p{N} ._-]*$/u, "a queue name has letters, digits, space, dot, dash and underscore"),
-  v.check((text) => utf8Fits(text, LIMITS.queueBytesMax), `a queue name has at most ${LIMITS.queueBytesMax} bytes`),
+  v.check((text) => utf8Fits(text, LIMITS.queueBytesMax), `at most ${LIMITS.queueBytesMax} bytes in UTF-8`),
 );
 /** Only bounded here; whether a name is safe to use is decided in names.ts. */
 const name = v.pipe(v.string(), v.maxLength(LIMITS.nameBytesMax));

@@ -19,14 +19,16 @@ const FILES = [...TABLES, "src/protocol/fields.ts"];
 interface Schema {
   readonly type: string;
   readonly entries?: Readonly<Record<string, Schema>>;
-  readonly pipe?: readonly (Schema & { readonly requirement?: unknown })[];
+  readonly pipe?: readonly Rule[];
   readonly options?: readonly unknown[];
   readonly wrapped?: Schema;
   readonly item?: Schema;
 }
 
+type Rule = Schema & { readonly requirement?: unknown; readonly message?: unknown };
+
 /** A rule of a pipe as a phrase. An unknown rule stops the generator: it must not be left out of the reference. */
-function rule({ type, requirement }: Schema & { readonly requirement?: unknown }, of: string): string {
+function rule({ type, requirement, message }: Rule, of: string): string {
   const bound = typeof requirement === "number" ? plain(requirement) : "";
   switch (type) {
     case of:
@@ -35,8 +37,6 @@ function rule({ type, requirement }: Schema & { readonly requirement?: unknown }
       return of === "array" ? `at most ${bound} of them` : `at most ${bound} UTF-16 code units`;
     case "min_length":
       return of === "array" ? `at least ${bound}` : `at least ${bound} UTF-16 code units`;
-    case "max_bytes":
-      return `at most ${bound} bytes in UTF-8`;
     case "min_value":
       return `at least ${bound}`;
     case "max_value":
@@ -51,6 +51,8 @@ function rule({ type, requirement }: Schema & { readonly requirement?: unknown }
     case "regex":
       return `matches ${code(String(requirement))}`;
     default:
+      // A function of ours says nothing about itself, but it has a sentence for whom it refuses.
+      if (type === "check" && typeof message === "string") return message;
       throw new Error(`${MESSAGES} has the rule "${type}", for which the reference has no words`);
   }
 }
