@@ -17,6 +17,7 @@ import { namedTests } from "./plugins/named-tests.ts";
 import { repositoryLinks } from "./plugins/repository-links.ts";
 import { sourcePages } from "./plugins/source-pages.ts";
 import { codeTheme } from "./src/code-theme.ts";
+import { diagrams } from "./src/diagrams.ts";
 
 /** Run on the text as it was written, before Docusaurus makes links and files of it. */
 const beforeDefaultRemarkPlugins = [codeRegions, boundNumbers, namedTests, repositoryLinks, codeBreaks];
@@ -123,6 +124,7 @@ const config: Config = {
       ],
       copyright: "Filespool is free software under the MIT licence.",
     },
+    mermaid: diagrams,
     prism: { theme: codeTheme, darkTheme: codeTheme, additionalLanguages: ["bash", "json"] },
   },
 };

@@ -1,10 +1,11 @@
 /**
- * A table that is wider than the page scrolls by itself, so a keyboard has to reach it; one that fits is no stop on the way.
+ * A table or diagram that is wider than the page scrolls by itself, so a keyboard has to reach it; one that fits is no
+ * stop on the way.
  *
  * Run by Docusaurus in the browser after each change of page. Without JavaScript the browser's own rule holds, by which
  * newer ones let a keyboard reach whatever scrolls.
  */
-const TABLES = ".markdown table";
+const TABLES = ".markdown table, .diagram";
 
 const resized =
   typeof ResizeObserver === "undefined"
