@@ -207,9 +207,9 @@ export class Connection {
     return !this.#socket.writableEnded;
   }
 
-  /** Waits until no more than `bytes` of file content are waiting for the kernel. */
-  async unsentBelow(bytes: number): Promise<void> {
-    if (this.#outbox.unsentData > bytes) await this.#below(() => this.#outbox.unsentData, bytes);
+  /** Waits until no more than `bytes` of file content are waiting for the kernel; undefined when that is so already. */
+  unsentBelow(bytes: number): Promise<void> | undefined {
+    return this.#outbox.unsentData > bytes ? this.#below(() => this.#outbox.unsentData, bytes) : undefined;
   }
 
   async #below(unsent: () => number, bytes: number): Promise<void> {

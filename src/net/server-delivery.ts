@@ -17,6 +17,7 @@ import type { Delivery } from "../spool/spool.ts";
 import { type Access, demand } from "./access.ts";
 import type { Connection, Data } from "./connection.ts";
 import { about } from "./events.ts";
+import { COPY_BYTES_MAX } from "./outbox.ts";
 import { sendContent } from "./send-content.ts";
 import { type ServerContext, welcome } from "./server.ts";
 
@@ -104,18 +105,21 @@ export class DeliverySession {
   /** Leases and sends, one file at a time, until the connection is over. */
   async #handOut(): Promise<void> {
     while (!this.#isOver) {
-      const bell = new Promise<void>((ring) => {
-        this.#ring = ring;
-      });
+      // A large file that was asked for is sent from here too, so that the other loop can go on reading.
+      if (this.#talk.state === "streaming") {
+        if (!this.#sendSmall()) await this.#sendCurrent();
+        continue;
+      }
       if (this.#talk.state !== "ready" || this.#credit === 0 || this.#server.isDraining || this.#saidEmpty) {
-        // A large file that was asked for is sent from here too, so that the other loop can go on reading.
-        if (this.#talk.state === "streaming") await this.#sendCurrent();
-        else await bell;
+        await new Promise<void>((ring) => {
+          this.#ring = ring;
+        });
         continue;
       }
       demand(this.#access, "collect", this.#queue); // each time: a right may have been taken away since hello
       this.#saidEmpty = true; // unless something arrives while we look
-      const delivery = await this.#server.spool.lease(this.#queue);
+      const leasing = this.#server.spool.lease(this.#queue);
+      const delivery = leasing instanceof Promise ? await leasing : leasing; // a turn for each file is too much
       // While a failed attempt is being written down, nobody knows whether that file comes again.
       if (!delivery && this.#saidEmpty && !this.#isOver && this.#returning === 0)
         await this.#talk.carryOut("none", this.#effects);
@@ -125,8 +129,26 @@ export class DeliverySession {
       if (this.#isOver) break; // `run` gives it back
       this.#current = delivery;
       this.#credit--;
-      await this.#talk.carryOut(delivery.size > LIMITS.pipelineBytesMax ? "large" : "small", this.#effects, delivery);
+      const work = this.#talk.carryOut(
+        delivery.size > LIMITS.pipelineBytesMax ? "large" : "small",
+        this.#effects,
+        delivery,
+      );
+      if (work) await work;
     }
+  }
+
+  /** Small content that came with its lease is copied, and so sent at once. False: it takes the way of the others. */
+  #sendSmall(): boolean {
+    const content = this.#current?.content;
+    if (!content || content.length > Math.min(COPY_BYTES_MAX, this.#chunkBytes)) return false;
+    if (this.#connection.unsentBelow(LIMITS.windowBytes)) return false;
+    const sending = content.length > 0 ? this.#connection.sendData(0, content) : undefined;
+    sending?.catch(() => {}); // only when the connection is gone, and the other way hears of it as well
+    if (sending) return false;
+    this.#current = null;
+    void this.#talk.carryOut("sent", this.#effects);
+    return true;
   }
 
   /** Sends the content of the current delivery, unless a verdict or the end of the connection comes in between. */
@@ -186,14 +208,17 @@ export class DeliverySession {
       if (this.#current === delivery) this.#current = null;
       if (!delivery) return this.#tellLost(verdict, new FilespoolError("lease-lost"));
       this.#count(1);
-      const recorded = this.#record(verdict, delivery).catch((error: unknown) => this.#tellLost(verdict, known(error)));
-      if (verdict.type === "nack") this.#returns(recorded);
-      void recorded.finally(() => {
+      const over = () => {
         this.#count(-1);
         this.#open.delete(delivery.token);
         this.#ring();
         this.drain();
+      };
+      const recorded = this.#record(verdict, delivery).then(over, (error: unknown) => {
+        this.#tellLost(verdict, known(error));
+        over();
       });
+      if (verdict.type === "nack") this.#returns(recorded);
     },
 
     renew: ({ delivery: id }: MessageOf<"working">) => void (this.#open.has(id) && this.#server.spool.renew(id)),
@@ -238,18 +263,24 @@ export class DeliverySession {
     else recording.delete(this.#queue);
   }
 
-  async #record(verdict: Verdict, delivery: Delivery): Promise<void> {
+  /** Writes a verdict down, and only then says that it is. @throws FilespoolError lease-lost, disk-full, spool-unusable, by the promise */
+  #record(verdict: Verdict, delivery: Delivery): Promise<void> {
+    const { id: connection, peer } = this.#connection;
+    if (verdict.type === "nack") return this.#recordFailure(verdict, delivery);
+    // 1. off the queue, durably
+    return this.#server.spool.ack(delivery.token).then(() => {
+      this.#connection.send({ type: "acked", delivery: delivery.token }); // 2. only then say so
+      this.#server.emit({ event: "acked", connection, peer, ...about(delivery) });
+    });
+  }
+
+  /** A failed attempt counts, and may be the last; what was merely given back goes to the head of its queue at once. */
+  async #recordFailure({ counts, reason }: MessageOf<"nack">, delivery: Delivery): Promise<void> {
     const { spool } = this.#server;
-    const { token } = delivery;
-    const file = { connection: this.#connection.id, peer: this.#connection.peer, ...about(delivery) };
-    if (verdict.type === "ack") {
-      await spool.ack(token); // 1. off the queue, durably
-      this.#connection.send({ type: "acked", delivery: token }); // 2. only then say so
-      return this.#server.emit({ event: "acked", ...file });
-    }
-    const dead = verdict.counts && (await spool.nack(token, verdict.reason));
-    if (!verdict.counts) spool.release(token);
-    this.#server.emit({ event: "returned", ...file, reason: verdict.reason, dead });
+    const { id: connection, peer } = this.#connection;
+    const dead = counts && (await spool.nack(delivery.token, reason));
+    if (!counts) spool.release(delivery.token);
+    this.#server.emit({ event: "returned", connection, peer, ...about(delivery), reason, dead });
   }
 
   #tellLost({ delivery }: { readonly delivery: string }, error: FilespoolError): void {

@@ -205,10 +205,10 @@ export class LocalIndex {
     return this.#entries.get([queue, sequence]);
   }
 
-  /** The first waiting file behind `sequence`. */
-  after(queue: string, sequence: number): { sequence: number; entry: Entry } | null {
-    const [next] = this.#entries.getRange({ start: [queue, sequence + 1], end: [queue, Infinity], limit: 1 });
-    return next ? { sequence: next.key[1], entry: next.value } : null;
+  /** The sequence numbers of at most `limit` files behind one, in order. */
+  sequences(queue: string, sequence: number, limit: number): number[] {
+    const keys = this.#entries.getKeys({ start: [queue, sequence + 1], end: [queue, Infinity], limit });
+    return [...keys].map(([, next]) => next);
   }
 
   /** Takes a file out for ever and leaves a tombstone. */

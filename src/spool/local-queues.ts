@@ -14,6 +14,7 @@ import { fileError } from "./batch-writer.ts";
 import { Leases } from "./leases.ts";
 import type { LocalIndex } from "./local-index.ts";
 import { deadQueue, type Entry } from "./local-records.ts";
+import { LookAhead, type QueueState } from "./look-ahead.ts";
 import type { Ending } from "./operate.ts";
 import {
   ACKS_REMEMBERED,
@@ -32,15 +33,6 @@ interface Lent {
   readonly sequence: number;
   readonly content: Uint8Array | undefined;
   handle: Promise<FileHandle> | null;
-}
-
-interface QueueState {
-  cursor: number;
-  /** Sequence numbers of what came back, in order. */
-  readonly returned: number[];
-  /** Sequence numbers of what is leased or being taken off, with the token of the lease or of the one it had. */
-  readonly busy: Map<number, string>;
-  readonly listeners: Set<() => void>;
 }
 
 export class LocalQueues {
@@ -89,7 +81,9 @@ export class LocalQueues {
   }
 
   #queue(name: string): QueueState {
-    const state = this.#queues.get(name) ?? { cursor: 0, returned: [], busy: new Map(), listeners: new Set() };
+    let state = this.#queues.get(name);
+    if (state) return state;
+    state = { cursor: 0, ahead: new LookAhead(), returned: [], busy: new Map(), listeners: new Set() };
     this.#queues.set(name, state);
     return state;
   }
@@ -100,7 +94,7 @@ export class LocalQueues {
     if (busy.size + listeners.size + returned.length === 0) this.#queues.delete(name);
   }
 
-  async lease(queue: string): Promise<Delivery | null> {
+  lease(queue: string): Delivery | null {
     const next = this.#next(queue);
     if (!next) this.#forgetIdle(queue);
     return next && this.#lend(queue, next.sequence, next.entry);
@@ -108,12 +102,16 @@ export class LocalQueues {
 
   /** The first file that nobody holds. */
   #next(home: string): { sequence: number; entry: Entry } | null {
-    const { returned, cursor, busy } = this.#queue(home);
+    const { returned, cursor, busy, ahead } = this.#queue(home);
     const entry = returned[0] === undefined ? undefined : this.index.entry(home, returned[0]);
     if (entry) return { sequence: returned[0] as number, entry };
-    let next = this.index.after(home, cursor);
-    while (next && busy.has(next.sequence)) next = this.index.after(home, next.sequence); // an operator has hold of it
-    return next;
+    for (let at = cursor; ; ) {
+      const next = ahead.after(at, (behind, limit) => this.index.sequences(home, behind, limit));
+      if (next === undefined) return null;
+      const found = busy.has(next) ? undefined : this.index.entry(home, next); // an operator has hold of it, or took it off
+      if (found) return { sequence: next, entry: found };
+      at = next;
+    }
   }
 
   #lend(home: string, sequence: number, entry: Entry): Delivery {
@@ -123,7 +121,8 @@ export class LocalQueues {
     const { transfer, queue, name, size, algorithm, digest, kind, content } = entry;
     const attempt = entry.failures + 1;
     const lend = (token: string): Lent => ({
-      delivery: { transfer, queue, name, size, algorithm, digest, kind, attempt, token }, // spreading costs a microsecond
+      // Spreading costs a microsecond.
+      delivery: { transfer, queue, name, size, algorithm, digest, kind, attempt, token, content },
       ...{ home, sequence, content, handle: null },
     });
     const { delivery } = this.#leases.grant(lend, this.#ticks());
@@ -186,19 +185,22 @@ export class LocalQueues {
     return ack;
   }
 
-  async #collect(token: string, ending: Ending): Promise<void> {
+  #collect(token: string, ending: Ending): Promise<void> {
     const lent = this.#endLease(token);
-    if (!lent) throw new FilespoolError("lease-lost");
-    try {
-      await this.index.collect(lent.delivery, [lent.home, lent.sequence], this.now(), ending); // 1. off the queue, durably
-    } catch (error) {
-      this.#giveBack(lent);
-      throw error;
-    }
-    this.#leave(lent);
-    this.onEnded(lent.delivery.transfer);
-    // 2. Only then may its content go.
-    if (!lent.content) this.removeContent(lent.delivery.transfer);
+    if (!lent) return Promise.reject(new FilespoolError("lease-lost"));
+    const { delivery, home, sequence } = lent;
+    // 1. off the queue, durably
+    return this.index.collect(delivery, [home, sequence], this.now(), ending).then(
+      () => {
+        this.#leave(lent);
+        this.onEnded(delivery.transfer);
+        if (!lent.content) this.removeContent(delivery.transfer); // 2. only then may its content go
+      },
+      (error: unknown) => {
+        this.#giveBack(lent);
+        throw error;
+      },
+    );
   }
 
   /** In the background, after the index has let go of it. Should a crash come first, the next `open` finds it. */

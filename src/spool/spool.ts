@@ -39,6 +39,8 @@ export interface StoredFile extends Offer {
 export interface Delivery extends StoredFile {
   readonly token: string;
   readonly attempt: number;
+  /** All of it, where a spool has it in memory anyway; else it is read. */
+  readonly content?: Uint8Array | undefined;
 }
 
 export interface DeadLetter extends StoredFile {
@@ -165,8 +167,8 @@ export interface Spool {
    */
   offer(offer: Offer, watcher: UploadWatcher): Promise<OfferAnswer> | OfferAnswer;
 
-  /** The first file of the queue that nobody holds, leased; null when there is none now. */
-  lease(queue: string): Promise<Delivery | null>;
+  /** The first file of the queue that nobody holds, leased; null when there is none now. At once, if it can be. */
+  lease(queue: string): Promise<Delivery | null> | Delivery | null;
   /**
    * Reads content of a leased file at `offset` into `into`; returns the bytes read, less than asked only at the end.
    * @throws FilespoolError lease-lost, spool-unusable

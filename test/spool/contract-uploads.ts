@@ -35,8 +35,9 @@ export function uploadLaws({ kept, run }: Implementation): void {
         expect(spool.waiting("default")).toBe(0);
         await upload.finish(digestOf(content));
         expect(spool.waiting("default")).toBe(1);
-        const { token, ...delivery } = await lease(spool);
+        const { token, content: atOnce = content, ...delivery } = await lease(spool);
         expect(delivery).toEqual({ ...offer, digest: digestOf(content), attempt: 1 });
+        expect(sameBytes(atOnce, content)).toBe(true);
         expect(sameBytes(await contentIn(spool, { ...delivery, token }), content), `${size} bytes`).toBe(true);
         await spool.ack(token);
       }

@@ -193,10 +193,11 @@ test("sequence numbers are never used again, also when the queue was empty at th
       await spool.close();
       const index = await LocalIndex.open(folder, true);
       for (const count of [1, 2]) {
-        const next = index.after("default", 0);
-        expect(next?.sequence, `round ${round}, file ${count}`).toBeGreaterThan(last);
-        last = next?.sequence ?? 0;
-        if (next) await index.collect(next.entry, ["default", last], 0, "collected");
+        const [next = 0] = index.sequences("default", 0, 1);
+        expect(next, `round ${round}, file ${count}`).toBeGreaterThan(last);
+        last = next;
+        const entry = index.entry("default", next);
+        if (entry) await index.collect(entry, ["default", next], 0, "collected");
       }
       await index.close();
     }
