@@ -207,9 +207,12 @@ describe("the config file", () => {
 
 test("the closest word is found whatever single letter is lost, doubled or changed", () => {
   const names = Object.keys(KNOBS);
+  // One that is another with a letter more may as well be meant as that other.
+  const isAlone = (name: string) =>
+    !names.includes(name.slice(0, -1)) && !names.some((other) => other.slice(0, -1) === name);
   fc.assert(
     fc.property(
-      fc.constantFrom(...names.filter((name) => name.length > 5)),
+      fc.constantFrom(...names.filter((name) => name.length > 5 && isAlone(name))),
       fc.nat(),
       fc.nat(2),
       (name, seed, kind) => {

@@ -26,21 +26,21 @@ test("whatever goes wrong in a simulated world: nothing is lost, doubled or stuc
 test("whoever is killed at whichever single step, the same holds", async () => {
   const { steps, broken } = await simulate(SMALL, modules);
   expect(broken).toEqual([]);
-  for (const plan of everyStep(steps, 3, SEED))
+  for (const plan of everyStep(steps, 6, SEED))
     expect({ plan, broken: (await simulate(plan, modules)).broken }).toEqual({ plan, broken: [] });
 });
 
 test("a receiver that is killed at whichever single step acks no file whose hook has not run", async () => {
   const { steps, broken } = await simulate(HOOKED, modules);
   expect(broken).toEqual([]);
-  for (const plan of everyStep(steps, 2, SEED, { plan: HOOKED, machines: ["receiver-0"] }))
+  for (const plan of everyStep(steps, 4, SEED, { plan: HOOKED, machines: ["receiver-0"] }))
     expect({ plan, broken: (await simulate(plan, modules)).broken }).toEqual({ plan, broken: [] });
 });
 
 test("whoever is killed at whichever single step: of a stream all is seen or nothing, and what was begun expires", async () => {
   const { steps, broken } = await simulate(STREAMED, modules);
   expect(broken).toEqual([]);
-  for (const plan of everyStep(steps, 6, SEED, { plan: STREAMED, machines: ["server", "sender-0"] }))
+  for (const plan of everyStep(steps, 12, SEED, { plan: STREAMED, machines: ["server", "sender-0"] }))
     expect({ plan, broken: (await simulate(plan, modules)).broken }).toEqual({ plan, broken: [] });
 });
 
