@@ -265,10 +265,10 @@ export class DeliverySession {
 
   /** Writes a verdict down, and only then says that it is. @throws FilespoolError lease-lost, disk-full, spool-unusable, by the promise */
   #record(verdict: Verdict, delivery: Delivery): Promise<void> {
-    const { id: connection, peer } = this.#connection;
     if (verdict.type === "nack") return this.#recordFailure(verdict, delivery);
     // 1. off the queue, durably
     return this.#server.spool.ack(delivery.token).then(() => {
+      const { id: connection, peer } = this.#connection;
       this.#connection.send({ type: "acked", delivery: delivery.token }); // 2. only then say so
       this.#server.emit({ event: "acked", connection, peer, ...about(delivery) });
     });

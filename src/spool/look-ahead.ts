@@ -7,7 +7,7 @@
  */
 const KEYS = 64;
 
-/** What is known of a queue in memory only: gone after a restart, when everything is delivered from the head again. */
+/** Gone after a restart, when everything is delivered from the head again. */
 export interface QueueState {
   /** The highest sequence number that was ever leased. */
   cursor: number;

@@ -1,8 +1,6 @@
 /**
- * The slab of a spool: where the contents of small files are while their index entries are being written.
- *
  * Room for small content until it is in the index. Many share a slab, because an array for each costs more than copying
- * into it; a slab lives as long as the last of them. The idea is Node's own pool for small buffers, with larger pieces.
+ * into it. The idea is Node's own pool for small buffers, with larger pieces.
  *
  * Nothing is given back: the collector takes a slab once no upload refers to it, and that is when its last file has
  * been committed. So what waits for the disk bounds the memory, and that is bounded by the windows of the senders.
