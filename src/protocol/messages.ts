@@ -122,7 +122,10 @@ export function encodeMessage(message: Message, scratch?: Uint8Array): { type: n
 const OPEN_BRACKET = 0x7b;
 const withoutType = ({ type: _, ...body }: Message): string => JSON.stringify(body);
 
-/** For the messages that every file takes, in the order in which one is offered, stored, delivered and acked. An offer of unknown size is for its schema, which makes it Infinity. */
+/**
+ * For the messages that every file takes, on its way in and out. An offer of unknown size is for its schema, which makes
+ * it Infinity.
+ */
 const QUICK: Partial<Record<FrameName, ((body: object) => boolean) | null>> = {
   offer: quickly(SCHEMAS.offer, { size: bytes }),
   finish: quickly(SCHEMAS.finish),
