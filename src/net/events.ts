@@ -31,7 +31,7 @@ export type TransferEvent =
   | FileEvent<"progress", { offset: number }>
   /** `repeated`: the server had the file already; `collected`: and somebody has taken it since. */
   | FileEvent<"stored", { digest: string; repeated: boolean; collected: boolean }>
-  /** `attempt`: 1 for the first time this file is handed to anybody. */
+  /** `attempt`: failed deliveries of this file so far, plus one. */
   | FileEvent<"delivered", { digest: string; attempt: number }>
   /** In the folder under `path`, verified. `skipped`: a file of that name was there, and the policy is skip. */
   | FileEvent<"landed", { digest: string; path: string; skipped: boolean }>

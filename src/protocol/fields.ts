@@ -21,7 +21,7 @@ const queue = v.pipe(
   v.regex(/^[\p{L}\p{N}][\p{L}\p{N} ._-]*$/u, "a queue name has letters, digits, space, dot, dash and underscore"),
   v.check((text) => utf8Fits(text, LIMITS.queueBytesMax), `at most ${LIMITS.queueBytesMax} bytes in UTF-8`),
 );
-/** Only bounded here; whether a name is safe to use is decided in names.ts. */
+/** Only bounded here; which names are refused and which are changed: names.ts. */
 const name = v.pipe(v.string(), v.maxLength(LIMITS.nameBytesMax));
 
 /** What the content is a form of: absent or "file" for itself, "tar" for a folder. A server takes any. */

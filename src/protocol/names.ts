@@ -11,7 +11,7 @@
  *   by "_"        as in "12:30.log", is an ordinary character except on Windows, which then refuses the file
  *                 or adds to another), a trailing dot or space (Windows drops them, and two names become one)
  *   prefixed      device names such as "con" or "lpt1.txt" (on Windows they are devices in every folder),
- *   with "_"      and names that start with our own OWN_PREFIX, also as a forgiving file system compares them
+ *   with "_"      and names that start with ".filespool", also as a forgiving file system compares them
  *   composed      to Unicode NFC, so that "é" from a Mac and "é" from Linux are the same file
  *
  * The server asks it before it takes an offer, so that a sender hears "no" at once; the receiver asks it

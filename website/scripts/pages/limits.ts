@@ -6,8 +6,9 @@ import { cell, code, join, type Page, table } from "../markdown.ts";
 import { prose, sentences } from "../prose.ts";
 import { fileComment, type Member, membersOf, sourceOf } from "../source-comments.ts";
 
-const row = ({ name, comment }: Member, value: unknown): string[] => [
-  `<a id="${name}"></a>${code(name)}`,
+/** `isAgain`: a limit of that name stands in a table before, and an anchor is there once. */
+const row = ({ name, comment }: Member, value: unknown, isAgain = false): string[] => [
+  isAgain ? code(name) : `<a id="${name}"></a>${code(name)}`,
   value === undefined ? "" : limit(name, value),
   cell(sentences(comment)),
 ];
@@ -41,7 +42,7 @@ export function limitsPage(): Page {
       "What a server keeps at most. The defaults; the [command line](command-line.md#serve) has a flag for most of them.",
       table(
         head,
-        spool.map((member) => row(member, SPOOL_LIMITS[member.name as keyof typeof SPOOL_LIMITS])),
+        spool.map((member) => row(member, SPOOL_LIMITS[member.name as keyof typeof SPOOL_LIMITS], member.name in LIMITS)),
       ),
       "## Of a server's connections",
       table(

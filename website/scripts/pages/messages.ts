@@ -13,6 +13,8 @@ import { sendersOf } from "./states.ts";
 const MESSAGES = "src/protocol/messages.ts";
 const OPERATING = "src/protocol/operate-messages.ts";
 const TABLES = [MESSAGES, OPERATING];
+/** Where the rules of that file are on the site. */
+const NAMES = "[names of files](wire.md#names-of-files)";
 const FILES = [...TABLES, "src/protocol/fields.ts"];
 
 /** The part of a schema's own description that the page shows. */
@@ -97,6 +99,13 @@ function constantComment(name: string): string {
   return "";
 }
 
+/** What a limit of the same name says: `welcome` tells those of its server, and a second sentence about them would be one too many. */
+const limitComments: ReadonlyMap<string, string> = new Map(
+  [...membersOf("src/protocol/limits.ts", "LIMITS", true), ...membersOf("src/spool/spool.ts", "SpoolLimits")].map(
+    ({ name, comment }) => [name, comment],
+  ),
+);
+
 /** Comments on fields of one message, where there are some; a field without one has that of the constant it is made of. */
 function fieldComments(message: string): ReadonlyMap<string, string> {
   const found = new Map<string, string>();
@@ -151,7 +160,7 @@ export function messagesPage(): Page {
         code(field),
         isOptional ? `${type}, may be missing` : type,
         rules,
-        cell(sentences(notes.get(field) ?? "")),
+        cell(sentences(notes.get(field) ?? limitComments.get(field) ?? "").replace(/\bnames\.ts\b/, NAMES)),
       ];
     });
     const hasNotes = rows.some((row) => row[3] !== "");
