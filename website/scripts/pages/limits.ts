@@ -42,7 +42,9 @@ export function limitsPage(): Page {
       "What a server keeps at most. The defaults; the [command line](command-line.md#serve) has a flag for most of them.",
       table(
         head,
-        spool.map((member) => row(member, SPOOL_LIMITS[member.name as keyof typeof SPOOL_LIMITS], member.name in LIMITS)),
+        spool.map((member) =>
+          row(member, SPOOL_LIMITS[member.name as keyof typeof SPOOL_LIMITS], member.name in LIMITS),
+        ),
       ),
       "## Of a server's connections",
       table(

@@ -87,7 +87,13 @@ export function wirePage(): Page {
     name: "wire",
     title: "Wire format",
     about: "Byte by byte: the header of a frame, the types of frames, and the rules that both ends keep.",
-    from: [FRAME, "src/protocol/decoder.ts", "src/protocol/chunks.ts", "src/protocol/names.ts", "test/vectors/frames.json"],
+    from: [
+      FRAME,
+      "src/protocol/decoder.ts",
+      "src/protocol/chunks.ts",
+      "src/protocol/names.ts",
+      "test/vectors/frames.json",
+    ],
     body: join(
       "One TCP connection carries one conversation between a client (a sender, a receiver or an operator) and a server. Both directions are a sequence of frames and nothing else: no preamble, no separator, no end mark. Where a server encrypts, the same bytes are inside of TLS 1.3, from the first to the last ([how](client.md#encrypt)). All numbers are unsigned and big-endian.",
       "## Header",
