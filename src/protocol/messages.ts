@@ -27,26 +27,21 @@ const nothing = v.object({});
 export const SCHEMAS = {
   /** First frame of a client. `peer` stays the same when the same run reconnects, and fences its older self. */
   hello: v.object({
-    /** All that the client speaks; the server chooses one. */
     versions: v.pipe(v.array(v.pipe(v.number(), v.integer())), v.minLength(1), v.maxLength(16)),
     role: v.picklist(["sender", "receiver", "operator"]),
     peer: id,
-    /** Program and version, for the log of the other end. */
     agent: text(100),
     /** A secret that says what its holder may do, where the server asks for one. */
     token: v.optional(text(200)),
-    /** The queue to take from; a receiver must name one. */
+    /** Receivers: the queue to take from, and the largest data frame they want. */
     queue: v.optional(queue),
-    /** The largest data frame that a receiver wants, bytes of payload. */
     dataBytesMax: v.optional(bytes),
   }),
   /** First frame of the server: the version it chose, what `stored` means here, and its limits. */
   welcome: v.object({
     version: v.pipe(v.number(), v.integer()),
     agent: text(100),
-    /** `fsync`: what is stored survives a power cut; `none`: the operating system chooses the time; `memory`: for tests. */
     durability: v.picklist(["fsync", "none", "memory"]),
-    /** What an offer may name as its `algorithm`. */
     digests: v.pipe(v.array(algorithm), v.maxLength(16)),
     dataBytesMax: bytes,
     fileBytesMax: bytes,
@@ -82,7 +77,6 @@ export const SCHEMAS = {
   /** One attempt. The data follows at once up to `pipelineBytesMax`, otherwise after `start`. */
   deliver: v.object({
     ...{ delivery, transfer: id, queue, name, size: bytes, algorithm, digest, kind },
-    /** Failed deliveries of this file so far, plus one. */
     attempt: count(1_000_000),
   }),
   start: v.object({ delivery, offset: bytes }),

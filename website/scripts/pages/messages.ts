@@ -111,9 +111,11 @@ function fieldComments(message: string): ReadonlyMap<string, string> {
   const found = new Map<string, string>();
   const takeAll = (fields: ts.Expression | undefined, file: string): void => {
     if (fields && ts.isIdentifier(fields)) {
-      for (const { name, comment } of membersOf(file, fields.text)) if (comment !== "") found.set(name, comment);
+      for (const { name, comment } of membersOf(file, fields.text, true)) if (comment !== "") found.set(name, comment);
     }
     if (!fields || !ts.isObjectLiteralExpression(fields)) return;
+    const lineOf = (at: number) => sourceOf(file).getLineAndCharacterOfPosition(at).line;
+    let before = { comment: "", line: -2 };
     for (const field of fields.properties) {
       if (ts.isSpreadAssignment(field)) {
         takeAll(field.expression, file);
@@ -121,7 +123,11 @@ function fieldComments(message: string): ReadonlyMap<string, string> {
       }
       const constant = ts.isPropertyAssignment(field) ? field.initializer : field.name;
       const shared = constant && ts.isIdentifier(constant) ? constantComment(constant.text) : "";
-      const comment = commentOf(field) || shared;
+      // Fields that follow each other in neighbouring lines under one comment share it.
+      const above = lineOf(field.getStart()) === before.line + 1 ? before.comment : "";
+      const own = commentOf(field) || (shared ? "" : above);
+      const comment = own || shared;
+      before = { comment: own, line: lineOf(field.getEnd()) };
       if (field.name && comment) found.set(field.name.getText(), comment);
     }
   };
