@@ -22,7 +22,7 @@ import { makeFolders } from "./make-folders.ts";
 /** Bytes between two syncs; about what a crash makes the sender repeat. */
 export const SYNC_BYTES = 16 * 1024 * 1024;
 /** Over a slow link so many bytes take minutes: then a sync per second, or nobody sees it move (adr/0045). */
-const SYNC_MS = 1000;
+export const SYNC_MS = 1000;
 
 /** Parts of one batch: chunks that overlap may bring a byte each. */
 const PARTS_MAX = 4096;

@@ -20,10 +20,11 @@ import { visit } from "unist-util-visit";
 import type { VFile } from "vfile";
 import { EXIT } from "../../src/cli/exit.ts";
 import { KNOB_NAMES, type KnobName, shownFallback } from "../../src/cli/knobs.ts";
+import { QUEUES_SHOWN } from "../../src/net/metrics.ts";
 import { FAILURES_MAX, FORGIVE_MS } from "../../src/net/token-gate.ts";
 import { HEADER_BYTES } from "../../src/protocol/frame.ts";
 import { LIMITS } from "../../src/protocol/limits.ts";
-import { SYNC_BYTES } from "../../src/spool/batch-writer.ts";
+import { SYNC_BYTES, SYNC_MS } from "../../src/spool/batch-writer.ts";
 import { SPOOL_LIMITS } from "../../src/spool/spool.ts";
 import { median } from "./median.ts";
 import { pathInRepository, repositoryFolder } from "./repository.ts";
@@ -116,6 +117,8 @@ function limitText(name: string): string {
     ...LIMITS,
     headerBytes: HEADER_BYTES,
     syncBytes: SYNC_BYTES,
+    syncMs: SYNC_MS,
+    queuesShown: QUEUES_SHOWN,
     refusalsMax: FAILURES_MAX,
     forgiveMs: FORGIVE_MS,
   };
