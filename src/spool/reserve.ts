@@ -16,7 +16,7 @@ const MiB = 1024 * 1024;
 const LOW_BYTES = 4 * MiB;
 /** About what a write takes beside the content: pages are written anew, not changed (5 KiB each in 600 acks at once). */
 const NOTE_BYTES = 8 * 1024;
-const RESERVE_BYTES = 8 * MiB;
+export const RESERVE_BYTES = 8 * MiB;
 /** How long a look at the disk holds. LOW_BYTES is more than others write in that time. */
 const LOOK_MS = 1;
 

@@ -15,7 +15,7 @@
  */
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
-import type { Code, InlineCode, Parent, Root } from "mdast";
+import type { Code, InlineCode, Parent, Root, Text } from "mdast";
 import { visit } from "unist-util-visit";
 import type { VFile } from "vfile";
 import { EXIT } from "../../src/cli/exit.ts";
@@ -25,6 +25,7 @@ import { FAILURES_MAX, FORGIVE_MS } from "../../src/net/token-gate.ts";
 import { HEADER_BYTES } from "../../src/protocol/frame.ts";
 import { LIMITS } from "../../src/protocol/limits.ts";
 import { SYNC_BYTES, SYNC_MS } from "../../src/spool/batch-writer.ts";
+import { RESERVE_BYTES } from "../../src/spool/reserve.ts";
 import { SPOOL_LIMITS } from "../../src/spool/spool.ts";
 import { median } from "./median.ts";
 import { pathInRepository, repositoryFolder } from "./repository.ts";
@@ -118,6 +119,7 @@ function limitText(name: string): string {
     headerBytes: HEADER_BYTES,
     syncBytes: SYNC_BYTES,
     syncMs: SYNC_MS,
+    reserveBytes: RESERVE_BYTES,
     queuesShown: QUEUES_SHOWN,
     refusalsMax: FAILURES_MAX,
     forgiveMs: FORGIVE_MS,
@@ -143,7 +145,7 @@ function benchText(rest: string): string {
   return typeof value === "number" ? rounded(value) : String(value);
 }
 
-const located = (page: VFile, { position }: Code | InlineCode, text: string, error: unknown): Error =>
+const located = (page: VFile, { position }: Code | InlineCode | Text, text: string, error: unknown): Error =>
   new Error(`${pathInRepository(page.path)}:${position?.start.line ?? 0}: ${text}: ${(error as Error).message}`);
 
 export function boundNumbers() {
@@ -161,6 +163,11 @@ export function boundNumbers() {
       } catch (error) {
         throw located(page, code, code.value, error);
       }
+    });
+    // Braces are for blocks of code. In prose they would be printed as they stand.
+    visit(tree, "text", (text: Text) => {
+      const found = text.value.match(IN_BLOCK)?.[0];
+      if (found) throw located(page, text, found, new Error("in prose it stands between ticks"));
     });
     visit(tree, "code", (code: Code) => {
       code.value = code.value.replace(IN_BLOCK, (all, reference: string) => {

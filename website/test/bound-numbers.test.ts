@@ -1,12 +1,15 @@
 /** Laws of numbers in prose: each is read from where it was measured, and one that is not there is an error. */
 import { readFileSync } from "node:fs";
+import { resolve } from "node:path";
 import { describe, expect, it } from "vitest";
 import { EXIT } from "../../src/cli/exit.ts";
 import { HEADER_BYTES } from "../../src/protocol/frame.ts";
 import { LIMITS } from "../../src/protocol/limits.ts";
 import { boundNumbers, resolveReference, valueAt } from "../plugins/bound-numbers.ts";
 import { median } from "../plugins/median.ts";
+import { repositoryFolder } from "../plugins/repository.ts";
 import { bytes, duration, limit } from "../plugins/units.ts";
+import { handWrittenPages } from "../scripts/hand-written.ts";
 
 const small = JSON.parse(readFileSync(new URL("../../benchmarks/results/small.json", import.meta.url), "utf8"));
 
@@ -62,6 +65,11 @@ describe("a reference", () => {
     expect(block.value).toBe(`a${bytes(HEADER_BYTES)} {limit: x} {bench:y}`);
   });
 
+  it("in prose has no braces: they would be printed", () => {
+    const text = { type: "text", value: "up to {limit:headerBytes}" };
+    expect(() => boundNumbers()({ type: "root", children: [text] } as never, { path: "x" } as never)).toThrow(/ticks/);
+  });
+
   it("is nothing else: other code stays as it is", () => {
     expect(resolveReference("filespool serve")).toBeNull();
     expect(resolveReference("bench: a word")).toBeNull();
@@ -79,6 +87,15 @@ describe("a reference", () => {
     ["bench:small.json#targets", "not one value"],
   ])("that stands for nothing is an error: %s", (text, message) => {
     expect(() => resolveReference(text)).toThrow(message);
+  });
+});
+
+describe("what is bound in", () => {
+  const REFERENCE = /[`{]((?:bench|limit|setting|exit):[^`}\s][^`}]*)[`}]/g;
+
+  it.each(handWrittenPages())("%s stands for something", (page) => {
+    const text = readFileSync(resolve(repositoryFolder, page), "utf8");
+    for (const [, reference] of text.matchAll(REFERENCE)) expect(resolveReference(reference as string)).toMatch(/\w/);
   });
 });
 

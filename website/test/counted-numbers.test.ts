@@ -76,6 +76,12 @@ it("the pages of the workshop and the promises are as many as the home page and 
   expect((await textOf("website/src/pages/_promises.mdx")).match(/^\d+\. |^\| (?!Promise|---)/gm)?.length).toBe(9);
 });
 
+it("the points at which programs were killed are as many as the page about guarantees says", async () => {
+  const { points } = JSON.parse(await textOf("benchmarks/results/crash-matrix.json"));
+  const named = Object.keys(points).filter((point) => !point.endsWith("a random moment"));
+  expect(said(await textOf("website/docs/design/guarantees.md"), /at (\d+) named points/)).toBe(named.length);
+});
+
 /** So many files of one queue, all of them empty, as many senders at a time would store them. */
 async function storeEmpty(spool: LocalSpool, count: number): Promise<void> {
   const digest = createHash("sha256").digest("hex");
