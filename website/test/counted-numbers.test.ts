@@ -4,8 +4,10 @@ import { mkdtemp, readdir, readFile, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { describe, expect, it } from "vitest";
+import { EXIT } from "../../src/cli/exit.ts";
 import { LocalSpool } from "../../src/spool/local.ts";
 import { repositoryFolder } from "../plugins/repository.ts";
+import { handWrittenPages } from "../scripts/hand-written.ts";
 
 const textOf = (path: string) => readFile(resolve(repositoryFolder, path), "utf8");
 const lineCount = async (paths: readonly string[]): Promise<number> =>
@@ -74,6 +76,20 @@ it("the pages of the workshop and the promises are as many as the home page and 
   expect(pages.filter((name) => /^\d\d-/.test(name)).length).toBe(9);
   expect((await textOf("website/docs/design/guarantees.md")).match(/^## \d+\. /gm)?.length).toBe(9);
   expect((await textOf("website/src/pages/_promises.mdx")).match(/^\d+\. |^\| (?!Promise|---)/gm)?.length).toBe(9);
+});
+
+it("the Node that pages ask for is the one that package.json asks for", async () => {
+  const { engines } = JSON.parse(await textOf("package.json"));
+  const pages = [...handWrittenPages(), "website/src/pages/index.tsx"];
+  const asked = (await Promise.all(pages.map(textOf))).flatMap((text) => [...text.matchAll(/Node ([\d.]+) or newer/g)]);
+  expect(asked.length).toBeGreaterThanOrEqual(4);
+  expect(asked.map(([, version]) => `>=${version}`).filter((version) => version !== engines.node)).toEqual([]);
+});
+
+it("README.md has every exit code, once", async () => {
+  const [, part = ""] = /^## Exit codes\n([\s\S]*?)^## /m.exec(await textOf("README.md")) ?? [];
+  const shown = part.split("·").map((each) => Number.parseInt(each.trim(), 10));
+  expect(shown).toEqual(Object.values(EXIT).sort((a, b) => a - b));
 });
 
 it("the points at which programs were killed are as many as the page about guarantees says", async () => {

@@ -149,6 +149,20 @@ describe("what changes in the code", () => {
     expect(() => changed()).toThrow(/the drawing has 24 bytes, the code has 25/);
   });
 
+  it("stops the generator where the drawing and the code disagree: two fields that have changed places", async () => {
+    vi.doMock("../../src/protocol/frame.ts", async (original) => {
+      const module = await original<{ encodeHeader: (...all: unknown[]) => Uint8Array }>();
+      const swapped = (...all: unknown[]): Uint8Array => {
+        const header = module.encodeHeader(...all);
+        return Uint8Array.from([...header.subarray(0, 16), ...header.subarray(20), ...header.subarray(16, 20)]);
+      };
+      return { ...module, encodeHeader: swapped, decodeHeader: () => ({ length: 12, offset: 2 ** 32 + 5 }) };
+    });
+    const { wirePage: changed } = await import("../scripts/pages/wire.ts");
+    (await import("../scripts/prose.ts")).knowDecisions(decisions);
+    expect(() => changed()).toThrow(/at 16, the code does not/);
+  });
+
   it("stops the generator where it has no words: a rule or a type of a field", () => {
     expect(() => describeSchema({ type: "string", pipe: [{ type: "string" }, { type: "emoji" }] })).toThrow(
       /the rule "emoji"/,

@@ -47,15 +47,22 @@ function layout(): Field[] {
 
 const hex = (data: Uint8Array): string => [...data].map((byte) => byte.toString(16).padStart(2, "0")).join(" ");
 
+/** The checksum of a header over what stands before it. */
+const ownSum = (header: Uint8Array): number => crc32(header.subarray(0, HEADER_BYTES - 4), 0);
+
 /** A frame as the code writes it, cut at the fields of the drawing. */
 function takenApart(fields: readonly Field[]): string {
   const payload = new TextEncoder().encode("hello, spool");
   const header = encodeHeader(FRAMES.data, payload, crc32, 2 ** 32 + 5);
   const read = decodeHeader(header);
   if (typeof read === "string" || read.length !== payload.length) throw new Error("the example cannot be read back");
-  const rows = fields.map(({ offset, bytes: length, what }) => {
+  // What the drawing says stands where, in its order. A field that the code writes elsewhere must not be drawn here.
+  const meant = [MAGIC, FRAMES.data, 0, payload.length, read.offset, crc32(payload, 0), ownSum(header)];
+  if (meant.length !== fields.length) throw new Error(`${FRAME}: the drawing has ${fields.length} fields`);
+  const rows = fields.map(({ offset, bytes: length, what }, at) => {
     const part = header.subarray(offset, offset + length);
     const value = part.reduce((sum, byte) => sum * 256 + byte, 0);
+    if (value !== meant[at]) throw new Error(`${FRAME}: the drawing has "${what}" at ${offset}, the code does not`);
     return [
       String(offset),
       code(hex(part)),
@@ -63,8 +70,8 @@ function takenApart(fields: readonly Field[]): string {
       value.toLocaleString("en"),
     ];
   });
-  const last = [String(HEADER_BYTES), code(hex(payload)), "payload", `"${new TextDecoder().decode(payload)}"`];
-  return table(["Offset", "Bytes", "Field", "Value"], [...rows, last]);
+  const behind = [String(HEADER_BYTES), code(hex(payload)), "payload", `"${new TextDecoder().decode(payload)}"`];
+  return table(["Offset", "Bytes", "Field", "Value"], [...rows, behind]);
 }
 
 interface Vectors {
