@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { describe, expect, it } from "vitest";
 import { EXIT } from "../../src/cli/exit.ts";
+import { shownFallback } from "../../src/cli/knobs.ts";
 import { LocalSpool } from "../../src/spool/local.ts";
 import { repositoryFolder } from "../plugins/repository.ts";
 import { handWrittenPages } from "../scripts/hand-written.ts";
@@ -84,6 +85,14 @@ it("the Node that pages ask for is the one that package.json asks for", async ()
   const asked = (await Promise.all(pages.map(textOf))).flatMap((text) => [...text.matchAll(/Node ([\d.]+) or newer/g)]);
   expect(asked.length).toBeGreaterThanOrEqual(4);
   expect(asked.map(([, version]) => `>=${version}`).filter((version) => version !== engines.node)).toEqual([]);
+});
+
+it("the port in addresses that pages show is the default one", async () => {
+  const pages = await Promise.all(handWrittenPages().map(textOf));
+  const address = /(?:localhost|example\.org|-p \d+):(\d{4,5})\b/g;
+  const ports = pages.flatMap((text) => [...text.matchAll(address)].map(([, port]) => port));
+  expect(ports.length).toBeGreaterThanOrEqual(4);
+  expect(new Set(ports)).toEqual(new Set([shownFallback("port")]));
 });
 
 it("README.md has every exit code, once", async () => {
