@@ -44,7 +44,7 @@ LABEL org.opencontainers.image.title="filespool" \
 # A number, because Kubernetes cannot tell from a name that it is not root. An empty volume takes over these owners.
 RUN install -d -o 10001 -g 10001 -m 0750 /data \
   && install -d -o 10001 -g 10001 -m 0755 /files \
-  && ln -s /app/dist/cli/main.js /usr/local/bin/filespool
+  && ln -s /app/dist/cli/filespool.cjs /usr/local/bin/filespool
 WORKDIR /files
 COPY --from=packages /app/node_modules /app/node_modules
 COPY package.json LICENSE README.md /app/
@@ -68,5 +68,5 @@ HEALTHCHECK --interval=10s --timeout=3s --start-period=10s --retries=3 \
 # The program is process 1 and handles its signals by itself, so nothing stands between it and SIGTERM; a receiver waits
 # for the commands that it starts. `--drain` (8 s) is below the 10 s after which engines kill.
 STOPSIGNAL SIGTERM
-ENTRYPOINT ["node", "/app/dist/cli/main.js"]
+ENTRYPOINT ["node", "/app/dist/cli/filespool.cjs"]
 CMD ["serve", "--yes"]

@@ -13,7 +13,7 @@ import { fileURLToPath } from "node:url";
 import type { Usage } from "./types.ts";
 
 /** The built program: what a user runs. */
-export const MAIN = fileURLToPath(new URL("../dist/cli/main.js", import.meta.url));
+export const MAIN = fileURLToPath(new URL("../dist/cli/filespool.cjs", import.meta.url));
 const PRELOAD = new URL("usage-preload.mjs", import.meta.url).href;
 const POLL_MS = 20;
 const TICK_MS = 10; // of /proc/PID/stat: sysconf(_SC_CLK_TCK) is 100 on Linux

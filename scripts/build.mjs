@@ -2,22 +2,22 @@
  * Builds what is published: src/ to dist/ as JavaScript with declarations and source maps, from an empty dist/,
  * so that a file deleted from src/ cannot live on in the package.
  *
- * tsc keeps the shebang of src/cli/main.ts but not the right to execute it, which npm sets for its own links only.
+ * tsc keeps the shebang of src/cli/filespool.cts but not the right to execute it, which npm sets for its own links only.
  */
 import { spawnSync } from "node:child_process";
 import { chmodSync, readFileSync, rmSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
-const main = `${root}dist/cli/main.js`;
+const command = `${root}dist/cli/filespool.cjs`;
 
 rmSync(`${root}dist`, { recursive: true, force: true });
 const tsc = [`${root}node_modules/typescript/bin/tsc`, "-p", `${root}tsconfig.build.json`];
 const { status } = spawnSync(process.execPath, tsc, { stdio: "inherit" });
 if (status !== 0) process.exit(status ?? 1);
 
-if (!readFileSync(main, "utf8").startsWith("#!/usr/bin/env node\n")) {
-  console.error("dist/cli/main.js must begin with #!/usr/bin/env node, or the installed command cannot start.");
+if (!readFileSync(command, "utf8").startsWith("#!/usr/bin/env node\n")) {
+  console.error("dist/cli/filespool.cjs must begin with #!/usr/bin/env node, or the installed command cannot start.");
   process.exit(1);
 }
-chmodSync(main, 0o755);
+chmodSync(command, 0o755);

@@ -43,7 +43,13 @@ try {
   const tarball = join(folder, `${name}-${version}.tgz`);
 
   const packed = run(folder, "tar", "-tzf", tarball).split("\n");
-  for (const path of ["LICENSE", "README.md", "dist/cli/main.js", "dist/net/index.d.ts", "dist/protocol/index.d.ts"]) {
+  for (const path of [
+    "LICENSE",
+    "README.md",
+    "dist/cli/filespool.cjs",
+    "dist/net/index.d.ts",
+    "dist/protocol/index.d.ts",
+  ]) {
     expect(packed.includes(`package/${path}`), `the package lacks ${path}`);
   }
   const strays = packed.filter((path) => /^package\/(test|scripts|adr|benchmarks|examples|coverage)\//.test(path));

@@ -18,7 +18,7 @@ import { once } from "node:events";
 import type { Socket } from "node:net";
 import { Decoder, type Frame, joinParts } from "../protocol/decoder.ts";
 import { asError, FilespoolError, failureForPeer } from "../protocol/errors.ts";
-import { FLAG_OPTIONAL, FRAMES, frameName } from "../protocol/frame.ts";
+import { FLAG_OPTIONAL, FRAMES, frameName, HEADER_BYTES } from "../protocol/frame.ts";
 import { LIMITS } from "../protocol/limits.ts";
 import { decodeMessage, encodeMessage, type Message } from "../protocol/messages.ts";
 import { nativeChecksum } from "../spool/digest.ts";
@@ -30,7 +30,7 @@ import { Outbox, type Sent } from "./outbox.ts";
 export type Patience = { readonly [key in (typeof PATIENCE)[number]]: number };
 const PATIENCE = ["handshakeMs", "heartbeatMs", "idleMs", "stallMs", "bytesPerSecondMin", "pingsPerSecondMax"] as const;
 
-/** A data frame as it arrives: `parts` are `length` bytes of the file from `offset` on. */
+/** A data frame as it arrives: `parts` are `length` bytes of the file from `offset` on, for `giveBack` once they are used. */
 export interface Data extends Pick<Frame, "offset" | "length" | "parts"> {
   readonly type: "data";
 }
@@ -60,6 +60,8 @@ export class Connection {
   /** Null once the peer has said who it is. Until then it has one deadline, whatever else it says, and sends no content. */
   #strangerSinceMs: number | null = performance.now();
   #pings = 0;
+  /** Bytes of all frames so far. */
+  #takenBytes = 0;
   /** Who waits for the kernel to take something. */
   #onTaken: (() => void)[] = [];
   /** Times of the monotonic clock: last heard, last said, last time the kernel took something, frame begun (0: none). */
@@ -144,6 +146,10 @@ export class Connection {
   #interpret(frame: Frame): Message | Data | null {
     this.#begunMs = 0;
     const name = frameName(frame.type);
+    const { blocks } = this.#intake;
+    if (name === "data") blocks.lend(frame.parts);
+    this.#takenBytes += HEADER_BYTES + frame.length;
+    blocks.passed(this.#takenBytes);
     if (name === "data") return { type: name, offset: frame.offset, length: frame.length, parts: frame.parts };
     if (name === null && !(frame.flags & FLAG_OPTIONAL))
       throw new FilespoolError("frame-unknown", `frame type 0x${frame.type.toString(16)}`);

@@ -18,6 +18,7 @@ import type { MessageOf } from "../protocol/messages.ts";
 import { OWN_PREFIX } from "../protocol/names.ts";
 import { BatchWriter, fileError } from "../spool/batch-writer.ts";
 import { createDigest, type Digest, digestPrefix } from "../spool/digest.ts";
+import { giveBack } from "./read-blocks.ts";
 
 /** What a receiver does with a file, large or small. */
 export interface Incoming {
@@ -108,8 +109,9 @@ export class IncomingFile implements Incoming {
     await digestPrefix(this.#digest, handle, have);
     this.#taken = have;
     const { bufferBytes: batchBytes, sync, onSynced } = this.#options;
+    const onWritten = giveBack;
     if (sync && have > 0) await handle.datasync(); // who wrote it may have been killed before the sync
-    this.#writer = new BatchWriter(handle, have, { batchBytes, sync, onSynced });
+    this.#writer = new BatchWriter(handle, have, { batchBytes, sync, onSynced, onWritten });
   }
 
   append(offset: number, parts: readonly Uint8Array[], length: number): Promise<void> | undefined {
@@ -120,6 +122,7 @@ export class IncomingFile implements Incoming {
       this.#digest.update(part);
       this.#taken += part.length;
     }
+    if (have > 0) giveBack(parts); // they were copied
     try {
       return this.#writer?.append(fresh);
     } catch (error) {

@@ -2,21 +2,21 @@
  * Intake: takes bytes off a socket into buffers of our own choosing, and stops the socket when nobody fetches them.
  *
  * A socket as Node hands it out reads 64 KiB at most, into a buffer of its own for each read, through the machinery
- * of a stream. The option `onread` leaves all of that out. Which way costs how much: adr/0031.
+ * of a stream. The option `onread` leaves all of that out, and read-blocks.ts says when a buffer is used again. Which way costs how much: adr/0031, adr/0056.
  *
  * A read goes behind what the one before brought, while there is room, so that small frames share a buffer. Where reads
  * fill what they are offered, the next buffers are twice as large; where they do not, half. So a busy connection reads
  * in large pieces, and a thousand idle ones hold 16 KiB each (the idea is Netty's adaptive receive buffer).
  */
 import { Socket, type SocketConstructorOpts } from "node:net";
+import { type Block, Blocks, READ_BYTES_MAX } from "./read-blocks.ts";
 
 const READ_BYTES_MIN = 16 * 1024;
-const READ_BYTES_MAX = 128 * 1024;
 /** Reads that nobody has fetched yet; with so many the socket is stopped. Two, or larger ones, take memory and save nothing. */
 const READS_MAX = 1;
 
 export class Intake {
-  /** For the socket's constructor. Bytes that were handed out are never written to again. */
+  /** For the socket's constructor. Bytes that were handed out are not written to before all of their block came back. */
   readonly onread = {
     buffer: (): Buffer => this.#room(),
     callback: (bytes: number, into: Uint8Array): boolean => this.#arrive(into.subarray(0, bytes) as Buffer),
@@ -27,9 +27,11 @@ export class Intake {
   #arrived: Buffer[] = [];
   #isStopped = false;
   #isDeaf = false;
-  #block = Buffer.alloc(0);
+  #block: Block = { bytes: Buffer.alloc(0) };
   #used = 0;
   #blockBytes = READ_BYTES_MIN;
+  /** Blocks that are behind us, and where in the stream they ended. */
+  readonly blocks = new Blocks();
 
   /** For a socket that was made with `onread`. */
   listenTo(socket: Socket): Socket {
@@ -75,18 +77,19 @@ export class Intake {
   }
 
   #room(): Buffer {
-    if (this.#block.length - this.#used < this.#blockBytes / 2) {
-      this.#block = Buffer.allocUnsafeSlow(this.#blockBytes);
+    if (this.#block.bytes.length - this.#used < this.#blockBytes / 2) {
+      this.#block = this.blocks.next(this.#blockBytes, this.#block);
       this.#used = 0;
     }
-    return this.#block.subarray(this.#used);
+    return this.#block.bytes.subarray(this.#used);
   }
 
   /** False stops the socket. */
   #arrive(bytes: Buffer): boolean {
     if (this.#isDeaf) return true;
     this.#used += bytes.length;
-    const isFull = this.#used >= this.#block.length;
+    this.blocks.arrivedBytes += bytes.length;
+    const isFull = this.#used >= this.#block.bytes.length;
     this.#blockBytes = Math.min(READ_BYTES_MAX, Math.max(READ_BYTES_MIN, this.#blockBytes * (isFull ? 2 : 0.5)));
     this.#arrived.push(bytes);
     this.onArrival();

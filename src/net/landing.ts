@@ -46,8 +46,7 @@ export type Landed = { readonly path: string | null } | { readonly failure: File
 type Entry = readonly [transfer: string, atMs: number, origin: string];
 
 const JOURNAL = `${OWN_PREFIX}-landed-`;
-/** A journal that is being written, and has nothing yet that any other does not have. */
-const UNNAMED = `${OWN_PREFIX}-new-`;
+const UNNAMED = `${OWN_PREFIX}-new-`; // one that is being written, and has nothing that any other does not have
 /**
  * How long an entry whose ack was never confirmed is believed. Not longer than a server remembers what was collected
  * (tombstoneTtlMs): after that the same transfer may be sent anew, and must land anew.
@@ -55,11 +54,10 @@ const UNNAMED = `${OWN_PREFIX}-new-`;
 const ENTRY_TTL_MS = 7 * 86_400_000;
 /** A journal that is longer is written anew without the entries that were confirmed. */
 const JOURNAL_BYTES_MAX = 1_000_000;
-/** Syncs at a time: enough for the four threads that Node has for them never to wait. adr/0033 */
-const SYNCS_MAX = 8;
+/** Syncs at a time: enough that the threads which there are for them never wait. adr/0033, adr/0057 */
+const SYNCS_MAX = 32;
 
-/** What of a file the journal needs. */
-type Announced = { readonly delivery: Pick<Incoming["delivery"], "transfer"> };
+type Announced = { readonly delivery: Pick<Incoming["delivery"], "transfer"> }; // what of a file the journal needs
 
 export class Landing {
   readonly batchMax: number = 128; // files that share their syncs when they land
@@ -196,8 +194,7 @@ export class Landing {
     const landed: Landed[] = [];
     const linked: string[] = [];
     try {
-      const failures = await this.#settle(files); // 1. contents
-      if (this.sync) await syncFolder(this.folder);
+      const failures = await this.#settle(files); // 1. contents, and the names of their parts
       await this.#announce(files.filter((file) => !failures.has(file))); // 2. intention
       for (const file of files) {
         const failure = failures.get(file);
@@ -230,12 +227,15 @@ export class Landing {
         fails(file, error);
       }
     }
+    // The folder beside the contents: that their parts have names is all it has to know. A tree gets its own only then.
+    const named = this.sync ? syncFolder(this.folder) : Promise.resolve();
     const todo = [...files];
     const work = async () => {
       for (let file = todo.shift(); file; file = todo.shift())
         await file.settle().catch((error: unknown) => fails(file as Incoming, error));
     };
-    await Promise.all(Array.from({ length: SYNCS_MAX }, work));
+    await Promise.all([named, ...Array.from({ length: SYNCS_MAX }, work)]);
+    if (this.sync && files.some(({ delivery }) => delivery.kind === "tar")) await syncFolder(this.folder);
     const isOfContent = ({ code }: FilespoolError) => code === "digest-mismatch" || code === "archive-refused";
     for (const failure of failures.values()) if (!isOfContent(failure)) throw failure;
     return failures;

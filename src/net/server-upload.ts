@@ -17,6 +17,7 @@ import type { Offer, OfferAnswer, Upload } from "../spool/spool.ts";
 import { type Access, demand } from "./access.ts";
 import type { Connection, Data } from "./connection.ts";
 import { about } from "./events.ts";
+import { giveBack } from "./read-blocks.ts";
 import { type ServerContext, welcome } from "./server.ts";
 
 type Receiving = Offer & { readonly wait: boolean };
@@ -91,6 +92,7 @@ export class UploadSession {
           onDurable: (offset) => this.#connection.send({ type: "progress", transfer: offer.transfer, offset }),
           // Whoever took over is a newer connection of the same sender; this one is dead or about to be.
           onSuperseded: () => this.#connection.fail(new FilespoolError("superseded")),
+          onUsed: giveBack,
         });
         if (!(answer instanceof Promise)) return this.#opened(answer);
         return answer.then((later) => this.#opened(later)).catch((error: unknown) => this.#refuse(error));

@@ -10,6 +10,7 @@ import { overlap } from "../protocol/chunks.ts";
 import type { MessageOf } from "../protocol/messages.ts";
 import { digestOf } from "../spool/digest.ts";
 import { type Incoming, mismatch, partPath } from "./incoming-file.ts";
+import { giveBack } from "./read-blocks.ts";
 
 const { O_WRONLY, O_CREAT, O_TRUNC, O_NOFOLLOW } = constants;
 
@@ -40,6 +41,7 @@ export class SmallFile implements Incoming {
       offset += part.length;
     }
     this.offset = Math.max(this.offset, offset);
+    giveBack(parts);
   }
 
   /** Verifies the content and writes it under the part's name. @throws FilespoolError digest-mismatch; what the file system said */

@@ -33,6 +33,8 @@ export interface BatchWriterOptions {
   readonly sync: boolean;
   /** Everything before `offset` is on disk. Further writes wait for what it returns. */
   readonly onSynced?: (offset: number) => Promise<void> | void;
+  /** These parts have been written, and their memory may be used anew. */
+  readonly onWritten?: ((parts: readonly Uint8Array[]) => void) | undefined;
 }
 
 export class BatchWriter {
@@ -56,7 +58,7 @@ export class BatchWriter {
     this.#synced = at;
   }
 
-  /** Takes bytes that follow the ones before; they must not change. A promise means: wait for it, the disk is behind. */
+  /** Takes bytes that follow the ones before; they must not change before `onWritten`. A promise means: wait for it, the disk is behind. */
   append(parts: readonly Uint8Array[]): Promise<void> | undefined {
     if (this.#failure) throw this.#failure;
     for (const part of parts) {
@@ -102,6 +104,7 @@ export class BatchWriter {
       this.#written += bytesWritten;
       rest = dropBytes(rest, bytesWritten);
     }
+    this.#options.onWritten?.(batch);
   }
   // endregion: write
 

@@ -84,7 +84,9 @@ export class LocalUpload implements Upload {
         await this.#handle.truncate(durable); // what lies behind it was never vouched for
         this.offset = this.#taken = durable;
         const { bufferBytes: batchBytes, sync } = this.#spool;
-        this.#writer = new BatchWriter(this.#handle, durable, { batchBytes, sync, onSynced: (at) => this.#record(at) });
+        const onSynced = (at: number) => this.#record(at);
+        const onWritten = (parts: readonly Uint8Array[]) => this.#watcher.onUsed?.(parts);
+        this.#writer = new BatchWriter(this.#handle, durable, { batchBytes, sync, onSynced, onWritten });
       }),
     );
   }
@@ -116,6 +118,7 @@ export class LocalUpload implements Upload {
       this.#inline?.set(part, this.#taken);
       this.#taken += part.length;
     }
+    if (this.#inline || known > 0) this.#watcher.onUsed?.(parts); // they were copied
     try {
       return this.#writer?.append(fresh);
     } catch (error) {

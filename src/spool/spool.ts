@@ -57,6 +57,8 @@ export interface UploadWatcher {
   /** A newer offer of the same transfer has taken over; every call on the old upload fails from here on. Not called
    * when an operator cancels the upload: then they fail with `cancelled`. */
   onSuperseded(): void;
+  /** These parts, of those that were appended, are not needed any more. Never called for some. */
+  onUsed?(parts: readonly Uint8Array[]): void;
 }
 
 /** An unfinished upload, held by one writer. Calls must not overlap, except `suspend`. All may throw `superseded`. */
@@ -65,7 +67,7 @@ export interface Upload {
   readonly offset: number;
   /**
    * Takes bytes at `offset` (duplicates and overlaps are dropped, see protocol/chunks.ts). A promise means:
-   * wait for it before the next call, the disk is behind. `parts` must not change afterwards.
+   * wait for it before the next call, the disk is behind. `parts` must not change before `onUsed`.
    * @throws FilespoolError offset-gap, size-mismatch, disk-full; of unknown size, also file-too-large, spool-full
    */
   append(offset: number, parts: readonly Uint8Array[]): Promise<void> | undefined;

@@ -15,7 +15,7 @@ test("the suite runs from end to end, writes its samples, draws them, and leaves
   timeout: 240_000,
 }, () => {
   // It measures what is built, so this builds, if nobody has.
-  if (!existsSync(join(ROOT, "dist/cli/main.js"))) spawnSync(process.execPath, [join(ROOT, "scripts/build.mjs")]);
+  if (!existsSync(join(ROOT, "dist/cli/filespool.cjs"))) spawnSync(process.execPath, [join(ROOT, "scripts/build.mjs")]);
   const folder = mkdtempSync(join(tmpdir(), "filespool-test-"));
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
   const [out, plot, work] = ["out.json", "out.svg", "work"].map((name) => join(folder, name)) as [

@@ -85,7 +85,7 @@ test("promises for each small file: each is an object that waits for the disk, a
 });
 
 describe("memory for each chunk", () => {
-  test("a file is sent from three buffers, and no byte of it is given memory twice where it arrives", async () => {
+  test("a file is sent from three buffers, and arrives in blocks that are used again", async () => {
     const work = new Workspace();
     const { port } = await work.serve();
     const size = 32 * MiB;
@@ -98,8 +98,8 @@ describe("memory for each chunk", () => {
     vi.restoreAllMocks();
     expect(large.length).toBeGreaterThan(0);
     expect(large.length).toBeLessThanOrEqual(3);
-    // What a read leaves of its block is not used when it is less than half, so up to twice as much may be taken.
-    expect(taken).toBeGreaterThanOrEqual(size);
-    expect(taken).toBeLessThan(2.1 * size);
+    // Blocks are read into again and again: what is taken is what waits for the disk, whatever the size (adr/0056).
+    expect(taken).toBeGreaterThan(0);
+    expect(taken).toBeLessThan(size / 3);
   });
 });

@@ -8,7 +8,7 @@ import { builtMain } from "../support/built.ts";
 export type Kind = "server" | "sender" | "receiver";
 
 const at = (path: string) => fileURLToPath(new URL(path, import.meta.url));
-const PUBLISHED = at("../../dist/cli/main.js");
+const PUBLISHED = at("../../dist/cli/filespool.cjs");
 const FAULT_POINTS = new URL("fault-points.ts", import.meta.url).href;
 const LOADER = import.meta.resolve("tsx");
 

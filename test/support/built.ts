@@ -70,7 +70,7 @@ export function builtMain(): string {
   if (main !== null) return main;
   const target = join(CACHE, stateOfSources());
   if (!existsSync(target)) build(target);
-  main = join(target, "dist/cli/main.js");
+  main = join(target, "dist/cli/filespool.cjs");
   return main;
 }
 
