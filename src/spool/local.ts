@@ -150,7 +150,8 @@ export class LocalSpool extends LocalQueues implements Spool {
       const known = this.index.find(offer.transfer);
       if (known) {
         checkSame(known, offer);
-        if (known.ending === "cancelled") throw new FilespoolError("cancelled");
+        // Nobody has it, and nobody will: to say "stored" would be a lie. The sender may store it as a new transfer.
+        if (known.ending === "cancelled" || known.ending === "expired") throw new FilespoolError(known.ending);
         return { kind: "stored", digest: known.digest, collected: known.collected };
       }
       const slot = this.slots.get(offer.transfer);

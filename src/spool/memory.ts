@@ -78,8 +78,8 @@ export class MemorySpool implements Spool {
    * An offer is answered from what is known of its transfer id, and that is all it takes to make it repeatable: a
    * sender that lost the answer, the connection or its own process just asks again.
    *
-   *   known as    collected       a file in a queue    an unfinished upload    nothing
-   *   answer      stored          stored               upload from `taken`     upload from 0
+   *   known as    collected    expired, cancelled    a file in a queue    an unfinished upload    nothing
+   *   answer      stored       an error              stored               upload from `taken`     upload from 0
    */
   async offer(offer: Offer, watcher: contract.UploadWatcher): Promise<OfferAnswer> {
     safeName(offer.name);
@@ -89,7 +89,8 @@ export class MemorySpool implements Spool {
     const known = tombstone ?? this.files.find(({ file }) => file.transfer === offer.transfer);
     if (known) {
       contract.checkSame(known.file, offer);
-      if (tombstone?.ending === "cancelled") throw new FilespoolError("cancelled");
+      // Nobody has it, and nobody will: to say "stored" would be a lie. The sender may store it as a new transfer.
+      if (tombstone && tombstone.ending !== "collected") throw new FilespoolError(tombstone.ending);
       return { kind: "stored", digest: known.file.digest, collected: tombstone !== undefined };
     }
     // Or an unfinished upload. Nobody asks whether its holder is still alive: the newest offer is right.

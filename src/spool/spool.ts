@@ -163,7 +163,7 @@ export interface Spool {
 
   /**
    * Reserves room and starts or continues the upload; the newest offer of a transfer supersedes older ones.
-   * @throws FilespoolError name-refused, file-too-large, digest-unsupported, transfer-conflict, cancelled,
+   * @throws FilespoolError name-refused, file-too-large, digest-unsupported, transfer-conflict, cancelled, expired,
    * uploads-full, queue-full, spool-full, disk-full; all of them by the promise
    * @returns the answer at once where there is nothing to wait for
    */

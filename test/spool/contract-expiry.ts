@@ -87,8 +87,9 @@ export function expiryLaws({ kept, run }: Implementation): void {
       clock.nowMs += 1;
       expect(await spool.sweep()).toEqual({ ...nothing, files: 2 });
       expect([spool.waiting("default"), spool.bytesUsed()]).toEqual([2, 6000]);
-      const answer = await spool.offer(offerOf(2, 2000), nobody);
-      expect(answer).toMatchObject({ kind: "stored", collected: true });
+      // Not "stored": it is not there any more, and nobody has it.
+      const offering = async () => spool.offer(offerOf(2, 2000), nobody);
+      await expect(offering()).rejects.toMatchObject({ code: "expired", retry: false });
       spool.release(first.token);
       expect(await spool.sweep()).toEqual({ ...nothing, files: 1 });
       await upload.cancel();
