@@ -3,9 +3,9 @@
  *
  *   filespool send --yes report.pdf
  *   case $? in
- *     0)   ;;                         stored, on disk
- *     3|5) try again in an hour ;;    the server is away, full or shutting down
- *     *)   tell a person ;;           nothing will change by itself
+ *     0)   echo stored ;; # and on disk
+ *     3|5) echo try again later ;; # the server is away, full or shutting down
+ *     *)   echo tell a person ;; # nothing will change by itself
  *   esac
  *
  * Every kind of failure of the protocol's error table has one code, so that a script can tell "try again

@@ -5,11 +5,11 @@
  *   --json        every event as one JSON object per line on stdout, and nothing else there
  *   --quiet       errors on stderr; with --json, the `refused` and `error` objects
  *
- * The same send, told to people (the first column is the verb) and to a program:
+ * The same send, told to people (a verb opens the line of a file; what failed goes to stderr) and to a program:
  *
- *   stored    a.txt, 12.0 KiB                              stdout
- *   failed    b.txt: cannot send b.txt: it is a directory  stderr
- *   Done: 1 file stored, 1 failed; 12.0 KiB in 8 ms.       stdout
+ *   stored    a.txt, 12.0 KiB
+ *   failed    b.txt: cannot send b.txt: it is a directory
+ *   Done: 1 file stored, 1 failed; 12.0 KiB in 8 ms.
  *
  *   {"event":"stored","transfer":"6f2a...","queue":"default","name":"a.txt","size":12288,...}
  *   {"event":"refused","path":"b.txt","code":"file-unreadable",...}

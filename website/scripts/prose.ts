@@ -1,7 +1,8 @@
 /**
- * A comment of the code as a piece of a page: paragraphs are joined, indented drawings stay as they are drawn.
+ * A comment of the code as a piece of a page: paragraphs are joined, what is indented is a drawing (drawings.ts).
  */
-import { fence, join } from "./markdown.ts";
+import { drawing } from "./drawings.ts";
+import { join } from "./markdown.ts";
 
 /** Sentences that lead a reader of code to the next file; they mean nothing on a page. */
 const FOR_READERS_OF_CODE = /(?:^|\s)(?:Read next|Reading order|Never here):.*$/;
@@ -13,10 +14,10 @@ export function prose(comment: string): string {
       const lines = block.split("\n");
       const from = lines.findIndex((line) => /^ {2,}\S/.test(line));
       if (from < 0) return sentences(block);
-      const drawing = lines.slice(from);
-      const shared = Math.min(...drawing.map((line) => line.length - line.trimStart().length));
-      const text = fence("text", drawing.map((line) => line.slice(shared)).join("\n"));
-      return join(from === 0 ? "" : sentences(lines.slice(0, from).join("\n")), text);
+      const drawn = lines.slice(from);
+      const shared = Math.min(...drawn.map((line) => line.length - line.trimStart().length));
+      const part = drawing(drawn.map((line) => line.slice(shared)).join("\n"));
+      return join(from === 0 ? "" : sentences(lines.slice(0, from).join("\n")), part);
     }),
   );
 }

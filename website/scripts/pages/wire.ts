@@ -126,10 +126,10 @@ export function wirePage(): Page {
       "## A data frame, taken apart",
       takenApart(fields),
       "## A control frame",
-      `Its payload is one JSON object in UTF-8, without a byte order mark. The type is in the header, not in the object. This is \`accept\`, from the vectors:`,
+      `Its payload is one JSON object in UTF-8, without a byte order mark. The type is in the header, not in the object. This is \`accept\`, from the vectors, twelve bytes to a line:`,
       fence(
         "text",
-        (example.hex.match(/.{1,48}/g) ?? []).map((line) => (line.match(/../g) ?? []).join(" ")).join("\n"),
+        (example.hex.match(/.{1,24}/g) ?? []).map((line) => (line.match(/../g) ?? []).join(" ")).join("\n"),
       ),
       "## Frame types",
       table(["Type", "Name", "Sent by", "Payload", "At most"], types),

@@ -8,7 +8,6 @@ import { type KeyboardEvent, useMemo, useRef } from "react";
 import live from "../live.module.css";
 import { Bar, Choice, Share } from "../shared/controls.tsx";
 import { useShared } from "../shared/use-shared.ts";
-import { LABEL_LINE, LINE, layout } from "./layout.ts";
 import {
   decodeState,
   encodeState,
@@ -21,6 +20,7 @@ import {
   type Walk,
   walk,
 } from "./machines.ts";
+import { StatePicture } from "./StatePicture.tsx";
 import styles from "./stepper.module.css";
 
 const CODEC = { encode: encodeState, decode: decodeState };
@@ -166,77 +166,13 @@ function History({ steps }: { steps: readonly Step[] }) {
 
 function Diagram({ machine, now, onTake }: { machine: MachineName; now: Walk; onTake: (event: string) => void }) {
   const { table, title } = MACHINES[machine];
-  const picture = useMemo(() => layout(table), [table]);
   const last = now.steps.at(-1);
-  const arrow = `arrow-${machine}`;
   return (
-    <svg
-      className={styles.diagram}
-      viewBox={`0 0 ${picture.width} ${picture.height}`}
-      role="img"
-      aria-label={`${title}: ${picture.boxes.map(({ state }) => state).join(", ")}. Now: ${now.state}. The same as a table below.`}
-      style={{ maxWidth: picture.width * 1.25 }}
-    >
-      <defs>
-        <marker
-          id={arrow}
-          viewBox="0 0 8 8"
-          refX="7.5"
-          refY="4"
-          markerWidth="7"
-          markerHeight="7"
-          orient="auto-start-reverse"
-        >
-          <path d="M0 0.5L8 4L0 7.5z" />
-        </marker>
-      </defs>
-      {picture.edges.map(({ from, to, events, path, label }) => {
-        const isNext = from === now.state && !now.refused;
-        const isLast = last !== undefined && last.from === from && last.to === to;
-        return (
-          // biome-ignore lint/a11y/noStaticElementInteractions: a second way to press the buttons beside the picture
-          <g
-            key={`${from}-${to}`}
-            className={styles.edge}
-            data-next={isNext}
-            data-last={isLast}
-            onClick={() => isNext && onTake(events[0] as string)}
-          >
-            <path className={styles.line} d={path} markerEnd={`url(#${arrow})`} />
-            {label.lines.map((line, at) => (
-              <text
-                key={line}
-                className={styles.label}
-                x={label.x}
-                y={label.y - (label.lines.length - 1 - at) * LABEL_LINE}
-                textAnchor={label.anchor}
-              >
-                {line}
-              </text>
-            ))}
-          </g>
-        );
-      })}
-      {picture.boxes.map(({ state, x, y, width, height, stays }) => (
-        <g
-          key={state}
-          className={styles.state}
-          data-now={state === now.state}
-          data-refused={state === now.state && now.refused !== null}
-        >
-          <rect x={x} y={y} width={width} height={height} rx="8" />
-          <text className={styles.name} x={x + width / 2} y={y + 20} textAnchor="middle">
-            {state}
-          </text>
-          {stays.map((line, at) => (
-            <text key={line} className={styles.stays} x={x + width / 2} y={y + 38 + at * LINE} textAnchor="middle">
-              {at === 0 ? "\u21bb " : ""}
-              {line}
-            </text>
-          ))}
-        </g>
-      ))}
-    </svg>
+    <StatePicture
+      table={table}
+      title={title}
+      walk={{ state: now.state, isRefused: now.refused !== null, ...(last && { last }), onTake }}
+    />
   );
 }
 
