@@ -9,18 +9,21 @@
 import type { PluginOptions } from "@docusaurus/plugin-content-docs";
 import type { Config } from "@docusaurus/types";
 import { boundNumbers } from "./plugins/bound-numbers.ts";
-import { codeBreaks } from "./plugins/code-breaks.ts";
 import { codeRegions } from "./plugins/code-regions.ts";
 import { decisionStatus } from "./plugins/decision-status.ts";
 import { firstLook } from "./plugins/first-look.ts";
 import { namedTests } from "./plugins/named-tests.ts";
 import { repositoryLinks } from "./plugins/repository-links.ts";
 import { sourcePages } from "./plugins/source-pages.ts";
+import { stackedTables } from "./plugins/stacked-tables.ts";
 import { codeTheme } from "./src/code-theme.ts";
 import { diagrams } from "./src/diagrams.ts";
 
 /** Run on the text as it was written, before Docusaurus makes links and files of it. */
-const beforeDefaultRemarkPlugins = [codeRegions, boundNumbers, namedTests, repositoryLinks, codeBreaks];
+const beforeDefaultRemarkPlugins = [codeRegions, boundNumbers, namedTests, repositoryLinks];
+
+/** Run on the page as it will be. */
+const rehypePlugins = [stackedTables];
 
 /** The faster half of Docusaurus, part by part, so that the one part that must not be on is seen to be off. */
 const FASTER = {
@@ -69,6 +72,7 @@ const config: Config = {
         sidebarPath: "./sidebars.ts",
         sidebarItemsGenerator,
         beforeDefaultRemarkPlugins,
+        rehypePlugins,
       },
     ],
     [
@@ -80,9 +84,10 @@ const config: Config = {
         sidebarPath: "./sidebars-decisions.ts",
         numberPrefixParser: false,
         beforeDefaultRemarkPlugins: [decisionStatus, ...beforeDefaultRemarkPlugins],
+        rehypePlugins,
       },
     ],
-    ["@docusaurus/plugin-content-pages", { beforeDefaultRemarkPlugins }],
+    ["@docusaurus/plugin-content-pages", { beforeDefaultRemarkPlugins, rehypePlugins }],
     sourcePages,
     firstLook,
   ],

@@ -2,6 +2,8 @@
  * Charts of committed results, drawn when the site is built: a bar and its range for each case, beside the numbers. One
  * scale for each group. Nothing here was typed in: labels, medians and ranges are what benchmarks/results has.
  */
+import CodeInline from "@theme/CodeInline";
+import type { ReactNode } from "react";
 import { median } from "../../plugins/median.ts";
 import { bytes, rounded } from "../../plugins/units.ts";
 
@@ -34,13 +36,25 @@ export interface Results {
 }
 
 const WIDTH = 240;
+const HEADS = ["Case", "Time, median", "Rate", "Chart", "It checks", "It syncs"] as const;
+
+/** As plugins/stacked-tables.ts has it for tables of Markdown: what is no longer laid out as one may lose its role. */
+const as = (role: string) => ({ role });
+
+function Cell({ head, children }: { readonly head: (typeof HEADS)[number]; readonly children: ReactNode }) {
+  return (
+    <td {...as("cell")} data-label={head === "Case" ? undefined : head}>
+      {children}
+    </td>
+  );
+}
 
 /** Where and when, in one sentence, with the command that repeats it. */
 export function RunFacts({ results }: { readonly results: Results }) {
   return (
     <p>
       {results.date.slice(0, 10)}, commit <code>{results.commit}</code>, {results.machine.cores} cores of an{" "}
-      {results.machine.cpu}, Node {results.node}: <code>{results.command}</code>
+      {results.machine.cpu}, Node {results.node}: <CodeInline>{results.command}</CodeInline>
     </p>
   );
 }
@@ -56,19 +70,18 @@ function Group({ title, cases }: { readonly title: string; readonly cases: reado
   const most = Math.max(...cases.flatMap(({ samples }) => samples.map(({ ms }) => ms)));
   const scale = (ms: number) => (ms / most) * WIDTH;
   return (
-    <table>
+    <table className="stacks" {...as("table")}>
       <caption>{title}: shorter is faster; the line shows the fastest and the slowest run</caption>
-      <thead>
-        <tr>
-          <th scope="col">Case</th>
-          <th scope="col">Time, median</th>
-          <th scope="col">Rate</th>
-          <th scope="col">Chart</th>
-          <th scope="col">It checks</th>
-          <th scope="col">It syncs</th>
+      <thead {...as("rowgroup")}>
+        <tr {...as("row")}>
+          {HEADS.map((head) => (
+            <th key={head} scope="col" {...as("columnheader")}>
+              {head}
+            </th>
+          ))}
         </tr>
       </thead>
-      <tbody>
+      <tbody {...as("rowgroup")}>
         {cases.map((each) => {
           const times = each.samples.map(({ ms }) => ms);
           const middle = median(times);
@@ -77,11 +90,11 @@ function Group({ title, cases }: { readonly title: string; readonly cases: reado
               ? `${rounded((each.files / middle) * 1000)} files/s`
               : `${bytes((each.bytes / middle) * 1000)}/s`;
           return (
-            <tr key={each.key}>
-              <td>{each.label}</td>
-              <td>{rounded(middle)} ms</td>
-              <td>{rate}</td>
-              <td>
+            <tr key={each.key} {...as("row")}>
+              <Cell head="Case">{each.label}</Cell>
+              <Cell head="Time, median">{rounded(middle)} ms</Cell>
+              <Cell head="Rate">{rate}</Cell>
+              <Cell head="Chart">
                 <svg width={WIDTH} height="18" viewBox={`0 0 ${WIDTH} 18`} aria-hidden="true">
                   <rect x="0" y="3" width={scale(middle)} height="12" rx="2" fill="var(--spool)" />
                   <path
@@ -90,9 +103,9 @@ function Group({ title, cases }: { readonly title: string; readonly cases: reado
                     strokeWidth="3"
                   />
                 </svg>
-              </td>
-              <td>{each.checks}</td>
-              <td>{each.syncs}</td>
+              </Cell>
+              <Cell head="It checks">{each.checks}</Cell>
+              <Cell head="It syncs">{each.syncs}</Cell>
             </tr>
           );
         })}

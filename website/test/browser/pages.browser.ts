@@ -117,6 +117,14 @@ const settle = (page: Page) =>
     document.head.append(Object.assign(document.createElement("style"), { textContent: css }));
   }, STILL);
 
+/** What scrolls sideways on a phone though nobody expects it to: of what is read there, only sources are that wide. */
+const sideways = (page: Page) =>
+  page.evaluate(() =>
+    [...document.querySelectorAll<HTMLElement>(".markdown :is(pre, table, .diagram)")]
+      .filter((element) => element.clientWidth > 0 && element.scrollWidth > element.clientWidth)
+      .map((element) => `${element.tagName} ${element.scrollWidth}: ${element.textContent?.trim().slice(0, 40)}`),
+  );
+
 /** Pixels by which the page is wider than its window, once it has this theme. */
 const overflowIn = (page: Page, scheme: Scheme) =>
   page.evaluate(async (theme) => {
@@ -158,6 +166,7 @@ describe.concurrent("a page opens without an error, fits a phone and a desk in b
           await page.setViewportSize(width);
           const overflow = await overflowIn(page, theme);
           if (overflow > 0) found.push(`${theme}, ${width.width} pixels: ${overflow} too wide`);
+          if (width === PHONE) found.push(...(await sideways(page)));
         };
         const [theme, width] = [other<Scheme>(["light", "dark"], scheme), other<Size>([DESKTOP, PHONE], size)];
         // Each step changes one thing, so that all four cost three changes. Of a theme only the colours can differ.
