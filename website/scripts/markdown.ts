@@ -12,6 +12,8 @@ export interface Page {
   /** Paths of the files that it is generated from, for the line at its end. */
   readonly from: readonly string[];
   readonly body: string;
+  /** Its tables need the whole width, more than it needs a list of its few headings. */
+  readonly isWide?: boolean;
 }
 
 /** Text as it stands, for a cell: no line breaks, and what Markdown or HTML would take for its own is escaped. */
@@ -40,8 +42,8 @@ export const fence = (language: string, text: string): string => `\`\`\`${langua
 export const join = (...parts: readonly string[]): string => parts.filter((part) => part !== "").join("\n\n");
 
 /** The whole file, with where it comes from at the end: whoever finds a mistake must know what to change. */
-export function pageText({ title, about, from, body }: Page, position: number): string {
+export function pageText({ title, about, from, body, isWide }: Page, position: number): string {
   const links = from.map((path) => `[${path}](../../../${path})`).join(", ");
-  const head = `---\ntitle: ${JSON.stringify(title)}\ndescription: ${JSON.stringify(about)}\nsidebar_position: ${position}\n---`;
+  const head = `---\ntitle: ${JSON.stringify(title)}\ndescription: ${JSON.stringify(about)}\nsidebar_position: ${position}\n${isWide ? "hide_table_of_contents: true\n" : ""}---`;
   return `${join(head, `# ${title}`, body, `*Generated from ${links}.*`)}\n`;
 }

@@ -71,6 +71,7 @@ export function configurationPage(): Page {
   const example = JSON.stringify({ host: "localhost", port: KNOBS.port.fallback, "buffer-size": "1MiB" }, null, 2);
   return {
     name: "configuration",
+    isWide: true,
     title: "Configuration",
     about: "Every setting: as a flag, as a variable of the environment, as a key of the config file.",
     from: ["src/cli/knobs.ts", "src/cli/config.ts"],

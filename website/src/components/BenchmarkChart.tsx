@@ -35,7 +35,7 @@ export interface Results {
   readonly targets: readonly Target[];
 }
 
-const WIDTH = 240;
+const WIDTH = 180;
 const HEADS = ["Case", "Time, median", "Rate", "Chart", "It checks", "It syncs"] as const;
 
 /** As plugins/stacked-tables.ts has it for tables of Markdown: what is no longer laid out as one may lose its role. */
