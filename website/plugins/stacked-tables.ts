@@ -12,7 +12,7 @@ import { visit } from "unist-util-visit";
 import { piecesOf } from "../src/code-words.ts";
 
 /** Pixels: between the edges of a phone's page, of a letter, of a letter of code, beside a piece of code and a cell. */
-const PAGE = 356;
+const PAGE = 340;
 const CHAR = 7;
 const CODE_CHAR = 7.4;
 const CODE_AIR = 8;

@@ -80,6 +80,7 @@ export function fitted(text: string, isNarrow: boolean): string {
   return `%%{init: ${JSON.stringify({ flowchart })}}%%\n${text.replace("flowchart LR", "flowchart TD")}`;
 }
 
+const NAMED = /^ *state "([^"]+)" as (\S+)$/gm;
 const ARROW = /^ *(\S+) --> (\S+?)(?:: (.*))?$/;
 /** How the picture names Mermaid's end. */
 const END = "gone";
@@ -87,18 +88,20 @@ const END = "gone";
 /** A state diagram as the table of its arrows, with the events in the order of the text; null for any other diagram. */
 export function tableOf(text: string): Transitions | null {
   if (!text.startsWith("stateDiagram-v2")) return null;
+  const names = new Map([...text.matchAll(NAMED)].map(([, name, short]) => [short, name as string]));
+  const nameOf = (state: string): string => (state === "[*]" ? END : (names.get(state) ?? state));
   const arrows = text.split("\n").flatMap((line) => {
     const [, from, to, events] = ARROW.exec(line) ?? [];
-    return from === undefined || to === undefined || from === "[*]" ? [] : [{ from, to, events: events?.split(", ") }];
+    if (from === undefined || to === undefined || from === "[*]") return [];
+    return [{ from: nameOf(from), to: nameOf(to), events: events?.split(", ") }];
   });
   const table: Record<string, Record<string, { to: string; do: readonly string[] }>> = {};
   for (const { from } of arrows) table[from] ??= {};
   for (const { from, to, events } of arrows) {
     // An arrow without an event only says that the conversation ends there.
     if (events === undefined) continue;
-    const target = to === "[*]" ? END : to;
-    table[target] ??= {};
-    for (const event of events) Object.assign(table[from] as object, { [event]: { to: target, do: [] } });
+    table[to] ??= {};
+    for (const event of events) Object.assign(table[from] as object, { [event]: { to, do: [] } });
   }
   return table;
 }

@@ -50,8 +50,9 @@ describe("a diagram of states", () => {
   });
 
   it("has an end of its own where something leads there, and is none where the text is none", () => {
-    expect(tableOf("stateDiagram-v2\n  [*] --> a: offer\n  a --> [*]: cancel, expiry\n")).toEqual({
-      a: { cancel: { to: "gone", do: [] }, expiry: { to: "gone", do: [] } },
+    const text = 'stateDiagram-v2\n  state "an A" as a\n  [*] --> a: offer\n  a --> [*]: cancel, expiry\n';
+    expect(tableOf(text)).toEqual({
+      "an A": { cancel: { to: "gone", do: [] }, expiry: { to: "gone", do: [] } },
       gone: {},
     });
     expect(tableOf("flowchart TD\n  a --> b")).toBeNull();
