@@ -40,6 +40,7 @@ const notePath = (folder: string, transfer: string): string => join(folder, `${O
 
 /** A file that leaves a note when it is settled: its content is under the part's name then, and has its inode. */
 export class NotedFile implements Incoming {
+  readonly settlesNames = true; // the note's
   readonly #file: Incoming;
   readonly #folder: string;
   readonly #sync: boolean;

@@ -30,6 +30,8 @@ export interface Incoming {
   readonly isComplete: boolean;
   /** Takes bytes; a promise means: wait for it. @throws FilespoolError offset-gap, size-mismatch, folder-unusable, disk-full */
   append(offset: number, parts: readonly Uint8Array[], length: number): Promise<void> | undefined;
+  /** Settling gives or changes names in the folder, so that the folder has to be synced after it. */
+  readonly settlesNames?: true;
   /** Makes the content durable under the part's name. @throws FilespoolError digest-mismatch; nothing is kept */
   settle(): Promise<void>;
   /** How it takes the place of what has its name, where that is more than a rename; `replaced` is removed in the end. */

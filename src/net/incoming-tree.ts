@@ -27,6 +27,7 @@ import type { UnpackOptions } from "./tar-unpack.ts";
  * methods are handed on as they are; only `settle` and `replace` know that there is a folder.
  */
 export class IncomingTree implements Incoming {
+  readonly settlesNames = true; // the tree's
   readonly #archive: Incoming;
   readonly #options: UnpackOptions;
   /** The archive and, once that is unpacked, the tree. */

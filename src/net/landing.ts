@@ -39,7 +39,7 @@ import { tidyTrees } from "./incoming-tree.ts";
 import type { IfExists } from "./options.ts";
 import { SmallFile } from "./small-file.ts";
 
-/** What became of a file: its path, or null when it was skipped. */
+/** What became of a file; no path: it was skipped. */
 export type Landed = { readonly path: string | null } | { readonly failure: FilespoolError; readonly delayMs?: number };
 
 /** A line of the journal: the transfer, the time (ms since the epoch), the server and queue that it came from. */
@@ -52,8 +52,7 @@ const UNNAMED = `${OWN_PREFIX}-new-`; // one that is being written, and has noth
  * (tombstoneTtlMs): after that the same transfer may be sent anew, and must land anew.
  */
 const ENTRY_TTL_MS = 7 * 86_400_000;
-/** A journal that is longer is written anew without the entries that were confirmed. */
-const JOURNAL_BYTES_MAX = 1_000_000;
+const JOURNAL_BYTES_MAX = 1_000_000; // a longer one is written anew, without the entries that were confirmed
 /** Syncs at a time: enough that the threads which there are for them never wait. adr/0033, adr/0057 */
 const SYNCS_MAX = 32;
 
@@ -227,15 +226,16 @@ export class Landing {
         fails(file, error);
       }
     }
-    // The folder beside the contents: that their parts have names is all it has to know. A tree gets its own only then.
-    const named = this.sync ? syncFolder(this.folder) : Promise.resolve();
+    // The folder beside the contents, since their parts have names by now; after them, where settling gives more names.
+    const isNamed = !files.some(({ settlesNames }) => settlesNames);
+    const named = this.sync && isNamed && syncFolder(this.folder);
     const todo = [...files];
     const work = async () => {
       for (let file = todo.shift(); file; file = todo.shift())
         await file.settle().catch((error: unknown) => fails(file as Incoming, error));
     };
     await Promise.all([named, ...Array.from({ length: SYNCS_MAX }, work)]);
-    if (this.sync && files.some(({ delivery }) => delivery.kind === "tar")) await syncFolder(this.folder);
+    if (this.sync && !isNamed) await syncFolder(this.folder);
     const isOfContent = ({ code }: FilespoolError) => code === "digest-mismatch" || code === "archive-refused";
     for (const failure of failures.values()) if (!isOfContent(failure)) throw failure;
     return failures;

@@ -1,4 +1,7 @@
+import { setImmediate } from "node:timers/promises";
 import { expect, test } from "vitest";
+import type { Incoming } from "../../src/net/incoming-file.ts";
+import { Landing } from "../../src/net/landing.ts";
 import { content } from "../support/content.ts";
 import { replaceFileMethod, watchCalls } from "../support/disk-faults.ts";
 import { Workspace } from "../support/workspace.ts";
@@ -40,3 +43,31 @@ test.each([100, 100 * 1024])(
     ]);
   },
 );
+
+test("where settling a file gives names in the folder, the folder is synced after it and before the journal speaks", async () => {
+  const work = new Workspace();
+  const landing = await Landing.open(work.path("out"), "refuse", true);
+  const steps: string[] = [];
+  for (const [method, step] of [["sync", "names on disk"] as const, ["appendFile", "journal"] as const])
+    await replaceFileMethod(
+      method,
+      (original) =>
+        async function (...values) {
+          const result = await original.apply(this, values);
+          steps.push(step);
+          return result;
+        },
+    );
+  const part = work.write("part", "content");
+  const file: Incoming = {
+    ...{ part, offset: 7, isComplete: true, settlesNames: true, append: () => undefined, close: () => {} },
+    delivery: { transfer: "0".repeat(32), name: "a" } as Incoming["delivery"],
+    settle: async () => {
+      for (let turn = 0; turn < 100; turn++) await setImmediate(); // a sync beside it would be over by now
+      steps.push("named");
+    },
+  };
+  expect(await landing.land([file])).toEqual([{ path: work.path("out", "a") }]);
+  expect(steps.slice(0, 3)).toEqual(["named", "names on disk", "journal"]);
+  await landing.close();
+});
