@@ -111,9 +111,8 @@ export class IncomingFile implements Incoming {
     await digestPrefix(this.#digest, handle, have);
     this.#taken = have;
     const { bufferBytes: batchBytes, sync, onSynced } = this.#options;
-    const onWritten = giveBack;
     if (sync && have > 0) await handle.datasync(); // who wrote it may have been killed before the sync
-    this.#writer = new BatchWriter(handle, have, { batchBytes, sync, onSynced, onWritten });
+    this.#writer = new BatchWriter(handle, have, { batchBytes, sync, onSynced, onWritten: giveBack });
   }
 
   append(offset: number, parts: readonly Uint8Array[], length: number): Promise<void> | undefined {

@@ -39,7 +39,7 @@ import { tidyTrees } from "./incoming-tree.ts";
 import type { IfExists } from "./options.ts";
 import { SmallFile } from "./small-file.ts";
 
-/** What became of a file; no path: it was skipped. */
+/** Without a path: skipped. */
 export type Landed = { readonly path: string | null } | { readonly failure: FilespoolError; readonly delayMs?: number };
 
 /** A line of the journal: the transfer, the time (ms since the epoch), the server and queue that it came from. */
@@ -55,7 +55,6 @@ const ENTRY_TTL_MS = 7 * 86_400_000;
 const JOURNAL_BYTES_MAX = 1_000_000; // a longer one is written anew, without the entries that were confirmed
 /** Syncs at a time: enough that the threads which there are for them never wait. adr/0033, adr/0057 */
 const SYNCS_MAX = 32;
-
 type Announced = { readonly delivery: Pick<Incoming["delivery"], "transfer"> }; // what of a file the journal needs
 
 export class Landing {
@@ -228,14 +227,15 @@ export class Landing {
     }
     // The folder beside the contents, since their parts have names by now; after them, where settling gives more names.
     const isNamed = !files.some(({ settlesNames }) => settlesNames);
-    const named = this.sync && isNamed && syncFolder(this.folder);
+    const beside = this.sync && isNamed ? syncFolder(this.folder) : null;
+    beside?.catch(() => {}); // told below, once no file is being settled any more
     const todo = [...files];
     const work = async () => {
       for (let file = todo.shift(); file; file = todo.shift())
         await file.settle().catch((error: unknown) => fails(file as Incoming, error));
     };
-    await Promise.all([named, ...Array.from({ length: SYNCS_MAX }, work)]);
-    if (this.sync && !isNamed) await syncFolder(this.folder);
+    await Promise.all(Array.from({ length: SYNCS_MAX }, work));
+    await (beside ?? (this.sync && syncFolder(this.folder)));
     const isOfContent = ({ code }: FilespoolError) => code === "digest-mismatch" || code === "archive-refused";
     for (const failure of failures.values()) if (!isOfContent(failure)) throw failure;
     return failures;

@@ -6,26 +6,29 @@ import { content } from "../support/content.ts";
 import { replaceFileMethod, watchCalls } from "../support/disk-faults.ts";
 import { Workspace } from "../support/workspace.ts";
 
+/** The steps that calls of open files are, in the order in which they are over; the test adds its own. */
+async function watched(names: { readonly [method in "datasync" | "sync" | "appendFile"]?: string }): Promise<string[]> {
+  const steps: string[] = [];
+  for (const [method, step] of Object.entries(names))
+    await replaceFileMethod(
+      method as keyof typeof names,
+      (original) =>
+        async function (...values) {
+          const result = await original.apply(this, values);
+          steps.push(step);
+          return result;
+        },
+    );
+  return steps;
+}
+
 test.each([100, 100 * 1024])(
   "content, journal, name, folder: each is on disk before the next, and the ack is last (%i bytes)",
   async (size) => {
     const work = new Workspace();
     const { port, events } = await work.serve();
     await work.send({ port, files: [work.write("a", content(size))] }).done;
-    const steps: string[] = [];
-    const watch = (method: "datasync" | "sync" | "appendFile", step: string) =>
-      replaceFileMethod(
-        method,
-        (original) =>
-          async function (...values) {
-            const result = await original.apply(this, values);
-            steps.push(step);
-            return result;
-          },
-      );
-    await watch("datasync", "data on disk");
-    await watch("sync", "names on disk");
-    await watch("appendFile", "journal");
+    const steps = await watched({ datasync: "data on disk", sync: "names on disk", appendFile: "journal" });
     watchCalls("linkSync", () => steps.push("name"));
     watchCalls("unlinkSync", () => steps.push("part gone"));
     const receiver = work.receive({ port });
@@ -47,17 +50,7 @@ test.each([100, 100 * 1024])(
 test("where settling a file gives names in the folder, the folder is synced after it and before the journal speaks", async () => {
   const work = new Workspace();
   const landing = await Landing.open(work.path("out"), "refuse", true);
-  const steps: string[] = [];
-  for (const [method, step] of [["sync", "names on disk"] as const, ["appendFile", "journal"] as const])
-    await replaceFileMethod(
-      method,
-      (original) =>
-        async function (...values) {
-          const result = await original.apply(this, values);
-          steps.push(step);
-          return result;
-        },
-    );
+  const steps = await watched({ sync: "names on disk", appendFile: "journal" });
   const part = work.write("part", "content");
   const file: Incoming = {
     ...{ part, offset: 7, isComplete: true, settlesNames: true, append: () => undefined, close: () => {} },
