@@ -1,5 +1,6 @@
 import { open, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { crc32 as zlibCrc32 } from "node:zlib";
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { crc32 } from "../../src/protocol/checksum.ts";
@@ -55,6 +56,16 @@ test("the native checksum is the portable one", () => {
   fc.assert(
     fc.property(fc.uint8Array({ maxLength: 3000 }), fc.nat(0xffff_ffff), (bytes, seed) => {
       expect(nativeChecksum(bytes, seed)).toBe(crc32(bytes, seed));
+    }),
+  );
+});
+
+test("the native checksum gives the numbers of zlib for long pieces, wherever in memory they begin", () => {
+  const room = contentOf(1024 * 1024 + 64);
+  fc.assert(
+    fc.property(fc.nat(63), fc.nat(1024 * 1024), fc.nat(0xffff_ffff), (from, length, seed) => {
+      const piece = room.subarray(from, from + length);
+      expect(nativeChecksum(piece, seed)).toBe(zlibCrc32(piece, seed));
     }),
   );
 });
