@@ -16,7 +16,7 @@ FROM ${BASE_IMAGE} AS build
 WORKDIR /build
 # The lists of packages first, so that a change of the source does not install them again.
 COPY package.json package-lock.json .npmrc ./
-COPY scripts/ensure-installed.mjs scripts/build.mjs scripts/
+COPY scripts/ensure-installed.mjs scripts/build.mjs scripts/bundle.mjs scripts/
 RUN npm ci --no-audit --no-fund
 COPY tsconfig.json tsconfig.build.json ./
 COPY src src

@@ -14,7 +14,7 @@ import type { Usage } from "./types.ts";
 
 /** The built program: what a user runs. */
 export const MAIN = fileURLToPath(new URL("../dist/cli/filespool.cjs", import.meta.url));
-const PRELOAD = new URL("usage-preload.mjs", import.meta.url).href;
+const PRELOAD = fileURLToPath(new URL("usage-preload.cjs", import.meta.url));
 const POLL_MS = 20;
 const TICK_MS = 10; // of /proc/PID/stat: sysconf(_SC_CLK_TCK) is 100 on Linux
 
@@ -103,7 +103,7 @@ export async function run(
 export async function filespool(words: readonly string[], state: string, cwd?: string): Promise<Ran> {
   const file = join(state, `usage-${process.hrtime.bigint()}`);
   const env = { FILESPOOL_STATE: state, BENCH_USAGE_FILE: file };
-  const ran = await run([process.execPath, "--import", PRELOAD, MAIN, ...words], { env, ...(cwd && { cwd }) });
+  const ran = await run([process.execPath, "-r", PRELOAD, MAIN, ...words], { env, ...(cwd && { cwd }) });
   const used = existsSync(file) ? Number(readFileSync(file, "utf8")) : 0;
   return { ...ran, cpuMs: used };
 }

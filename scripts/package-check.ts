@@ -47,6 +47,7 @@ try {
     "LICENSE",
     "README.md",
     "dist/cli/filespool.cjs",
+    "dist/cli/command.cjs",
     "dist/net/index.d.ts",
     "dist/protocol/index.d.ts",
   ]) {

@@ -37,7 +37,7 @@ for (const stream of [process.stdout, process.stderr]) {
 }
 
 // The only place in the project that reads the process: everything below here is handed what it needs.
-const code = await run({
+const running = run({
   words: process.argv.slice(2),
   env: process.env,
   folder: process.cwd(),
@@ -52,5 +52,6 @@ const code = await run({
 });
 
 // Pipes are written asynchronously: leave only when the last line is out, but do leave then, whatever
-// timer or handle is still open (a terminal that was read from keeps a process alive).
-process.stdout.write("", () => process.stderr.write("", () => process.exit(code)));
+// timer or handle is still open (a terminal that was read from keeps a process alive). Not an `await` at the top of a module:
+// what is installed is a script, which has none (adr/0061).
+void running.then((code) => process.stdout.write("", () => process.stderr.write("", () => process.exit(code))));

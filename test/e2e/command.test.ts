@@ -1,6 +1,10 @@
 /** The command as it is installed (src/cli/filespool.cts): what it adds to the program, and what it leaves no trace of. */
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
+import { builtMain } from "../support/built.ts";
 import { Place } from "../support/process-program.ts";
 
 const canCount = existsSync("/proc/self/task");
@@ -29,4 +33,34 @@ test("what --exec starts does not inherit the variable", async () => {
   await place.run(place.start(words, { env }));
   expect(readFileSync(seen, "utf8")).toContain("HOME=");
   expect(readFileSync(seen, "utf8")).not.toContain("UV_THREADPOOL_SIZE");
+});
+
+/** Says whether V8 took the compiled form. Loaded before the command, whose way of reading it is what is tried. */
+const ASK = `
+const vm = require("node:vm");
+vm.Script = class extends vm.Script {
+  constructor(source, options) {
+    super(source, options);
+    console.error(options.cachedData === undefined ? "none" : this.cachedDataRejected ? "rejected" : "taken");
+  }
+};`;
+
+test("the compiled form fits this Node, and the command runs without it", () => {
+  const place = new Place();
+  writeFileSync(place.path("ask.cjs"), ASK);
+  const copy = place.path("copy");
+  mkdirSync(copy);
+  cpSync(dirname(dirname(builtMain())), join(copy, "dist"), { recursive: true });
+  cpSync(fileURLToPath(new URL("../../package.json", import.meta.url)), join(copy, "package.json"));
+  symlinkSync(fileURLToPath(new URL("../../node_modules", import.meta.url)), join(copy, "node_modules"));
+  const cli = join(copy, "dist/cli");
+  const version = () => {
+    const words = ["-r", place.path("ask.cjs"), join(cli, "filespool.cjs"), "--version"];
+    const { status, stdout, stderr } = spawnSync(process.execPath, words, { encoding: "utf8" });
+    return { status, said: stdout.trim(), cache: stderr.trim() };
+  };
+  const whole = version();
+  expect(whole).toEqual({ status: 0, said: expect.stringMatching(/^\d+\.\d+\.\d+$/), cache: "taken" });
+  for (const name of readdirSync(cli)) if (name.endsWith(".cache")) rmSync(join(cli, name));
+  expect(version()).toEqual({ ...whole, cache: "none" });
 });

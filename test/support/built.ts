@@ -24,7 +24,7 @@ import { fileURLToPath } from "node:url";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 const CACHE = join(ROOT, "node_modules/.cache/filespool-test");
-const INPUTS = ["package.json", "tsconfig.json", "tsconfig.build.json"];
+const INPUTS = ["package.json", "tsconfig.json", "tsconfig.build.json", "scripts/build.mjs", "scripts/bundle.mjs"];
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 
@@ -42,12 +42,10 @@ function stateOfSources(): string {
 function build(target: string): void {
   mkdirSync(CACHE, { recursive: true });
   const made = mkdtempSync(join(CACHE, "making-"));
-  const tsc = [join(ROOT, "node_modules/typescript/bin/tsc"), "-p", join(ROOT, "tsconfig.build.json")];
-  const { status, stdout } = spawnSync(process.execPath, [...tsc, "--outDir", join(made, "dist")], {
-    encoding: "utf8",
-  });
-  if (status !== 0) throw new Error(`the sources do not compile:\n${stdout}`);
   copyFileSync(join(ROOT, "package.json"), join(made, "package.json"));
+  const words = [join(ROOT, "scripts/build.mjs"), join(made, "dist")];
+  const { status, stdout, stderr } = spawnSync(process.execPath, words, { encoding: "utf8" });
+  if (status !== 0) throw new Error(`the sources do not compile:\n${stdout}${stderr}`);
   // For tests that run it as another user; a temporary folder is closed to those.
   chmodSync(made, 0o755);
   try {
@@ -65,7 +63,7 @@ function build(target: string): void {
 
 let main: string | null = null;
 
-/** The path of the compiled main.js of today's sources. */
+/** The path of the compiled command of today's sources. */
 export function builtMain(): string {
   if (main !== null) return main;
   const target = join(CACHE, stateOfSources());

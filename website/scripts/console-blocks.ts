@@ -92,7 +92,7 @@ export function matches(expected: readonly string[], actual: readonly string[]):
 /** Where `filespool` is found by the shell of a page. */
 function writePrograms(folder: string): void {
   mkdirSync(folder);
-  const main = join(root, "dist/cli/main.js");
+  const main = join(root, "dist/cli/filespool.cjs");
   const missing = "echo 'filespool is not built: npm run build' >&2; exit 1";
   const run = existsSync(main) ? `exec node '${main}' "$@"` : missing;
   writeFileSync(join(folder, "filespool"), `#!/bin/sh\n${run}\n`);

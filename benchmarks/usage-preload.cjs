@@ -1,5 +1,5 @@
 /** Loaded into a client before everything else: when it ends, it notes what processor time it has used. */
-import { writeFileSync } from "node:fs";
+const { writeFileSync } = require("node:fs");
 
 const file = process.env.BENCH_USAGE_FILE;
 if (file) {

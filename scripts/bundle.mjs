@@ -1,0 +1,79 @@
+/**
+ * Makes the command start fast: the modules of the program become one script, compiled beforehand.
+ *
+ *   dist/cli/command.cjs                        src/cli/main.ts and all of ours that it loads; packages stay outside
+ *   dist/cli/command-<Node>-<system>.cache      V8's compiled form of it, for this Node; any other ignores it
+ *
+ * Finding, reading and linking sixty modules took longer than to connect, send a small file and be told that it is stored.
+ * src/cli/filespool.cts runs the script. Why, and what it saves: adr/0061.
+ */
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { build } from "esbuild";
+
+/** @param dist the folder that tsc wrote to; what it made of src/cli is replaced */
+export async function bundle(dist) {
+  const cli = join(dist, "cli");
+  await build({
+    entryPoints: [join(cli, "main.js")],
+    outfile: join(cli, "command.cjs"),
+    bundle: true,
+    packages: "external",
+    platform: "node",
+    target: "node20",
+    format: "cjs",
+    sourcemap: true,
+    logLevel: "warning",
+    // A function, since a script by itself has neither of the two. filespool.cts calls it.
+    banner: {
+      js: "(function (require, __filename) { const ownUrl = require('node:url').pathToFileURL(__filename).href;",
+    },
+    footer: { js: "})" },
+    define: { "import.meta.url": "ownUrl" },
+  });
+  for (const name of readdirSync(cli)) if (!/^(filespool|command)\./.test(name)) rmSync(join(cli, name));
+  await compile(dist);
+}
+
+/** Loaded before the command: keeps what V8 has compiled of its script by the end. */
+const KEEP = `
+const vm = require("node:vm");
+vm.Script = class extends vm.Script {
+  constructor(source, options) {
+    super(source, options);
+    process.on("exit", () => require("node:fs").writeFileSync(process.env.KEEP_AS, this.createCachedData()));
+  }
+};`;
+
+/** Sends one file, since V8 compiles a function when it is called first. */
+async function compile(dist) {
+  const { createServer, LocalSpool } = await import(pathToFileURL(join(dist, "net/index.js")).href);
+  const folder = mkdtempSync(join(tmpdir(), "filespool-build-"));
+  const spool = await LocalSpool.open({ folder: join(folder, "spool") });
+  const server = await createServer({ port: 0, spool });
+  try {
+    const [keep, file] = [join(folder, "keep.cjs"), join(folder, "file")];
+    writeFileSync(keep, KEEP);
+    writeFileSync(file, "x");
+    const words = ["-r", keep, join(dist, "cli/filespool.cjs"), "send", file, "--port", String(server.port), "--quiet"];
+    const KEEP_AS = join(dist, `cli/command-${process.version}-${process.platform}-${process.arch}.cache`);
+    const env = {
+      ...process.env,
+      NODE_OPTIONS: "",
+      NODE_V8_COVERAGE: "",
+      FILESPOOL_STATE: join(folder, "state"),
+      KEEP_AS,
+    };
+    const child = spawn(process.execPath, words, { env, stdio: ["ignore", "ignore", "inherit"] });
+    const [status] = await once(child, "exit");
+    if (status !== 0) throw new Error(`the bundled command could not send a file, and ended with ${status}`);
+  } finally {
+    await server.close();
+    await spool.close();
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
