@@ -1,7 +1,8 @@
 /**
  * Makes the command start fast: the modules of the program become one script, compiled beforehand.
  *
- *   dist/cli/command.cjs                        src/cli/main.ts and all of ours that it loads; packages stay outside
+ *   dist/cli/command.cjs                        src/cli/main.ts and all of ours that it loads; most packages stay outside
+ *   dist/cli/command.licenses.txt               what those few ask for that are inside
  *   dist/cli/command-<Node>-<system>.cache      V8's compiled form of it, for this Node; any other ignores it
  *
  * Finding, reading and linking sixty modules took longer than to connect, send a small file and be told that it is stored.
@@ -9,20 +10,28 @@
  */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { build } from "esbuild";
 
+/**
+ * Packages that are ES modules only. A script can `require` those, too, but not where somebody has added loaders of modules
+ * to Node (`--import`): then Node 20 waits for itself, for ever.
+ */
+const INSIDE = new Set(["@clack/core", "@clack/prompts", "get-east-asian-width"]);
+
 /** @param dist the folder that tsc wrote to; what it made of src/cli is replaced */
 export async function bundle(dist) {
   const cli = join(dist, "cli");
-  await build({
+  const { dependencies } = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8"));
+  const { metafile } = await build({
     entryPoints: [join(cli, "main.js")],
     outfile: join(cli, "command.cjs"),
     bundle: true,
-    packages: "external",
+    external: Object.keys(dependencies).filter((name) => !INSIDE.has(name)),
+    metafile: true,
     platform: "node",
     target: "node20",
     format: "cjs",
@@ -36,7 +45,19 @@ export async function bundle(dist) {
     define: { "import.meta.url": "ownUrl" },
   });
   for (const name of readdirSync(cli)) if (!/^(filespool|command)\./.test(name)) rmSync(join(cli, name));
+  writeFileSync(join(cli, "command.licenses.txt"), licensesOf(Object.keys(metafile.inputs)));
   await compile(dist);
+}
+
+/** The licences of all packages that the files are of. */
+function licensesOf(files) {
+  const folders = files.flatMap((file) => /^.*node_modules\/(?:@[^/]+\/)?[^/.][^/]*/.exec(file) ?? []);
+  const texts = [...new Set(folders)].sort().map((folder) => {
+    const license = readdirSync(folder).find((name) => /^licen[cs]e/i.test(name));
+    if (license === undefined) throw new Error(`${folder} has no licence that could be passed on`);
+    return `${folder.replace(/^.*node_modules\//, "")}\n\n${readFileSync(join(folder, license), "utf8").trim()}\n`;
+  });
+  return texts.join(`\n${"-".repeat(80)}\n\n`);
 }
 
 /** Loaded before the command: keeps what V8 has compiled of its script by the end. */

@@ -64,3 +64,18 @@ test("the compiled form fits this Node, and the command runs without it", () => 
   for (const name of readdirSync(cli)) if (name.endsWith(".cache")) rmSync(join(cli, name));
   expect(version()).toEqual({ ...whole, cache: "none" });
 });
+
+test("what the script requires is CommonJS, so that loaders of modules cannot stop it", () => {
+  const script = readFileSync(join(dirname(builtMain()), "command.cjs"), "utf8");
+  const packages = [...script.matchAll(/require\("([^"]+)"\)/g)].map(([, name]) => name as string);
+  const outside = [...new Set(packages)].filter((name) => !name.startsWith("node:"));
+  expect(outside).toContain("valibot");
+  const words = [
+    "--no-experimental-require-module",
+    "-e",
+    `${JSON.stringify(outside)}.forEach((name) => require(name))`,
+  ];
+  const { status, stderr } = spawnSync(process.execPath, words, { cwd: dirname(builtMain()), encoding: "utf8" });
+  expect(stderr).toBe("");
+  expect(status).toBe(0);
+});
