@@ -17,10 +17,11 @@ import { pathToFileURL } from "node:url";
 import { build } from "esbuild";
 
 /**
- * Packages that are ES modules only. A script can `require` those, too, but not where somebody has added loaders of modules
- * to Node (`--import`): then Node 20 waits for itself, for ever.
+ * What is inside beside our own modules. Packages that each command loads, so that they are compiled beforehand as well; and
+ * those that are ES modules only. A script can `require` these, too, but not where somebody has added loaders of modules to Node
+ * (`--import`): then Node 20 waits for itself, for ever.
  */
-const INSIDE = new Set(["@clack/core", "@clack/prompts", "get-east-asian-width"]);
+const INSIDE = new Set(["commander", "valibot", "@clack/core", "@clack/prompts", "get-east-asian-width"]);
 
 /** @param dist the folder that tsc wrote to; what it made of src/cli is replaced */
 export async function bundle(dist) {
@@ -60,17 +61,27 @@ function licensesOf(files) {
   return texts.join(`\n${"-".repeat(80)}\n\n`);
 }
 
-/** Loaded before the command: keeps what V8 has compiled of its script by the end. */
-const KEEP = `
+/** Loaded before the command: has it run for each list of words in KEEP, and then keeps what V8 has compiled of its script. */
+const KEEPER = `
 const vm = require("node:vm");
+const { words, as } = JSON.parse(process.env.KEEP);
+const { exit } = process;
 vm.Script = class extends vm.Script {
   constructor(source, options) {
     super(source, options);
-    process.on("exit", () => require("node:fs").writeFileSync(process.env.KEEP_AS, this.createCachedData()));
+    process.exit = (code) => {
+      if (code === 0 && words.length > 0) {
+        process.argv.splice(2, Infinity, ...words.shift());
+        this.runInThisContext()(require("node:module").createRequire(options.filename), options.filename);
+      } else {
+        require("node:fs").writeFileSync(as, this.createCachedData());
+        exit(code);
+      }
+    };
   }
 };`;
 
-/** Sends one file, since V8 compiles a function when it is called first. */
+/** Sends and receives a file, since V8 compiles a function when it is called first. */
 async function compile(dist) {
   const { createServer, LocalSpool } = await import(pathToFileURL(join(dist, "net/index.js")).href);
   const folder = mkdtempSync(join(tmpdir(), "filespool-build-"));
@@ -78,20 +89,23 @@ async function compile(dist) {
   const server = await createServer({ port: 0, spool });
   try {
     const [keep, file] = [join(folder, "keep.cjs"), join(folder, "file")];
-    writeFileSync(keep, KEEP);
+    writeFileSync(keep, KEEPER);
     writeFileSync(file, "x");
-    const words = ["-r", keep, join(dist, "cli/filespool.cjs"), "send", file, "--port", String(server.port), "--quiet"];
-    const KEEP_AS = join(dist, `cli/command-${process.version}-${process.platform}-${process.arch}.cache`);
+    const at = ["--port", String(server.port), "--quiet"];
+    const receive = ["receive", "--out", join(folder, "out"), ...at];
+    const as = join(dist, `cli/command-${process.version}-${process.platform}-${process.arch}.cache`);
+    const KEEP = JSON.stringify({ words: [receive], as });
     const env = {
       ...process.env,
       NODE_OPTIONS: "",
       NODE_V8_COVERAGE: "",
       FILESPOOL_STATE: join(folder, "state"),
-      KEEP_AS,
+      KEEP,
     };
-    const child = spawn(process.execPath, words, { env, stdio: ["ignore", "ignore", "inherit"] });
+    const words = ["-r", keep, join(dist, "cli/filespool.cjs"), "send", file, ...at];
+    const child = spawn(process.execPath, words, { cwd: folder, env, stdio: ["ignore", "ignore", "inherit"] });
     const [status] = await once(child, "exit");
-    if (status !== 0) throw new Error(`the bundled command could not send a file, and ended with ${status}`);
+    if (status !== 0) throw new Error(`the bundled command could not send or receive, and ended with ${status}`);
   } finally {
     await server.close();
     await spool.close();
