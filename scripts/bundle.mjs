@@ -21,7 +21,7 @@ import { build } from "esbuild";
  * those that are ES modules only. A script can `require` these, too, but not where somebody has added loaders of modules to Node
  * (`--import`): then Node 20 waits for itself, for ever.
  */
-const INSIDE = new Set(["commander", "valibot", "@clack/core", "@clack/prompts", "get-east-asian-width"]);
+const INSIDE = new Set(["commander", "valibot", "@clack/core", "@clack/prompts", "get-east-asian-width", "log-update"]);
 
 /** @param dist the folder that tsc wrote to; what it made of src/cli is replaced */
 export async function bundle(dist) {
@@ -31,6 +31,8 @@ export async function bundle(dist) {
     entryPoints: [join(cli, "main.js")],
     outfile: join(cli, "command.cjs"),
     bundle: true,
+    // A script that V8 takes from a cache has lost who imports for it, so packages are required, when they are needed.
+    supported: { "dynamic-import": false },
     external: Object.keys(dependencies).filter((name) => !INSIDE.has(name)),
     metafile: true,
     platform: "node",

@@ -15,7 +15,7 @@
 const DISK_THREADS = 16;
 
 const fs = process.getBuiltinModule("node:fs");
-const { Script, constants } = process.getBuiltinModule("node:vm");
+const { Script } = process.getBuiltinModule("node:vm");
 
 if (process.env.UV_THREADPOOL_SIZE === undefined) {
   process.env.UV_THREADPOOL_SIZE = String(DISK_THREADS);
@@ -28,6 +28,5 @@ const cache = `${__dirname}/command-${process.version}-${process.platform}-${pro
 const program = new Script(fs.readFileSync(filename, "utf8"), {
   filename,
   cachedData: fs.existsSync(cache) ? fs.readFileSync(cache) : undefined,
-  importModuleDynamically: constants.USE_MAIN_CONTEXT_DEFAULT_LOADER,
 });
 program.runInThisContext()(require, filename);
