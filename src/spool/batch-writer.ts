@@ -4,7 +4,8 @@
  * Reads from a socket come in pieces of any size, and a write to disk costs a trip through the thread
  * pool whatever its size: writing each piece by itself took 1.4 to 2.1 s for a GiB here, gathering to one
  * MiB 0.7 to 0.9 s. While one batch is being written the next is gathered; with one more waiting, the caller
- * is asked to wait, which stops the socket, which stops the peer: that is all of our backpressure. Nothing is
+ * is asked to wait, which stops the socket, which stops the peer: that is all of our backpressure. With much waiting
+ * in all writers together, each is asked to wait for its own batch (adr/0062). Nothing is
  * copied: a batch is one `writev` of the slices that arrived. A sync every SYNC_BYTES keeps the last one
  * short, and a crash cheap. Between calls (offsets in the file, bytes):
  *
@@ -23,6 +24,10 @@ import { makeFolders } from "./make-folders.ts";
 export const SYNC_BYTES = 16 * 1024 * 1024;
 /** Over a slow link so many bytes take minutes: then a sync per second, or nobody sees it move (adr/0045). */
 export const SYNC_MS = 1000;
+
+/** What may wait to be written, of all writers of a process, before each waits for its own batch. It keeps any disk busy. */
+export const WAITING_BYTES_MAX = 16 * 1024 * 1024;
+let waitingBytes = 0;
 
 /** Parts of one batch: chunks that overlap may bring a byte each. */
 const PARTS_MAX = 4096;
@@ -68,6 +73,7 @@ export class BatchWriter {
     if (this.#batchLength < this.#options.batchBytes && this.#batch.length < PARTS_MAX) return undefined;
     const previous = this.#work;
     this.#issue(SYNC_BYTES);
+    if (waitingBytes > WAITING_BYTES_MAX) return this.#work;
     return this.#waiting > 1 ? previous : undefined;
   }
 
@@ -80,8 +86,10 @@ export class BatchWriter {
 
   #issue(syncBytes: number): void {
     const batch = this.#batch;
+    const bytes = this.#batchLength;
     this.#batch = [];
     this.#batchLength = 0;
+    waitingBytes += bytes;
     this.#waiting++;
     this.#work = this.#work.then(async () => {
       try {
@@ -92,6 +100,7 @@ export class BatchWriter {
       } catch (error) {
         this.#failure = error;
       }
+      waitingBytes -= bytes;
       this.#waiting--;
     });
   }

@@ -1,12 +1,11 @@
-/** The server of a load test: a process of its own, whose memory is looked at from outside. */
+/** The server of a load test: the command as it is installed, a process of its own, whose memory is looked at from outside. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import { fileURLToPath } from "node:url";
+import { builtMain } from "../support/built.ts";
 import { anonymousBytes } from "../support/process-memory.ts";
 
-const MAIN = fileURLToPath(new URL("../../src/cli/main.ts", import.meta.url));
 export const MiB = 1024 * 1024;
 
 export class LoadServer {
@@ -19,7 +18,7 @@ export class LoadServer {
 
   static async start(folder: string, ...words: string[]): Promise<LoadServer> {
     const beganMs = performance.now();
-    const all = ["--import", "tsx", MAIN, "serve", "--json", "--port", "0", "--spool", join(folder, "spool"), ...words];
+    const all = [builtMain(), "serve", "--json", "--port", "0", "--spool", join(folder, "spool"), ...words];
     const child = spawn(process.execPath, all, { stdio: ["ignore", "pipe", "inherit"] });
     const lines = createInterface({ input: child.stdout });
     for await (const line of lines) {
