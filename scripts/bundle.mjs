@@ -1,9 +1,10 @@
 /**
  * Makes the command start fast: the modules of the program become one script, compiled beforehand.
  *
- *   dist/cli/command.cjs                        src/cli/main.ts and all of ours that it loads; most packages stay outside
- *   dist/cli/command.licenses.txt               what those few ask for that are inside
- *   dist/cli/command-<Node>-<system>.cache      V8's compiled form of it, for this Node; any other ignores it
+ *   dist/cli/command.cjs             src/cli/main.ts and all of ours that it loads; most packages stay outside
+ *   dist/cli/command.licenses.txt    what those few ask for that are inside
+ *   dist/cli/command.cache           V8's compiled form of it, for the Node that builds; any other ignores it
+ *   dist/cli/command.node.json       which Node that is
  *
  * Finding, reading and linking sixty modules took longer than to connect, send a small file and be told that it is stored.
  * src/cli/filespool.cts runs the script. Why, and what it saves: adr/0061.
@@ -95,7 +96,7 @@ async function compile(dist) {
     writeFileSync(file, "x");
     const at = ["--port", String(server.port), "--quiet"];
     const receive = ["receive", "--out", join(folder, "out"), ...at];
-    const as = join(dist, `cli/command-${process.version}-${process.platform}-${process.arch}.cache`);
+    const as = join(dist, "cli/command.cache");
     const KEEP = JSON.stringify({ words: [receive], as });
     const env = {
       ...process.env,
@@ -108,6 +109,8 @@ async function compile(dist) {
     const child = spawn(process.execPath, words, { cwd: folder, env, stdio: ["ignore", "ignore", "inherit"] });
     const [status] = await once(child, "exit");
     if (status !== 0) throw new Error(`the bundled command could not send or receive, and ended with ${status}`);
+    const node = [process.version, process.platform, process.arch, process.config];
+    writeFileSync(join(dist, "cli/command.node.json"), JSON.stringify(node));
   } finally {
     await server.close();
     await spool.close();

@@ -9,8 +9,7 @@
  * else this process starts, is not to inherit ours. Why: adr/0057.
  *
  * The build makes one script of main.ts and all that it loads, and keeps what V8 has compiled of it: that is ready in half the
- * time that the modules take. V8 checks its version and flags and ignores a cache that does not fit; the name says
- * the rest. Why: adr/0061.
+ * time that the modules take. It fits the Node that made it: beside it stands which one that was. Why: adr/0061.
  */
 const DISK_THREADS = 16;
 
@@ -23,10 +22,13 @@ if (process.env.UV_THREADPOOL_SIZE === undefined) {
   delete process.env.UV_THREADPOOL_SIZE;
 }
 
-const filename = `${__dirname}/command.cjs`;
-const cache = `${__dirname}/command-${process.version}-${process.platform}-${process.arch}.cache`;
+const at = (name: string): string => `${__dirname}/command.${name}`;
+const thisNode = JSON.stringify([process.version, process.platform, process.arch, process.config]);
+const isCached = fs.existsSync(at("node.json")) && fs.readFileSync(at("node.json"), "utf8") === thisNode;
+
+const filename = at("cjs");
 const program = new Script(fs.readFileSync(filename, "utf8"), {
   filename,
-  cachedData: fs.existsSync(cache) ? fs.readFileSync(cache) : undefined,
+  cachedData: isCached ? fs.readFileSync(at("cache")) : undefined,
 });
 program.runInThisContext()(require, filename);
