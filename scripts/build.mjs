@@ -1,6 +1,7 @@
 /**
- * Builds what is published: src/ to dist/, or to the folder that is named, as JavaScript with declarations and source maps, from an empty folder,
- * so that a file deleted from src/ cannot live on in the package. The command becomes one script (bundle.mjs).
+ * Builds what is published: src/ to dist/, or to a folder below that is named, as JavaScript with declarations and source
+ * maps. The folder is emptied first, so that a file deleted from src/ cannot live on in the package. The command becomes
+ * one script (bundle.mjs).
  *
  * tsc keeps the shebang of src/cli/filespool.cts but not the right to execute it, which npm sets for its own links only.
  */

@@ -98,13 +98,9 @@ async function compile(dist) {
     const receive = ["receive", "--out", join(folder, "out"), ...at];
     const as = join(dist, "cli/command.cache");
     const KEEP = JSON.stringify({ words: [receive], as });
-    const env = {
-      ...process.env,
-      NODE_OPTIONS: "",
-      NODE_V8_COVERAGE: "",
-      FILESPOOL_STATE: join(folder, "state"),
-      KEEP,
-    };
+    // Without the settings of whoever builds, and without flags for Node, which the cache would then ask for.
+    const inherited = Object.entries(process.env).filter(([name]) => !/^(FILESPOOL|NODE)_/i.test(name));
+    const env = { ...Object.fromEntries(inherited), FILESPOOL_STATE: join(folder, "state"), KEEP };
     const words = ["-r", keep, join(dist, "cli/filespool.cjs"), "send", file, ...at];
     const child = spawn(process.execPath, words, { cwd: folder, env, stdio: ["ignore", "ignore", "inherit"] });
     const [status] = await once(child, "exit");
