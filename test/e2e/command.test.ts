@@ -1,9 +1,19 @@
 /** The command as it is installed (src/cli/filespool.cts): what it adds to the program, and what it leaves no trace of. */
 import { spawnSync } from "node:child_process";
-import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { expect, test } from "vitest";
+import { expect, onTestFinished, test } from "vitest";
 import { builtMain } from "../support/built.ts";
 import { Place } from "../support/process-program.ts";
 
@@ -66,6 +76,18 @@ test("the compiled form fits this Node, and the command runs without it", () => 
   expect(version()).toEqual({ ...whole, cache: "none" });
   for (const name of ["command.node.json", "command.cache"]) rmSync(join(cli, name));
   expect(version()).toEqual({ ...whole, cache: "none" });
+});
+
+test("a build does not mind the settings of whoever builds", () => {
+  const root = dirname(dirname(dirname(dirname(builtMain())))); // where packages are found
+  const made = mkdtempSync(join(root, "building-"));
+  onTestFinished(() => rmSync(made, { recursive: true, force: true }));
+  cpSync(fileURLToPath(new URL("../../package.json", import.meta.url)), join(made, "package.json"));
+  const build = fileURLToPath(new URL("../../scripts/build.mjs", import.meta.url));
+  const env = { ...process.env, FILESPOOL_QUEUE: "!no queue", NODE_OPTIONS: "--max-old-space-size=900" };
+  const { status, stderr } = spawnSync(process.execPath, [build, join(made, "dist")], { env, encoding: "utf8" });
+  expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
+  expect(existsSync(join(made, "dist/cli/command.node.json"))).toBe(true);
 });
 
 test("what the script requires is CommonJS, so that loaders of modules cannot stop it", () => {
