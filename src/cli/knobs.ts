@@ -96,12 +96,12 @@ export const KNOBS = {
   // Who is at the other end, and who may come in.
   ...TRUST_KNOBS,
 
-  // How. The defaults are measured: adr/0010 (buffer), adr/0007 (digest).
+  // How. The defaults are measured: adr/0063 (buffer), adr/0007 (digest).
   // Every buffer size gives the same files. In the original it decided whether they arrived whole.
   "buffer-size": knob(size(LIMITS.bufferBytesMin, LIMITS.bufferBytesMax), {
     fallback: LIMITS.bufferBytesDefault,
     on: commandsOf("server", "client"),
-    help: "bytes per data frame and per write to disk",
+    help: "most bytes in one data frame, and in one read or write of a disk",
     ask: { serve: "Buffer size?", walk: "Buffer size?" },
   }),
   // For serve it is what "stored" promises; for receive, what the folder holds when the server may forget a file.

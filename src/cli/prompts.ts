@@ -8,10 +8,10 @@
  *
  * What the questions are, and what they offer:
  *
- *   serve     Port to listen on? 5011     Host to listen on? localhost     Buffer size? 256KiB
+ *   serve     Port to listen on? 5011     Host to listen on? localhost     Buffer size? 1MiB
  *   send      Host of the server, or an invite? localhost     Port of the server? 5011     Which file? (a list)
  *   receive   Host ...     Port ...     Folder to put the files in? .
- *   client    Host ...     Port ...     Queue? default     Buffer size? 256KiB     Sender or receiver?
+ *   client    Host ...     Port ...     Queue? default     Buffer size? 1MiB     Sender or receiver?
  *             and then what that one still needs
  *   (nothing) Serve, send or receive?     and then the questions of serve, or those of client
  *

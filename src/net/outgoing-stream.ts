@@ -17,13 +17,10 @@ import { createDigest, type Digest } from "../spool/digest.ts";
 import { inWords } from "../spool/errno.ts";
 import type { Connection } from "./connection.ts";
 import type { StreamSource } from "./options.ts";
+import { BUFFERS, COPIED_BYTES_MAX, FrameLength } from "./send-content.ts";
 
 /** Bytes kept for a resume: a server syncs every 16 MiB, and some of them are on the way. */
 export const KEPT_BYTES_MAX = 64 * 1024 * 1024;
-/** Payloads that the kernel has not taken; as in send-content.ts. */
-const SENDING_MAX = 3;
-/** Small chunks are copied when they are sent, and wait for so much to be taken. */
-const COPIED_BYTES_MAX = 256 * 1024;
 
 /** What the sender knows of the connection. */
 interface Road {
@@ -170,24 +167,25 @@ export class OutgoingStream {
     }
     if (!this.#isBegun) void this.#readSource();
     this.#isBegun = true;
-    const fullBytes = Math.min(chunkBytes, this.#blockBytes);
+    const frame = new FrameLength(Math.min(chunkBytes, this.#blockBytes));
     const sending: Promise<void>[] = [];
     for (let at = from; ; ) {
       const rest = this.#blockBytes - (at % this.#blockBytes);
-      const length = rest < LIMITS.bufferBytesMin ? fullBytes : Math.min(rest, fullBytes);
+      const length = rest < LIMITS.bufferBytesMin ? frame.bytes : Math.min(rest, frame.bytes);
       await until(() => this.#read - at >= length || this.#isOver);
       if (!goOn()) return null;
       if (this.#failure) throw this.#failure;
       // The rest of a source that has ended may be any length, nothing included: that is how the end is found.
       const piece = Math.min(length, this.#read - at);
       if (piece === 0) return this.#hex;
-      if (sending.length === SENDING_MAX) await sending.shift();
+      if (sending.length === BUFFERS) await sending.shift();
       this.#sent = Math.max(this.#sent, at + piece);
       const taking = connection.sendData(at, this.#piece(at, piece));
       taking?.catch(() => {}); // a lost connection is reported where it is read
       if (taking) sending.push(taking);
       else await connection.unsentBelow(COPIED_BYTES_MAX);
       at += piece;
+      frame.passed(piece);
     }
   }
 

@@ -5,22 +5,60 @@
  * overlap and memory stays the same whatever the file's size. In a crowd there is always another file that can be read
  * meanwhile, so there whoever comes gets one (adr/0062). A buffer is used again only when the kernel has
  * taken it. That wait is also the back pressure: a slow reader at the other end stops this loop.
+ *
+ * Nothing of a frame counts before all of it has arrived, and each costs the same effort. So over a slow line short ones are
+ * best, and over a fast one long ones: the line says itself which it is (adr/0063).
  */
 import { chunkAt } from "../protocol/chunks.ts";
 import type { Connection } from "./connection.ts";
 
-const BUFFERS = 3;
+/** Payloads that the kernel has not taken. */
+export const BUFFERS = 3;
 /** So many files at a time are no crowd yet. */
 const CROWD = 32;
 let files = 0;
 /** Small chunks are copied (outbox.ts), so their buffers are free at once; they wait for so much to be taken. */
-const COPIED_BYTES_MAX = 256 * 1024;
+export const COPIED_BYTES_MAX = 256 * 1024;
+/** Frames are no longer than this at first, and where a full one takes longer than FRAME_MS. */
+const SHORT_BYTES = 256 * 1024;
+const FRAME_MS = 100;
+/** The time is taken over so much: more than a kernel takes off our hands while nothing leaves. */
+export const STRETCH_BYTES = 8 * 1024 * 1024;
+
+/** How long the frames of one file are: as the stretch before it went, by a clock in milliseconds. */
+export class FrameLength {
+  readonly #fullBytes: number;
+  readonly #clock: () => number;
+  #leftBytes = STRETCH_BYTES;
+  #beganMs: number;
+  /** Bytes of the next frame. */
+  bytes: number;
+
+  /** @param fullBytes the most that a frame may have */
+  constructor(fullBytes: number, clock: () => number = () => performance.now()) {
+    this.#fullBytes = fullBytes;
+    this.#clock = clock;
+    this.#beganMs = clock();
+    this.bytes = Math.min(SHORT_BYTES, fullBytes);
+  }
+
+  /** So many bytes were handed over. */
+  passed(bytes: number): void {
+    this.#leftBytes -= bytes;
+    if (this.#leftBytes > 0) return;
+    const nowMs = this.#clock();
+    const fullMs = ((nowMs - this.#beganMs) * this.#fullBytes) / STRETCH_BYTES;
+    this.bytes = Math.min(fullMs <= FRAME_MS ? Infinity : SHORT_BYTES, this.#fullBytes);
+    this.#leftBytes = STRETCH_BYTES;
+    this.#beganMs = nowMs;
+  }
+}
 
 export interface Content {
   /** First byte to send, and the size of the whole file. */
   readonly from: number;
   readonly size: number;
-  /** Payload of one frame. */
+  /** The most that a frame may have. */
   readonly chunkBytes: number;
   /** Fills all of `into` from `offset` of the file, or throws. */
   read(into: Buffer, offset: number): Promise<void>;
@@ -39,20 +77,23 @@ export async function sendContent(connection: Connection, content: Content): Pro
 
 async function sendFrom(connection: Connection, content: Content, buffers: number): Promise<boolean> {
   const { size, chunkBytes } = content;
+  const frame = new FrameLength(chunkBytes);
   const free: Buffer[] = [];
   const sending: Promise<void>[] = [];
   for (let offset = content.from; ; ) {
     if (!content.goOn()) return false;
-    const chunk = chunkAt(offset, size, chunkBytes);
+    const chunk = chunkAt(offset, size, frame.bytes);
     if (!chunk) return true;
     if (sending.length === buffers) await sending.shift();
-    const buffer = free.pop() ?? Buffer.allocUnsafe(Math.min(chunkBytes, size));
+    let buffer = free.pop();
+    if (!buffer || buffer.length < chunk.length) buffer = Buffer.allocUnsafe(Math.min(frame.bytes, size));
     const piece = buffer.subarray(0, chunk.length);
     await content.read(piece, offset);
     offset += chunk.length;
-    const end = offset;
+    frame.passed(chunk.length);
+    const [end, used] = [offset, buffer];
     const isSent = () => {
-      free.push(buffer);
+      free.push(used);
       content.onSent?.(end);
     };
     const taking = connection.sendData(chunk.offset, piece);

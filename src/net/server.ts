@@ -33,7 +33,7 @@ export interface ServerOptions {
   /** Defaults are in DEFAULTS; port 0 picks a free one. */
   readonly host?: string;
   readonly port?: number;
-  /** Payload bytes of one data frame on the way out. */
+  /** Most bytes of one data frame on the way out. */
   readonly bufferBytes?: number;
   /** Where the files are. The caller closes it, after the server. */
   readonly spool: Spool;

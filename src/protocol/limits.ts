@@ -22,9 +22,9 @@ export const LIMITS = {
   /** Payload of a data frame. Bounds what one connection must hold before a checksum can be checked. */
   dataBytesMax: 4 * MiB,
 
-  /** The buffer size that users may choose: the payload of one data frame, and the unit of disk writes. */
+  /** The buffer size that users may choose: the most that a data frame carries, and the unit of disk reads and writes. */
   bufferBytesMin: 1 * KiB,
-  bufferBytesDefault: 256 * KiB,
+  bufferBytesDefault: 1 * MiB,
   bufferBytesMax: 4 * MiB,
 
   /** Files up to this size are pipelined: offer, data and finish leave without waiting for an answer. */

@@ -29,10 +29,13 @@ export const SYNC_MS = 1000;
 export const WAITING_BYTES_MAX = 16 * 1024 * 1024;
 let waitingBytes = 0;
 
+/** No batch gathers more: a longer frame is one by itself, and over a slow line what is gathered is not durable yet (adr/0063). */
+const GATHERED_BYTES_MAX = 256 * 1024;
 /** Parts of one batch: chunks that overlap may bring a byte each. */
 const PARTS_MAX = 4096;
 
 export interface BatchWriterOptions {
+  /** A write has at least so much, or GATHERED_BYTES_MAX. */
   readonly batchBytes: number;
   /** False leaves syncing to the operating system; `onSynced` then means "written". */
   readonly sync: boolean;
@@ -70,7 +73,8 @@ export class BatchWriter {
       if (part.length > 0) this.#batch.push(part); // writing nothing would look like no progress
       this.#batchLength += part.length;
     }
-    if (this.#batchLength < this.#options.batchBytes && this.#batch.length < PARTS_MAX) return undefined;
+    const enough = Math.min(this.#options.batchBytes, GATHERED_BYTES_MAX);
+    if (this.#batchLength < enough && this.#batch.length < PARTS_MAX) return undefined;
     const previous = this.#work;
     this.#issue(SYNC_BYTES);
     if (waitingBytes > WAITING_BYTES_MAX) return this.#work;

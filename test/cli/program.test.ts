@@ -92,7 +92,7 @@ describe("help", () => {
       "--port <number>",
       "(default: localhost)",
       "--buffer-size <size>",
-      "256KiB",
+      "1MiB",
       "--spool <folder>",
     ]) {
       expect(out.replace(/\s+/g, " ")).toContain(words);
@@ -199,7 +199,7 @@ describe("the whole path", () => {
     expect(receiver.stderr.text).toMatch(/^interrupted: /);
     server.terminate.abort();
     expect(await server.code).toBe(0);
-    expect(server.stderr.text).toContain("durability fsync, buffer 256KiB\n");
+    expect(server.stderr.text).toContain("durability fsync, buffer 1MiB\n");
   });
 
   test("a signal that comes before the server listens ends it all the same", async () => {

@@ -63,8 +63,8 @@ describe("which questions are asked", () => {
   test("serve asks for port, host and buffer size, as the original did, each with its default", async () => {
     const { asker, asked } = scripted("", "", "");
     const settings = await askSettings("serve", settingsOf("serve"), asker);
-    expect(asked).toEqual(["Port to listen on? [5011]", "Host to listen on? [localhost]", "Buffer size? [256KiB]"]);
-    expect(settings.values).toMatchObject({ port: 5011, host: "localhost", "buffer-size": 262_144 });
+    expect(asked).toEqual(["Port to listen on? [5011]", "Host to listen on? [localhost]", "Buffer size? [1MiB]"]);
+    expect(settings.values).toMatchObject({ port: 5011, host: "localhost", "buffer-size": 1_048_576 });
   });
 
   test("receive asks for the folder as well", async () => {
@@ -81,7 +81,7 @@ describe("which questions are asked", () => {
   test("a walk asks for queue and buffer size as well, of a client", async () => {
     const { asker, asked } = scripted("", "", "photos", "4KiB");
     const { values } = await askSettings("send", settingsOf("send"), asker, true);
-    expect(asked.slice(2)).toEqual(["Queue? [default]", "Buffer size? [256KiB]"]);
+    expect(asked.slice(2)).toEqual(["Queue? [default]", "Buffer size? [1MiB]"]);
     expect(values).toMatchObject({ queue: "photos", "buffer-size": 4096 });
   });
 

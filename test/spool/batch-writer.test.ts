@@ -141,6 +141,19 @@ test("the caller is asked to wait when a second batch is ready, until the first 
   expect(file.content.length).toBe(20);
 });
 
+test("short frames do not wait for a long buffer to be full", async () => {
+  const KiB = 1024;
+  const file = new FakeFile();
+  const writer = new BatchWriter(file.handle, 0, { batchBytes: 1024 * KiB, sync: true });
+  for (let frame = 1; frame <= 4; frame++) {
+    expect(writer.append([contentOf(128 * KiB)])).toBeUndefined();
+    for (let turn = 0; turn < 10; turn++) await null;
+    expect(file.content.length).toBe(Math.floor(frame / 2) * 256 * KiB);
+  }
+  await writer.sync();
+  expect(file.calls).toEqual(["write", "write", "sync"]);
+});
+
 test("who waits when asked never has more than three batches in memory", () =>
   fc.assert(
     fc.asyncProperty(fc.array(fc.integer({ min: 1, max: 30 }), { maxLength: 50 }), async (sizes) => {

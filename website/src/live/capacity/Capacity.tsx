@@ -5,6 +5,7 @@
  */
 import large from "../../../../benchmarks/results/large.json";
 import small from "../../../../benchmarks/results/small.json";
+import { LIMITS } from "../../../../src/protocol/limits.ts";
 import { sweep } from "../chart/model.ts";
 import live from "../live.module.css";
 import { round, size } from "../shared/bytes.ts";
@@ -27,7 +28,8 @@ import {
 } from "./model.ts";
 
 const SWEEP = sweep(large);
-const DEFAULT = SWEEP.find(({ bufferBytes }) => bufferBytes === 256 * 1024) ?? (SWEEP[0] as (typeof SWEEP)[number]);
+const DEFAULT =
+  SWEEP.find(({ bufferBytes }) => bufferBytes === LIMITS.bufferBytesDefault) ?? (SWEEP[0] as (typeof SWEEP)[number]);
 const RATES = measured(small, DEFAULT.upload, DEFAULT.download);
 const CODEC = { encode: encodeDemand, decode: decodeDemand };
 

@@ -5,6 +5,7 @@
  */
 import { useId } from "react";
 import results from "../../../../benchmarks/results/large.json";
+import { LIMITS } from "../../../../src/protocol/limits.ts";
 import live from "../live.module.css";
 import { duration, round, size } from "../shared/bytes.ts";
 import { Bar, Choice, Share, Steps } from "../shared/controls.tsx";
@@ -24,7 +25,7 @@ import {
 
 const POINTS = sweep(results);
 const CODEC = { encode: encodeState, decode: (text: string) => decodeState(text, POINTS) };
-const LIMITS = {
+const SLOWEST = {
   link: "the link",
   machine: "the machine at this buffer size",
   "round trips": "the round trips: a larger file would cost nearly the same",
@@ -35,7 +36,7 @@ const rate = (bytesPerSecond: number) => {
 };
 
 export function BufferChart({ id = "buffer" }: { id?: string }) {
-  const preferred = POINTS.find(({ bufferBytes }) => bufferBytes === 256 * 1024) ?? POINTS[0];
+  const preferred = POINTS.find(({ bufferBytes }) => bufferBytes === LIMITS.bufferBytesDefault) ?? POINTS[0];
   const first: ChartState = {
     bufferBytes: preferred?.bufferBytes ?? 0,
     fileBytes: 1024 ** 3,
@@ -90,7 +91,7 @@ export function BufferChart({ id = "buffer" }: { id?: string }) {
         </div>
       </div>
       <p role="status" className={live.verdict} data-kind="done">
-        <strong>About {duration(told.seconds * 1000)}</strong> until stored. What limits it: {LIMITS[told.limitedBy]}.
+        <strong>About {duration(told.seconds * 1000)}</strong> until stored. What limits it: {SLOWEST[told.limitedBy]}.
       </p>
       <p className={styles.formula}>
         {ROUND_TRIPS} round trips {"\u00d7"} {duration(state.rttMs)} + ({size(state.fileBytes)} +{" "}

@@ -1,0 +1,88 @@
+/** How long frames are: short over a slow line, so that what arrives counts soon, and long over a fast one. */
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import type { Connection } from "../../src/net/connection.ts";
+import { FrameLength, STRETCH_BYTES, sendContent } from "../../src/net/send-content.ts";
+
+const KiB = 1024;
+const MiB = 1024 * KiB;
+const SHORT = 256 * KiB;
+
+/** The lengths of all frames over a line whose speed at each offset is given, in bytes for each millisecond. */
+function lengthsOver(fullBytes: number, sizeBytes: number, speedAt: (offset: number) => number): number[] {
+  let nowMs = 1000;
+  const frame = new FrameLength(fullBytes, () => nowMs);
+  const lengths: number[] = [];
+  for (let offset = 0; offset < sizeBytes; offset += lengths.at(-1) as number) {
+    lengths.push(frame.bytes);
+    nowMs += frame.bytes / speedAt(offset);
+    frame.passed(frame.bytes);
+  }
+  return lengths;
+}
+
+test("frames are short for one stretch, then full where a full one takes a tenth of a second at most", () => {
+  const stretch = Array.from({ length: STRETCH_BYTES / SHORT }, () => SHORT);
+  const fast = lengthsOver(MiB, 12 * MiB, () => MiB / 100);
+  expect(fast).toEqual([...stretch, MiB, MiB, MiB, MiB]);
+  const slow = lengthsOver(MiB, 12 * MiB, () => MiB / 101);
+  expect(slow).toEqual([...stretch, ...stretch.slice(0, 16)]);
+});
+
+test("a line that becomes slow gets short frames after one stretch, and full ones when it is fast again", () => {
+  const speedAt = (offset: number) => (offset >= 2 * STRETCH_BYTES && offset < 3 * STRETCH_BYTES ? 100 : MiB);
+  const lengths = lengthsOver(MiB, 5 * STRETCH_BYTES, speedAt);
+  const at = (stretch: number) => {
+    const offsets = lengths.map((_, index) => lengths.slice(0, index).reduce((sum, length) => sum + length, 0));
+    return lengths.filter((_, index) => Math.floor((offsets[index] as number) / STRETCH_BYTES) === stretch);
+  };
+  expect([0, 1, 2, 3, 4].map((stretch) => Math.max(...at(stretch)))).toEqual([SHORT, MiB, MiB, SHORT, MiB]);
+});
+
+test("no frame is longer than a full one, or shorter than both it and a short one", () => {
+  const sizes = fc.integer({ min: KiB, max: 4 * MiB });
+  fc.assert(
+    fc.property(sizes, fc.array(fc.integer({ min: 1, max: 2 * MiB }), { minLength: 1 }), (fullBytes, speeds) => {
+      const speedAt = (offset: number) => speeds[Math.floor(offset / MiB) % speeds.length] as number;
+      for (const length of lengthsOver(fullBytes, 20 * MiB, speedAt)) {
+        expect(length).toBeLessThanOrEqual(fullBytes);
+        expect(length).toBeGreaterThanOrEqual(Math.min(SHORT, fullBytes));
+      }
+    }),
+    { numRuns: 50 },
+  );
+});
+
+test("a file has no gaps where its frames become longer, and short frames take no long buffers", async () => {
+  const size = STRETCH_BYTES + 2 * MiB + 5;
+  const frames: [offset: number, length: number][] = [];
+  const room = new Set<number>();
+  let taken: () => void = () => {};
+  const connection = {
+    sendData: (offset: number, bytes: Uint8Array) => {
+      frames.push([offset, bytes.length]);
+      expect(bytes[0]).toBe(frames.length % 256);
+      return new Promise<void>((resolve) => {
+        taken = resolve;
+      });
+    },
+  } as unknown as Connection;
+  const read = async (into: Buffer) => {
+    room.add(into.buffer.byteLength);
+    if (frames.length * SHORT < STRETCH_BYTES) expect(into.length).toBe(SHORT);
+    into.fill((frames.length + 1) % 256);
+  };
+  const goOn = () => {
+    taken();
+    return true;
+  };
+  expect(await sendContent(connection, { from: 0, size, chunkBytes: MiB, read, goOn })).toBe(true);
+  let next = 0;
+  for (const [offset, length] of frames) {
+    expect(offset).toBe(next);
+    next += length;
+  }
+  expect(next).toBe(size);
+  expect(frames.slice(0, 32).map(([, length]) => length)).toEqual(Array.from({ length: 32 }, () => SHORT));
+  expect(Math.min(...room)).toBe(SHORT);
+});
