@@ -22,12 +22,22 @@ import { build } from "esbuild";
  * those that are ES modules only. A script can `require` these, too, but not where somebody has added loaders of modules to Node
  * (`--import`): then Node 20 waits for itself, for ever.
  */
-const INSIDE = new Set(["commander", "valibot", "@clack/core", "@clack/prompts", "get-east-asian-width", "log-update"]);
+const INSIDE = new Set([
+  "commander",
+  "valibot",
+  "fs-native-extensions",
+  "@clack/core",
+  "@clack/prompts",
+  "get-east-asian-width",
+  "log-update",
+]);
 
 /** @param dist the folder that tsc wrote to; what it made of src/cli is replaced */
 export async function bundle(dist) {
   const cli = join(dist, "cli");
   const { dependencies } = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8"));
+  const loose = INSTEAD.find(({ of }) => of !== undefined && !/^\d/.test(dependencies[of]));
+  if (loose) throw new Error(`package.json has to name one version of ${loose.of}`);
   const { metafile } = await build({
     entryPoints: [join(cli, "main.js")],
     outfile: join(cli, "command.cjs"),
@@ -35,6 +45,8 @@ export async function bundle(dist) {
     // A script that V8 takes from a cache has lost who imports for it, so packages are required, when they are needed.
     supported: { "dynamic-import": false },
     external: Object.keys(dependencies).filter((name) => !INSIDE.has(name)),
+    plugins: [instead],
+    minifyWhitespace: true,
     metafile: true,
     platform: "node",
     target: "node20",
@@ -52,6 +64,45 @@ export async function bundle(dist) {
   writeFileSync(join(cli, "command.licenses.txt"), licensesOf(Object.keys(metafile.inputs)));
   await compile(dist);
 }
+
+/** First the file that is nearly always right; where it is not there, or not for this machine, the package looks for itself. */
+const quickly = (first, name) =>
+  `let found; try { found = require(${first}); } catch { found = require("${name}"); } module.exports = found;`;
+const machine = '-" + process.platform + "-" + process.arch + "';
+const ofNapi = (name) => quickly(`"${name}${machine}-gnu"`, name);
+const ofPrebuilds = (name) => quickly(`"${name}/prebuilds/${machine.slice(1)}/${name}.node"`, `${name}/binding`);
+
+/**
+ * What is asked for at the start, by whom, and the text that it gets instead. Packages of native code find out what machine this is in
+ * order to choose among files of their own: by a report on the whole process, or by a library for just that. It takes 6 to 15 ms each.
+ * Our half of them has to fit theirs, so their versions are exact in package.json. Why: adr/0064.
+ */
+const INSTEAD = [
+  { name: "@napi-rs/blake-hash", of: "@napi-rs/blake-hash", from: /./, text: ofNapi("@napi-rs/blake-hash") },
+  { name: "@node-rs/crc32", of: "@node-rs/crc32", from: /./, text: ofNapi("@node-rs/crc32") },
+  {
+    name: "./binding",
+    of: "fs-native-extensions",
+    from: /fs-native-extensions/,
+    text: ofPrebuilds("fs-native-extensions"),
+  },
+  // For commands that are programs of their own, of which there are none.
+  { name: "node:child_process", from: /commander/, text: "exports.spawn = () => {};" },
+];
+
+const instead = {
+  name: "instead",
+  setup({ onResolve, onLoad }) {
+    onResolve({ filter: /./ }, ({ path, importer, namespace }) => {
+      if (namespace === "instead") return { path, external: true };
+      const found = INSTEAD.find(({ name, from }) => name === path && from.test(importer));
+      return found && { path, namespace: "instead" };
+    });
+    onLoad({ filter: /./, namespace: "instead" }, ({ path }) => ({
+      contents: INSTEAD.find(({ name }) => name === path).text,
+    }));
+  },
+};
 
 /** The licences of all packages that the files are of. */
 function licensesOf(files) {

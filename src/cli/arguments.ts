@@ -136,7 +136,10 @@ export function parseArguments(words: readonly string[], version: string, output
     })
     .configureHelp({ sortOptions: false, formatItem: itemOf });
   // The action only takes notes: what to do with them is decided when everything is read.
-  for (const verb of [...COMMAND_NAMES, "client"] as const) {
+  // The others are needed by the list of all, and for a guess at what was meant.
+  const verbs = [...COMMAND_NAMES, "client"] as const;
+  const named = verbs.filter((verb) => verb === words[0]);
+  for (const verb of named.length > 0 ? named : verbs) {
     const command = addCommand(program, verb, output.columns ?? 80);
     command.action(() => {
       const operands = command.args;

@@ -41,7 +41,10 @@ const running = run({
   words: process.argv.slice(2),
   env: process.env,
   folder: process.cwd(),
-  stdin: process.stdin,
+  // Node opens it when it is asked for; most runs need it for nothing.
+  get stdin() {
+    return process.stdin;
+  },
   stdout: process.stdout,
   stderr: process.stderr,
   now: () => performance.now(),

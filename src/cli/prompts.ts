@@ -59,7 +59,7 @@ export interface Situation {
 
 /** True when questions may be asked at all. */
 export function mayAsk({ stdin, stdout }: Situation, values: Values): boolean {
-  const isTerminal = stdin.isTTY === true && stdout.isTTY === true;
+  const isTerminal = stdout.isTTY === true && stdin.isTTY === true;
   // With --json, stdout belongs to a program, and --quiet asks for silence; a question breaks both.
   return isTerminal && !values.yes && !values["no-input"] && !values.json && !values.quiet;
 }

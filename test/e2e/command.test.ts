@@ -104,3 +104,38 @@ test("what the script requires is CommonJS, so that loaders of modules cannot st
   expect(stderr).toBe("");
   expect(status).toBe(0);
 });
+
+/** Loaded before the command, which does not find the files that match. */
+const without = (files: RegExp): string => `
+const { Module } = require("node:module");
+const resolve = Module._resolveFilename;
+Module._resolveFilename = (request, parent, ...rest) => {
+  if (parent?.filename?.endsWith("filespool.cjs") && ${files}.test(request)) {
+    console.error("hidden", request);
+    throw Object.assign(new Error("hidden"), { code: "MODULE_NOT_FOUND" });
+  }
+  return resolve(request, parent, ...rest);
+};`;
+
+/** Whether the files that are tried first are there at all: on Linux with glibc. */
+const packages = fileURLToPath(new URL("../../node_modules", import.meta.url));
+const isUsual = existsSync(join(packages, `@napi-rs/blake-hash-${process.platform}-${process.arch}-gnu`));
+if (!isUsual) console.warn("SKIPPED: usual files of native code: they are for another system");
+const WAYS = [
+  ["the packages choose among their files", /-gnu$|prebuilds/, 3],
+  ["the usual files are taken, and the packages not asked", /(blake-hash|crc32|binding)$/, 0],
+] as const;
+
+test.each(WAYS.slice(0, isUsual ? 2 : 1))("native code is found both ways: %s", async (_, files, hidden) => {
+  const place = new Place();
+  writeFileSync(place.path("hide.cjs"), without(files));
+  writeFileSync(place.path("file"), "content");
+  const { port } = await place.serve();
+  const env = { NODE_OPTIONS: `--require=${place.path("hide.cjs")}` };
+  const run = async (...words: string[]) =>
+    (await place.run(place.start([...words, "--port", String(port), "--quiet"], { env }))).stderr;
+  await run("send", place.path("file"));
+  const said = await run("receive", "--out", place.path("inbox"));
+  expect(readFileSync(place.path("inbox/file"), "utf8")).toBe("content");
+  expect(said.split("hidden").length - 1).toBe(hidden);
+});
