@@ -36,7 +36,7 @@ const INSIDE = new Set([
 export async function bundle(dist) {
   const cli = join(dist, "cli");
   const { dependencies } = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8"));
-  const loose = INSTEAD.find(({ of }) => of !== undefined && !/^\d/.test(dependencies[of]));
+  const loose = INSTEAD.find(({ of }) => of !== undefined && !/^\d+\.\d+\.\d+$/.test(dependencies[of]));
   if (loose) throw new Error(`package.json has to name one version of ${loose.of}`);
   const { metafile } = await build({
     entryPoints: [join(cli, "main.js")],
@@ -47,6 +47,7 @@ export async function bundle(dist) {
     external: Object.keys(dependencies).filter((name) => !INSIDE.has(name)),
     plugins: [instead],
     minifyWhitespace: true,
+    lineLimit: 200, // Node shows the line of an error that nobody caught
     metafile: true,
     platform: "node",
     target: "node20",
@@ -61,33 +62,42 @@ export async function bundle(dist) {
     define: { "import.meta.url": "ownUrl" },
   });
   for (const name of readdirSync(cli)) if (!/^(filespool|command)\./.test(name)) rmSync(join(cli, name));
+  // Read as Latin-1. Strings are escaped by esbuild, patterns are not.
+  if (/[^\0-\x7f]/.test(readFileSync(join(cli, "command.cjs"), "utf8")))
+    throw new Error("the script is not plain ASCII");
   writeFileSync(join(cli, "command.licenses.txt"), licensesOf(Object.keys(metafile.inputs)));
   await compile(dist);
 }
 
+const machine = 'process.platform + "-" + process.arch';
+/** The package's own file for Linux with glibc. By its own path: another version of it may lie where ours would be looked for. */
+const ofNapi = (name) =>
+  `require(require.resolve("${name}-" + ${machine} + "-gnu", { paths: [require.resolve("${name}")] }))`;
+/** On musl its file for glibc might load, and nobody has tried it. */
+const ofPrebuilds = (name) =>
+  `["x86_64", "aarch64"].some((cpu) => require("node:fs").existsSync("/lib/ld-musl-" + cpu + ".so.1"))
+    ? require("${name}/binding") : require("${name}/prebuilds/" + ${machine} + "/${name}.node")`;
 /** First the file that is nearly always right; where it is not there, or not for this machine, the package looks for itself. */
 const quickly = (first, name) =>
-  `let found; try { found = require(${first}); } catch { found = require("${name}"); } module.exports = found;`;
-const machine = '-" + process.platform + "-" + process.arch + "';
-const ofNapi = (name) => quickly(`"${name}${machine}-gnu"`, name);
-const ofPrebuilds = (name) => quickly(`"${name}/prebuilds/${machine.slice(1)}/${name}.node"`, `${name}/binding`);
+  `let found; try { found = ${first}; } catch { found = require("${name}"); } module.exports = found;`;
+const quicklyNapi = (name) => ({ name, of: name, from: /./, text: quickly(ofNapi(name), name) });
 
 /**
  * What is asked for at the start, by whom, and the text that it gets instead. Packages of native code find out what machine this is in
- * order to choose among files of their own: by a report on the whole process, or by a library for just that. It takes 6 to 15 ms each.
- * Our half of them has to fit theirs, so their versions are exact in package.json. Why: adr/0064.
+ * order to choose among files of their own: by a report on the whole process, or by a library for just that. Our half of them
+ * has to fit theirs, so their versions are exact in package.json. Why: adr/0064.
  */
 const INSTEAD = [
-  { name: "@napi-rs/blake-hash", of: "@napi-rs/blake-hash", from: /./, text: ofNapi("@napi-rs/blake-hash") },
-  { name: "@node-rs/crc32", of: "@node-rs/crc32", from: /./, text: ofNapi("@node-rs/crc32") },
+  quicklyNapi("@napi-rs/blake-hash"),
+  quicklyNapi("@node-rs/crc32"),
   {
     name: "./binding",
     of: "fs-native-extensions",
-    from: /fs-native-extensions/,
-    text: ofPrebuilds("fs-native-extensions"),
+    from: /node_modules[\\/]fs-native-extensions[\\/]/,
+    text: quickly(ofPrebuilds("fs-native-extensions"), "fs-native-extensions/binding"),
   },
   // For commands that are programs of their own, of which there are none.
-  { name: "node:child_process", from: /commander/, text: "exports.spawn = () => {};" },
+  { name: "node:child_process", from: /node_modules[\\/]commander[\\/]/, text: "exports.spawn = () => {};" },
 ];
 
 const instead = {

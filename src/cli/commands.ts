@@ -133,7 +133,7 @@ export const COMMANDS: Readonly<Record<Command, CommandRow>> = {
       return { ...task, operands: [await asker.file("Which file?")] };
     },
     async run({ settings, operands }, { report, world, signal }) {
-      const sources = (await import("./sources.ts")).sourcesOf(operands, settings, world.stdin);
+      const sources = (await import("./sources.ts")).sourcesOf(operands, settings, world);
       const { ownSenderKey } = await import("./sender-key.ts");
       const key = await ownSenderKey(world.env, report);
       return (await import("./send.ts")).send(settings, sources, key, report, { signal, now: world.now });

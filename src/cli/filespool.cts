@@ -34,6 +34,7 @@ const thisNode = JSON.stringify([process.version, process.platform, process.arch
 const isCached = fs.existsSync(at("node.json")) && fs.readFileSync(at("node.json"), "utf8") === thisNode;
 
 const filename = at("cjs");
+// ASCII, which the build makes sure of, and which is read faster like this.
 const program = new Script(fs.readFileSync(filename, "latin1"), {
   filename,
   cachedData: isCached ? fs.readFileSync(at("cache")) : undefined,

@@ -101,7 +101,7 @@ export const KNOBS = {
   "buffer-size": knob(size(LIMITS.bufferBytesMin, LIMITS.bufferBytesMax), {
     fallback: LIMITS.bufferBytesDefault,
     on: commandsOf("server", "client"),
-    help: "most bytes in one data frame, and in one read or write of a disk",
+    help: "most bytes in one data frame of a large file",
     ask: { serve: "Buffer size?", walk: "Buffer size?" },
   }),
   // For serve it is what "stored" promises; for receive, what the folder holds when the server may forget a file.

@@ -59,9 +59,9 @@ export interface Situation {
 
 /** True when questions may be asked at all. */
 export function mayAsk({ stdin, stdout }: Situation, values: Values): boolean {
-  const isTerminal = stdout.isTTY === true && stdin.isTTY === true;
   // With --json, stdout belongs to a program, and --quiet asks for silence; a question breaks both.
-  return isTerminal && !values.yes && !values["no-input"] && !values.json && !values.quiet;
+  const isWelcome = !values.yes && !values["no-input"] && !values.json && !values.quiet;
+  return isWelcome && stdout.isTTY === true && stdin.isTTY === true; // last, since to look at stdin opens it
 }
 
 /**

@@ -34,7 +34,7 @@ export interface ClientOptions {
   readonly host?: string;
   readonly port?: number;
   readonly queue?: string;
-  /** Most bytes of one data frame, and of one read or write of a disk. */
+  /** Most bytes of one data frame of a large file. */
   readonly bufferBytes?: number;
   /** How long to keep trying without progress once there was a connection. */
   readonly retryMs?: number;

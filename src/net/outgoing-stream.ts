@@ -155,7 +155,7 @@ export class OutgoingStream {
   }
 
   /**
-   * Sends everything from an offset on. All chunks but the last are full, or fill up the block in which a resume began.
+   * Sends everything from an offset on. A block is cut evenly, so that its last chunk is no scrap.
    * @returns the digest, or null when `goOn` said no
    * @throws FilespoolError file-unreadable: the source failed, or the server wants what is no longer here
    */
@@ -171,11 +171,14 @@ export class OutgoingStream {
     const sending: Promise<void>[] = [];
     for (let at = from; ; ) {
       const rest = this.#blockBytes - (at % this.#blockBytes);
-      const length = rest < LIMITS.bufferBytesMin ? frame.bytes : Math.min(rest, frame.bytes);
-      await until(() => this.#read - at >= length || this.#isOver);
+      const share = Math.max(LIMITS.bufferBytesMin, Math.ceil(rest / Math.ceil(rest / frame.bytes)));
+      const length = rest < LIMITS.bufferBytesMin ? frame.bytes : share;
+      // A source that is slow itself is not waited for until a long frame is full.
+      const enough = Math.min(length, LIMITS.shortFrameBytes);
+      await until(() => this.#read - at >= enough || this.#isOver);
       if (!goOn()) return null;
       if (this.#failure) throw this.#failure;
-      // The rest of a source that has ended may be any length, nothing included: that is how the end is found.
+      // What a source has left when it has ended may be any length, nothing included: that is how the end is found.
       const piece = Math.min(length, this.#read - at);
       if (piece === 0) return this.#hex;
       if (sending.length === BUFFERS) await sending.shift();

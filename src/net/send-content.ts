@@ -10,6 +10,7 @@
  * best, and over a fast one long ones: the line says itself which it is (adr/0063).
  */
 import { chunkAt } from "../protocol/chunks.ts";
+import { LIMITS } from "../protocol/limits.ts";
 import type { Connection } from "./connection.ts";
 
 /** Payloads that the kernel has not taken. */
@@ -19,8 +20,7 @@ const CROWD = 32;
 let files = 0;
 /** Small chunks are copied (outbox.ts), so their buffers are free at once; they wait for so much to be taken. */
 export const COPIED_BYTES_MAX = 256 * 1024;
-/** Frames are no longer than this at first, and where a full one takes longer than FRAME_MS. */
-const SHORT_BYTES = 256 * 1024;
+/** Frames are full where a full one takes no longer than this. */
 const FRAME_MS = 100;
 /** The time is taken over so much: more than a kernel takes off our hands while nothing leaves. */
 export const STRETCH_BYTES = 8 * 1024 * 1024;
@@ -29,7 +29,7 @@ export const STRETCH_BYTES = 8 * 1024 * 1024;
 export class FrameLength {
   readonly #fullBytes: number;
   readonly #clock: () => number;
-  #leftBytes = STRETCH_BYTES;
+  #stretchBytes = 0;
   #beganMs: number;
   /** Bytes of the next frame. */
   bytes: number;
@@ -39,17 +39,17 @@ export class FrameLength {
     this.#fullBytes = fullBytes;
     this.#clock = clock;
     this.#beganMs = clock();
-    this.bytes = Math.min(SHORT_BYTES, fullBytes);
+    this.bytes = Math.min(LIMITS.shortFrameBytes, fullBytes);
   }
 
   /** So many bytes were handed over. */
   passed(bytes: number): void {
-    this.#leftBytes -= bytes;
-    if (this.#leftBytes > 0) return;
+    this.#stretchBytes += bytes;
+    if (this.#stretchBytes < STRETCH_BYTES) return;
     const nowMs = this.#clock();
-    const fullMs = ((nowMs - this.#beganMs) * this.#fullBytes) / STRETCH_BYTES;
-    this.bytes = Math.min(fullMs <= FRAME_MS ? Infinity : SHORT_BYTES, this.#fullBytes);
-    this.#leftBytes = STRETCH_BYTES;
+    const fullMs = ((nowMs - this.#beganMs) * this.#fullBytes) / this.#stretchBytes;
+    this.bytes = Math.min(fullMs <= FRAME_MS ? Infinity : LIMITS.shortFrameBytes, this.#fullBytes);
+    this.#stretchBytes = 0;
     this.#beganMs = nowMs;
   }
 }
@@ -85,8 +85,9 @@ async function sendFrom(connection: Connection, content: Content, buffers: numbe
     const chunk = chunkAt(offset, size, frame.bytes);
     if (!chunk) return true;
     if (sending.length === buffers) await sending.shift();
+    const room = Math.min(frame.bytes, size);
     let buffer = free.pop();
-    if (!buffer || buffer.length < chunk.length) buffer = Buffer.allocUnsafe(Math.min(frame.bytes, size));
+    if (buffer?.length !== room) buffer = Buffer.allocUnsafe(room); // frames have become longer, or shorter
     const piece = buffer.subarray(0, chunk.length);
     await content.read(piece, offset);
     offset += chunk.length;

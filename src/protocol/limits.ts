@@ -4,7 +4,7 @@
  * A server that reads from strangers has exactly the limits it writes down; whatever is not bounded here
  * is bounded by its memory. Counts are bounded as well as bytes: a limit on bytes alone is no limit on a
  * peer that sends a million empty frames. Relations between limits are asserted when this file loads, so
- * that changing one number cannot quietly break another. Why these: adr/0009 (bounds), adr/0010 (sizes).
+ * that changing one number cannot quietly break another. Why these: adr/0009 (bounds), adr/0010 and adr/0063 (sizes).
  *
  * Read next: frame.ts, where the first of them is used.
  */
@@ -22,10 +22,12 @@ export const LIMITS = {
   /** Payload of a data frame. Bounds what one connection must hold before a checksum can be checked. */
   dataBytesMax: 4 * MiB,
 
-  /** The buffer size that users may choose: the most that a data frame carries, and the unit of disk reads and writes. */
+  /** The buffer size that users may choose: the most that a data frame of a large file carries. */
   bufferBytesMin: 1 * KiB,
   bufferBytesDefault: 1 * MiB,
   bufferBytesMax: 4 * MiB,
+  /** What frames carry at first and where the line is slow, and what a write waits for: nothing of a frame counts before it is whole. */
+  shortFrameBytes: 256 * KiB,
 
   /** Files up to this size are pipelined: offer, data and finish leave without waiting for an answer. */
   pipelineBytesMax: 64 * KiB,

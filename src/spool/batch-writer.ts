@@ -2,21 +2,21 @@
  * Batch writer: gathers what arrives into large writes, syncs now and then, and says how far it is.
  *
  * Reads from a socket come in pieces of any size, and a write to disk costs a trip through the thread
- * pool whatever its size: writing each piece by itself took 1.4 to 2.1 s for a GiB here, gathering to one
- * MiB 0.7 to 0.9 s. While one batch is being written the next is gathered; with one more waiting, the caller
- * is asked to wait, which stops the socket, which stops the peer: that is all of our backpressure. With much waiting
- * in all writers together, each is asked to wait for its own batch (adr/0062). Nothing is
- * copied: a batch is one `writev` of the slices that arrived. A sync every SYNC_BYTES keeps the last one
- * short, and a crash cheap. Between calls (offsets in the file, bytes):
+ * pool whatever its size: to write each piece by itself takes twice as long as to gather them. While one batch is
+ * being written the next is gathered; with one more waiting, the caller is asked to wait, which stops the socket, which
+ * stops the peer: that is all of our backpressure. With much waiting in all writers together, each is asked to wait for
+ * its own batch (adr/0062). Nothing is copied: a batch is one `writev` of the slices that arrived. A sync every
+ * SYNC_BYTES keeps the last one short, and a crash cheap. Between calls (offsets in the file, bytes):
  *
  *   synced <= written <= taken < written + 3 batches,   written - synced < SYNC_BYTES + one batch
  *
- * Both ends use it: the server for uploads, the receiver for files that land. Why: adr/0010.
+ * Both ends use it: the server for uploads, the receiver for files that land. Why: adr/0010, adr/0063.
  */
 import { type FileHandle, open } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import { dropBytes } from "../protocol/chunks.ts";
 import { FilespoolError } from "../protocol/errors.ts";
+import { LIMITS } from "../protocol/limits.ts";
 import { inWords } from "./errno.ts";
 import { makeFolders } from "./make-folders.ts";
 
@@ -29,13 +29,11 @@ export const SYNC_MS = 1000;
 export const WAITING_BYTES_MAX = 16 * 1024 * 1024;
 let waitingBytes = 0;
 
-/** No batch gathers more: a longer frame is one by itself, and over a slow line what is gathered is not durable yet (adr/0063). */
-const GATHERED_BYTES_MAX = 256 * 1024;
 /** Parts of one batch: chunks that overlap may bring a byte each. */
 const PARTS_MAX = 4096;
 
 export interface BatchWriterOptions {
-  /** A write has at least so much, or GATHERED_BYTES_MAX. */
+  /** A write waits for so much, but for no more than a short frame: what waits is not durable yet (adr/0063). */
   readonly batchBytes: number;
   /** False leaves syncing to the operating system; `onSynced` then means "written". */
   readonly sync: boolean;
@@ -73,7 +71,7 @@ export class BatchWriter {
       if (part.length > 0) this.#batch.push(part); // writing nothing would look like no progress
       this.#batchLength += part.length;
     }
-    const enough = Math.min(this.#options.batchBytes, GATHERED_BYTES_MAX);
+    const enough = Math.min(this.#options.batchBytes, LIMITS.shortFrameBytes);
     if (this.#batchLength < enough && this.#batch.length < PARTS_MAX) return undefined;
     const previous = this.#work;
     this.#issue(SYNC_BYTES);

@@ -45,7 +45,7 @@ export interface LocalSpoolOptions {
   readonly folder: string;
   /** "none" leaves syncing to the operating system: a power cut may then lose what was reported stored. */
   readonly durability?: "fsync" | "none";
-  /** Bytes gathered before one write to disk, 256 KiB at most. */
+  /** Bytes gathered before one write to disk; a short frame at most (LIMITS). */
   readonly bufferBytes?: number;
   /** Content up to this size is kept inside the index. */
   readonly inlineBytesMax?: number;

@@ -108,21 +108,21 @@ test("what the script requires is CommonJS, so that loaders of modules cannot st
 /** Loaded before the command, which does not find the files that match. */
 const without = (files: RegExp): string => `
 const { Module } = require("node:module");
-const resolve = Module._resolveFilename;
-Module._resolveFilename = (request, parent, ...rest) => {
+const load = Module._load;
+Module._load = (request, parent, ...rest) => {
   if (parent?.filename?.endsWith("filespool.cjs") && ${files}.test(request)) {
     console.error("hidden", request);
     throw Object.assign(new Error("hidden"), { code: "MODULE_NOT_FOUND" });
   }
-  return resolve(request, parent, ...rest);
+  return load(request, parent, ...rest);
 };`;
 
-/** Whether the files that are tried first are there at all: on Linux with glibc. */
-const packages = fileURLToPath(new URL("../../node_modules", import.meta.url));
-const isUsual = existsSync(join(packages, `@napi-rs/blake-hash-${process.platform}-${process.arch}-gnu`));
+/** Whether there are files to be tried first for all three: on Linux with glibc. */
+const { header } = process.report.getReport() as { header: { glibcVersionRuntime?: string } };
+const isUsual = process.platform === "linux" && header.glibcVersionRuntime !== undefined;
 if (!isUsual) console.warn("SKIPPED: usual files of native code: they are for another system");
 const WAYS = [
-  ["the packages choose among their files", /-gnu$|prebuilds/, 3],
+  ["the packages choose among their files", /gnu\.node$|prebuilds/, 3],
   ["the usual files are taken, and the packages not asked", /(blake-hash|crc32|binding)$/, 0],
 ] as const;
 

@@ -2,11 +2,13 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import type { Connection } from "../../src/net/connection.ts";
+import { OutgoingStream } from "../../src/net/outgoing-stream.ts";
 import { FrameLength, STRETCH_BYTES, sendContent } from "../../src/net/send-content.ts";
+import { LIMITS } from "../../src/protocol/limits.ts";
 
 const KiB = 1024;
 const MiB = 1024 * KiB;
-const SHORT = 256 * KiB;
+const SHORT = LIMITS.shortFrameBytes;
 
 /** The lengths of all frames over a line whose speed at each offset is given, in bytes for each millisecond. */
 function lengthsOver(fullBytes: number, sizeBytes: number, speedAt: (offset: number) => number): number[] {
@@ -27,6 +29,15 @@ test("frames are short for one stretch, then full where a full one takes a tenth
   expect(fast).toEqual([...stretch, MiB, MiB, MiB, MiB]);
   const slow = lengthsOver(MiB, 12 * MiB, () => MiB / 101);
   expect(slow).toEqual([...stretch, ...stretch.slice(0, 16)]);
+});
+
+test("full frames stay full on a line whose speed does not change, also where none ends with a stretch", () => {
+  for (const fullBytes of [MiB, 1.5 * MiB, 3 * MiB, 4_000_000, 257 * KiB]) {
+    const lengths = lengthsOver(fullBytes, 60 * MiB, () => fullBytes / 90);
+    const firstFull = lengths.indexOf(fullBytes);
+    expect(firstFull).toBe(Math.ceil(STRETCH_BYTES / SHORT));
+    expect(new Set(lengths.slice(firstFull))).toEqual(new Set([fullBytes]));
+  }
 });
 
 test("a line that becomes slow gets short frames after one stretch, and full ones when it is fast again", () => {
@@ -85,4 +96,37 @@ test("a file has no gaps where its frames become longer, and short frames take n
   expect(next).toBe(size);
   expect(frames.slice(0, 32).map(([, length]) => length)).toEqual(Array.from({ length: 32 }, () => SHORT));
   expect(Math.min(...room)).toBe(SHORT);
+});
+
+test("a source that gives much at once and then little is not waited for until a long frame is full", async () => {
+  const burst = 3 * STRETCH_BYTES;
+  const pieces: [offset: number, length: number][] = [];
+  let more: () => void = () => {};
+  const waiting = new Promise<void>((resolve) => {
+    more = resolve;
+  });
+  async function* source() {
+    yield new Uint8Array(burst);
+    yield new Uint8Array(SHORT);
+    await waiting; // until what was given has been sent
+    yield new Uint8Array(5);
+  }
+  let wake: () => void = () => {};
+  const stream = new OutgoingStream({ name: "s", stream: source() }, "blake3", MiB, () => wake());
+  const connection = {
+    sendData: async (offset: number, { length }: Uint8Array) => {
+      pieces.push([offset, length]);
+      if (offset + length === burst + SHORT) more();
+    },
+  } as unknown as Connection;
+  const until = async (condition: () => boolean) => {
+    while (!condition())
+      await new Promise<void>((resolve) => {
+        wake = resolve;
+      });
+  };
+  await stream.sendOver(connection, 0, { chunkBytes: 4 * MiB, until, goOn: () => true });
+  expect(Math.max(...pieces.map(([, length]) => length))).toBeLessThanOrEqual(MiB);
+  expect(pieces.at(-1)).toEqual([burst + SHORT, 5]);
+  expect(pieces.reduce((sum, [, length]) => sum + length, 0)).toBe(burst + SHORT + 5);
 });

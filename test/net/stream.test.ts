@@ -31,7 +31,7 @@ test("a stream arrives byte for byte, whatever pieces it came in and whatever th
     fc.asyncProperty(
       fc.nat(bytes.length),
       fc.array(fc.oneof(fc.nat(3), fc.nat(5000), fc.nat(300_000)), { maxLength: 20 }),
-      fc.constantFrom(1024, 1025, 65_536, 262_144),
+      fc.constantFrom(1024, 1025, 65_536, 262_144, 263_168, 1_048_576),
       async (size, lengths, bufferBytes) => {
         const whole = bytes.subarray(0, size);
         const sender = work.send({ port, bufferBytes, files: [source("s", cutAt(whole, lengths))] });

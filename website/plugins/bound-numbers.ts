@@ -3,7 +3,7 @@
  *
  *     `bench:small.json#targets[name=send connected].samples.send | median | ms`      99 ms
  *     `bench:large.json#cases[key=own/256KiB].samples[].ms | median | over cases[key=peer/socat].samples[].ms`
- *     `limit:bufferBytesDefault`                                                     256 KiB
+ *     `limit:bufferBytesDefault`                                                     1 MiB
  *     `setting:drain`                                                                8s
  *     `exit:integrity`                                                               6
  *
