@@ -152,6 +152,8 @@ export function parseArguments(words: readonly string[], version: string, output
     if (!(error instanceof CommanderError)) throw error;
     // Help and version end the parsing as well, by an "error" that is none.
     if (error.exitCode === 0) return null;
+    // "help nope": what is wrong with that word is said as for the word by itself.
+    if (error.code === "commander.help" && words[0] === "help") return parseArguments(words.slice(1), version, output);
     throw new UsageError(sentenceOf(error, words[0]));
   }
   return typed;

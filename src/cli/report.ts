@@ -16,9 +16,8 @@
  *   {"event":"done","stored":1,"repeated":0,"bytes":12288,"failed":1}
  *   {"event":"error","code":"file-unreadable","message":"...","exitCode":7}
  *
- * A run ends with `done` (what was achieved), or `error` (why it failed), or both when some files failed.
- * Errors are told to people on stderr in every mode, because a script that keeps stdout for its programs
- * still has somebody who reads its log.
+ * A run ends with `done` (what was achieved), or `error` (why it failed), or both when some files failed. Errors are told to
+ * people on stderr in every mode: a script that keeps stdout for its programs still has somebody who reads its log.
  *
  * Never here: what an event means in words (lines.ts), what to do about an error (advice.ts), and which exit
  * code it has (exit.ts). This file decides where a line goes, whether it goes at all, and how it is dressed.
@@ -172,7 +171,9 @@ export class Report {
    * @param counts for programs, @param sentence the same for people
    */
   done(counts: Done, sentence: string): void {
-    if (!this.#json({ event: "done", ...counts }) && sentence !== "") this.say(sentence);
+    const { isTTY, columns = 80 } = this.#options.stdout;
+    if (this.#json({ event: "done", ...counts }) || sentence === "") return;
+    this.say(isTTY ? wrapped(sentence, columns, "Done: ".length) : sentence);
   }
 
   /**

@@ -5,8 +5,8 @@
  * event, and nothing on the way of the bytes. What *is* (files waiting, room on the disk) is looked up when somebody
  * scrapes, so that a server nobody looks at does nothing for it.
  *
- * Labels are bounded: codes and roles come from closed tables. Queue names come from the wire, so only the
- * QUEUES_SHOWN fullest have a line of their own, and "(other)", which cannot be a queue's name, has the sum of the rest.
+ * Labels are bounded: codes and roles come from closed tables. Queue names come from the wire, so only the hundred
+ * fullest have a line of their own, and "(other)", which cannot be a queue's name, has the sum of the rest.
  * No name of a file, no address and no transfer id is ever a label: each would be a new time series.
  *
  * Never here: answering requests (monitor.ts), and who may ask. Why a port of its own: adr/0042.

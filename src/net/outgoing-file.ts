@@ -13,6 +13,7 @@ import { promisify } from "node:util";
 import { FilespoolError } from "../protocol/errors.ts";
 import { createDigest } from "../spool/digest.ts";
 import { inWords } from "../spool/errno.ts";
+import { readBuffer } from "../spool/read-buffer.ts";
 import type { Connection } from "./connection.ts";
 import { type Content, sendContent } from "./send-content.ts";
 
@@ -81,7 +82,7 @@ export class OutgoingFile {
       if (bytesRead < into.length) throw this.#changed();
       digest.update(into);
     };
-    const prefix = Buffer.allocUnsafe(Math.min(chunkBytes, from));
+    const prefix = readBuffer(Math.min(chunkBytes, from));
     for (let at = 0; at < from; at += prefix.length)
       await read(prefix.subarray(0, Math.min(prefix.length, from - at)), at);
     const isSent = await sendContent(connection, { from, size: this.size, chunkBytes, read, goOn });

@@ -11,6 +11,7 @@
  */
 import { chunkAt } from "../protocol/chunks.ts";
 import { LIMITS } from "../protocol/limits.ts";
+import { readBuffer } from "../spool/read-buffer.ts";
 import type { Connection } from "./connection.ts";
 
 /** Payloads that the kernel has not taken. */
@@ -87,7 +88,7 @@ async function sendFrom(connection: Connection, content: Content, buffers: numbe
     if (sending.length === buffers) await sending.shift();
     const room = Math.min(frame.bytes, size);
     let buffer = free.pop();
-    if (buffer?.length !== room) buffer = Buffer.allocUnsafe(room); // frames have become longer, or shorter
+    if (buffer?.length !== room) buffer = readBuffer(room); // frames have become longer, or shorter
     const piece = buffer.subarray(0, chunk.length);
     await content.read(piece, offset);
     offset += chunk.length;

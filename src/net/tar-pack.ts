@@ -21,6 +21,7 @@ import { Header, type HeaderData, Pax } from "tar";
 import { FilespoolError } from "../protocol/errors.ts";
 import { quoteName, safeName } from "../protocol/names.ts";
 import { inWords } from "../spool/errno.ts";
+import { readBuffer } from "../spool/read-buffer.ts";
 import type { StreamSource } from "./options.ts";
 import { BLOCK_BYTES, paddingOf, staysInside } from "./tar-names.ts";
 
@@ -48,7 +49,7 @@ class Packing {
   /** Where the first of several hard links is in the archive, by device and inode. */
   readonly #linked = new Map<string, string>();
   /** One for all files: what is handed out is copied before the next piece is asked for. */
-  readonly #buffer = Buffer.allocUnsafe(READ_BYTES);
+  readonly #buffer = readBuffer(READ_BYTES);
 
   constructor(root: string, warn: (path: string, why: string) => void) {
     this.#root = root;

@@ -19,6 +19,7 @@ import { type FileHandle, link, lstat, lutimes, mkdir, open, symlink } from "nod
 import { dirname, join } from "node:path";
 import { Header, Pax } from "tar";
 import { quoteName } from "../protocol/names.ts";
+import { readBuffer } from "../spool/read-buffer.ts";
 import { BLOCK_BYTES, namesIn, paddingOf, refusedArchive, staysInside } from "./tar-names.ts";
 
 // Bytes of the one buffer through which the archive passes, whatever its size.
@@ -231,7 +232,7 @@ async function created<T>(path: string, work: Promise<T>): Promise<T> {
 /** Reads a file from its beginning in large pieces. What it hands out is valid until the next call. */
 class Reader {
   readonly #handle: FileHandle;
-  readonly #buffer = Buffer.allocUnsafe(READ_BYTES);
+  readonly #buffer = readBuffer(READ_BYTES);
   /** Bytes of the file that are not in the buffer yet, and what of the buffer is not handed out. */
   #left: number;
   #rest = Buffer.alloc(0);

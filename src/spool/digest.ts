@@ -11,6 +11,7 @@ import blake from "@napi-rs/blake-hash";
 import crc from "@node-rs/crc32";
 import type { Checksum } from "../protocol/checksum.ts";
 import { FilespoolError } from "../protocol/errors.ts";
+import { readBuffer } from "./read-buffer.ts";
 
 /** What every hasher here can do. `hex` ends it. */
 export interface Digest {
@@ -63,7 +64,7 @@ const PREFIX_READ_BYTES = 1024 * 1024;
 
 /** Feeds the first `bytes` bytes of a file to a digest. @throws FilespoolError spool-unusable when it is shorter */
 export async function digestPrefix(digest: Digest, handle: FileHandle, bytes: number): Promise<void> {
-  const piece = Buffer.allocUnsafe(Math.min(PREFIX_READ_BYTES, bytes));
+  const piece = readBuffer(Math.min(PREFIX_READ_BYTES, bytes));
   for (let at = 0; at < bytes; ) {
     const { bytesRead } = await handle.read(piece, 0, Math.min(piece.length, bytes - at), at);
     if (bytesRead === 0) throw new FilespoolError("spool-unusable", `the file ends at ${at}, before ${bytes}`);

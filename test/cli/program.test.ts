@@ -35,6 +35,7 @@ async function serve(...words: string[]) {
 describe("words that end in a sentence", () => {
   test.each<[string[], number, RegExp]>([
     [["sned"], 2, /^error: unknown command 'sned' \(Did you mean send\?\)\n$/],
+    [["help", "sned"], 2, /^error: unknown command 'sned' \(Did you mean send\?\)\n$/],
     [["send", "--prot", "1"], 2, /^error: unknown option '--prot' \(Did you mean --port\?\)\n$/],
     [["serve", "--port"], 2, /^error: option '--port <number>' needs a value; see filespool serve --help\n$/],
     [["serve", "extra"], 2, /^error: too many arguments/],

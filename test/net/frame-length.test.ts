@@ -95,7 +95,7 @@ test("a file has no gaps where its frames become longer, and short frames take n
   }
   expect(next).toBe(size);
   expect(frames.slice(0, 32).map(([, length]) => length)).toEqual(Array.from({ length: 32 }, () => SHORT));
-  expect(Math.min(...room)).toBe(SHORT);
+  expect(Math.min(...room)).toBeLessThan(SHORT + KiB);
 });
 
 test("a source that gives much at once and then little is not waited for until a long frame is full", async () => {
