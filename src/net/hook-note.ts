@@ -16,6 +16,7 @@ import { tryLock } from "fs-native-extensions";
 import { FilespoolError } from "../protocol/errors.ts";
 import type { MessageOf } from "../protocol/messages.ts";
 import { OWN_PREFIX, safeName } from "../protocol/names.ts";
+import { syncFolder } from "../spool/batch-writer.ts";
 import { type Incoming, unlessMissing } from "./incoming-file.ts";
 import type { Landing } from "./landing.ts";
 import { SmallFile } from "./small-file.ts";
@@ -99,9 +100,11 @@ export class NotedFile implements Incoming {
     await this.#handle?.appendFile(TAKEN_BACK);
   }
 
-  /** Nothing is owed any more. */
+  /** Nothing is owed any more, nor would a power cut bring the note back: a file that was said to have landed would be taken away. */
   async forget(): Promise<void> {
-    if (this.#handle) await rm(notePath(this.#folder, this.delivery.transfer), { force: true });
+    if (!this.#handle) return;
+    await rm(notePath(this.#folder, this.delivery.transfer), { force: true });
+    if (this.#sync) await syncFolder(this.#folder);
   }
 
   /** Lets go of the note; what is left of it is for the next run. */

@@ -12,6 +12,8 @@ const RUNS = Math.ceil(0.25 * Number(process.env.FILESPOOL_RUNS ?? 100));
 
 const modules = await simulatedModules();
 
+const send = { queue: "photos", bufferBytes: 4096, startMs: 0 };
+
 test("whatever goes wrong in a simulated world: nothing is lost, doubled or stuck, and disks hold what was said", async () => {
   let faults = 0;
   for (let seed = SEED; seed < SEED + RUNS; seed++) {
@@ -44,12 +46,26 @@ test("whoever is killed at whichever single step: of a stream all is seen or not
     expect({ plan, broken: (await simulate(plan, modules)).broken }).toEqual({ plan, broken: [] });
 });
 
+test("a power cut does not bring back the note of a hook that has run: what landed would land again", async () => {
+  const files = [1, 65_537].map((size) => ({ name: `a-${size}`, size }));
+  const plan: Plan = {
+    ...{ seed: 1_898_231_307, leaseMs: 30_000, networkMs: 0.1, spoolBytesMax: Number.POSITIVE_INFINITY },
+    ...{ queueFilesMax: 1000, serverBufferBytes: 65_536 },
+    senders: [{ ...send, name: "sender-0", bufferBytes: 65_536, startMs: 397, files }],
+    receivers: [{ ...send, name: "receiver-0", bufferBytes: 262_144, follow: true, startMs: 173, hookMs: 20 }],
+    faults: [
+      { atStep: 73, kind: "damage", machine: "server", forMs: 40_000 },
+      { atStep: 123, kind: "power", machine: "receiver-0", forMs: 50 },
+    ],
+  };
+  expect((await simulate(plan, modules)).broken).toEqual([]);
+});
+
 test("a run is the same again for the same seed, step by step", async () => {
   const first = await simulate(planOf(SEED), modules);
   expect(await simulate(planOf(SEED), modules)).toEqual(first);
 });
 
-const send = { queue: "photos", bufferBytes: 4096, startMs: 0 };
 const calm: Plan = {
   seed: 1,
   senders: [

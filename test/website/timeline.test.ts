@@ -57,6 +57,8 @@ test("whatever happens on the way, the file lands whole and once", async () => {
       // Found by chance: the answer to an ack is lost while a flip still waits for a data frame to hit.
       examples: [
         [unanswered(0, 80, 16, { crash: 658, flip: 0 })],
+        // And a sync that ends when a newer connection has the upload.
+        [unanswered(16, 0, 4096, { crash: 5 })],
         [unanswered(16, 150, 128, { flip: 1684, "cut-receiver": 1858, "cut-sender": 301 })],
       ],
     },

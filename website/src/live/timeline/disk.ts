@@ -48,7 +48,13 @@ export class CachedUpload {
       this.#isSyncing = true;
       this.#world.after(SYNC_MS, () => {
         this.#isSyncing = false;
-        return this.#flush();
+        try {
+          this.#flush();
+        } catch (error) {
+          // A newer connection has the upload, and goes on from what was durable.
+          if (!(error instanceof FilespoolError)) throw error;
+          this.#isOver = true;
+        }
       });
     }
   }
@@ -79,11 +85,14 @@ export class CachedUpload {
 
   /** The sender is gone: what has arrived is synced and kept. */
   async suspend(): Promise<void> {
-    this.#flush();
-    this.#isOver = true;
-    await this.#upload.suspend().catch((error: unknown) => {
+    try {
+      this.#flush();
+      this.#isOver = true;
+      await this.#upload.suspend();
+    } catch (error) {
+      this.#isOver = true;
       if (!(error instanceof FilespoolError)) throw error;
-    });
+    }
   }
 
   async cancel(): Promise<void> {
