@@ -36,8 +36,8 @@ const INSIDE = new Set([
 export async function bundle(dist) {
   const cli = join(dist, "cli");
   const { dependencies } = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8"));
-  const loose = INSTEAD.find(({ of }) => of !== undefined && !/^\d+\.\d+\.\d+$/.test(dependencies[of]));
-  if (loose) throw new Error(`package.json has to name one version of ${loose.of}`);
+  const loose = NATIVE.find((name) => !/^\d+\.\d+\.\d+$/.test(dependencies[name]));
+  if (loose) throw new Error(`package.json has to name one version of ${loose}`);
   const { metafile } = await build({
     entryPoints: [join(cli, "main.js")],
     outfile: join(cli, "command.cjs"),
@@ -69,6 +69,9 @@ export async function bundle(dist) {
   await compile(dist);
 }
 
+/** Our half of these has to fit theirs, so package.json names one version of each. */
+const NAPI = ["@napi-rs/blake-hash", "@node-rs/crc32"];
+const NATIVE = [...NAPI, "fs-native-extensions"];
 const machine = 'process.platform + "-" + process.arch';
 /** The package's own file for Linux with glibc. By its own path: another version of it may lie where ours would be looked for. */
 const ofNapi = (name) =>
@@ -80,19 +83,14 @@ const ofPrebuilds = (name) =>
 /** First the file that is nearly always right; where it is not there, or not for this machine, the package looks for itself. */
 const quickly = (first, name) =>
   `let found; try { found = ${first}; } catch { found = require("${name}"); } module.exports = found;`;
-const quicklyNapi = (name) => ({ name, of: name, from: /./, text: quickly(ofNapi(name), name) });
-
 /**
  * What is asked for at the start, by whom, and the text that it gets instead. Packages of native code find out what machine this is in
- * order to choose among files of their own: by a report on the whole process, or by a library for just that. Our half of them
- * has to fit theirs, so their versions are exact in package.json. Why: adr/0064.
+ * order to choose among files of their own: by a report on the whole process, or by a library for just that. Why: adr/0064.
  */
 const INSTEAD = [
-  quicklyNapi("@napi-rs/blake-hash"),
-  quicklyNapi("@node-rs/crc32"),
+  ...NAPI.map((name) => ({ name, from: /./, text: quickly(ofNapi(name), name) })),
   {
     name: "./binding",
-    of: "fs-native-extensions",
     from: /node_modules[\\/]fs-native-extensions[\\/]/,
     text: quickly(ofPrebuilds("fs-native-extensions"), "fs-native-extensions/binding"),
   },

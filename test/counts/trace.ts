@@ -59,14 +59,14 @@ export interface Trip {
   readonly receiver: Counts;
 }
 
-/** Sends and collects `files` files of `size` bytes, and counts what the three programs ask of the system. */
-export async function trip(files: number, size: number): Promise<Trip> {
+/** Sends and collects `files` files of `size` bytes, and counts what the three programs ask of the system. @param flags for all three */
+export async function trip(files: number, size: number, flags: readonly string[] = []): Promise<Trip> {
   const folder = mkdtempSync(join(tmpdir(), "filespool-counts-"));
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
   const names = Array.from({ length: files }, (_, index) => `f${index}`);
   for (const [index, name] of names.entries()) writeFileSync(join(folder, name), content(size, index + 1));
-  const server = start(folder, "server", ["serve", "--port", "0", "--json"]);
-  const at = ["--port", String(await server.port), "--quiet"];
+  const server = start(folder, "server", ["serve", "--port", "0", "--json", ...flags]);
+  const at = ["--port", String(await server.port), "--quiet", ...flags];
   const sender = await start(folder, "sender", ["send", ...names, ...at]).counts();
   const receiver = await start(folder, "receiver", ["receive", "--out", "out", ...at]).counts();
   return { server: await server.counts(true), sender, receiver };

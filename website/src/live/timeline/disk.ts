@@ -48,13 +48,7 @@ export class CachedUpload {
       this.#isSyncing = true;
       this.#world.after(SYNC_MS, () => {
         this.#isSyncing = false;
-        try {
-          this.#flush();
-        } catch (error) {
-          // A newer connection has the upload, and goes on from what was durable.
-          if (!(error instanceof FilespoolError)) throw error;
-          this.#isOver = true;
-        }
+        return this.#flush();
       });
     }
   }
@@ -80,19 +74,22 @@ export class CachedUpload {
     this.#waiting = [];
     this.#waitingBytes = 0;
     this.#durable += bytes.length;
-    void this.#upload.append(offset, [bytes]);
+    try {
+      void this.#upload.append(offset, [bytes]);
+    } catch (error) {
+      // A newer connection has the upload, and goes on from what was durable.
+      if (!(error instanceof FilespoolError) || error.code !== "superseded") throw error;
+      this.#isOver = true;
+    }
   }
 
   /** The sender is gone: what has arrived is synced and kept. */
   async suspend(): Promise<void> {
-    try {
-      this.#flush();
-      this.#isOver = true;
-      await this.#upload.suspend();
-    } catch (error) {
-      this.#isOver = true;
+    this.#flush();
+    this.#isOver = true;
+    await this.#upload.suspend().catch((error: unknown) => {
       if (!(error instanceof FilespoolError)) throw error;
-    }
+    });
   }
 
   async cancel(): Promise<void> {
