@@ -33,7 +33,7 @@ type Hook = NonNullable<ReceiveOptions["onLanded"]>;
 /** What a receiver needs of a landing. A hook may have had enough of a transfer, whatever its name. */
 export type Lander = Pick<
   Landing,
-  "sync" | "batchMax" | "land" | "landedBefore" | "confirm" | "confirmRest" | "close"
+  "sync" | "batchMax" | "recover" | "land" | "landedBefore" | "confirm" | "confirmRest" | "close"
 > & {
   check(name: string, transfer: string): "take" | "skip";
 };
@@ -48,9 +48,7 @@ export async function openLanding(options: ReceiveOptions, origin: string): Prom
   const landing = await Landing.open(out, ifExists, durability !== "none", origin);
   if (!onLanded) return landing;
   const hooked = new HookedLanding(landing, onLanded, options);
-  await hooked.takeBackUnfinished().catch((error: unknown) => {
-    throw folderError(error, out);
-  });
+  await hooked.recover();
   return hooked;
 }
 
@@ -66,6 +64,8 @@ class HookedLanding implements Lander {
   /** Aborted when the receiver is told to stop; handed to the hook as well, which should end then. */
   readonly #signal: AbortSignal;
   readonly #pause: HookPause;
+  /** A run that was killed, or a file of this one that went wrong, may have left notes. */
+  #hasUnfinished = true;
 
   constructor(landing: Landing, hook: Hook, options: ReceiveOptions) {
     this.#landing = landing;
@@ -77,6 +77,15 @@ class HookedLanding implements Lander {
   /** Whether what is said to be there must survive a power cut; the notes keep to it as the files do. */
   get sync(): boolean {
     return this.#landing.sync;
+  }
+
+  async recover(): Promise<void> {
+    await this.#landing.recover();
+    if (!this.#hasUnfinished) return;
+    await this.#takeBackUnfinished().catch((error: unknown) => {
+      throw folderError(error, this.#landing.folder);
+    });
+    this.#hasUnfinished = false;
   }
 
   check(name: string, transfer: string): "take" | "skip" {
@@ -117,9 +126,7 @@ class HookedLanding implements Lander {
       await file.forget(); // only now: for a file that landed, the hook has had its say
       return failure ?? outcome;
     } catch (error) {
-      await file.letGo();
-      // This run may go on after that, and would believe the journal.
-      if (!this.#signal.aborted) await this.takeBackUnfinished().catch(() => {});
+      this.#hasUnfinished = true; // this run may go on after that, and would believe the journal
       throw error;
     } finally {
       await file.letGo();
@@ -163,15 +170,15 @@ class HookedLanding implements Lander {
       await rename(path, hidden).catch(unlessMissing); // 1. from here on the journal's word is void
       if (sync) await syncFolder(folder);
     }
-    await this.#landing.retract([{ delivery: { transfer } }]); // 2. and so it says
+    await this.#landing.retract(transfer); // 2. and so it says
     for (const hidden of [part, tree]) await removeTree(hidden);
   }
 
   /**
-   * What a run that was killed had landed, and not finished. Notes of receivers that live are locked and left alone;
+   * What a run that was killed had landed, and not finished; or this one, when something went wrong. Notes of receivers that live are locked and left alone;
    * so several of them may share a folder. The lock goes with its process, however that ends, and needs no clean-up.
    */
-  async takeBackUnfinished(): Promise<void> {
+  async #takeBackUnfinished(): Promise<void> {
     const { folder } = this.#landing;
     await forEachLeft(folder, async ({ transfer, name, ino, isTakenBack }, takeBack) => {
       const path = await this.#find(name, ino);

@@ -11,68 +11,41 @@
  *   6. only then may the receiver ack
  *
  * A crash between 3 and 6 makes the server deliver the file again, and by then the user may have moved it
- * away. The journal answers whether it had landed: it is listed there, and its part is gone (or has a second
- * name). So it is acked and not landed twice. Entries leave the journal once the server has confirmed the ack.
+ * away. The journal answers whether it had landed (landing-journal.ts); then it is acked and not landed twice.
  *
  * Nothing is ever overwritten by accident: `link` fails if the name is taken, where `rename` would replace it.
  * Names are single path components (protocol/names.ts), and links in the folder are never followed. adr/0016
  */
-import { randomBytes } from "node:crypto";
-import { constants, renameSync } from "node:fs";
-import { type FileHandle, lstat, open, readdir, rename, rm } from "node:fs/promises";
+import { renameSync } from "node:fs";
+import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { tryLock } from "fs-native-extensions";
 import { FilespoolError } from "../protocol/errors.ts";
 import { numbered, OWN_PREFIX, quoteName, safeName } from "../protocol/names.ts";
 import { makeFolder, syncFolder } from "../spool/batch-writer.ts";
-import {
-  claim,
-  folderError,
-  type Incoming,
-  isThere,
-  partPath,
-  removeOldParts,
-  removeParts,
-  unlessMissing,
-} from "./incoming-file.ts";
+import { claim, folderError, type Incoming, isThere, removeOldParts, removeParts } from "./incoming-file.ts";
 import { tidyTrees } from "./incoming-tree.ts";
+import { ENTRY_TTL_MS, LandingJournal } from "./landing-journal.ts";
 import type { IfExists } from "./options.ts";
 import { SmallFile } from "./small-file.ts";
 
 /** Without a path: skipped. */
 export type Landed = { readonly path: string | null } | { readonly failure: FilespoolError; readonly delayMs?: number };
 
-/** A line of the journal: the transfer, the time (ms since the epoch), the server and queue that it came from. */
-type Entry = readonly [transfer: string, atMs: number, origin: string];
-
-const JOURNAL = `${OWN_PREFIX}-landed-`;
-const UNNAMED = `${OWN_PREFIX}-new-`; // one that is being written, and has nothing that any other does not have
-/**
- * How long an entry whose ack was never confirmed is believed. Not longer than a server remembers what was collected
- * (tombstoneTtlMs): after that the same transfer may be sent anew, and must land anew.
- */
-const ENTRY_TTL_MS = 7 * 86_400_000;
-const JOURNAL_BYTES_MAX = 1_000_000; // a longer one is written anew, without the entries that were confirmed
 /** Syncs at a time: enough that the threads which there are for them never wait. adr/0033, adr/0057 */
 const SYNCS_MAX = 32;
-type Announced = { readonly delivery: Pick<Incoming["delivery"], "transfer"> }; // what of a file the journal needs
+
+const transfersOf = (files: readonly Incoming[]): string[] => files.map(({ delivery }) => delivery.transfer);
 
 export class Landing {
   readonly batchMax: number = 128; // files that share their syncs when they land
   readonly folder: string;
   readonly sync: boolean;
   readonly #ifExists: IfExists;
-  readonly #origin: string;
-  /** Transfers that landed, or were about to, and whose ack is not confirmed. */
-  readonly #unconfirmed = new Map<string, Entry>();
-  /** Our journal, locked; and the files that stop being needed once the next one is on disk. */
-  #journal: FileHandle | null = null;
-  #journalBytes = 0;
-  #oldJournals: string[] = [];
+  readonly #journal: LandingJournal;
 
   /**
    * Opens the target folder, creating it when it is missing, and reads what an earlier run left.
-   * @param origin names the server and the queue; see `confirmRest`
+   * @param origin names the server and the queue; see LandingJournal.confirmRest
    * @throws FilespoolError folder-unusable
    */
   static async open(folder: string, ifExists: IfExists, sync: boolean, origin = ""): Promise<Landing> {
@@ -80,9 +53,8 @@ export class Landing {
     try {
       await makeFolder(folder, sync);
       const names = (await readdir(folder)).filter((name) => name.startsWith(OWN_PREFIX));
-      await landing.#readJournals(names.filter((name) => name.startsWith(JOURNAL) || name.startsWith(UNNAMED)));
-      // Whoever gave those their names may have been killed before they were on disk; we are going to ack them.
-      if (sync && landing.#unconfirmed.size > 0) await syncFolder(folder);
+      await landing.#journal.read(names);
+      await landing.#journal.endDoubts();
       await removeOldParts(folder, names, Date.now() - ENTRY_TTL_MS);
       await tidyTrees(folder, names, Date.now() - ENTRY_TTL_MS);
     } catch (error) {
@@ -95,78 +67,22 @@ export class Landing {
     this.folder = folder;
     this.sync = sync;
     this.#ifExists = ifExists;
-    this.#origin = origin;
+    this.#journal = new LandingJournal(folder, sync, origin);
   }
 
-  async #readJournals(names: readonly string[]): Promise<void> {
-    for (const name of names) {
-      const path = join(this.folder, name);
-      const journal = await open(path, constants.O_RDWR | constants.O_NOFOLLOW).catch(unlessMissing);
-      // Gone or locked: another receiver is working on this folder, and answers for what it landed itself.
-      const isOurs = journal !== null && tryLock(journal.fd);
-      const lines = isOurs && name.startsWith(JOURNAL) ? (await journal.readFile("utf8")).split("\n") : [];
-      if (isOurs && name.startsWith(UNNAMED)) await rm(path, { force: true });
-      else if (isOurs) this.#oldJournals.push(path);
-      await journal?.close();
-      lines.pop(); // what follows the last line end was cut off while it was being written
-      // The last word on a transfer counts; retract writes one that is too old.
-      // Nor was a line with a hole in it on disk when the power was cut: nothing has relied on it.
-      const entries = lines.filter((line) => !line.includes("\0")).map((line) => JSON.parse(line) as Entry);
-      for (const [transfer, entry] of new Map(entries.map((entry) => [entry[0], entry]))) {
-        const isRecent = entry[1] > Date.now() - ENTRY_TTL_MS;
-        const path = partPath(this.folder, transfer);
-        const part = await lstat(path).catch(() => null);
-        // It has its final name if the part is gone (a folder: the tree), or if the crash came before the part was removed.
-        const hasLanded = part ? part.nlink > 1 : !isThere(path.replace(/part$/, "tree"));
-        if (isRecent && hasLanded) this.#unconfirmed.set(transfer, entry);
-      }
-    }
-  }
-
-  /** Begins a journal with what is unconfirmed, and then removes the ones before it. */
-  async #renewJournal(): Promise<void> {
-    const name = randomBytes(6).toString("hex");
-    const path = join(this.folder, JOURNAL + name);
-    const unnamed = join(this.folder, UNNAMED + name);
-    const journal = await open(unnamed, "ax");
-    try {
-      // Whoever reads the journals at this moment may take it for a dead one's, and will remove it.
-      if (!tryLock(journal.fd)) throw new FilespoolError("connections-full", `${this.folder} is busy`);
-      this.#journalBytes = await this.#append(journal, [...this.#unconfirmed.values()], 0);
-      await rename(unnamed, path); // it gets its name only now, so nobody ever finds it without a lock
-      if (this.sync) await syncFolder(this.folder);
-    } catch (error) {
-      await journal.close();
-      await rm(unnamed, { force: true });
-      throw error;
-    }
-    await this.#journal?.close();
-    this.#journal = journal;
-    for (const done of this.#oldJournals) await rm(done, { force: true });
-    this.#oldJournals = [path];
-  }
-
-  async #write(entries: readonly Entry[]): Promise<void> {
-    if (!this.#journal || this.#journalBytes > JOURNAL_BYTES_MAX) return this.#renewJournal();
-    this.#journalBytes = await this.#append(this.#journal, entries, this.#journalBytes);
-  }
-
-  /** Appends to a journal of `bytes` bytes and returns its new length. */
-  async #append(journal: FileHandle, entries: readonly Entry[], bytes: number): Promise<number> {
-    const text = entries.map((entry) => `${JSON.stringify(entry)}\n`).join("");
-    try {
-      await journal.appendFile(text);
-      if (this.sync) await journal.datasync();
-    } catch (error) {
-      await journal.truncate(bytes); // a line that a full disk cut must not swallow the next
-      throw error;
-    }
-    return bytes + Buffer.byteLength(text);
+  /**
+   * Finds out what became of files whose landing went wrong, an earlier run's or this one's; nothing may land before that.
+   * @throws FilespoolError folder-unusable, disk-full
+   */
+  async recover(): Promise<void> {
+    await this.#journal.endDoubts().catch((error: unknown) => {
+      throw folderError(error, this.folder);
+    });
   }
 
   /** Whether the file of this transfer has landed before, and its ack was not confirmed. */
   landedBefore(transfer: string): boolean {
-    return this.#unconfirmed.has(transfer);
+    return this.#journal.has(transfer);
   }
 
   /**
@@ -193,7 +109,7 @@ export class Landing {
     const linked: string[] = [];
     try {
       const failures = await this.#settle(files); // 1. contents, and the names of their parts
-      await this.#announce(files.filter((file) => !failures.has(file))); // 2. intention
+      await this.#journal.announce(transfersOf(files.filter((file) => !failures.has(file)))); // 2. intention
       for (const file of files) {
         const failure = failures.get(file);
         if (failure) landed.push({ failure });
@@ -203,11 +119,8 @@ export class Landing {
       removeParts(linked); // 5. no second names
       return landed;
     } catch (error) {
-      // What has its name already counts as landed, if only the name is on disk.
-      const synced = this.sync ? syncFolder(this.folder) : Promise.resolve();
-      const kept = await synced.then(() => landed.length).catch(() => 0);
-      const retracted = this.retract(files.slice(kept));
-      await retracted.then(() => removeParts(linked)).catch(() => {});
+      // Some have their names by now, and some will not get them: `recover` asks the folder, as after a crash.
+      this.#journal.doubt(transfersOf(files));
       throw folderError(error, this.folder);
     }
   }
@@ -241,16 +154,9 @@ export class Landing {
     return failures;
   }
 
-  async #announce(files: readonly Incoming[]): Promise<void> {
-    const entries = files.map(({ delivery }): Entry => [delivery.transfer, Date.now(), this.#origin]);
-    for (const entry of entries) this.#unconfirmed.set(entry[0], entry);
-    await this.#write(entries);
-  }
-
-  /** Announced, but not landed, maybe by an earlier run: the journal must say so before the parts may go. */
-  async retract(files: readonly Announced[]): Promise<void> {
-    for (const { delivery } of files) this.#unconfirmed.delete(delivery.transfer);
-    await this.#write(files.map(({ delivery }) => [delivery.transfer, 0, this.#origin]));
+  /** This one was announced and is not to land, maybe by an earlier run: the journal must say so before the part may go. */
+  retract(transfer: string): Promise<void> {
+    return this.#journal.retract([transfer]);
   }
 
   /** Gives a file its name; null when the name is taken. */
@@ -275,26 +181,22 @@ export class Landing {
   }
 
   async #leaveOut(file: Incoming): Promise<Landed> {
-    await this.retract([file]);
+    await this.retract(file.delivery.transfer);
     await rm(file.part, { recursive: true, force: true });
     const name = safeName(file.delivery.name);
     return this.#ifExists === "skip" ? { path: null } : { failure: this.#exists(name) };
   }
 
-  /** The server has confirmed the ack: it will not deliver this transfer again. */
+  /** See LandingJournal. */
   confirm(transfer: string): void {
-    this.#unconfirmed.delete(transfer);
+    this.#journal.confirm(transfer);
   }
 
-  /** Its queue has nothing more, except for what is `open` here: the acks of a run that was killed did arrive. */
   confirmRest(open: ReadonlySet<string>): void {
-    for (const [transfer, , origin] of this.#unconfirmed.values())
-      if (origin === this.#origin && !open.has(transfer)) this.#unconfirmed.delete(transfer);
+    this.#journal.confirmRest(open);
   }
 
-  /** Leaves nothing behind unless something is unconfirmed. */
-  async close(): Promise<void> {
-    if (this.#unconfirmed.size === 0) for (const path of this.#oldJournals) await rm(path, { force: true });
-    await this.#journal?.close();
+  close(): Promise<void> {
+    return this.#journal.close();
   }
 }

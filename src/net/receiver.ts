@@ -73,6 +73,7 @@ class Receiver {
 
   run(): Promise<void> {
     return this.#client.run("receiver", async (connection, server) => {
+      await this.#landing.recover();
       this.#connection = connection;
       this.#talk = new Conversation(DELIVERY_RECEIVER, "greeting");
       this.#open.clear();
@@ -224,6 +225,7 @@ class Receiver {
     const { delivery: token, transfer, name, attempt } = delivery;
     // When a lease runs out on the way, a file comes twice: the first may be landing at this moment.
     if (attempt > 1) await this.#landingNow;
+    if (this.#isOver) return true; // that failed, and what became of it is found out before the next connection
     if (this.#landing.landedBefore(transfer)) {
       this.#window.failed(); // it counted when it landed
       this.#connection.send({ type: "ack", delivery: token });

@@ -77,12 +77,39 @@ export const FOUND: readonly Mutant[] = [
   {
     name: "what a killed receiver had landed is acked before its name is on disk",
     ...{
-      file: "src/net/landing.ts",
-      from: "if (sync && landing.#unconfirmed.size > 0) await syncFolder(folder);",
-      to: "",
+      file: "src/net/landing-journal.ts",
+      from: "if (this.#sync) await syncFolder(this.#folder);\n    const missing",
+      to: "const missing",
     },
     noticedBy: simulation,
     simulated: "steps",
+  },
+  {
+    name: "what a killed receiver had announced and not landed is not retracted",
+    ...{
+      file: "src/net/landing-journal.ts",
+      from: "if (missing.length > 0) await this.retract(missing);",
+      to: "for (const each of missing) this.#unconfirmed.delete(each);",
+    },
+    noticedBy: "test/net/journal-doubts.test.ts",
+  },
+  {
+    name: "a power cut may bring back a journal that was replaced",
+    ...{
+      file: "src/net/landing-journal.ts",
+      from: "if (this.#sync && this.#old.length > 0) await syncFolder(this.#folder);",
+      to: "",
+    },
+    noticedBy: "test/net/journal-doubts.test.ts",
+  },
+  {
+    name: "a landing that could be neither finished nor retracted is in no doubt",
+    ...{
+      file: "src/net/landing.ts",
+      from: "this.#journal.doubt(transfersOf(files));",
+      to: "",
+    },
+    noticedBy: "test/net/journal-doubts.test.ts",
   },
   {
     name: "what a killed receiver had written is not synced",

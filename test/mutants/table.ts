@@ -95,7 +95,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "the journal is not written before landing",
     ...{
-      file: "src/net/landing.ts",
+      file: "src/net/landing-journal.ts",
       from: "await this.#write(entries);",
       to: "",
     },

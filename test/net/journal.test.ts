@@ -2,12 +2,11 @@ import { appendFileSync, linkSync, mkdirSync, renameSync, rmSync, utimesSync, wr
 import { open } from "node:fs/promises";
 import { tryLock } from "fs-native-extensions";
 import { describe, expect, test } from "vitest";
-import { IncomingFile, partPath } from "../../src/net/incoming-file.ts";
+import { partPath } from "../../src/net/incoming-file.ts";
 import { Landing } from "../../src/net/landing.ts";
-import type { MessageOf } from "../../src/protocol/messages.ts";
-import { content, sha256 } from "../support/content.ts";
+import { content } from "../support/content.ts";
 import { CuttingProxy } from "../support/cutting-proxy.ts";
-import { serveLies } from "../support/hostile-server.ts";
+import { deliverAgain, deliveryOf, incoming, landAndDie } from "../support/landings.ts";
 import { idOf } from "../support/raw-peer.ts";
 import { Workspace } from "../support/workspace.ts";
 
@@ -16,36 +15,6 @@ const SIZES: [string, number][] = [
   ["small", 100],
   ["large", 100 * KiB],
 ];
-
-function deliveryOf(number: number, bytes: Uint8Array, name = `file-${number}`): MessageOf<"deliver"> {
-  const about = { transfer: idOf(number), queue: "default", name, size: bytes.length, attempt: 1 };
-  return { type: "deliver", delivery: `d-${number}`, ...about, algorithm: "sha256", digest: sha256(bytes) };
-}
-
-async function incoming(folder: string, delivery: MessageOf<"deliver">, bytes: Uint8Array): Promise<IncomingFile> {
-  const file = await IncomingFile.open(delivery, { folder, bufferBytes: 64 * KiB, sync: true, onSynced: () => {} });
-  await file.append(0, [bytes], bytes.length);
-  return file;
-}
-
-/** Lands files in the folder "out" up to the moment before the ack, and then dies. */
-async function landAndDie(work: Workspace, ...files: Uint8Array[]): Promise<void> {
-  const out = work.path("out");
-  const landing = await Landing.open(out, "refuse", true);
-  const batch = await Promise.all(files.map((bytes, at) => incoming(out, deliveryOf(at + 1, bytes), bytes)));
-  const landed = await landing.land(batch);
-  expect(landed).toEqual(files.map((_, at) => ({ path: work.path("out", `file-${at + 1}`) })));
-  await landing.close(); // what is unconfirmed stays, exactly as if the process had died
-}
-
-/** The server delivers the files once more, and says what the receiver answered. */
-async function deliverAgain(work: Workspace, files: readonly Uint8Array[], ifExists: "refuse" | "rename" = "rename") {
-  const lies = files.map((bytes, at) => ({ bytes, name: `file-${at + 1}` }));
-  const { port, verdicts } = await serveLies(lies);
-  const receiver = work.receive({ port, ifExists, retryMs: 0 });
-  const { landed, failures } = await receiver.done;
-  return { landed, failures, verdicts: verdicts.map(({ type }) => type) };
-}
 
 describe("a crash between landing and ack", () => {
   test.each(SIZES)("is followed by an ack and no second copy (%s file)", async (_, size) => {

@@ -61,6 +61,29 @@ test("a power cut does not bring back the note of a hook that has run: what land
   expect((await simulate(plan, modules)).broken).toEqual([]);
 });
 
+test("a landing that a broken disk stopped, and a power cut after it: what has no name on disk is not taken for landed", async () => {
+  const files = [0, 4096, 204_800, 300].map((size, at) => ({ name: `sender-0-${at}`, size }));
+  const receiver = { ...send, follow: true, hookMs: 300 };
+  const plan: Plan = {
+    ...{ seed: 231_407_053, leaseMs: 2000, networkMs: 0.1, spoolBytesMax: 2_097_152 },
+    ...{ queueFilesMax: 1000, serverBufferBytes: 65_536 },
+    senders: [{ ...send, name: "sender-0", queue: "letters", bufferBytes: 262_144, startMs: 354, files }],
+    receivers: [
+      { ...receiver, name: "receiver-0", bufferBytes: 262_144, startMs: 199 },
+      { ...receiver, name: "receiver-1", queue: "letters", bufferBytes: 65_536, startMs: 290 },
+    ],
+    faults: [
+      { atStep: 14, kind: "unsynced", machine: "receiver-1", forMs: 0 },
+      { atStep: 48, kind: "kill", machine: "server", forMs: 50 },
+      { atStep: 227, kind: "damage", machine: "server", forMs: 3000 },
+      { atStep: 318, kind: "cut", machine: "server", forMs: 500 },
+      { atStep: 329, kind: "unsynced", machine: "receiver-1", forMs: 40_000 },
+      { atStep: 809, kind: "power", machine: "receiver-1", forMs: 50 },
+    ],
+  };
+  expect((await simulate(plan, modules)).broken).toEqual([]);
+});
+
 test("a run is the same again for the same seed, step by step", async () => {
   const first = await simulate(planOf(SEED), modules);
   expect(await simulate(planOf(SEED), modules)).toEqual(first);
