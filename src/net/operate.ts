@@ -72,9 +72,12 @@ export class Operator {
   /** Why nothing more is answered. */
   #failure: FilespoolError | null = null;
   #close: () => void = () => {};
+  /** Ends the way to the next connection. */
+  readonly #stop = new AbortController();
 
   constructor(options: OperateOptions) {
-    this.#client = new Client(options);
+    const signals = [this.#stop.signal, ...(options.signal ? [options.signal] : [])];
+    this.#client = new Client({ ...options, signal: AbortSignal.any(signals) });
     const closing = new Promise<void>((resolve) => {
       this.#close = resolve;
     });
@@ -90,8 +93,9 @@ export class Operator {
         reach();
         const reading = this.#read(connection);
         reading.catch(() => {}); // after `close` nobody waits for it any more
-        await Promise.race([reading, closing]);
-        this.#connection = null;
+        await Promise.race([reading, closing]).finally(() => {
+          this.#connection = null;
+        });
         this.#talk.on("bye");
       })
       .catch((error: unknown) => {
@@ -166,8 +170,9 @@ export class Operator {
     return this.#count({ type: "purge", queue, deadOnly });
   }
 
-  /** Says goodbye; what had no answer fails. */
+  /** Says goodbye, where there is a connection; what had no answer fails. */
   async close(): Promise<void> {
+    if (!this.#connection) this.#stop.abort();
     this.#close();
     await this.#over;
     this.#fail(new FilespoolError("interrupted", "the operator was closed"));

@@ -177,6 +177,15 @@ describe("an operator", () => {
     expect(await all(operator.files("default"))).toHaveLength(1);
   });
 
+  test("is closed at once while its server is gone, however long it would have tried", async () => {
+    const { port, stop } = await withFiles([]);
+    const operator = await operatorOf(port, { retryMs: 2 ** 30 });
+    const answer = codeOf(operator.show(idOf(1), { waitMs: 2 ** 30 }));
+    await stop();
+    await operator.close();
+    expect(await answer).toBe("interrupted");
+  });
+
   test("does not repeat a purge that got no answer", async () => {
     const port = await listenRaw(async (peer, number) => {
       await peer.until("hello");
