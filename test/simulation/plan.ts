@@ -116,5 +116,5 @@ function withStreams(plan: Plan, chance: () => boolean): Plan {
     ...sender,
     files: sender.files.map((file) => (chance() ? { ...file, isStream: true } : file)),
   }));
-  return { ...plan, senders, spoolBytesMax: Number.POSITIVE_INFINITY };
+  return { ...plan, senders, spoolBytesMax: Number.POSITIVE_INFINITY, queueFilesMax: 1000 };
 }
