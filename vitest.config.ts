@@ -30,7 +30,7 @@ export default defineConfig({
     reporters: jsonFile ? ["default", ["json", { outputFile: jsonFile }]] : ["default"],
     sequence: { sequencer: LongOnesFirst },
     pool: "forks",
-    maxWorkers: 2,
+    maxWorkers: 3,
     testTimeout: 60_000,
     hookTimeout: 60_000,
     // Node imports the modules through tsx instead of Vite's module runner: the tests then run the very text that the

@@ -7,7 +7,7 @@ import { toy } from "./toy.ts";
 vi.setConfig({ testTimeout: 225_000 });
 
 const SEED = Number(process.env.FILESPOOL_SEED);
-const RUNS = 10 * Number(process.env.FILESPOOL_RUNS ?? 100);
+const RUNS = 5 * Number(process.env.FILESPOOL_RUNS ?? 100);
 
 function coverageOf(pattern: RegExp): Coverage {
   const coverage = new Coverage((url) => pattern.test(url));
