@@ -7,7 +7,8 @@ export default defineConfig({
     globalSetup: ["test/browser/serve.ts"],
     testTimeout: 120_000,
     hookTimeout: 60_000,
-    maxWorkers: 1,
+    // One opens the pages, the longest of them by far; the other does the rest.
+    maxWorkers: 2,
     isolate: false,
     // Pages side by side, so that one is drawn while another waits.
     maxConcurrency: 3,

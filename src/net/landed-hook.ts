@@ -175,8 +175,9 @@ class HookedLanding implements Lander {
   }
 
   /**
-   * What a run that was killed had landed, and not finished; or this one, when something went wrong. Notes of receivers that live are locked and left alone;
-   * so several of them may share a folder. The lock goes with its process, however that ends, and needs no clean-up.
+   * What a run that was killed had landed, and not finished; or this one, when something went wrong. Notes of receivers
+   * that live are locked and left alone, so several of them may share a folder. The lock goes with its process, however
+   * that ends, and needs no clean-up.
    */
   async #takeBackUnfinished(): Promise<void> {
     const { folder } = this.#landing;

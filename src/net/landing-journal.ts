@@ -37,8 +37,8 @@ export class LandingJournal {
   readonly #origin: string;
   /** Transfers that landed, or were about to, and whose ack is not confirmed. */
   readonly #unconfirmed = new Map<string, Entry>();
-  /** Those of them that were about to when something went wrong. */
-  readonly #doubted = new Set<string>();
+  /** Those of them that were about to when something went wrong, and where their content was then. */
+  readonly #doubted = new Map<string, readonly string[]>();
   /** Ours, locked; and the ones before it, which stop being needed once it is on disk. */
   #journal: { readonly handle: FileHandle; readonly path: string; bytes: number } | null = null;
   #old: string[] = [];
@@ -66,15 +66,16 @@ export class LandingJournal {
       const entries = lines.filter((line) => !line.includes("\0")).map((line) => JSON.parse(line) as Entry);
       for (const [transfer, entry] of new Map(entries.map((entry) => [entry[0], entry]))) {
         if (entry[1] <= Date.now() - ENTRY_TTL_MS) continue;
+        const part = partPath(this.#folder, transfer);
         this.#unconfirmed.set(transfer, entry);
-        this.#doubted.add(transfer);
+        this.#doubted.set(transfer, [part, part.replace(/part$/, "tree")]);
       }
     }
   }
 
-  /** A landing of these went wrong: some may have their names, and some may be announced. */
-  doubt(transfers: readonly string[]): void {
-    for (const transfer of transfers) if (this.#unconfirmed.has(transfer)) this.#doubted.add(transfer);
+  /** The landing of this one went wrong: it may be announced, and may have its name. `part`: where its content was. */
+  doubt(transfer: string, part: string): void {
+    if (this.#unconfirmed.has(transfer)) this.#doubted.set(transfer, [part]);
   }
 
   /** Finds out which of the doubted have landed, and retracts the others. @throws what the file system said; the doubts stay */
@@ -83,12 +84,13 @@ export class LandingJournal {
     // Whoever gave them their names may have been stopped before those were on disk; we are going to ack them.
     if (this.#sync) await syncFolder(this.#folder);
     const missing: string[] = [];
-    for (const transfer of this.#doubted) {
-      const path = partPath(this.#folder, transfer);
-      const part = await lstat(path).catch(unlessMissing);
-      const tree = part ?? (await lstat(path.replace(/part$/, "tree")).catch(unlessMissing));
-      if (part ? part.nlink === 1 : tree) missing.push(transfer);
-      else if (part) await rm(path, { force: true }); // its first name: to write there would change what landed
+    for (const [transfer, places] of this.#doubted) {
+      for (const path of places) {
+        const found = await lstat(path).catch(unlessMissing);
+        // Of two names the first goes: to write there would change what landed.
+        if (found?.isFile() && found.nlink > 1) await rm(path, { force: true });
+        else if (found) missing.push(transfer);
+      }
     }
     if (missing.length > 0) await this.retract(missing);
     this.#doubted.clear();

@@ -34,8 +34,6 @@ export type Landed = { readonly path: string | null } | { readonly failure: File
 /** Syncs at a time: enough that the threads which there are for them never wait. adr/0033, adr/0057 */
 const SYNCS_MAX = 32;
 
-const transfersOf = (files: readonly Incoming[]): string[] => files.map(({ delivery }) => delivery.transfer);
-
 export class Landing {
   readonly batchMax: number = 128; // files that share their syncs when they land
   readonly folder: string;
@@ -109,7 +107,8 @@ export class Landing {
     const linked: string[] = [];
     try {
       const failures = await this.#settle(files); // 1. contents, and the names of their parts
-      await this.#journal.announce(transfersOf(files.filter((file) => !failures.has(file)))); // 2. intention
+      const settled = files.filter((file) => !failures.has(file));
+      await this.#journal.announce(settled.map(({ delivery }) => delivery.transfer)); // 2. intention
       for (const file of files) {
         const failure = failures.get(file);
         if (failure) landed.push({ failure });
@@ -120,7 +119,7 @@ export class Landing {
       return landed;
     } catch (error) {
       // Some have their names by now, and some will not get them: `recover` asks the folder, as after a crash.
-      this.#journal.doubt(transfersOf(files));
+      for (const { delivery, part } of files) this.#journal.doubt(delivery.transfer, part);
       throw folderError(error, this.folder);
     }
   }

@@ -3,15 +3,18 @@
  *
  * Kills the real programs at named points and at random moments, starts them again, and looks from outside whether
  * every promise holds (test/crash/round.ts). Ends at the first broken one, keeps its folder, and exits with 1.
+ * A thousand kills take some fifteen minutes, 60 (the default) one.
  */
 import { randomInt } from "node:crypto";
 import { writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { parseArgs } from "node:util";
+import { helpIfAsked } from "../support/help.ts";
 import { machine } from "../support/machine.ts";
 import { faultsOf, KINDS } from "./faults.ts";
 import { crashMatrix } from "./matrix.ts";
 
+helpIfAsked(import.meta.url);
 const { values } = parseArgs({
   options: {
     kills: { type: "string", default: "60" },

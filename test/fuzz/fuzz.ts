@@ -8,10 +8,12 @@ import { randomInt } from "node:crypto";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { helpIfAsked } from "../support/help.ts";
 import { Coverage } from "./coverage.ts";
 import { Loop, seedCorpus, vectorOf } from "./loop.ts";
 import { TARGETS, WATCHED } from "./targets.ts";
 
+helpIfAsked(import.meta.url);
 const { values } = parseArgs({
   options: { target: { type: "string" }, minutes: { type: "string", default: "1" }, seed: { type: "string" } },
 });

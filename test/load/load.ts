@@ -7,17 +7,19 @@
  *   --out FILE           where the JSON goes; without it none is written
  *
  * Figures are of this machine and this run. What fails the run are broken promises, never a slow machine: a file that
- * is lost, memory over its bound, a refusal with the wrong code.
+ * is lost, memory over its bound, a refusal with the wrong code. The defaults take some minutes.
  */
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { helpIfAsked } from "../support/help.ts";
 import { machine } from "../support/machine.ts";
 import { manyConnections } from "./connections.ts";
 import { deepQueue } from "./deep-queue.ts";
 import { manyTransfers } from "./transfers.ts";
 
+helpIfAsked(import.meta.url);
 const { values } = parseArgs({
   options: {
     connections: { type: "string", default: "1000" },

@@ -106,7 +106,7 @@ export const FOUND: readonly Mutant[] = [
     name: "a landing that could be neither finished nor retracted is in no doubt",
     ...{
       file: "src/net/landing.ts",
-      from: "this.#journal.doubt(transfersOf(files));",
+      from: "for (const { delivery, part } of files) this.#journal.doubt(delivery.transfer, part);",
       to: "",
     },
     noticedBy: "test/net/journal-doubts.test.ts",

@@ -10,6 +10,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
+import { helpIfAsked } from "../support/help.ts";
 import type { Mutant } from "./found.ts";
 import { MUTANTS } from "./table.ts";
 
@@ -17,6 +18,7 @@ const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 const COPIED = ["src", "test", "adr", "examples", "scripts", "package.json", "tsconfig.json", "vitest.config.ts"];
 const RUN_MS_MAX = 180_000;
 
+helpIfAsked(import.meta.url);
 const { values } = parseArgs({ options: { only: { type: "string", default: "" } } });
 const copy = mkdtempSync(join(tmpdir(), "filespool-mutants-"));
 

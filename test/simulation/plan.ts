@@ -62,7 +62,10 @@ export interface Plan {
 /** Nothing, inside the index, around its threshold, in several frames; and long enough to be synced on the way. */
 const SIZES = [0, 1, 300, 4 * KiB, 64 * KiB, 64 * KiB + 1, 200 * KiB, MiB];
 const LONG = [17 * MiB, 34 * MiB];
-const BUFFERS = [4 * KiB, 64 * KiB, 256 * KiB];
+/** The last is the default: its frames are that long from the second stretch of a long file on. */
+const BUFFERS = [4 * KiB, 64 * KiB, 256 * KiB, MiB];
+/** Short ones would make a long file slow to simulate. */
+const LONG_BUFFERS = [256 * KiB, MiB];
 const HOUR_MS = 3_600_000;
 
 export function planOf(seed: number): Plan {
@@ -77,11 +80,11 @@ export function planOf(seed: number): Plan {
       const size = hasLong && at === 0 && number === 0 ? pick(LONG) + between(0, 9) : pick(SIZES);
       return { name: `${name}-${number}`, size };
     });
-    const bufferBytes = hasLong ? 256 * KiB : pick(BUFFERS);
+    const bufferBytes = pick(hasLong ? LONG_BUFFERS : BUFFERS);
     return { name, queue: pick(queues), bufferBytes, startMs: between(0, 500), files };
   });
   const receiver = (queue: string, at: number): PlannedReceiver => ({
-    ...{ name: `receiver-${at}`, queue, bufferBytes: hasLong ? 256 * KiB : pick(BUFFERS) },
+    ...{ name: `receiver-${at}`, queue, bufferBytes: pick(hasLong ? LONG_BUFFERS : BUFFERS) },
     ...{ follow: next() < 0.5, startMs: between(0, 800) },
   });
   const extra = next() < 0.4 ? [pick(queues)] : [];
@@ -104,7 +107,7 @@ export function planOf(seed: number): Plan {
     receivers: receivers.map((planned) => (hookMs === undefined ? planned : { ...planned, hookMs })),
     spoolBytesMax: next() < 0.2 ? Math.max(2 * largest, 2 * MiB) : Number.POSITIVE_INFINITY,
     queueFilesMax: next() < 0.2 ? between(1, 4) : 1000,
-    serverBufferBytes: hasLong ? 256 * KiB : pick(BUFFERS),
+    serverBufferBytes: pick(hasLong ? LONG_BUFFERS : BUFFERS),
     faults: faults.sort((a, b) => a.atStep - b.atStep),
   };
   return next() < 0.4 ? withStreams(plan, () => next() < 0.4) : plan;

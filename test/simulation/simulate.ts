@@ -3,12 +3,14 @@
  *
  * Run number i has the seed S + i; `--seed S --runs 1 --transcript` shows what happened in one. With `--every-step` a small
  * plan comes first, once for each step at which a program can die. Ends at the first run in which a promise was broken,
- * makes its plan as short as it can (not with `--raw`), and prints plan and transcript. Exit code 1 then.
+ * makes its plan as short as it can (not with `--raw`), and prints plan and transcript. Exit code 1 then. The 300 runs of the
+ * default take some two minutes.
  */
 import { randomInt } from "node:crypto";
 import { writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { parseArgs } from "node:util";
+import { helpIfAsked } from "../support/help.ts";
 import { machine } from "../support/machine.ts";
 import { everyStep, SMALL, STREAMED } from "./every-step.ts";
 import { simulatedModules } from "./modules.ts";
@@ -16,6 +18,7 @@ import { type Plan, planOf } from "./plan.ts";
 import { type Outcome, simulate } from "./run.ts";
 import { shrink } from "./shrink.ts";
 
+helpIfAsked(import.meta.url);
 const { values } = parseArgs({
   options: {
     seed: { type: "string" },
