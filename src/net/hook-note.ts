@@ -10,6 +10,7 @@
  * Never here: what follows from a note (landed-hook.ts).
  */
 import { randomBytes } from "node:crypto";
+import { constants } from "node:fs";
 import { type FileHandle, lstat, open, readdir, readFile, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { tryLock } from "fs-native-extensions";
@@ -115,22 +116,21 @@ export class NotedFile implements Incoming {
 }
 
 /**
- * Calls `settle` for each note of a receiver that is dead, and removes the note after that. `takeBack` is called before
+ * Calls `settle` for each note of a receiver that is dead, and removes the note if that says so. `takeBack` is called before
  * the file is touched: from then on the next run will go on with that, should this one be killed as well. Notes of
  * receivers that live are locked; a lock goes with its process, however that ends.
  */
 export async function forEachLeft(
   folder: string,
-  settle: (owed: Owed, takeBack: () => Promise<void>) => Promise<void>,
+  settle: (owed: Owed, takeBack: () => Promise<void>) => Promise<boolean>,
 ): Promise<void> {
   const isNote = (name: string) => name.startsWith(OWN_PREFIX) && name.endsWith(NOTE);
   for (const note of (await readdir(folder)).filter(isNote).map((name) => join(folder, name))) {
-    const handle = await open(note, "r+").catch(unlessMissing);
+    const handle = await open(note, constants.O_RDWR | constants.O_APPEND).catch(unlessMissing);
     try {
       if (!handle || !tryLock(handle.fd)) continue;
       const owed = parsed(await readFile(note, "utf8"));
-      if (owed) await settle(owed, () => handle.appendFile(TAKEN_BACK));
-      await rm(note, { force: true });
+      if (!owed || (await settle(owed, () => handle.appendFile(TAKEN_BACK)))) await rm(note, { force: true });
     } finally {
       await handle?.close();
     }

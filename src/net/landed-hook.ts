@@ -25,7 +25,7 @@ import { forEachLeft, NotedFile } from "./hook-note.ts";
 import { HookPause } from "./hook-pause.ts";
 import { folderError, type Incoming, partPath, unlessMissing } from "./incoming-file.ts";
 import { removeTree } from "./incoming-tree.ts";
-import { type Landed, Landing } from "./landing.ts";
+import { type Landed, Landing, unlessTemporary } from "./landing.ts";
 import type { LandedFile, ReceiveOptions } from "./options.ts";
 
 type Hook = NonNullable<ReceiveOptions["onLanded"]>;
@@ -48,7 +48,12 @@ export async function openLanding(options: ReceiveOptions, origin: string): Prom
   const landing = await Landing.open(out, ifExists, durability !== "none", origin);
   if (!onLanded) return landing;
   const hooked = new HookedLanding(landing, onLanded, options);
-  await hooked.recover();
+  try {
+    await hooked.recover().catch(unlessTemporary);
+  } catch (error) {
+    await hooked.close();
+    throw error;
+  }
   return hooked;
 }
 
@@ -64,8 +69,9 @@ class HookedLanding implements Lander {
   /** Aborted when the receiver is told to stop; handed to the hook as well, which should end then. */
   readonly #signal: AbortSignal;
   readonly #pause: HookPause;
-  /** A run that was killed, or a file of this one that went wrong, may have left notes. */
+  /** A run that was killed, or a file of this one that went wrong, may have left notes; ours stay locked until then. */
   #hasUnfinished = true;
+  #unfinished: NotedFile[] = [];
 
   constructor(landing: Landing, hook: Hook, options: ReceiveOptions) {
     this.#landing = landing;
@@ -82,6 +88,7 @@ class HookedLanding implements Lander {
   async recover(): Promise<void> {
     await this.#landing.recover();
     if (!this.#hasUnfinished) return;
+    await this.#letGo();
     await this.#takeBackUnfinished().catch((error: unknown) => {
       throw folderError(error, this.#landing.folder);
     });
@@ -106,8 +113,13 @@ class HookedLanding implements Lander {
     this.#landing.confirmRest(open);
   }
 
-  close(): Promise<void> {
-    return this.#landing.close();
+  async close(): Promise<void> {
+    await this.#letGo();
+    await this.#landing.close();
+  }
+
+  async #letGo(): Promise<void> {
+    for (const file of this.#unfinished.splice(0)) await file.letGo();
   }
 
   /** @throws FilespoolError interrupted in the hook or before it; as a landing does */
@@ -124,12 +136,13 @@ class HookedLanding implements Lander {
       const [outcome] = (await this.#landing.land([file])) as [Landed];
       const failure = "path" in outcome && outcome.path !== null ? await this.#run(file, outcome.path) : null;
       await file.forget(); // only now: for a file that landed, the hook has had its say
+      await file.letGo();
       return failure ?? outcome;
     } catch (error) {
-      this.#hasUnfinished = true; // this run may go on after that, and would believe the journal
+      // This run may go on after that, and would believe the journal; no other may settle it before.
+      this.#unfinished.push(file);
+      this.#hasUnfinished = true;
       throw error;
-    } finally {
-      await file.letGo();
     }
   }
 
@@ -163,9 +176,10 @@ class HookedLanding implements Lander {
     const part = partPath(folder, transfer);
     const tree = part.replace(/part$/, "tree");
     if (path !== null) {
-      // A folder under the name of a part would look as if it had a second name, which to the journal means "landed".
+      // A folder is a tree, so that it is removed as one.
       const isFolder = (await lstat(path).catch(() => null))?.isDirectory();
       const hidden = isFolder ? tree : part;
+      this.#landing.doubt(transfer, hidden);
       await removeTree(hidden); // of two names of one file, a rename would leave both
       await rename(path, hidden).catch(unlessMissing); // 1. from here on the journal's word is void
       if (sync) await syncFolder(folder);
@@ -184,9 +198,11 @@ class HookedLanding implements Lander {
     await forEachLeft(folder, async ({ transfer, name, ino, isTakenBack }, takeBack) => {
       const path = await this.#find(name, ino);
       const hasLanded = path !== null && this.landedBefore(transfer);
-      if (!hasLanded && !isTakenBack) return;
+      // Where its file is, and our journal does not know it, that of another says that it landed: its hook is still owed.
+      if (!hasLanded && !isTakenBack) return path === null;
       await takeBack();
       await this.#takeBack(transfer, path);
+      return true;
     });
   }
 

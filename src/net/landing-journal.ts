@@ -5,9 +5,10 @@
  *                                 ["<transfer>",0,"host:port/queue"]                retracted: the last word counts
  *
  * A transfer that is listed has landed if its part is gone (of a folder: its tree, too) or has a second name. There is
- * nothing else to tell it by, so *no part goes before its transfer is retracted on disk*. Whatever stops a landing half-way,
- * a crash or an error, leaves transfers in doubt; `endDoubts` asks the folder, and comes before anybody touches a part: at
- * the start of a run, and after an error before the next connection. Entries leave when the server has confirmed the ack.
+ * nothing else to tell it by, so *of what has not landed no part goes before its transfer is retracted on disk*. Whatever
+ * stops a landing half-way, a crash or an error, leaves transfers in doubt; `endDoubts` asks the folder, and comes before
+ * anybody touches a part: at the start of a run, after an error, and before anything is asked for on a new connection.
+ * Entries leave when the server has confirmed the ack.
  */
 import { randomBytes } from "node:crypto";
 import { constants } from "node:fs";
@@ -37,8 +38,8 @@ export class LandingJournal {
   readonly #origin: string;
   /** Transfers that landed, or were about to, and whose ack is not confirmed. */
   readonly #unconfirmed = new Map<string, Entry>();
-  /** Those of them that were about to when something went wrong, and where their content was then. */
-  readonly #doubted = new Map<string, readonly string[]>();
+  /** Those of them that were about to when something went wrong, and where their content was then; null: it got no name. */
+  readonly #doubted = new Map<string, readonly string[] | null>();
   /** Ours, locked; and the ones before it, which stop being needed once it is on disk. */
   #journal: { readonly handle: FileHandle; readonly path: string; bytes: number } | null = null;
   #old: string[] = [];
@@ -73,9 +74,9 @@ export class LandingJournal {
     }
   }
 
-  /** The landing of this one went wrong: it may be announced, and may have its name. `part`: where its content was. */
-  doubt(transfer: string, part: string): void {
-    if (this.#unconfirmed.has(transfer)) this.#doubted.set(transfer, [part]);
+  /** The landing of this one went wrong, and it may be announced. `part`: where its content was; null: it got no name. */
+  doubt(transfer: string, part: string | null): void {
+    if (this.#unconfirmed.has(transfer)) this.#doubted.set(transfer, part === null ? null : [part]);
   }
 
   /** Finds out which of the doubted have landed, and retracts the others. @throws what the file system said; the doubts stay */
@@ -85,7 +86,8 @@ export class LandingJournal {
     if (this.#sync) await syncFolder(this.#folder);
     const missing: string[] = [];
     for (const [transfer, places] of this.#doubted) {
-      for (const path of places) {
+      if (places === null) missing.push(transfer);
+      for (const path of places ?? []) {
         const found = await lstat(path).catch(unlessMissing);
         // Of two names the first goes: to write there would change what landed.
         if (found?.isFile() && found.nlink > 1) await rm(path, { force: true });
@@ -111,13 +113,18 @@ export class LandingJournal {
   /** These were announced and have not landed, maybe by an earlier run. @throws what the file system said; they may be retracted */
   async retract(transfers: readonly string[]): Promise<void> {
     await this.#write(transfers.map((transfer) => [transfer, 0, this.#origin]));
-    for (const transfer of transfers) this.#unconfirmed.delete(transfer);
+    for (const transfer of transfers) {
+      this.#unconfirmed.delete(transfer);
+      this.#doubted.delete(transfer);
+    }
   }
 
   async #write(entries: readonly Entry[]): Promise<void> {
     const journal = this.#journal;
-    if (!journal || this.#old.length > 0 || journal.bytes > JOURNAL_BYTES_MAX) await this.#renew(entries);
-    else journal.bytes = await this.#append(journal.handle, entries, journal.bytes);
+    if (!journal || this.#old.length > 0 || journal.bytes > JOURNAL_BYTES_MAX) return this.#renew(entries);
+    const { handle, bytes } = journal;
+    journal.bytes = Infinity; // one whose end is not known is replaced
+    journal.bytes = await this.#append(handle, entries, bytes);
   }
 
   /** Begins a journal with what is unconfirmed and what is to be said now, and then removes the ones before it. */

@@ -34,12 +34,19 @@ export type Landed = { readonly path: string | null } | { readonly failure: File
 /** Syncs at a time: enough that the threads which there are for them never wait. adr/0033, adr/0057 */
 const SYNCS_MAX = 32;
 
+/** For a `catch` at the start: what may pass is tried again with the first connection. */
+export function unlessTemporary(error: FilespoolError): void {
+  if (!error.retry) throw error;
+}
+
 export class Landing {
   readonly batchMax: number = 128; // files that share their syncs when they land
   readonly folder: string;
   readonly sync: boolean;
   readonly #ifExists: IfExists;
   readonly #journal: LandingJournal;
+  /** Names of ours that were there when the folder was opened, until what nobody needs of them is gone. */
+  #left: readonly string[] = [];
 
   /**
    * Opens the target folder, creating it when it is missing, and reads what an earlier run left.
@@ -52,10 +59,10 @@ export class Landing {
       await makeFolder(folder, sync);
       const names = (await readdir(folder)).filter((name) => name.startsWith(OWN_PREFIX));
       await landing.#journal.read(names);
-      await landing.#journal.endDoubts();
-      await removeOldParts(folder, names, Date.now() - ENTRY_TTL_MS);
-      await tidyTrees(folder, names, Date.now() - ENTRY_TTL_MS);
+      landing.#left = names;
+      await landing.recover().catch(unlessTemporary);
     } catch (error) {
+      await landing.close().catch(() => {});
       throw folderError(error, folder);
     }
     return landing;
@@ -69,13 +76,23 @@ export class Landing {
   }
 
   /**
-   * Finds out what became of files whose landing went wrong, an earlier run's or this one's; nothing may land before that.
-   * @throws FilespoolError folder-unusable, disk-full
+   * Finds out what became of files whose landing went wrong, an earlier run's or this one's, and tidies up. Nothing may land
+   * before that. @throws FilespoolError folder-unusable, disk-full
    */
   async recover(): Promise<void> {
-    await this.#journal.endDoubts().catch((error: unknown) => {
+    try {
+      await this.#journal.endDoubts();
+      await removeOldParts(this.folder, this.#left, Date.now() - ENTRY_TTL_MS);
+      await tidyTrees(this.folder, this.#left, Date.now() - ENTRY_TTL_MS);
+      this.#left = [];
+    } catch (error) {
       throw folderError(error, this.folder);
-    });
+    }
+  }
+
+  /** A hook wants this one to be taken away again; `part` is the name that it will have then. */
+  doubt(transfer: string, part: string): void {
+    this.#journal.doubt(transfer, part);
   }
 
   /** Whether the file of this transfer has landed before, and its ack was not confirmed. */
@@ -118,8 +135,10 @@ export class Landing {
       removeParts(linked); // 5. no second names
       return landed;
     } catch (error) {
-      // Some have their names by now, and some will not get them: `recover` asks the folder, as after a crash.
-      for (const { delivery, part } of files) this.#journal.doubt(delivery.transfer, part);
+      // Some have their names by now. The folder is asked, as after a crash; if it cannot be, `recover` will.
+      for (const [index, { delivery, part }] of files.entries())
+        this.#journal.doubt(delivery.transfer, index < landed.length ? part : null);
+      await this.#journal.endDoubts().catch(() => {});
       throw folderError(error, this.folder);
     }
   }

@@ -225,9 +225,9 @@ class Receiver {
     const { delivery: token, transfer, name, attempt } = delivery;
     // When a lease runs out on the way, a file comes twice: the first may be landing at this moment.
     if (attempt > 1) await this.#landingNow;
-    if (this.#isOver) return true; // that failed, and what became of it is found out before the next connection
+    if (this.#isOver) return true; // that failed, and what became of it is found out first on the next connection
     if (this.#landing.landedBefore(transfer)) {
-      this.#window.failed(); // it counted when it landed
+      this.#window.failed(); // it counted when it landed, if anybody saw it land
       this.#connection.send({ type: "ack", delivery: token });
       return true;
     }

@@ -48,8 +48,14 @@ export class SmallFile implements Incoming {
   write(): void {
     const found = digestOf(this.delivery.algorithm, this.#content);
     if (found !== this.delivery.digest) throw mismatch(this.delivery, found);
-    this.#fd = openSync(this.part, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, 0o666);
-    for (let at = 0; at < this.#content.length; ) at += writeSync(this.#fd, this.#content, at);
+    const fd = openSync(this.part, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, 0o666);
+    this.#fd = fd;
+    try {
+      for (let at = 0; at < this.#content.length; ) at += writeSync(fd, this.#content, at);
+    } catch (error) {
+      this.close();
+      throw error;
+    }
   }
 
   /** Makes what was written durable. */

@@ -106,7 +106,7 @@ export const FOUND: readonly Mutant[] = [
     name: "a landing that could be neither finished nor retracted is in no doubt",
     ...{
       file: "src/net/landing.ts",
-      from: "for (const { delivery, part } of files) this.#journal.doubt(delivery.transfer, part);",
+      from: "this.#journal.doubt(delivery.transfer, index < landed.length ? part : null);",
       to: "",
     },
     noticedBy: "test/net/journal-doubts.test.ts",

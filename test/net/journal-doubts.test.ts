@@ -124,4 +124,63 @@ describe("a landing that fails where it cannot even be retracted", () => {
     expect(events.all("acked")).toHaveLength(1);
     expect([work.list(), spool.waiting("default")]).toEqual([["a"], 0]);
   });
+
+  test("is retracted at once where that goes: what never had its name is not taken for landed because its part is gone", async () => {
+    const work = new Workspace();
+    const landing = await Landing.open(work.path("out"), "refuse", true);
+    const file = await incoming(work.path("out"), deliveryOf(1, content(10)), content(10));
+    const settle = file.settle.bind(file);
+    file.settle = async () => {
+      await settle();
+      rmSync(file.part); // somebody tidies up
+    };
+    await expect(landing.land([file])).rejects.toMatchObject({ code: "folder-unusable" });
+    await landing.close();
+    expect(await deliverAgain(work, [content(10)])).toEqual({ landed: 1, failures: [], verdicts: ["ack"] });
+  });
+
+  test("does not keep a run from starting while the disk is full; nothing begins before there is room", async () => {
+    const work = new Workspace();
+    await landAndDie(work, content(10));
+    renameSync(work.path("out", "file-1"), partPath(work.path("out"), idOf(1)));
+    const restore = await replaceFileMethod("appendFile", () => () => Promise.reject(diskError("ENOSPC")));
+    const landing = await Landing.open(work.path("out"), "refuse", true);
+    expect(landing.landedBefore(idOf(1))).toBe(false);
+    await expect(landing.recover()).rejects.toMatchObject({ code: "disk-full" });
+    restore();
+    await landing.recover();
+    expect(landing.landedBefore(idOf(1))).toBe(false);
+    await landing.close();
+    expect(await deliverAgain(work, [content(10)])).toEqual({ landed: 1, failures: [], verdicts: ["ack"] });
+  });
+
+  test("is not acked without its hook, when the disk is full while it is taken back for that", async () => {
+    const work = new Workspace();
+    const { port, spool } = await work.serve();
+    await work.send({ port, files: [work.write("a", content(100 * KiB))] }).done;
+    const failed: string[] = [];
+    await replaceFileMethod(
+      "sync",
+      (original) =>
+        async function (...values) {
+          if (failed.length > 0 || !work.list().includes("a")) return original.apply(this, values);
+          failed.push("names");
+          throw diskError("ENOSPC");
+        },
+    );
+    await replaceFileMethod(
+      "appendFile",
+      (original) =>
+        async function (...values) {
+          if (failed.length !== 1 || !String(values[0]).includes('",0,"')) return original.apply(this, values);
+          failed.push("retraction");
+          throw diskError("ENOSPC");
+        },
+    );
+    const hooked: string[] = [];
+    const receiver = work.receive({ port, onLanded: ({ name }) => void hooked.push(name) });
+    expect(await receiver.done).toMatchObject({ landed: 1, failures: [] });
+    expect([failed, hooked]).toEqual([["names", "retraction"], ["a"]]);
+    expect([work.list(), spool.waiting("default")]).toEqual([["a"], 0]);
+  });
 });

@@ -162,6 +162,10 @@ class NameChange {
     return this.#entries.map(([name]) => name);
   }
 
+  get inodes(): Inode[] {
+    return this.#entries.flatMap(([, inode]) => inode ?? []);
+  }
+
   apply(to: Map<string, Inode>): void {
     for (const [name, inode] of this.#entries) {
       if (inode) to.set(name, inode);
@@ -254,8 +258,9 @@ export class Disk {
   losePower(): void {
     const all = new Set<Inode>();
     const visit = (folder: Inode): void => {
-      // Whatever has a name on either face; what has none in the end is gone.
-      for (const inode of new Set([...folder.names.values(), ...folder.diskNames.values()])) {
+      // Whatever has a name on either face, or had one in between and may get it back; what has none in the end is gone.
+      const between = folder.unsyncedNames.flatMap(({ inodes }) => inodes);
+      for (const inode of new Set([...folder.names.values(), ...folder.diskNames.values(), ...between])) {
         if (all.has(inode)) continue;
         all.add(inode);
         if (inode.isFolder) visit(inode);

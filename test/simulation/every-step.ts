@@ -34,6 +34,19 @@ export const STREAMED: Plan = {
   senders: SMALL.senders.map((planned) => ({ ...planned, files: [{ name: "s", size: 300_000, isStream: true }] })),
 };
 
+/** The receiver's disk fails at each step in turn, the connection soon after, and the power before its syncs work again. */
+export function* brokenDisk(steps: number, every: number, from: number, plan: Plan): Generator<Plan> {
+  for (let atStep = 1 + (from % every); atStep <= steps; atStep += every)
+    for (const later of [5, 15, 40]) {
+      const faults: Fault[] = [
+        { atStep, kind: "unsynced", machine: "receiver-0", forMs: 3000 },
+        { atStep: atStep + 4, kind: "cut", machine: "server", forMs: 0 },
+        { atStep: atStep + later, kind: "power", machine: "receiver-0", forMs: 50 },
+      ];
+      yield { ...plan, faults };
+    }
+}
+
 /** @param steps that the small plan takes when nothing goes wrong; `every`: leaves out all others */
 export function* everyStep(
   steps: number,

@@ -22,9 +22,12 @@ export class OpenFile {
   readonly inode: Inode;
   readonly path: string;
   readonly disk: Disk;
+  /** Whoever does not say where it writes, writes at the end. */
+  readonly appends: boolean;
   readonly #owner: Program;
 
-  constructor(inode: Inode, path: string, owner: Program) {
+  constructor(inode: Inode, path: string, owner: Program, flags: number) {
+    this.appends = (flags & constants.O_APPEND) !== 0;
     this.inode = inode;
     this.path = path;
     this.disk = owner.machine.disk;
@@ -93,7 +96,7 @@ export function openFile(path: string, how: string | number = "r"): OpenFile {
     disk.rename(folder, [[name, inode]]);
   } else if (flags & constants.O_TRUNC) inode.truncate(0);
   if (inode.isFolder && flags & (constants.O_WRONLY | constants.O_RDWR)) throw systemError("EISDIR", "open", path);
-  return new OpenFile(inode, path, owner);
+  return new OpenFile(inode, path, owner, flags);
 }
 
 /** Creates one folder. */

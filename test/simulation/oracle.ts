@@ -169,10 +169,7 @@ export class Oracle {
     const leases = new Map<string, { readonly name: string; readonly transfer: string; sinceMs: number }>();
     const of = (transfer: string) => [...leases].find(([, lease]) => lease.transfer === transfer);
     const taking = new Set<string>();
-    /**
-     * A lease that is over ends in a sweep, and nobody outside knows when in it: a slow disk may make it last. So while there
-     * is one, a file whose lease is over may be free or not.
-     */
+    // A lease that is over ends in a sweep, nobody outside knows when in it: until its end, the file may be free or not.
     let sweeps = 0;
     const isOver = ({ sinceMs }: { sinceMs: number }) => this.#world.nowMs - sinceMs >= spool.limits.leaseMs;
     const overBefore = new Set<string>();
@@ -242,13 +239,16 @@ export class Oracle {
       },
       sweep: async () => {
         sweeps++;
-        const swept = await spool.sweep().finally(() => sweeps--);
-        for (const { token, name } of swept.leases) {
-          const lease = drop(token);
-          if (!overBefore.delete(token))
-            this.fails(`the lease of ${name} ended ${lease ? "before its time" : "twice"}`);
+        try {
+          const swept = await spool.sweep();
+          for (const { token, name } of swept.leases) {
+            drop(token);
+            if (!overBefore.delete(token)) this.fails(`the lease of ${name} ended before its time, or twice`);
+          }
+          return swept;
+        } finally {
+          sweeps--;
         }
-        return swept;
       },
     };
     return new Proxy(spool, {

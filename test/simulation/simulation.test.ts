@@ -1,5 +1,5 @@
 import { expect, test, vi } from "vitest";
-import { everyStep, HOOKED, SMALL, STREAMED } from "./every-step.ts";
+import { brokenDisk, everyStep, HOOKED, SMALL, STREAMED } from "./every-step.ts";
 import { simulatedModules } from "./modules.ts";
 import { type Plan, planOf } from "./plan.ts";
 import { simulate } from "./run.ts";
@@ -38,6 +38,18 @@ test("a receiver that is killed at whichever single step acks no file whose hook
   for (const plan of everyStep(steps, 4, SEED, { plan: HOOKED, machines: ["receiver-0"] }))
     expect({ plan, broken: (await simulate(plan, modules)).broken }).toEqual({ plan, broken: [] });
 });
+
+test.each([
+  ["a receiver", SMALL],
+  ["a receiver with a hook", HOOKED],
+])(
+  "%s whose disk breaks at whichever single step, and whose power goes, acks nothing that it has not",
+  async (_, plan) => {
+    const { steps } = await simulate(plan, modules);
+    for (const broken of brokenDisk(steps, 3, SEED, plan))
+      expect({ plan: broken, broken: (await simulate(broken, modules)).broken }).toEqual({ plan: broken, broken: [] });
+  },
+);
 
 test("whoever is killed at whichever single step: of a stream all is seen or nothing, and what was begun expires", async () => {
   const { steps, broken } = await simulate(STREAMED, modules);

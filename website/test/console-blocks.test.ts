@@ -30,7 +30,7 @@ describe("a page", () => {
   });
 
   it("with a command that does not end is an error that names it", async () => {
-    await expect(run(["echo a", "sleep 1000"], 500)).rejects.toThrow(/"sleep 1000" did not end/);
+    await expect(run(["echo a", "sleep 1000"], 3000)).rejects.toThrow(/"sleep 1000" did not end/);
   });
 
   it("may continue a line, and may hold blocks that are not run", () => {

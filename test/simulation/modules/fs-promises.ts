@@ -42,7 +42,8 @@ export class FileHandle {
   }
 
   async appendFile(text: string): Promise<void> {
-    await call(() => this.#all(Buffer.from(text), this.#file.inode.size));
+    // As Node has it: at the end only where the file was opened for that.
+    await call(() => this.#all(Buffer.from(text), this.#file.appends ? this.#file.inode.size : 0));
   }
 
   #all(content: Buffer, position: number): void {
