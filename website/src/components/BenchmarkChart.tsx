@@ -7,7 +7,7 @@ import type { ReactNode } from "react";
 import { median } from "../../plugins/median.ts";
 import { bytes, rounded } from "../../plugins/units.ts";
 
-interface Case {
+export interface Case {
   readonly key: string;
   readonly group: string;
   readonly label: string;
