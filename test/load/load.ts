@@ -7,7 +7,7 @@
  *   --out FILE           where the JSON goes; without it none is written
  *
  * Figures are of this machine and this run. What fails the run are broken promises, never a slow machine: a file that
- * is lost, memory over its bound, a refusal with the wrong code. The defaults take some minutes.
+ * is lost, memory over its bound, a refusal with the wrong code.
  */
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";

@@ -4,15 +4,11 @@ import { partPath } from "../../src/net/incoming-file.ts";
 import { Landing } from "../../src/net/landing.ts";
 import { content } from "../support/content.ts";
 import { diskError, replaceFileMethod } from "../support/disk-faults.ts";
-import { deliverAgain, deliveryOf, incoming, landAndDie, openAndDie } from "../support/landings.ts";
+import { deliverAgain, deliveryOf, incoming, landAndDie, openAndDie, SIZES } from "../support/landings.ts";
 import { idOf } from "../support/raw-peer.ts";
 import { Workspace } from "../support/workspace.ts";
 
 const KiB = 1024;
-const SIZES: [string, number][] = [
-  ["small", 100],
-  ["large", 100 * KiB],
-];
 
 // A part that is gone means "landed" to the journal, so nobody may remove one that the journal still speaks of.
 describe("a part goes only after the journal has retracted its transfer", () => {

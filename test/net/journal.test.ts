@@ -6,15 +6,11 @@ import { partPath } from "../../src/net/incoming-file.ts";
 import { Landing } from "../../src/net/landing.ts";
 import { content } from "../support/content.ts";
 import { CuttingProxy } from "../support/cutting-proxy.ts";
-import { deliverAgain, deliveryOf, incoming, landAndDie } from "../support/landings.ts";
+import { deliverAgain, deliveryOf, incoming, landAndDie, SIZES } from "../support/landings.ts";
 import { idOf } from "../support/raw-peer.ts";
 import { Workspace } from "../support/workspace.ts";
 
 const KiB = 1024;
-const SIZES: [string, number][] = [
-  ["small", 100],
-  ["large", 100 * KiB],
-];
 
 describe("a crash between landing and ack", () => {
   test.each(SIZES)("is followed by an ack and no second copy (%s file)", async (_, size) => {

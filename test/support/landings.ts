@@ -10,6 +10,11 @@ import { idOf } from "./raw-peer.ts";
 import type { Workspace } from "./workspace.ts";
 
 const KiB = 1024;
+/** A file that comes in memory, and one that comes in a part file. */
+export const SIZES: [string, number][] = [
+  ["small", 100],
+  ["large", 100 * KiB],
+];
 
 export function deliveryOf(number: number, bytes: Uint8Array, name = `file-${number}`): MessageOf<"deliver"> {
   const about = { transfer: idOf(number), queue: "default", name, size: bytes.length, attempt: 1 };

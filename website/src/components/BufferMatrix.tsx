@@ -20,13 +20,6 @@ const SETTINGS: Readonly<Record<string, string>> = {
   "fsync disk": "On a disk, with every sync: what a user pays",
   "none disk": "On a disk, with --durability none",
 };
-/** In steps of their size, which is not how their names sort. */
-const UNITS = ["B", "KiB", "MiB", "GiB"];
-const inBytes = (size: string): number => {
-  const [, count = "0", unit = "B"] = /^(\d+)(\w+)$/.exec(size) ?? [];
-  return Number(count) * 1024 ** UNITS.indexOf(unit);
-};
-const bySize = (one: string, other: string) => inBytes(one) - inBytes(other);
 
 function swept({ key, bytes: total, files, samples }: Case): Swept[] {
   const [kind, file = "", buffer = "", durability = "", , place = ""] = key.split("/");
@@ -46,8 +39,9 @@ export function BufferMatrix({ results }: { readonly results: readonly Results[]
 }
 
 function Matrix({ title, points }: { readonly title: string; readonly points: readonly Swept[] }) {
-  const files = [...new Set(points.map(({ file }) => file))].sort(bySize);
-  const buffers = [...new Set(points.map(({ buffer }) => buffer))].sort(bySize);
+  // In the order in which they were measured, the smallest first.
+  const files = [...new Set(points.map(({ file }) => file))];
+  const buffers = [...new Set(points.map(({ buffer }) => buffer))];
   const best = (file: string) =>
     Math.max(...points.filter((each) => each.file === file).map(({ perSecond }) => perSecond));
   return (
