@@ -125,6 +125,7 @@ export async function serve(settings: Settings, { report, world, reread }: Aroun
 /** Settings that a spool or a server looks up whenever it needs them, so that they may change under it. */
 const LIVE_LIMITS: readonly KnobName[] = [
   ...(["max-spool-size", "max-file-size", "max-queue-files", "max-uploads", "min-free-disk"] as const),
+  ...(["max-queues", "max-index-size", "if-expired", "max-remembered"] as const),
   ...(["upload-ttl", "file-ttl", "remember-for", "max-failures", "max-connections", "max-pings"] as const),
   ...(["handshake-timeout", "heartbeat", "idle-timeout", "stall-timeout", "min-rate"] as const),
 ];
@@ -134,13 +135,17 @@ const spoolLimitsOf = (values: Values): SpoolLimits => ({
   spoolBytesMax: values["max-spool-size"],
   fileBytesMax: values["max-file-size"],
   queueFilesMax: values["max-queue-files"],
+  queuesMax: values["max-queues"],
+  indexBytesMax: values["max-index-size"],
   uploadsMax: values["max-uploads"],
   diskFreeBytesMin: values["min-free-disk"],
   leaseMs: values.lease,
   failuresMax: values["max-failures"],
   uploadTtlMs: values["upload-ttl"],
   fileTtlMs: values["file-ttl"],
+  ifExpired: values["if-expired"],
   tombstoneTtlMs: values["remember-for"],
+  tombstonesMax: values["max-remembered"],
 });
 
 /** Those of the network. A connection keeps the ones with which it was accepted. */

@@ -51,7 +51,7 @@ export class Watch {
     this.#now = now;
     this.#metrics = new Metrics(
       {
-        queues: () => this.#spool?.index.totals() ?? new Map(),
+        queues: () => this.#spool?.index.totals ?? null,
         unfinishedUploads: () => this.#spool?.unfinished ?? 0,
         spoolBytes: () => this.#spool?.bytesUsed() ?? 0,
         diskFreeBytes: async () => (this.#spool ? this.#diskFreeBytes() : 0),

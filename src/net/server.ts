@@ -248,12 +248,25 @@ export class Server implements ServerContext {
     }
   }
 
-  /** Leases that ran out and whatever expired; failures (a full disk, say) are reported and tried again next time. */
+  /**
+   * Leases that ran out and whatever expired. Sweeps follow each other as long as there is more, for half of the time at
+   * most; what fails (a full disk, say) is reported, and tried again a second later.
+   */
   async #sweep(): Promise<void> {
+    const untilMs = performance.now() + SWEEP_MS / 2;
     try {
-      for (const lease of (await this.spool.sweep()).leases) {
-        const nobody = { connection: 0, peer: "" };
-        this.emit({ event: "returned", ...nobody, ...about(lease), dead: lease.dead, reason: "the lease ran out" });
+      for (let isMore = true; isMore && !this.isDraining; isMore &&= performance.now() < untilMs) {
+        const swept = await this.spool.sweep();
+        for (const lease of swept.leases) {
+          const nobody = { connection: 0, peer: "" };
+          this.emit({ event: "returned", ...nobody, ...about(lease), dead: lease.dead, reason: "the lease ran out" });
+        }
+        for (const one of swept.expired) {
+          const { what, ageMs, dead } = one;
+          this.emit({ event: "expired", ...about(one), what, ageMs, dead });
+        }
+        if (swept.failure) this.#report(swept.failure);
+        isMore = swept.isMore;
       }
     } catch (error) {
       this.#report(error);
