@@ -64,6 +64,15 @@ export function renameSync(from: string, to: string): void {
   files.renameFile(from, to);
 }
 
+// Only for what there is none of here: a folder in memory, and disks that are known to write in place.
+const never = (): never => {
+  throw new Error("not in a simulation");
+};
+export const mkdtempSync = never;
+export const symlinkSync = never;
+export const writeFileSync = never;
+export const statSync = never;
+
 export const lstatSync = (path: string): object | undefined => program().machine.disk.find(path);
 export const existsSync = files.exists;
 export const statfsSync = files.roomOnDisk;
