@@ -47,7 +47,7 @@ interface Group {
 }
 
 export class GroupCommit {
-  readonly #options: GroupCommitOptions;
+  readonly options: GroupCommitOptions;
   /** The group that takes further changes, and the commit under way or due. */
   #gathering: Group | null = null;
   #committing: Promise<void> | null = null;
@@ -55,7 +55,7 @@ export class GroupCommit {
   trouble: FilespoolError | null = null;
 
   constructor(options: GroupCommitOptions) {
-    this.#options = options;
+    this.options = options;
   }
 
   /**
@@ -66,7 +66,7 @@ export class GroupCommit {
   write(change: () => void, move?: Move, adds = 0): Promise<void> {
     let asked: number;
     try {
-      asked = this.#options.reserve.ask(adds);
+      asked = this.options.reserve.ask(adds);
     } catch (error) {
       // That more content is refused in time is no trouble: what only notes or removes may still be written.
       if (adds === 0) this.trouble = error as FilespoolError;
@@ -78,7 +78,7 @@ export class GroupCommit {
     group.asked += asked;
     if (move) {
       group.moves.push(move);
-      this.#options.count(move, "asked");
+      this.options.count(move, "asked");
     }
     return group.done;
   }
@@ -100,7 +100,7 @@ export class GroupCommit {
   async #commit(): Promise<void> {
     const { changes, moves, asked } = this.#gathering as Group;
     this.#gathering = null;
-    const { batch, conclude, count, reserve, file } = this.#options;
+    const { batch, conclude, count, reserve, file } = this.options;
     try {
       await batch(() => {
         for (const change of changes) change();

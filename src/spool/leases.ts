@@ -38,6 +38,10 @@ export class Leases<T> {
     return item;
   }
 
+  get size(): number {
+    return this.#held.size;
+  }
+
   /** @throws FilespoolError lease-lost */
   get(token: string): T {
     const held = this.#held.get(token);

@@ -47,7 +47,7 @@ export class LocalIndex {
   readonly #meta: Database<number, string>;
   readonly #file: string;
   readonly reserve: Reserve;
-  readonly #commits: GroupCommit;
+  readonly commits: GroupCommit;
   /** What each queue holds, as the writes *asked for* will leave it; the file follows in the same order. */
   readonly totals: QueueTotals;
   readonly ages: Ages;
@@ -73,7 +73,7 @@ export class LocalIndex {
     this.#root = root;
     this.#file = file;
     this.reserve = reserve;
-    this.#commits = new GroupCommit({
+    this.commits = new GroupCommit({
       batch: (work) => root.batch(work),
       // Sums and sequence, once for a whole group.
       conclude: (moves) => {
@@ -95,9 +95,9 @@ export class LocalIndex {
     this.#tombs = database("tombs");
     this.#meta = database("meta");
     this.totals = new QueueTotals(database<Total, string>("totals"));
-    this.ages = new Ages(database<string, Age>("ages"), this.#entries, this.#meta, this.#commits);
+    this.ages = new Ages(database<string, Age>("ages"), this.#entries, this.#meta, this.commits);
     this.#sequence = this.#meta.get("sequence") ?? 0;
-    reserve.index = { file, bytesInUse: () => this.bytesInUse(), between: (work) => this.#commits.between(work) };
+    reserve.index = { file, bytesInUse: () => this.bytesInUse(), between: (work) => this.commits.between(work) };
   }
 
   async #begin(): Promise<void> {
@@ -110,7 +110,7 @@ export class LocalIndex {
     const { entryCount } = this.#entries.getStats() as { entryCount: number };
     const isWrong = waiting.files + dead.files !== entryCount;
     // Also where all is well: an index that cannot be written should say so now.
-    await this.#commits.write(() => void (isWrong && this.totals.mend(this.#homes())));
+    await this.commits.write(() => void (isWrong && this.totals.mend(this.#homes())));
     if (isWrong) this.totals.load();
     if (entryCount === 0) await this.ages.build(); // nothing to look for, so nothing to wait for
   }
@@ -127,7 +127,7 @@ export class LocalIndex {
 
   /** Why nothing could be written when that was last tried, or null. */
   get trouble(): FilespoolError | null {
-    return this.#commits.trouble;
+    return this.commits.trouble;
   }
 
   /**
@@ -155,11 +155,11 @@ export class LocalIndex {
   }
 
   putUpload(record: UploadRecord): Promise<void> {
-    return this.#commits.write(() => this.#uploads.put(record.transfer, record));
+    return this.commits.write(() => this.#uploads.put(record.transfer, record));
   }
 
   removeUpload(transfer: string): Promise<void> {
-    return this.#commits.write(() => this.#uploads.remove(transfer));
+    return this.commits.write(() => this.#uploads.remove(transfer));
   }
 
   /**
@@ -170,7 +170,7 @@ export class LocalIndex {
     const { queue, size, content } = entry;
     const change = this.#enter(entry, queue);
     const move = { into: queue, size, ...(onCounted && { onCounted }) };
-    return this.#commits.write(
+    return this.commits.write(
       () => {
         if (!content) this.#uploads.remove(entry.transfer);
         change();
@@ -183,7 +183,7 @@ export class LocalIndex {
   /** Takes a file from its place to the tail of another home, as `anew` says. */
   move(entry: Entry, [from, sequence]: Position, into: string, anew: Entry): Promise<void> {
     const change = this.#enter(anew, into);
-    return this.#commits.write(
+    return this.commits.write(
       () => {
         this.#exit(entry.storedAtMs, [from, sequence]);
         change();
@@ -231,12 +231,12 @@ export class LocalIndex {
       this.#exit(sinceMs, position);
       this.#bury(file, nowMs, ending);
     };
-    return this.#commits.write(change, { from: position[0], size: file.size });
+    return this.commits.write(change, { from: position[0], size: file.size });
   }
 
   /** An unfinished upload that an operator cancelled leaves a tombstone as well. */
   cancelUpload(offer: Offer, nowMs: number): Promise<void> {
-    return this.#commits.write(() => {
+    return this.commits.write(() => {
       this.#uploads.remove(offer.transfer);
       this.#bury({ ...offer, digest: "" }, nowMs, "cancelled");
     });
@@ -249,12 +249,12 @@ export class LocalIndex {
 
   /** Resolves when everything that was asked for before is durable. */
   settled(): Promise<void> {
-    return this.#commits.write(() => {});
+    return this.commits.write(() => {});
   }
 
   /** Changes what is noted about a file where it is. */
   update(entry: Entry, position: Position): Promise<void> {
-    return this.#commits.write(() => this.#entries.put(position, entry));
+    return this.commits.write(() => this.#entries.put(position, entry));
   }
 
   /** The files of a queue from the head, or behind a place, at most `limit`. */
@@ -272,7 +272,7 @@ export class LocalIndex {
   async forget(beforeMs: number, limit: number): Promise<number> {
     const old = [...this.#tombs.getKeys({ start: [0, ""], end: [beforeMs, ""], limit })];
     if (old.length === 0) return 0;
-    await this.#commits.write(() => {
+    await this.commits.write(() => {
       for (const [time, transfer] of old) {
         this.#tombs.remove([time, transfer]);
         // An expired tombstone may have been followed by the same transfer once more; that one stays.
@@ -283,7 +283,7 @@ export class LocalIndex {
   }
 
   async close(): Promise<void> {
-    await this.#commits.idle();
+    await this.commits.idle();
     await this.#root.close();
   }
 }

@@ -16,14 +16,7 @@ import type { LocalIndex } from "./local-index.ts";
 import { deadQueue, type Entry } from "./local-records.ts";
 import { LookAhead, placeIn, type QueueState } from "./look-ahead.ts";
 import type { Ending } from "./operate.ts";
-import {
-  ACKS_REMEMBERED,
-  type DeadLetter,
-  type Delivery,
-  LEASE_EXPIRED,
-  type SpoolLimits,
-  SWEEP_MAX,
-} from "./spool.ts";
+import { ACKS_REMEMBERED, type Delivery, LEASE_EXPIRED, type SpoolLimits, SWEEP_MAX } from "./spool.ts";
 
 /** What a lease is on: a file at its place in the index. It stays open between two reads. */
 interface Lent {
@@ -64,13 +57,9 @@ export class LocalQueues {
     return join(this.folder, "data", transfer);
   }
 
-  waiting(queue: string): number {
-    return this.index.count(queue);
-  }
-
-  /** Queues of which something is known in memory: those that are in use at this moment, and no others. */
-  get queuesInUse(): number {
-    return this.#queues.size;
+  /** What is held of deliveries: 0 of each when nobody receives, listens or waits. */
+  protected deliveriesUnderWay(): Record<"queues" | "leases" | "removals", number> {
+    return { queues: this.#queues.size, leases: this.#leases.size, removals: this.#removals.size };
   }
 
   /** Calls whoever waits for this queue. */
@@ -284,11 +273,6 @@ export class LocalQueues {
   release(token: string): void {
     const lent = this.#endLease(token);
     if (lent) this.#giveBack(lent);
-  }
-
-  async dead(queue: string): Promise<DeadLetter[]> {
-    const letters = this.index.list(deadQueue(queue), SWEEP_MAX);
-    return letters.map(({ entry: { content: _, storedAtMs: __, ...letter } }) => letter);
   }
 
   /**

@@ -53,6 +53,11 @@ export class Room {
     return this.#index.totals.bytes + this.#reservedBytes;
   }
 
+  /** What is set aside: 0 of each when no upload is unfinished. */
+  underWay(): Record<"uploads" | "reservedBytes" | "expectedBytes", number> {
+    return { uploads: this.slots.size, reservedBytes: this.#reservedBytes, expectedBytes: this.#expectedBytes };
+  }
+
   // region: enter
   /**
    * Room for a new upload.

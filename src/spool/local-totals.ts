@@ -94,6 +94,11 @@ export class QueueTotals {
     return [...found].map(({ key, value }) => ({ home: key, total: value }));
   }
 
+  /** What is held of changes and uploads: 0 of each when nothing is under way. */
+  underWay(): Record<"changing" | "uploading", number> {
+    return { changing: this.#changing.size, uploading: this.#unfinished.size };
+  }
+
   /** Counts an unfinished upload in (1) or out (-1). */
   countUpload(queue: string, times: 1 | -1): void {
     const before = this.unfinished(queue);

@@ -24,7 +24,7 @@ import { checkDigest, DIGESTS } from "./digest.ts";
 import { LocalIndex } from "./local-index.ts";
 import { LocalOperations } from "./local-operate.ts";
 import { LocalQueues } from "./local-queues.ts";
-import type { Entry } from "./local-records.ts";
+import { deadQueue, type Entry } from "./local-records.ts";
 import { Room } from "./local-room.ts";
 import { Sweep } from "./local-sweep.ts";
 import { LocalUpload, type Slot } from "./local-upload.ts";
@@ -32,11 +32,13 @@ import type { SpoolOperations } from "./operate.ts";
 import { Slab } from "./slab.ts";
 import {
   checkSame,
+  type DeadLetter,
   type Offer,
   type OfferAnswer,
   SPOOL_LIMITS,
   type Spool,
   type SpoolLimits,
+  SWEEP_MAX,
   type Swept,
   type UploadWatcher,
 } from "./spool.ts";
@@ -121,6 +123,10 @@ export class LocalSpool extends LocalQueues implements Spool {
     return this.durability === "fsync";
   }
 
+  waiting(queue: string): number {
+    return this.index.count(queue);
+  }
+
   bytesUsed(): number {
     return this.room.bytesUsed();
   }
@@ -132,6 +138,16 @@ export class LocalSpool extends LocalQueues implements Spool {
 
   get trouble(): FilespoolError | null {
     return this.index.trouble;
+  }
+
+  /**
+   * What is in memory of what passes through, in numbers. All of it has an end, and each number is 0 when nothing is under
+   * way; the test "when everything has come to its end, nothing of it is left in memory" holds each map and sum to that.
+   */
+  underWay(): Readonly<Record<string, number>> {
+    const { totals, reserve } = this.index;
+    const { askedBytes } = reserve;
+    return { ...this.deliveriesUnderWay(), ...totals.underWay(), ...this.room.underWay(), askedBytes };
   }
 
   offer(offer: Offer, watcher: UploadWatcher): Promise<OfferAnswer> | OfferAnswer {
@@ -212,6 +228,11 @@ export class LocalSpool extends LocalQueues implements Spool {
   /** For LocalUpload: makes the names under data/ durable. */
   async syncData(): Promise<void> {
     if (this.sync) await syncFolder(join(this.folder, "data"));
+  }
+
+  async dead(queue: string): Promise<DeadLetter[]> {
+    const letters = this.index.list(deadQueue(queue), SWEEP_MAX);
+    return letters.map(({ entry: { content: _, storedAtMs: __, ...letter } }) => letter);
   }
 
   sweep(): Promise<Swept> {

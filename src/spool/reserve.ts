@@ -142,6 +142,11 @@ export class Reserve {
     return this.#inside() - this.#asked - asked >= INSIDE_BYTES_MIN;
   }
 
+  /** Bytes that somebody has asked for and not given back. */
+  get askedBytes(): number {
+    return this.#asked;
+  }
+
   /** After it, whatever came of it. */
   done(asked: number): void {
     this.#asked -= asked;
