@@ -87,15 +87,20 @@ export class GroupCommit {
   #begin(): Group {
     const begin = this.#committing ?? new Promise<void>((begin) => setImmediate(begin));
     const done = begin.then(() => this.#commit());
+    this.#follow(done);
+    return { changes: [], moves: [], asked: 0, done };
+  }
+  // endregion: begin
+
+  /** What comes next begins when this is over, however it ends. */
+  #follow(done: Promise<void>): void {
     const over = done
       .catch(() => {})
       .then(() => {
         if (this.#committing === over) this.#committing = null;
       });
     this.#committing = over;
-    return { changes: [], moves: [], asked: 0, done };
   }
-  // endregion: begin
 
   async #commit(): Promise<void> {
     const { changes, moves, asked } = this.#gathering as Group;
@@ -122,16 +127,10 @@ export class GroupCommit {
     }
   }
 
-  /** Does something to the file while no commit is under way; the next one waits for its end. */
+  /** Does something to the file while no commit is under way: after those that were begun, and before the next. */
   async between(work: () => Promise<void>): Promise<void> {
-    while (this.#committing) await this.#committing;
-    const done = work();
-    const over = done
-      .catch(() => {})
-      .then(() => {
-        if (this.#committing === over) this.#committing = null;
-      });
-    this.#committing = over;
+    const done = (this.#committing ?? Promise.resolve()).then(work);
+    this.#follow(done);
     await done;
   }
 
