@@ -32,7 +32,7 @@ import type { Log } from "./log.ts";
 import { line } from "./printable.ts";
 import { gateOf, identityOf } from "./protection.ts";
 import { Reloader, type ReloadHook } from "./reload.ts";
-import { checkServe } from "./serve-rules.ts";
+import { checkServe, doubts } from "./serve-rules.ts";
 import { exactSize } from "./sizes.ts";
 import type { Watch } from "./watch.ts";
 
@@ -103,6 +103,7 @@ export async function serve(settings: Settings, { report, world, reread }: Aroun
       const reloader = new Reloader({ settings, reread: rereadChecked, hooks, tell });
       world.onHangup?.(() => void reloader.reload());
       report.remark(line`files in ${folder}, durability ${durability}, buffer ${exactSize(bufferBytes)}`);
+      for (const doubt of doubts(settings)) report.complain(doubt);
       if (isShown && identity) report.say(line`certificate ${await fingerprintFor(identity)}`);
       // The original's own words. They come after the address, which `listening` has just named.
       if (isShown) report.say("Waiting for sender...");
