@@ -18,7 +18,7 @@ export interface Move {
   readonly size: number;
   /**
    * Called in the very step in which the move is counted (1), or taken back because its commit failed (-1). What was set
-   * aside for the file elsewhere is given up and taken again there, so that nobody can come in between (adr/0072).
+   * aside for the file elsewhere is given up and taken again there, so that nobody can come in between (adr/0074).
    */
   readonly onCounted?: (times: 1 | -1) => void;
 }

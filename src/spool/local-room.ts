@@ -15,7 +15,7 @@
  *   expected   bytes that the disk does not have yet            reserved less durable
  *
  * The disk and the size of the index are looked at once a second; in between, what is promised is taken off what was
- * found. Never here: the bytes themselves (local-upload.ts). Why counted like this: adr/0072.
+ * found. Never here: the bytes themselves (local-upload.ts). Why counted like this: adr/0074.
  */
 import { statfs } from "node:fs/promises";
 import { FilespoolError } from "../protocol/errors.ts";

@@ -3,10 +3,10 @@
  *
  * The numbers of a queue are a row of the index and are read from there when somebody asks. Only queues with a change
  * under way are in memory, because of them the index does not know yet what was asked for. So a million queues cost
- * no memory, and a start reads their rows once, to add them up.
+ * no memory, and a start reads their rows once, to add them up (adr/0072).
  *
  * A change goes through two steps: it is asked for, and then it is on disk or it has failed. Both directions are
- * counted so that no bound is ever exceeded, whatever fails (adr/0072):
+ * counted so that no bound is ever exceeded, whatever fails (adr/0074):
  *
  *   what comes    counts from the moment it is asked for, and no more once its commit has failed
  *   what goes     counts for the bounds (`occupied`, `bytes`) until its removal is on disk

@@ -13,7 +13,7 @@
  *
  * Free room is always what the system has for *us* (`bavail`). Quotas are not in that number. Why: adr/0030, adr/0073.
  */
-import { existsSync, rmSync, statfsSync, statSync } from "node:fs";
+import { existsSync, rmSync, statfsSync, statSync, writeFileSync } from "node:fs";
 import { open, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { FilespoolError } from "../protocol/errors.ts";
@@ -112,9 +112,19 @@ export class Reserve {
     }
   }
 
+  /**
+   * Frees the room of the file, and writes some of it: a copy-on-write file system counts it as free only when somebody
+   * asks for room, and on one that is root's again, or under a quota, that write fails here instead of in LMDB.
+   */
   #giveUp(): void {
     rmSync(this.#file, { force: true });
     this.#isThere = false;
+    try {
+      writeFileSync(this.#file, Buffer.alloc(MiB), { flush: true });
+    } catch {
+      // The next look says how much there is.
+    }
+    rmSync(this.#file, { force: true });
   }
 
   /**

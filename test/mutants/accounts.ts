@@ -113,7 +113,7 @@ export const ACCOUNTS: readonly Mutant[] = [
       from: "    this.arrived(home);\n    this.#forgetIdle(home);",
       to: "    this.arrived(home);",
     },
-    noticedBy: history,
+    noticedBy: "test/spool/returning.test.ts",
   },
   {
     name: "queues in which there was nothing to lease are never forgotten",
@@ -206,6 +206,11 @@ export const ACCOUNTS: readonly Mutant[] = [
       to: "return early > 0 ? old : old;",
     },
     noticedBy: contract,
+  },
+  {
+    name: "room inside the index is not counted on",
+    ...{ file: "src/spool/reserve.ts", from: "if (!isNote || !this.#fitsInside(asked)) {", to: "if (asked > 0) {" },
+    noticedBy: "test/e2e/full-disk.test.ts",
   },
   {
     name: "what is wrong with the disk is never known to be mended",

@@ -81,3 +81,17 @@ test("an ack that is being written down holds up nobody", () =>
     expect(await drain(spool)).toEqual([]);
     await spool.close();
   }));
+
+test("of a queue that nobody uses nothing is in memory, and what came back is delivered from its head all the same", () =>
+  inTempFolder(async (folder) => {
+    const spool = await LocalSpool.open({ folder });
+    for (const number of [1, 2, 3]) await store(spool, number);
+    const [first, second] = [await lease(spool), await lease(spool)];
+    spool.release(second.token);
+    expect(spool.underWay()).toMatchObject({ queues: 1, leases: 1 });
+    await spool.nack(first.token, "no");
+    expect(spool.underWay()).toMatchObject({ queues: 0, leases: 0 });
+    expect(await drain(spool)).toEqual([1, 2, 3].map(idOf));
+    expect(spool.underWay()).toMatchObject({ queues: 0, leases: 0 });
+    await spool.close();
+  }));
