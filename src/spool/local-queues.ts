@@ -58,8 +58,9 @@ export class LocalQueues {
   }
 
   /** What is held of deliveries: 0 of each when nobody receives, listens or waits. */
-  protected deliveriesUnderWay(): Record<"queues" | "leases" | "removals", number> {
-    return { queues: this.#queues.size, leases: this.#leases.size, removals: this.#removals.size };
+  protected deliveriesUnderWay(): Record<"queues" | "returning" | "leases" | "removals", number> {
+    const returning = [...this.#queues.values()].reduce((sum, queue) => sum + queue.returning.size, 0);
+    return { queues: this.#queues.size, returning, leases: this.#leases.size, removals: this.#removals.size };
   }
 
   /** Calls whoever waits for this queue. */

@@ -58,6 +58,7 @@ test.each(["a receiver", "a sweep"])(
 test("who asks while a file dies hears after that that there is none, or gets what came meanwhile", () =>
   inTempFolder(async (folder) => {
     const { spool, go } = await slowVerdicts(folder, { failuresMax: 1 });
+    const stop = spool.onArrival("default", () => {});
     await store(spool, 1);
     const dying = spool.nack((await lease(spool)).token, "no");
     const leasing = spool.lease("default");
@@ -67,7 +68,8 @@ test("who asks while a file dies hears after that that there is none, or gets wh
     go();
     expect(await dying).toBe(true);
     expect([await leasing, await second]).toMatchObject([{ transfer: idOf(2) }, null]);
-    expect(spool.underWay()).toMatchObject({ leases: 1, queues: 1 });
+    expect(spool.underWay()).toMatchObject({ leases: 1, queues: 1, returning: 0 });
+    stop();
     await spool.close();
   }));
 
