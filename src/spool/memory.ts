@@ -44,8 +44,7 @@ export class MemorySpool implements Spool {
   readonly now: () => number;
   readonly #ticks: () => number;
   readonly #createDigest: (algorithm: string) => Digest;
-  /** Memory can always be written. */
-  readonly trouble = null;
+  readonly trouble = null; // memory can always be written
   readonly #leases: Leases<Lent>;
   /** Unfinished uploads by transfer. This and what follows are for memory-operate.ts as well. */
   readonly slots = new Map<string, Slot>();
