@@ -210,7 +210,7 @@ export const ACCOUNTS: readonly Mutant[] = [
   {
     name: "room inside the index is not counted on",
     ...{ file: "src/spool/reserve.ts", from: "if (!isNote || !this.#fitsInside(asked)) {", to: "if (asked > 0) {" },
-    noticedBy: "test/e2e/full-disk.test.ts",
+    noticedBy: "test/spool/reserve.test.ts",
   },
   {
     name: "what is wrong with the disk is never known to be mended",
