@@ -72,7 +72,7 @@ test("a command loads what it needs: no database to send or to receive, no targe
 });
 
 test("the contract of the spool, its leases and its memory implementation run in a browser", () => {
-  const paths = ["memory.ts", "leases.ts", "spool.ts"].map((name) => `src/spool/${name}`);
+  const paths = ["memory.ts", "memory-sweep.ts", "leases.ts", "spool.ts"].map((name) => `src/spool/${name}`);
   expect(offenders(paths, /"node:[^"]*"/g)).toEqual([]);
 });
 
@@ -91,8 +91,10 @@ const EXTENSIONS = new Set([
   "src/spool/memory-upload.ts",
   "src/spool/memory-records.ts",
   "src/spool/memory-operate.ts",
+  "src/spool/memory-sweep.ts",
   "src/spool/operate.ts",
   "src/spool/local-operate.ts",
+  "src/spool/local-totals-page.ts",
   "src/net/server-operate.ts",
   "src/net/operate.ts",
   "src/net/receipts.ts",
@@ -112,6 +114,7 @@ const EXTENSIONS = new Set([
   "src/net/token-gate.ts",
   "src/net/tokens.ts",
   "src/net/turned-away.ts",
+  "src/net/fullest-queues.ts",
   "src/net/metrics.ts",
   "src/net/monitor.ts",
   "src/net/timed-spool.ts",

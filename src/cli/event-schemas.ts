@@ -201,6 +201,12 @@ const SERVE = {
     reason: text,
     dead: v.pipe(flag, v.description("it failed too often, and is a dead letter now")),
   }),
+  expired: row("expired", "The time of a file or of an unfinished upload was over.", {
+    ...about,
+    what: v.picklist(["file", "dead-letter", "upload"]),
+    ageMs: v.pipe(v.number(), v.description("since it was stored, became a dead letter, or made its last progress")),
+    dead: v.pipe(flag, v.description("it is a dead letter now, and was not removed")),
+  }),
   cancelled: row("cancelled", "An operator has taken a file off its queue.", { ...about, ...peer }),
   requeued: row("requeued", "An operator has brought so many dead letters back.", {
     ...peer,

@@ -13,6 +13,7 @@ import { SPOOL_LIMITS } from "../spool/spool.ts";
 import { knob, optional } from "./knob.ts";
 import { count, duration, oneOf, orUnlimited, size, text, toggle } from "./shapes.ts";
 
+const MiB = 1024 * 1024;
 const SECOND = 1_000;
 const DAY = 86_400 * SECOND;
 const YEARS = 3_650 * DAY;
@@ -42,6 +43,18 @@ export const SERVE_KNOBS = {
     on: ["serve"],
     help: "files that may wait in one queue",
   }),
+  // Queues are made by whoever names one, and each of them is rows in the index.
+  "max-queues": knob(count(1, Number.MAX_SAFE_INTEGER), {
+    fallback: SPOOL_LIMITS.queuesMax,
+    on: ["serve"],
+    help: "queues that have anything; files for further ones are asked to come back later",
+  }),
+  // Small files are in it, so with a bound it is they that are refused first.
+  "max-index-size": knob(orUnlimited(size(MiB), "unlimited"), {
+    fallback: SPOOL_LIMITS.indexBytesMax,
+    on: ["serve"],
+    help: "bytes that the index may have in use, small files included",
+  }),
   // The disk is shared with programs that fail in worse ways than a sender that is told to come back.
   "min-free-disk": knob(size(0), {
     fallback: SPOOL_LIMITS.diskFreeBytesMin,
@@ -64,7 +77,13 @@ export const SERVE_KNOBS = {
   "file-ttl": knob(orUnlimited(duration(SECOND, YEARS), "never"), {
     fallback: SPOOL_LIMITS.fileTtlMs,
     on: ["serve"],
-    help: "delete files that nobody collected for so long",
+    help: "files that nobody collected for so long expire, and dead letters so long after they died",
+  }),
+  // An operator who wants to see what nobody came for gets it as dead letters, which expire in their turn.
+  "if-expired": knob(oneOf(["remove", "dead"], "what"), {
+    fallback: SPOOL_LIMITS.ifExpired,
+    on: ["serve"],
+    help: "what becomes of a file that expires: remove it, or make it a dead letter",
   }),
   // Less than the ten seconds after which container managers usually kill: an end of our own is the better one.
   drain: knob(duration(0, DAY), {
@@ -89,6 +108,12 @@ export const SERVE_KNOBS = {
     fallback: SPOOL_LIMITS.tombstoneTtlMs,
     on: ["serve"],
     help: "remember collected files so long, so that sending one again makes no second copy",
+  }),
+  // Seven days of a busy server would be hundreds of millions.
+  "max-remembered": knob(count(0, Number.MAX_SAFE_INTEGER), {
+    fallback: SPOOL_LIMITS.tombstonesMax,
+    on: ["serve"],
+    help: "remember so many collected files at most; the oldest are forgotten first",
   }),
   // How patient it is with a peer. Without these, one that says nothing, or one byte a minute, stays for ever.
   "handshake-timeout": knob(duration(SECOND, DAY), {

@@ -175,6 +175,17 @@ const SERVER: Table<ServerEvent | OperateEvent> = {
     const where = e.dead ? "it failed too often and is a dead letter now" : "it is the first of its queue again";
     return { tone: e.dead ? "bad" : "warn", verb: "returned", text: () => line`${e.name}${by}: ${e.reason}; ${where}` };
   },
+  // Deleting what somebody sent is worth a line, also when it was told to.
+  expired: (e) => {
+    const after = humanDuration(e.ageMs);
+    const why = {
+      file: `nobody collected it for ${after}`,
+      "dead-letter": `a dead letter for ${after}`,
+      upload: `unfinished, and no progress for ${after}`,
+    }[e.what];
+    const end = e.dead ? "it is a dead letter now" : "removed";
+    return { tone: "warn", verb: "expired", text: () => line`${file(e)}, in queue ${e.queue}: ${why}; ${end}` };
+  },
   // What an operator did is on the server's screen as well: somebody will ask where a file has gone.
   cancelled: (e) => ({
     tone: "warn",

@@ -31,7 +31,7 @@ type Destination = ReturnType<typeof pino.destination>;
 const FIELDS = [
   ...["event", "connection", "peer", "role", "queue", "transfer", "name", "size", "digest", "offset", "attempt"],
   ...["repeated", "dead", "reason", "code", "message", "host", "port", "connections", "applied", "restart"],
-  ...["files", "deadOnly"],
+  ...["files", "deadOnly", "what", "ageMs"],
 ] as const;
 
 /** Lines that wait for a disk that does not take them, bytes; beyond it the newest are dropped. */
@@ -49,6 +49,8 @@ function levelOf(event: ServerEvent | OperateEvent): LogLevel {
     // is wrong.
     case "refused":
     case "turned-away":
+    // Somebody's file is gone, or will be.
+    case "expired":
       return "warn";
     case "returned":
       return event.dead ? "error" : "warn";

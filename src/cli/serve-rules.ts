@@ -8,6 +8,7 @@
 import { isLoopback } from "../net/access.ts";
 import type { Settings } from "./config.ts";
 import { UsageError } from "./exit.ts";
+import { exactDuration } from "./sizes.ts";
 
 /** What is wrong, in sentences that name the places that would have to change. Empty when nothing is. */
 export function brokenRules({ values, origins }: Settings): string[] {
@@ -35,4 +36,18 @@ export function brokenRules({ values, origins }: Settings): string[] {
 export function checkServe(settings: Settings): void {
   const [first] = brokenRules(settings);
   if (first !== undefined) throw new UsageError(first);
+}
+
+/**
+ * What is allowed and may surprise: a sentence for each, told when the server starts. A lease that is over before a silent
+ * connection is given up counts as a failed delivery; the other way round it is released, and nothing is counted.
+ */
+export function doubts({ values, origins }: Settings): string[] {
+  const silentMs = values["idle-timeout"] + values.heartbeat;
+  if (values.lease > silentMs) return [];
+  const [lease, silent] = [values.lease, silentMs].map(exactDuration);
+  return [
+    `${origins.lease.label} says ${lease}, and a receiver whose line is cut off is noticed after up to ${silent} ` +
+      "(--idle-timeout and --heartbeat): until then its files come back as failed deliveries",
+  ];
 }

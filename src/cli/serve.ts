@@ -32,7 +32,7 @@ import type { Log } from "./log.ts";
 import { line } from "./printable.ts";
 import { gateOf, identityOf } from "./protection.ts";
 import { Reloader, type ReloadHook } from "./reload.ts";
-import { checkServe } from "./serve-rules.ts";
+import { checkServe, doubts } from "./serve-rules.ts";
 import { exactSize } from "./sizes.ts";
 import type { Watch } from "./watch.ts";
 
@@ -103,6 +103,7 @@ export async function serve(settings: Settings, { report, world, reread }: Aroun
       const reloader = new Reloader({ settings, reread: rereadChecked, hooks, tell });
       world.onHangup?.(() => void reloader.reload());
       report.remark(line`files in ${folder}, durability ${durability}, buffer ${exactSize(bufferBytes)}`);
+      for (const doubt of doubts(settings)) report.complain(doubt);
       if (isShown && identity) report.say(line`certificate ${await fingerprintFor(identity)}`);
       // The original's own words. They come after the address, which `listening` has just named.
       if (isShown) report.say("Waiting for sender...");
@@ -125,6 +126,7 @@ export async function serve(settings: Settings, { report, world, reread }: Aroun
 /** Settings that a spool or a server looks up whenever it needs them, so that they may change under it. */
 const LIVE_LIMITS: readonly KnobName[] = [
   ...(["max-spool-size", "max-file-size", "max-queue-files", "max-uploads", "min-free-disk"] as const),
+  ...(["max-queues", "max-index-size", "if-expired", "max-remembered"] as const),
   ...(["upload-ttl", "file-ttl", "remember-for", "max-failures", "max-connections", "max-pings"] as const),
   ...(["handshake-timeout", "heartbeat", "idle-timeout", "stall-timeout", "min-rate"] as const),
 ];
@@ -134,13 +136,17 @@ const spoolLimitsOf = (values: Values): SpoolLimits => ({
   spoolBytesMax: values["max-spool-size"],
   fileBytesMax: values["max-file-size"],
   queueFilesMax: values["max-queue-files"],
+  queuesMax: values["max-queues"],
+  indexBytesMax: values["max-index-size"],
   uploadsMax: values["max-uploads"],
   diskFreeBytesMin: values["min-free-disk"],
   leaseMs: values.lease,
   failuresMax: values["max-failures"],
   uploadTtlMs: values["upload-ttl"],
   fileTtlMs: values["file-ttl"],
+  ifExpired: values["if-expired"],
   tombstoneTtlMs: values["remember-for"],
+  tombstonesMax: values["max-remembered"],
 });
 
 /** Those of the network. A connection keeps the ones with which it was accepted. */

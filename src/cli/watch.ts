@@ -12,6 +12,8 @@ import type { Server, ServerEvent } from "../net/index.ts";
 import { Metrics } from "../net/metrics.ts";
 import { Monitor } from "../net/monitor.ts";
 import { timedSpool } from "../net/timed-spool.ts";
+import { ERRORS } from "../protocol/errors.ts";
+import { errorName } from "../spool/errno.ts";
 import type { LocalSpool } from "../spool/local.ts";
 import type { Values } from "./knobs.ts";
 import { version } from "./program.ts";
@@ -51,7 +53,7 @@ export class Watch {
     this.#now = now;
     this.#metrics = new Metrics(
       {
-        queues: () => this.#spool?.index.totals() ?? new Map(),
+        queues: () => this.#spool?.index.totals ?? null,
         unfinishedUploads: () => this.#spool?.unfinished ?? 0,
         spoolBytes: () => this.#spool?.bytesUsed() ?? 0,
         diskFreeBytes: async () => (this.#spool ? this.#diskFreeBytes() : 0),
@@ -118,7 +120,10 @@ export class Watch {
   async #whyNotReady(): Promise<string | null> {
     if (this.#server === null || this.#spool === null) return this.#server === null ? "starting" : "stopping";
     if (this.#server.isDraining) return "draining: no new work is taken";
-    const { diskFreeBytesMin } = this.#spool.limits;
+    const { trouble, limits } = this.#spool;
+    // The spool knows what became of its last write; and since its sweep tries again, this lasts no longer than the trouble.
+    if (trouble) return `the spool cannot be written: ${ERRORS[trouble.code].means}${named(trouble.cause)}`;
+    const { diskFreeBytesMin } = limits;
     try {
       await access(this.#folder, constants.R_OK | constants.W_OK);
       const free = await this.#diskFreeBytes();
@@ -126,7 +131,13 @@ export class Watch {
       return `the disk has ${humanSize(free)} left, and ${humanSize(diskFreeBytesMin)} are to be kept free`;
     } catch (error) {
       // The words of the operating system name the folder, and whoever may read this is not always its owner.
-      return `the spool cannot be used (${(error as NodeJS.ErrnoException).code ?? "unknown reason"})`;
+      return `the spool cannot be used${named(error)}`;
     }
   }
 }
+
+/** What the system calls an error, in brackets. */
+const named = (error: unknown): string => {
+  const name = errorName(error);
+  return name === undefined ? "" : ` (${name})`;
+};

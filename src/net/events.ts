@@ -67,6 +67,11 @@ export type ServerEvent =
   | FileEvent<"refused", Failure & Peer>
   /** Not taken; back to the head of its queue, or (`dead`) it failed too often and is a dead letter now. 0: no connection. */
   | FileEvent<"returned", Peer & { reason: string; dead: boolean }>
+  /**
+   * Its time was over: a waiting file, a dead letter, or an unfinished upload, `ageMs` after it was stored, died, or made its
+   * last progress. Removed, or (`dead`) a dead letter now.
+   */
+  | FileEvent<"expired", { what: "file" | "dead-letter" | "upload"; ageMs: number; dead: boolean }>
   /** An operator's doing: one file, or so many files of a queue. */
   | FileEvent<"cancelled", Peer>
   | Event<"requeued", Peer & { queue: string; files: number }>

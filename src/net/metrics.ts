@@ -6,24 +6,20 @@
  * scrapes, so that a server nobody looks at does nothing for it.
  *
  * Labels are bounded: codes and roles come from closed tables. Queue names come from the wire, so only the hundred
- * fullest have a line of their own, and "(other)", which cannot be a queue's name, has the sum of the rest.
+ * fullest have a line of their own, and "(other)" has the sum of the rest (fullest-queues.ts).
  * No name of a file, no address and no transfer id is ever a label: each would be a new time series.
  *
  * Never here: answering requests (monitor.ts), and who may ask. Why a port of its own: adr/0042.
  */
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
 import type { ServerEvent } from "./events.ts";
+import { FullestQueues, type Kind, type QueueSource } from "./fullest-queues.ts";
 import type { Timing } from "./timed-spool.ts";
-
-/** Queues with lines of their own; more are summed up. */
-export const QUEUES_SHOWN = 100;
-/** Before the name of a queue, where the index keeps its dead letters. */
-const DEAD = "!dead/";
 
 /** What is looked up at a scrape. Each may be asked at any time while the server runs. */
 export interface MetricsSources {
-  /** Files and bytes by queue; dead letters of `q` under `!dead/q`. */
-  queues(): ReadonlyMap<string, readonly [files: number, bytes: number]>;
+  /** What the queues have; null while there is no spool. */
+  queues(): QueueSource | null;
   unfinishedUploads(): number;
   spoolBytes(): number;
   diskFreeBytes(): Promise<number>;
@@ -48,7 +44,10 @@ const COUNTERS = {
   delivered: ["filespool_deliveries_total", "Attempts to hand a file to a receiver."],
   collected: ["filespool_transfers_collected_total", "Files that a receiver has verified and acknowledged."],
   returned: ["filespool_deliveries_returned_total", "Deliveries that failed or ran out of time."],
-  dead: ["filespool_transfers_dead_total", "Files that failed too often and became dead letters."],
+  dead: ["filespool_transfers_dead_total", "Files that failed too often, or expired, and became dead letters."],
+  expired: ["filespool_transfers_expired_total", "Files and dead letters that nobody collected in time."],
+  expiredBytes: ["filespool_expired_bytes_total", "Content of those of them that were removed, bytes."],
+  uploadsExpired: ["filespool_uploads_expired_total", "Unfinished uploads removed because nobody went on with them."],
   storedBytes: ["filespool_stored_bytes_total", "Content of the files that became durable, bytes."],
   collectedBytes: ["filespool_collected_bytes_total", "Content of the files that were collected, bytes."],
 } as const satisfies Record<string, readonly [name: `filespool_${string}_total`, help: string]>;
@@ -108,15 +107,21 @@ export class Metrics {
       for (const role of ["sender", "receiver"]) open.set({ role }, 0);
       for (const role of this.#open.values()) open.inc({ role });
     });
+    let walk: FullestQueues | null = null;
+    const fullest = async (kind: Kind) => {
+      const queues = sources.queues();
+      if (queues) walk ??= new FullestQueues(queues);
+      return queues && walk ? walk.of(kind) : [];
+    };
     const waiting = "in the queue, leased ones included; the fullest queues by name, the rest as (other)";
-    gauge("filespool_waiting_files", `Files ${waiting}.`, ["queue"], (files) => {
-      for (const [queue, [count]] of fullest(sources.queues(), "waiting")) files.set({ queue }, count);
+    gauge("filespool_waiting_files", `Files ${waiting}.`, ["queue"], async (files) => {
+      for (const [queue, [count]] of await fullest("waiting")) files.set({ queue }, count);
     });
-    gauge("filespool_waiting_bytes", `Bytes of the files ${waiting}.`, ["queue"], (bytes) => {
-      for (const [queue, [, sum]] of fullest(sources.queues(), "waiting")) bytes.set({ queue }, sum);
+    gauge("filespool_waiting_bytes", `Bytes of the files ${waiting}.`, ["queue"], async (bytes) => {
+      for (const [queue, [, sum]] of await fullest("waiting")) bytes.set({ queue }, sum);
     });
-    gauge("filespool_dead_letters", "Dead letters of the queue; the rest as (other).", ["queue"], (letters) => {
-      for (const [queue, [count]] of fullest(sources.queues(), "dead")) letters.set({ queue }, count);
+    gauge("filespool_dead_letters", "Dead letters of the queue; the rest as (other).", ["queue"], async (letters) => {
+      for (const [queue, [count]] of await fullest("dead")) letters.set({ queue }, count);
     });
     gauge("filespool_unfinished_uploads", "Uploads that hold a reservation and are not stored yet.", [], (uploads) =>
       uploads.set(sources.unfinishedUploads()),
@@ -223,6 +228,11 @@ export class Metrics {
         happened.returned++;
         if (event.dead) happened.dead++;
         break;
+      case "expired":
+        happened[event.what === "upload" ? "uploadsExpired" : "expired"]++;
+        if (event.dead) happened.dead++;
+        else if (event.what !== "upload") happened.expiredBytes += event.size;
+        break;
       case "resumed":
       case "delivered":
         happened[event.event]++;
@@ -271,24 +281,4 @@ const count = (counts: Map<string, number>, key: string, by = 1): unknown =>
 /** One more of it. Both forms of counts end at the same place: a line for each key. */
 function add(counts: Record<string, number>, key: string): void {
   counts[key] = (counts[key] ?? 0) + 1;
-}
-
-/**
- * The queues with the most files, and the sum of all others.
- * @param kind whether the waiting files are asked for, or the dead letters
- */
-export function fullest(
-  queues: ReadonlyMap<string, readonly [files: number, bytes: number]>,
-  kind: "waiting" | "dead",
-): [queue: string, total: readonly [files: number, bytes: number]][] {
-  const wanted = [...queues]
-    .filter(([name]) => name.startsWith(DEAD) === (kind === "dead"))
-    .map(([name, total]) => [kind === "dead" ? name.slice(DEAD.length) : name, total] as [string, typeof total]);
-  // Sorting is for those who have more queues than a person would make.
-  if (wanted.length <= QUEUES_SHOWN) return wanted;
-  wanted.sort(([, [a]], [, [b]]) => b - a);
-  const rest = wanted
-    .splice(QUEUES_SHOWN)
-    .reduce(([files, bytes], [, [f, b]]) => [files + f, bytes + b] as const, [0, 0] as readonly [number, number]);
-  return [...wanted, ["(other)", rest]];
 }

@@ -29,7 +29,9 @@ export interface Job extends About {
 }
 
 /** Refusals that are about one file: a smaller one may still be taken. */
-const NO_ROOM = new Set<ErrorCode>(["queue-full", "spool-full", "disk-full", "uploads-full"]);
+const NO_ROOM = new Set<ErrorCode>([
+  ...(["queue-full", "queues-full", "spool-full", "index-full", "disk-full", "uploads-full"] as const),
+]);
 /** After so many of them it is no use to send still more content to a server that has no room. */
 const POSTPONED_MAX = 16;
 

@@ -34,8 +34,6 @@ export class DeliverySession {
   readonly #open = new Map<string, Delivery>();
   /** Those among them whose verdict is being recorded. */
   #recording = 0;
-  /** Failed attempts that are being recorded. */
-  #returning = 0;
   /** The one that is being sent, or whose `start` we wait for; and from which byte on. */
   #current: Delivery | null = null;
   #from = 0;
@@ -120,9 +118,7 @@ export class DeliverySession {
       this.#saidEmpty = true; // unless something arrives while we look
       const leasing = this.#server.spool.lease(this.#queue);
       const delivery = leasing instanceof Promise ? await leasing : leasing; // a turn for each file is too much
-      // While a failed attempt is being written down, nobody knows whether that file comes again.
-      if (!delivery && this.#saidEmpty && !this.#isOver && this.#returning === 0)
-        await this.#talk.carryOut("none", this.#effects);
+      if (!delivery && this.#saidEmpty && !this.#isOver) await this.#talk.carryOut("none", this.#effects);
       if (!delivery) continue;
       this.#saidEmpty = false;
       this.#open.set(delivery.token, delivery);
@@ -247,9 +243,7 @@ export class DeliverySession {
 
   /** A file goes back, or to the dead letters; after that the receiver hears whether there is more. */
   #returns(written: Promise<unknown>): void {
-    this.#returning++;
     void written.finally(() => {
-      this.#returning--;
       this.#saidEmpty = false;
       this.#ring();
     });

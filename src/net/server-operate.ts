@@ -250,5 +250,7 @@ function facts(known: Known): Omit<MessageOf<"row">, "type"> {
   if (!("failures" in known)) return { ...file, ...digest, ...(known.atMs !== null && { atMs: known.atMs }) };
   const { atMs, failures, firstFailedAtMs, lastFailedAtMs } = known;
   const reason = known.reason.slice(0, LIMITS.textCharsMax);
-  return { ...file, ...digest, atMs, failures, ...(failures > 0 && { reason, firstFailedAtMs, lastFailedAtMs }) };
+  // One that expired is dead without a failed delivery.
+  const hasReason = failures > 0 || known.state === "dead";
+  return { ...file, ...digest, atMs, failures, ...(hasReason && { reason, firstFailedAtMs, lastFailedAtMs }) };
 }

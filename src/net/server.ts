@@ -15,11 +15,12 @@ import { inWords } from "../spool/errno.ts";
 import type { Spool } from "../spool/spool.ts";
 import { type Access, demand, EVERYBODY, type Gate, missingProtection } from "./access.ts";
 import { Connection, type Patience } from "./connection.ts";
-import { about, type ServerEvent } from "./events.ts";
+import type { ServerEvent } from "./events.ts";
 import { AGENT, DEFAULTS } from "./options.ts";
 import { DeliverySession } from "./server-delivery.ts";
 import { OperateSession } from "./server-operate.ts";
 import { UploadSession } from "./server-upload.ts";
+import { SWEEP_MS, Sweeps } from "./sweeps.ts";
 import { TurnedAway } from "./turned-away.ts";
 
 export interface NetLimits extends Patience {
@@ -79,8 +80,6 @@ interface Running {
   readonly over: Promise<void>;
 }
 
-const SWEEP_MS = 1000;
-
 /**
  * Starts a server. Resolves when it listens.
  * @throws FilespoolError address-unusable, tls-failed when the certificate and its key are none
@@ -124,7 +123,7 @@ export class Server implements ServerContext {
   readonly #traffic = { received: 0, sent: 0 };
   readonly #turnedAway: TurnedAway;
   readonly #sweeper: NodeJS.Timeout;
-  #sweeping: Promise<void> | null = null;
+  readonly #sweeps: Sweeps;
 
   constructor(listener: SocketServer, options: ServerOptions, host: string, encryption?: typeof import("./tls.ts")) {
     const address = listener.address();
@@ -136,11 +135,10 @@ export class Server implements ServerContext {
     this.#tls = encryption;
     this.#options = options;
     this.limits = { connectionsMax: 10_000, drainMs: 10_000, ...LIMITS, ...options.limits };
+    this.#sweeps = new Sweeps(this, (error) => this.#report(error));
     this.#sweeper = setInterval(() => {
       this.#endRights(); // not part of the sweep, which may wait for a disk
-      this.#sweeping ??= this.#sweep().finally(() => {
-        this.#sweeping = null;
-      });
+      this.#sweeps.begin();
     }, SWEEP_MS).unref();
     this.#endRights();
     listener.on(options.tls ? "secureConnection" : "connection", (socket: Socket) => this.#accept(socket));
@@ -248,18 +246,6 @@ export class Server implements ServerContext {
     }
   }
 
-  /** Leases that ran out and whatever expired; failures (a full disk, say) are reported and tried again next time. */
-  async #sweep(): Promise<void> {
-    try {
-      for (const lease of (await this.spool.sweep()).leases) {
-        const nobody = { connection: 0, peer: "" };
-        this.emit({ event: "returned", ...nobody, ...about(lease), dead: lease.dead, reason: "the lease ran out" });
-      }
-    } catch (error) {
-      this.#report(error);
-    }
-  }
-
   /** From now on, new connections are encrypted with this certificate. @throws FilespoolError tls-failed; the old one stays */
   useCertificate(identity: TlsIdentity): void {
     assert(this.#tls, "a server that does not encrypt has no certificate");
@@ -284,7 +270,7 @@ export class Server implements ServerContext {
     }, drainMs);
     await Promise.all([...this.#running.values()].map(({ over }) => over));
     clearTimeout(cut);
-    await this.#sweeping;
+    await this.#sweeps.idle();
   }
 }
 

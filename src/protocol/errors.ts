@@ -73,7 +73,7 @@ export const ERRORS = {
   "transfer-ended": row("refused", "client", false, "the transfer has come to an end already"),
   cancelled: row("refused", "client", false, "an operator has cancelled this transfer"),
   expired: row("refused", "client", false, "nobody collected the file in the time that the server keeps files"),
-  "dead-letter": row("refused", "client", false, "the file failed too often and is a dead letter"),
+  "dead-letter": row("refused", "client", false, "the file was given up and is a dead letter"),
   "lease-lost": row("refused", "client", false, "the delivery is no longer leased to this receiver"),
 
   // Refused for now.
@@ -81,7 +81,9 @@ export const ERRORS = {
   "connections-full": row("temporary", "server", true, "the server has as many connections as it allows"),
   "uploads-full": row("temporary", "server", true, "the server has as many unfinished uploads as it allows"),
   "queue-full": row("temporary", "server", true, "the queue holds as many files as it may"),
+  "queues-full": row("temporary", "server", true, "the server has as many queues as it allows"),
   "spool-full": row("temporary", "server", true, "the spool holds as many bytes as it may"),
+  "index-full": row("temporary", "server", true, "the server's index is as large as it may be"),
   "disk-full": row("temporary", "server", true, "the server's disk is full"),
   uncollected: row("temporary", "network", true, "nobody has collected the file so far"),
   stalled: row("temporary", "client", true, "the peer took too long to send or take the next bytes"),

@@ -17,7 +17,7 @@ import { dirname, resolve } from "node:path";
 import { dropBytes } from "../protocol/chunks.ts";
 import { FilespoolError } from "../protocol/errors.ts";
 import { LIMITS } from "../protocol/limits.ts";
-import { inWords } from "./errno.ts";
+import { errorName, inWords } from "./errno.ts";
 import { makeFolders } from "./make-folders.ts";
 
 /** Bytes between two syncs; about what a crash makes the sender repeat. */
@@ -137,12 +137,12 @@ export function fileError(
   otherwise: "spool-unusable" | "folder-unusable" = "spool-unusable",
 ): FilespoolError {
   if (error instanceof FilespoolError) return error;
-  const { code, message } = error as NodeJS.ErrnoException;
-  const full = DISK_FULL.has(code ?? "") || /MDB_MAP_FULL|No space left/.test(message);
+  const name = errorName(error) ?? "";
+  const full = DISK_FULL.has(name) || /MDB_MAP_FULL|No space left/.test((error as Error).message);
   if (full) return new FilespoolError("disk-full", `no space left for ${what}`, { cause: error });
   // Out of descriptors or memory: another connection that ends gives some back.
-  if (BUSY.has(code ?? ""))
-    return new FilespoolError("connections-full", `too much is open for ${what} (${code})`, { cause: error });
+  if (BUSY.has(name))
+    return new FilespoolError("connections-full", `too much is open for ${what} (${name})`, { cause: error });
   return new FilespoolError(otherwise, `cannot use ${what}: ${inWords(error)}`, { cause: error });
 }
 

@@ -7,7 +7,15 @@
  *
  * It refuses to know what was attempted, and with which file or address: whoever calls says that before it. So every
  * phrase has to read well after a colon, and none of them may promise anything about the next attempt.
+ *
+ * It is also the one place that gives an error its name. Node knows fewer names than the system: what libuv has none for
+ * arrives as the code "Unknown system error -122" (EDQUOT, a quota; ESTALE, a network disk), and lmdb-js sets the bare
+ * number. Whoever compares `code` with such a name compares in vain, so ask `errorName`.
  */
+import { constants } from "node:os";
+
+/** Names by number, as this system counts them. */
+const NAMES = new Map(Object.entries(constants.errno).map(([name, number]) => [number, name]));
 
 /** Codes that people meet, each with the thing to look at rather than the name of the rule that was broken. */
 const WORDS: Readonly<Record<string, string>> = {
@@ -24,6 +32,7 @@ const WORDS: Readonly<Record<string, string>> = {
   EIO: "the disk reports an error",
   ENOSPC: "no space left on the disk",
   EDQUOT: "the quota of the disk is used up",
+  ESTALE: "the network disk does not know that file any more",
   EFBIG: "the file would be larger than may be written here (ulimit -f)",
   EMFILE: "too many files are open (ulimit -n)",
   // Addresses.
@@ -39,9 +48,21 @@ const WORDS: Readonly<Record<string, string>> = {
   EADDRNOTAVAIL: "this machine does not have that address",
 };
 
-/** The words for anything thrown by the system, with its code. */
+/**
+ * What the system calls an error, "ENOSPC" say: by its name, or else by its number.
+ * @returns undefined for what is no error of the system
+ */
+export function errorName(error: unknown): string | undefined {
+  const { code, errno } = (error ?? {}) as { code?: unknown; errno?: unknown };
+  if (typeof code === "string" && /^E[A-Z0-9]+$/.test(code)) return code;
+  const number = typeof errno === "number" ? -errno : code;
+  const name = typeof number === "number" ? NAMES.get(number) : undefined;
+  return name ?? (typeof code === "string" ? code : undefined);
+}
+
+/** The words for anything thrown by the system, with its name. */
 export function inWords(error: unknown): string {
-  const { code, message } = error as NodeJS.ErrnoException;
-  const words = code === undefined ? undefined : WORDS[code];
-  return words === undefined ? (message ?? String(error)) : `${words} (${code})`;
+  const name = errorName(error);
+  const words = name === undefined ? undefined : WORDS[name];
+  return words === undefined ? ((error as Error).message ?? String(error)) : `${words} (${name})`;
 }

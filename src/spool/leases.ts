@@ -38,6 +38,10 @@ export class Leases<T> {
     return item;
   }
 
+  get size(): number {
+    return this.#held.size;
+  }
+
   /** @throws FilespoolError lease-lost */
   get(token: string): T {
     const held = this.#held.get(token);
@@ -63,11 +67,11 @@ export class Leases<T> {
     return held?.item ?? null;
   }
 
-  /** The tokens whose time is over. Looks at no more than those and one. */
-  expired(nowMs: number): string[] {
+  /** The tokens whose time is over, at most `limit`. Looks at no more than those and one. */
+  expired(nowMs: number, limit = Infinity): string[] {
     const tokens: string[] = [];
     for (const [token, held] of this.#held) {
-      if (held.expiresAtMs > nowMs) break;
+      if (held.expiresAtMs > nowMs || tokens.length >= limit) break;
       tokens.push(token);
     }
     return tokens;

@@ -16,6 +16,7 @@
 import { FilespoolError } from "../protocol/errors.ts";
 import type { LocalSpool } from "./local.ts";
 import { deadQueue, type Entry, type Place, type Position } from "./local-records.ts";
+import { pageOfQueues } from "./local-totals-page.ts";
 import type { Slot } from "./local-upload.ts";
 import { LocalUpload } from "./local-upload.ts";
 import {
@@ -31,9 +32,6 @@ import {
   tooLate,
 } from "./operate.ts";
 
-/** How the queues of dead letters are named. */
-const DEAD_PREFIX = deadQueue("");
-
 /** Looks are answered from the index as it was committed; changes are claimed, committed and only then answered. */
 export class LocalOperations implements SpoolOperations {
   readonly #spool: LocalSpool;
@@ -45,19 +43,8 @@ export class LocalOperations implements SpoolOperations {
     spool.onEnded = (transfer) => this.#ended(transfer);
   }
 
-  /** Names and sums are in memory, so a page of queues reads nothing from the disk. */
   async queues(from: From): Promise<Page<Tally>> {
-    const { index, unfinishedIn } = this.#spool;
-    const named = index.queues().map((name) => (name.startsWith(DEAD_PREFIX) ? name.slice(DEAD_PREFIX.length) : name));
-    const { rows, next } = pageOfKeys([...named, ...unfinishedIn.keys()], from);
-    const tally = (queue: string): Tally => ({
-      queue,
-      files: index.count(queue),
-      bytes: index.totals().get(queue)?.[1] ?? 0,
-      dead: index.count(deadQueue(queue)),
-      uploads: unfinishedIn.get(queue) ?? 0,
-    });
-    return { rows: rows.map(tally), next };
+    return pageOfQueues(this.#spool.index.totals, from);
   }
 
   /**
@@ -90,12 +77,11 @@ export class LocalOperations implements SpoolOperations {
 
   /** There are `uploadsMax` of them at most, so this may look at all. */
   async uploads(queue: string | null, from: From): Promise<Page<Known>> {
-    const { slots } = this.#spool;
-    const ofQueue = [...slots.values()].filter(({ offer }) => queue === null || offer.queue === queue);
-    const page = pageOfKeys(
-      ofQueue.map(({ offer }) => offer.transfer),
-      from,
-    );
+    const { slots } = this.#spool.room;
+    function* ofQueue(): Iterable<string> {
+      for (const { offer } of slots.values()) if (queue === null || offer.queue === queue) yield offer.transfer;
+    }
+    const page = pageOfKeys(ofQueue(), from);
     return { rows: page.rows.map((transfer) => this.#uploading(slots.get(transfer) as Slot)), next: page.next };
   }
 
@@ -113,7 +99,7 @@ export class LocalOperations implements SpoolOperations {
     }
     const found = place && this.#locate(place);
     if (found) return this.#shown(found.position, found.entry);
-    const slot = this.#spool.slots.get(transfer);
+    const slot = this.#spool.room.slots.get(transfer);
     return slot ? this.#uploading(slot) : null;
   }
 
@@ -169,7 +155,7 @@ export class LocalOperations implements SpoolOperations {
       }
       const found = place && this.#locate(place);
       if (found && (await this.#remove(found.position, found.entry))) return { files: 1 };
-      const slot = this.#spool.slots.get(transfer);
+      const slot = this.#spool.room.slots.get(transfer);
       if (!found && slot && (await this.#cancelUpload(slot))) return { files: 1 };
       if (!found && !slot && !place) throw new FilespoolError("transfer-unknown");
       await this.#spool.index.settled(); // what is being written down at this moment decides what there is to cancel
@@ -182,7 +168,7 @@ export class LocalOperations implements SpoolOperations {
     if (!this.#spool.claim(...position)) return false;
     let isGone = false;
     try {
-      await index.collect(entry, position, now(), "cancelled");
+      await index.collect(entry, position, entry.storedAtMs, now(), "cancelled");
       isGone = true;
     } finally {
       this.#spool.letGo(...position, isGone);
@@ -197,7 +183,7 @@ export class LocalOperations implements SpoolOperations {
    * durable is forgotten when its holder lets go. False: it became a file meanwhile, or a sender has it again.
    */
   async #cancelUpload(slot: Slot): Promise<boolean> {
-    const { slots } = this.#spool;
+    const { slots } = this.#spool.room;
     const { transfer } = slot.offer;
     slot.isCancelled = true;
     try {
@@ -220,7 +206,7 @@ export class LocalOperations implements SpoolOperations {
   async requeue(transfer: string): Promise<Changed> {
     for (;;) {
       const place = this.#spool.index.find(transfer);
-      if (!place && !this.#spool.slots.has(transfer)) throw new FilespoolError("transfer-unknown");
+      if (!place && !this.#spool.room.slots.has(transfer)) throw new FilespoolError("transfer-unknown");
       if (place?.collected) throw tooLate({ state: place.ending ?? "collected" });
       const found = place && this.#locate(place);
       // What is on its way or in its queue already needs nothing; so asking twice is harmless.
@@ -232,15 +218,15 @@ export class LocalOperations implements SpoolOperations {
 
   /** As if it were stored now: files expire in the order of their places, so its time must be that of its place. */
   async #putBack(position: Position, entry: Entry): Promise<boolean> {
-    const { index, limits, now, unfinishedIn } = this.#spool;
+    const { index, limits, now } = this.#spool;
     const { queue } = entry;
-    if (index.count(queue) + (unfinishedIn.get(queue) ?? 0) >= limits.queueFilesMax)
+    if (index.totals.occupied(queue) + index.totals.unfinished(queue) >= limits.queueFilesMax)
       throw new FilespoolError("queue-full");
     if (!this.#spool.claim(...position)) return false;
     const anew = { storedAtMs: now(), failures: 0, firstFailedAtMs: 0, lastFailedAtMs: 0, reason: "" };
     let isGone = false;
     try {
-      await index.store({ ...entry, ...anew }, queue, position);
+      await index.move(entry, position, queue, { ...entry, ...anew });
       isGone = true;
     } finally {
       this.#spool.letGo(...position, isGone);

@@ -14,23 +14,17 @@ import { fileError } from "./batch-writer.ts";
 import { Leases } from "./leases.ts";
 import type { LocalIndex } from "./local-index.ts";
 import { deadQueue, type Entry } from "./local-records.ts";
-import { LookAhead, type QueueState } from "./look-ahead.ts";
+import { LookAhead, placeIn, type QueueState } from "./look-ahead.ts";
 import type { Ending } from "./operate.ts";
-import {
-  ACKS_REMEMBERED,
-  type DeadLetter,
-  type Delivery,
-  LEASE_EXPIRED,
-  type SpoolLimits,
-  SWEEP_MAX,
-  type Swept,
-} from "./spool.ts";
+import { ACKS_REMEMBERED, type Delivery, LEASE_EXPIRED, type SpoolLimits, SWEEP_MAX } from "./spool.ts";
 
 /** What a lease is on: a file at its place in the index. It stays open between two reads. */
 interface Lent {
   readonly delivery: Delivery;
   readonly home: string;
   readonly sequence: number;
+  /** When it was stored, ms since the epoch. */
+  readonly sinceMs: number;
   readonly content: Uint8Array | undefined;
   handle: Promise<FileHandle> | null;
 }
@@ -63,8 +57,10 @@ export class LocalQueues {
     return join(this.folder, "data", transfer);
   }
 
-  waiting(queue: string): number {
-    return this.index.count(queue);
+  /** What is held of deliveries: 0 of each when nobody receives, listens or waits. */
+  protected deliveriesUnderWay(): Record<"queues" | "returning" | "leases" | "removals", number> {
+    const returning = [...this.#queues.values()].reduce((sum, queue) => sum + queue.returning.size, 0);
+    return { queues: this.#queues.size, returning, leases: this.#leases.size, removals: this.#removals.size };
   }
 
   /** Calls whoever waits for this queue. */
@@ -83,21 +79,29 @@ export class LocalQueues {
   #queue(name: string): QueueState {
     let state = this.#queues.get(name);
     if (state) return state;
-    state = { cursor: 0, ahead: new LookAhead(), returned: [], busy: new Map(), listeners: new Set() };
+    const ahead = new LookAhead();
+    state = { cursor: 0, ahead, returned: [], busy: new Map(), returning: new Set(), listeners: new Set() };
     this.#queues.set(name, state);
     return state;
   }
 
-  /** Forgets a queue that nobody uses: names come from the wire, so the map must not grow with them. */
+  /**
+   * Forgets a queue that nobody uses: names come from the wire, so the map must not grow with them. What came back need not
+   * be remembered for that: without a cursor, it is found from the head again, in order.
+   */
   #forgetIdle(name: string): void {
-    const { busy, listeners, returned } = this.#queue(name);
-    if (busy.size + listeners.size + returned.length === 0) this.#queues.delete(name);
+    const { busy, listeners } = this.#queue(name);
+    if (busy.size + listeners.size === 0) this.#queues.delete(name);
   }
 
-  lease(queue: string): Delivery | null {
+  lease(queue: string): Delivery | null | Promise<Delivery | null> {
     const next = this.#next(queue);
-    if (!next) this.#forgetIdle(queue);
-    return next && this.#lend(queue, next.sequence, next.entry);
+    if (next) return this.#lend(queue, next.sequence, next.entry);
+    const { returning } = this.#queue(queue);
+    // Nobody holds those files, and nobody knows yet whether they come again: "nothing is waiting" could be a lie.
+    if (returning.size > 0) return Promise.race(returning).then(() => this.lease(queue));
+    this.#forgetIdle(queue);
+    return null;
   }
 
   /** The first file that nobody holds. */
@@ -123,7 +127,7 @@ export class LocalQueues {
     const lend = (token: string): Lent => ({
       // Spreading costs a microsecond.
       delivery: { transfer, queue, name, size, algorithm, digest, kind, attempt, token, content },
-      ...{ home, sequence, content, handle: null },
+      ...{ home, sequence, sinceMs: entry.storedAtMs, content, handle: null },
     });
     const { delivery } = this.#leases.grant(lend, this.#ticks());
     state.busy.set(sequence, delivery.token);
@@ -136,15 +140,15 @@ export class LocalQueues {
   }
 
   /**
-   * For operators: takes hold of a file, from its receiver if need be, so that nobody else can until `letGo`.
+   * For operators and the sweep: takes hold of a file, from its receiver if need be, so that nobody else can until `letGo`.
    * False: what becomes of it is being written down at this moment, and it may be gone or free after that.
    */
   claim(home: string, sequence: number): boolean {
     const { busy, returned } = this.#queue(home);
     const token = busy.get(sequence);
     if (token !== undefined && !this.#endLease(token)) return false;
-    const at = returned.indexOf(sequence);
-    if (at >= 0) returned.splice(at, 1);
+    const at = placeIn(returned, sequence);
+    if (returned[at] === sequence) returned.splice(at, 1);
     busy.set(sequence, "");
     return true;
   }
@@ -188,9 +192,9 @@ export class LocalQueues {
   #collect(token: string, ending: Ending): Promise<void> {
     const lent = this.#endLease(token);
     if (!lent) return Promise.reject(new FilespoolError("lease-lost"));
-    const { delivery, home, sequence } = lent;
+    const { delivery, home, sequence, sinceMs } = lent;
     // 1. off the queue, durably
-    return this.index.collect(delivery, [home, sequence], this.now(), ending).then(
+    return this.index.collect(delivery, [home, sequence], sinceMs, this.now(), ending).then(
       () => {
         this.#leave(lent);
         this.onEnded(delivery.transfer);
@@ -224,16 +228,28 @@ export class LocalQueues {
   #giveBack({ home, sequence }: Pick<Lent, "home" | "sequence">): void {
     const { busy, returned, cursor } = this.#queue(home);
     busy.delete(sequence);
-    const at = returned.findIndex((other) => other > sequence);
-    // What lies before the cursor is found by it; only an operator takes hold of such a file.
-    if (sequence <= cursor) returned.splice(at < 0 ? returned.length : at, 0, sequence);
+    // What lies before the cursor is found by it; only an operator or the sweep takes hold of such a file.
+    if (sequence <= cursor) returned.splice(placeIn(returned, sequence), 0, sequence);
     this.arrived(home);
+    this.#forgetIdle(home);
   }
 
-  async nack(token: string, reason: string): Promise<boolean> {
+  nack(token: string, reason: string): Promise<boolean> {
     const lent = this.#endLease(token);
     const entry = lent && this.index.entry(lent.home, lent.sequence);
-    if (!entry) throw new FilespoolError("lease-lost");
+    if (!entry) return Promise.reject(new FilespoolError("lease-lost"));
+    const { returning } = this.#queue(lent.home);
+    const written = this.#fail(lent, entry, reason);
+    const over = written.then(
+      () => {},
+      () => {},
+    );
+    returning.add(over);
+    return written.finally(() => returning.delete(over));
+  }
+
+  /** Writes a failure down; then the file is free again, or a dead letter. True for the latter. */
+  async #fail(lent: Lent, entry: Entry, reason: string): Promise<boolean> {
     const position: [string, number] = [lent.home, lent.sequence];
     const failures = entry.failures + 1;
     const nowMs = this.now();
@@ -241,7 +257,7 @@ export class LocalQueues {
     const failed = { ...entry, failures, reason, ...times };
     const dead = failures >= this.limits.failuresMax;
     try {
-      if (dead) await this.index.store({ ...failed, storedAtMs: nowMs }, deadQueue(lent.home), position);
+      if (dead) await this.index.move(entry, position, deadQueue(lent.home), { ...failed, storedAtMs: nowMs });
       else await this.index.update(failed, position);
     } catch (error) {
       this.#giveBack(lent);
@@ -260,33 +276,15 @@ export class LocalQueues {
     if (lent) this.#giveBack(lent);
   }
 
-  async dead(queue: string): Promise<DeadLetter[]> {
-    const letters = this.index.list(deadQueue(queue), SWEEP_MAX);
-    return letters.map(({ entry: { content: _, storedAtMs: __, ...letter } }) => letter);
-  }
-
-  /** The part of `sweep` that is about queues: leases that ran out, files and tombstones that expired. */
-  protected async sweepQueues(): Promise<Omit<Swept, "uploads">> {
-    const nowMs = this.now();
-    const { fileTtlMs, tombstoneTtlMs } = this.limits;
-    // The leases end all at once: waiting between two would let a holder renew one that is on the list.
-    const tokens = this.#leases.expired(this.#ticks()).slice(0, SWEEP_MAX);
-    const leases = tokens.map(async (token) => {
+  /**
+   * Ends the leases that ran out, at most SWEEP_MAX. All at once: waiting between two would let a holder renew one that is
+   * on the list. What comes of each is a promise of its own, since one may fail where others do not.
+   */
+  endLeases(): Promise<Delivery & { readonly dead: boolean }>[] {
+    return this.#leases.expired(this.#ticks(), SWEEP_MAX).map(async (token) => {
       const { delivery } = this.#leases.get(token);
       return { ...delivery, dead: await this.nack(token, LEASE_EXPIRED) };
     });
-    // Files expire in the order in which they came, so the heads of the queues tell all. What expired is taken
-    // and acked as a receiver would, so that nobody can lease it meanwhile.
-    const files: Promise<void>[] = [];
-    for (const home of fileTtlMs === Infinity ? [] : this.index.queues()) {
-      let next = this.#next(home);
-      for (; next && next.entry.storedAtMs + fileTtlMs < nowMs && files.length < SWEEP_MAX; next = this.#next(home))
-        files.push(this.#collect(this.#lend(home, next.sequence, next.entry).token, "expired"));
-      this.#forgetIdle(home);
-    }
-    const [ended] = await Promise.all([Promise.all(leases), ...files]);
-    const tombstones = await this.index.forget(nowMs - tombstoneTtlMs, SWEEP_MAX);
-    return { files: files.length, leases: ended, tombstones };
   }
 
   protected async closeQueues(): Promise<void> {

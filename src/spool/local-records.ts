@@ -7,6 +7,11 @@ import type { Offer, StoredFile } from "./spool.ts";
 
 /** Where the dead letters of a queue are: "!" cannot begin a queue name on the wire. */
 export const deadQueue = (queue: string): string => `!dead/${queue}`;
+const DEAD = deadQueue("");
+/** Whether a home, which is a place for files in the index, is that of dead letters. */
+export const isDeadHome = (home: string): boolean => home.startsWith(DEAD);
+/** The queue whose files or dead letters a home has. */
+export const queueOf = (home: string): string => (isDeadHome(home) ? home.slice(DEAD.length) : home);
 
 export interface UploadRecord extends Offer {
   /** Bytes known to be on disk. */

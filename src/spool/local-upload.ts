@@ -110,7 +110,7 @@ export class LocalUpload implements Upload {
     const length = parts.reduce((bytes, part) => bytes + part.length, 0);
     const { size } = this.#slot.offer;
     const known = overlap(this.#taken, size, { offset, length });
-    if (size === Infinity) this.#spool.reserveUpTo(this.#slot, this.#taken + length - known);
+    if (size === Infinity) this.#spool.room.reserveUpTo(this.#slot, this.#taken + length - known);
     // What is left of an overlap is copied: a slice would keep alive the whole read that it came in.
     const fresh = known === 0 ? parts : [joinParts(dropBytes(parts, known)).slice()];
     for (const part of fresh) {
@@ -225,7 +225,7 @@ export class LocalUpload implements Upload {
       await this.#handle?.close();
       const { durable, offer } = this.#slot;
       if (!keep || durable === 0) await this.#spool.forgetUpload(this.#slot);
-      else if (offer.size === Infinity) this.#spool.reserveUpTo(this.#slot, durable);
+      else if (offer.size === Infinity) this.#spool.room.reserveUpTo(this.#slot, durable);
     } finally {
       this.#slot.holder = null; // last: whoever comes next finds all of it or nothing
     }

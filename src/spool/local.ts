@@ -10,10 +10,10 @@
  * content that nothing points to, never an entry without content; `open` removes such files. What is in
  * memory only (leases, who waits for which queue) is gone after a restart, and may be.
  *
- * This file is the way in: offers, room, recovery. local-upload.ts takes the bytes, local-queues.ts hands
- * them out. Why: adr/0013 (LMDB and files).
+ * This file is the way in: offers and recovery. local-room.ts says what there is room for, local-upload.ts takes the bytes,
+ * local-queues.ts hands them out, local-sweep.ts removes what expired. Why: adr/0013 (LMDB and files).
  */
-import { type FileHandle, open, readdir, rm, statfs } from "node:fs/promises";
+import { type FileHandle, open, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { tryLock } from "fs-native-extensions";
 import { FilespoolError } from "../protocol/errors.ts";
@@ -24,12 +24,15 @@ import { checkDigest, DIGESTS } from "./digest.ts";
 import { LocalIndex } from "./local-index.ts";
 import { LocalOperations } from "./local-operate.ts";
 import { LocalQueues } from "./local-queues.ts";
-import type { Entry } from "./local-records.ts";
+import { deadQueue, type Entry } from "./local-records.ts";
+import { Room } from "./local-room.ts";
+import { Sweep } from "./local-sweep.ts";
 import { LocalUpload, type Slot } from "./local-upload.ts";
 import type { SpoolOperations } from "./operate.ts";
 import { Slab } from "./slab.ts";
 import {
   checkSame,
+  type DeadLetter,
   type Offer,
   type OfferAnswer,
   SPOOL_LIMITS,
@@ -65,12 +68,8 @@ export class LocalSpool extends LocalQueues implements Spool {
   readonly operate: SpoolOperations = new LocalOperations(this);
   /** For LocalUpload: where small content is until it is in the index. */
   readonly slab = new Slab();
-  readonly slots = new Map<string, Slot>();
-  /** Unfinished uploads of each queue, and the bytes set aside for all of them. */
-  readonly unfinishedIn = new Map<string, number>();
-  #reservedBytes = 0;
-  /** What the disk had left when last looked at, less what has been promised of it. */
-  #roomBytes = 0;
+  readonly room: Room;
+  readonly #sweep = new Sweep(this);
 
   /**
    * Opens or creates a spool and recovers what a crash left.
@@ -104,32 +103,51 @@ export class LocalSpool extends LocalQueues implements Spool {
     this.durability = options.durability ?? "fsync";
     this.bufferBytes = options.bufferBytes ?? LIMITS.bufferBytesDefault;
     this.inlineBytesMax = options.inlineBytesMax ?? LIMITS.pipelineBytesMax;
+    this.room = new Room(options.folder, index, this.limits, this.inlineBytesMax);
   }
 
   async #recover(): Promise<void> {
     for (const { durable, touchedAtMs, ...offer } of this.index.uploads()) {
       const reserved = offer.size === Infinity ? durable : offer.size;
-      this.#admit({ offer, reserved, durable, touchedAtMs, holder: null });
+      this.room.take({ offer, reserved, durable, touchedAtMs, holder: null });
     }
     for (const transfer of await readdir(join(this.folder, "data"))) {
       const isWaiting = this.index.find(transfer)?.collected === false;
-      if (!isWaiting && !this.slots.has(transfer)) await rm(this.dataPath(transfer), { force: true });
+      if (!isWaiting && !this.room.slots.has(transfer)) await rm(this.dataPath(transfer), { force: true });
     }
     if (this.sync) await syncFolder(this.folder);
-    await this.#lookAtDisk();
+    await this.room.look();
   }
 
   get sync(): boolean {
     return this.durability === "fsync";
   }
 
+  waiting(queue: string): number {
+    return this.index.count(queue);
+  }
+
   bytesUsed(): number {
-    return this.index.bytes + this.#reservedBytes;
+    return this.room.bytesUsed();
   }
 
   /** Unfinished uploads, with or without somebody who is sending. */
   get unfinished(): number {
-    return this.slots.size;
+    return this.room.slots.size;
+  }
+
+  get trouble(): FilespoolError | null {
+    return this.index.trouble;
+  }
+
+  /**
+   * What is in memory of what passes through, in numbers. All of it has an end, and each number is 0 when nothing is under
+   * way; the test "when everything has come to its end, nothing of it is left in memory" holds each map and sum to that.
+   */
+  underWay(): Readonly<Record<string, number>> {
+    const { totals, reserve } = this.index;
+    const { askedBytes } = reserve;
+    return { ...this.deliveriesUnderWay(), ...totals.underWay(), ...this.room.underWay(), askedBytes };
   }
 
   offer(offer: Offer, watcher: UploadWatcher): Promise<OfferAnswer> | OfferAnswer {
@@ -138,7 +156,7 @@ export class LocalSpool extends LocalQueues implements Spool {
       checkDigest(offer.algorithm);
       // What is new and small has nothing to wait for, and promises cost more than all that is done for it here.
       const { size, transfer } = offer;
-      const isNew = size <= this.inlineBytesMax && !this.slots.has(transfer) && !this.index.find(transfer);
+      const isNew = size <= this.inlineBytesMax && !this.room.slots.has(transfer) && !this.index.find(transfer);
       return isNew ? { kind: "upload", upload: this.#hold(offer, watcher) } : this.#offer(offer, watcher);
     } catch (error) {
       return Promise.reject(error);
@@ -154,7 +172,7 @@ export class LocalSpool extends LocalQueues implements Spool {
         if (known.ending === "cancelled" || known.ending === "expired") throw new FilespoolError(known.ending);
         return { kind: "stored", digest: known.digest, collected: known.collected };
       }
-      const slot = this.slots.get(offer.transfer);
+      const slot = this.room.slots.get(offer.transfer);
       if (slot) checkSame(slot.offer, offer);
       if (!slot?.holder) {
         const upload = this.#hold(offer, watcher);
@@ -168,60 +186,16 @@ export class LocalSpool extends LocalQueues implements Spool {
 
   /** A new upload, or one that nobody holds. The newest holder is known before anything is waited for. */
   #hold(offer: Offer, watcher: UploadWatcher): LocalUpload {
-    const slot = this.slots.get(offer.transfer) ?? this.#newSlot(offer);
+    const slot = this.room.slots.get(offer.transfer) ?? this.room.enter(offer, this.now());
     slot.holder = new LocalUpload(this, slot, watcher);
     return slot.holder;
-  }
-
-  #newSlot(offer: Offer): Slot {
-    const { uploadsMax, queueFilesMax } = this.limits;
-    const { queue } = offer;
-    const reserved = offer.size === Infinity ? 0 : offer.size;
-    this.#checkRoom(reserved, reserved);
-    if (this.slots.size >= uploadsMax) throw new FilespoolError("uploads-full");
-    const files = this.waiting(queue) + (this.unfinishedIn.get(queue) ?? 0);
-    if (files >= queueFilesMax) throw new FilespoolError("queue-full");
-    return this.#admit({ offer, reserved, durable: 0, touchedAtMs: this.now(), holder: null });
-  }
-
-  /** Whether a file may have `size` bytes, of which `more` are new. @throws FilespoolError file-too-large, spool-full, disk-full */
-  #checkRoom(size: number, more: number): void {
-    const { fileBytesMax, spoolBytesMax, diskFreeBytesMin } = this.limits;
-    if (size > fileBytesMax)
-      throw new FilespoolError("file-too-large", `${size} bytes; at most ${fileBytesMax} are taken`);
-    if (this.bytesUsed() + more > spoolBytesMax) throw new FilespoolError("spool-full");
-    if (this.#roomBytes - more < diskFreeBytesMin) throw new FilespoolError("disk-full");
-  }
-
-  /** For LocalUpload, where nobody knows the size: `bytes` have arrived, or are kept. @throws as above, for more than before */
-  reserveUpTo(slot: Slot, bytes: number): void {
-    const more = bytes - slot.reserved;
-    if (more > 0) this.#checkRoom(bytes, more);
-    slot.reserved = bytes;
-    this.#reservedBytes += more;
-    this.#roomBytes -= more;
-  }
-
-  #admit(slot: Slot): Slot {
-    this.slots.set(slot.offer.transfer, slot);
-    this.#reserve(slot, 1);
-    this.#roomBytes -= slot.reserved;
-    return slot;
-  }
-
-  /** Counts an unfinished upload in (1) or out (-1). */
-  #reserve({ offer: { queue }, reserved }: Slot, uploads: 1 | -1): void {
-    const left = (this.unfinishedIn.get(queue) ?? 0) + uploads;
-    if (left > 0) this.unfinishedIn.set(queue, left);
-    else this.unfinishedIn.delete(queue);
-    this.#reservedBytes += uploads * reserved;
   }
 
   /** For LocalUpload: writes down that `durable` bytes of an upload are on disk. */
   async recordUpload(slot: Slot, durable: number): Promise<void> {
     const touchedAtMs = this.now();
     await this.index.putUpload({ ...slot.offer, durable, touchedAtMs });
-    slot.durable = durable;
+    this.room.isDurable(slot, durable);
     slot.touchedAtMs = touchedAtMs;
   }
 
@@ -235,17 +209,12 @@ export class LocalSpool extends LocalQueues implements Spool {
       { transfer, queue, name, size, algorithm, digest, kind, storedAtMs, content: content ?? undefined },
       failed,
     );
-    this.#reserve(slot, -1); // from here on the index counts it
-    return this.index.store(entry).then(
-      () => {
-        this.slots.delete(transfer);
+    return this.index
+      .store(entry, (times) => this.room.counted(slot, times))
+      .then(() => {
+        this.room.becameFile(slot);
         this.arrived(queue);
-      },
-      (error: unknown) => {
-        this.#reserve(slot, 1);
-        throw error;
-      },
-    );
+      });
   }
 
   /** For LocalUpload: nothing of it is kept. */
@@ -253,8 +222,7 @@ export class LocalSpool extends LocalQueues implements Spool {
     if (slot.isCancelled) await this.index.cancelUpload(slot.offer, this.now());
     else if (slot.durable > 0) await this.index.removeUpload(slot.offer.transfer);
     await rm(this.dataPath(slot.offer.transfer), { force: true });
-    this.slots.delete(slot.offer.transfer);
-    this.#reserve(slot, -1);
+    this.room.leave(slot);
   }
 
   /** For LocalUpload: makes the names under data/ durable. */
@@ -262,28 +230,17 @@ export class LocalSpool extends LocalQueues implements Spool {
     if (this.sync) await syncFolder(join(this.folder, "data"));
   }
 
-  async #lookAtDisk(): Promise<void> {
-    await this.index.reserve.renew(this.limits.diskFreeBytesMin);
-    const { bavail, bsize } = await statfs(this.folder);
-    this.#roomBytes = bavail * bsize;
-    for (const { reserved, durable } of this.slots.values()) this.#roomBytes -= reserved - durable;
+  async dead(queue: string): Promise<DeadLetter[]> {
+    const letters = this.index.list(deadQueue(queue), SWEEP_MAX);
+    return letters.map(({ entry: { content: _, storedAtMs: __, ...letter } }) => letter);
   }
 
-  async sweep(): Promise<Swept> {
-    await this.#lookAtDisk();
-    const beforeMs = this.now() - this.limits.uploadTtlMs;
-    const stale = [...this.slots.values()].filter((slot) => !slot.holder && slot.touchedAtMs < beforeMs);
-    // The sweeper takes hold of an upload like a sender. Where a real one comes at that very moment, it may have it.
-    const sweeping = stale.slice(0, SWEEP_MAX).map((slot) => {
-      slot.holder = new LocalUpload(this, slot, { onDurable: () => {}, onSuperseded: () => {} });
-      return slot.holder.cancel();
-    });
-    const swept = (await Promise.allSettled(sweeping)).filter(({ status }) => status === "fulfilled");
-    return { uploads: swept.length, ...(await this.sweepQueues()) };
+  sweep(): Promise<Swept> {
+    return this.#sweep.run();
   }
 
   async close(): Promise<void> {
-    for (const slot of this.slots.values()) await slot.holder?.supersede();
+    for (const slot of this.room.slots.values()) await slot.holder?.supersede();
     await this.closeQueues();
     await this.index.close();
     await this.#lock.close();

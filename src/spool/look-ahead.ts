@@ -12,11 +12,24 @@ export interface QueueState {
   /** The highest sequence number that was ever leased. */
   cursor: number;
   readonly ahead: LookAhead;
-  /** Sequence numbers of what came back, in order. */
+  /** Sequence numbers of what came back, in order; see `placeIn`. */
   readonly returned: number[];
   /** Sequence numbers of what is leased or being taken off, with the token of the lease or of the one it had. */
   readonly busy: Map<number, string>;
+  /** Failures that are being written down: each file among them may be free again after that. */
+  readonly returning: Set<Promise<unknown>>;
   readonly listeners: Set<() => void>;
+}
+
+/** Where a number is, or belongs, in a list in order. A halving, since a thousand receivers that are cut off return a lot. */
+export function placeIn(sorted: readonly number[], number: number): number {
+  let [low, high] = [0, sorted.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((sorted[middle] as number) < number) low = middle + 1;
+    else high = middle;
+  }
+  return low;
 }
 
 export class LookAhead {

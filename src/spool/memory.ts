@@ -17,6 +17,7 @@ import type { Digest } from "./digest.ts";
 import { Leases } from "./leases.ts";
 import { MemoryOperations } from "./memory-operate.ts";
 import type { Item, Lent, Tombstone } from "./memory-records.ts";
+import { sweepMemory } from "./memory-sweep.ts";
 import { MemoryUpload, type Slot } from "./memory-upload.ts";
 import type { Ending, SpoolOperations } from "./operate.ts";
 import type { DeadLetter, Delivery, Offer, OfferAnswer, Spool, SpoolLimits, StoredFile, Swept } from "./spool.ts";
@@ -43,6 +44,7 @@ export class MemorySpool implements Spool {
   readonly now: () => number;
   readonly #ticks: () => number;
   readonly #createDigest: (algorithm: string) => Digest;
+  readonly trouble = null; // memory can always be written
   readonly #leases: Leases<Lent>;
   /** Unfinished uploads by transfer. This and what follows are for memory-operate.ts as well. */
   readonly slots = new Map<string, Slot>();
@@ -113,15 +115,24 @@ export class MemorySpool implements Spool {
    * spool and block each other half-way (tusd #176). Every bound has its own error, since who can help differs.
    */
   #newSlot(offer: Offer): Slot {
-    const { uploadsMax, queueFilesMax } = this.limits;
+    const { uploadsMax, queueFilesMax, queuesMax } = this.limits;
+    const { queue } = offer;
     if (offer.size !== Infinity) this.#admit(0, offer.size);
     if (this.slots.size >= uploadsMax) throw new FilespoolError("uploads-full");
-    const unfinished = [...this.slots.values()].filter((slot) => slot.offer.queue === offer.queue);
-    if (this.waiting(offer.queue) + unfinished.length >= queueFilesMax) throw new FilespoolError("queue-full");
+    const unfinished = [...this.slots.values()].filter((slot) => slot.offer.queue === queue);
+    if (this.waiting(queue) + unfinished.length >= queueFilesMax) throw new FilespoolError("queue-full");
+    const queues = this.#queues();
+    if (queues.size >= queuesMax && !queues.has(queue)) throw new FilespoolError("queues-full");
     const digest = this.#createDigest(offer.algorithm);
     const slot: Slot = { offer, parts: [], digest, taken: 0, touchedAtMs: this.now(), holder: null };
     this.slots.set(offer.transfer, slot);
     return slot;
+  }
+
+  /** Names of queues that have anything. */
+  #queues(): Set<string> {
+    const uploads = [...this.slots.values()].map(({ offer }) => offer.queue);
+    return new Set([...this.files.map(({ file }) => file.queue), ...uploads]);
   }
 
   /** Room for `bytes` more of a file; where nobody knows its size, it is asked for as they arrive. */
@@ -217,14 +228,24 @@ export class MemorySpool implements Spool {
     const failures = item.failed.failures + 1;
     item.failed = { failures, reason, firstFailedAtMs: item.failed.firstFailedAtMs || nowMs, lastFailedAtMs: nowMs };
     const dead = failures >= this.limits.failuresMax;
-    if (!dead) this.#giveBack(item);
-    else {
-      Object.assign(item, { state: "dead", sinceMs: nowMs });
-      // To the end of the list: dead letters are listed, and expire, in the order in which they died.
-      this.toEnd(item);
-      this.onEnded(item.file.transfer);
-    }
+    if (dead) this.die(item);
+    else this.#giveBack(item);
     return dead;
+  }
+
+  /** To the end of the list: dead letters are listed, and expire, in the order in which they died. */
+  die(item: Item): void {
+    Object.assign(item, { state: "dead", sinceMs: this.now() });
+    this.toEnd(item);
+    this.onEnded(item.file.transfer);
+  }
+
+  /** Ends the leases that ran out, all at once: waiting between two would let a holder renew one that is on the list. */
+  endLeases(): Promise<Delivery & { readonly dead: boolean }>[] {
+    return this.#leases.expired(this.#ticks(), contract.SWEEP_MAX).map(async (token) => {
+      const { delivery } = this.#leases.get(token);
+      return { ...delivery, dead: await this.nack(token, contract.LEASE_EXPIRED) };
+    });
   }
 
   /** The receiver went away without a verdict: nobody's fault, nothing is counted. */
@@ -267,29 +288,8 @@ export class MemorySpool implements Spool {
     return dead.slice(0, contract.SWEEP_MAX).map(({ file, failed }) => ({ ...file, ...failed }));
   }
 
-  /**
-   * Time passes: four kinds of things end, each by a clock of its own. That the clocks of an unfinished upload and of
-   * a stored file are not the same is the point: tus-node's expiry deleted finished uploads, because it had one.
-   */
-  async sweep(): Promise<Swept> {
-    const nowMs = this.now();
-    const { uploadTtlMs, fileTtlMs, tombstoneTtlMs } = this.limits;
-    const some = <T>(all: Iterable<T>, isOver: (one: T) => boolean): T[] =>
-      [...all].filter(isOver).slice(0, contract.SWEEP_MAX);
-    // The leases end all at once: waiting between two would let a holder renew one that is on the list.
-    const leases = await Promise.all(
-      some(this.#leases.expired(this.#ticks()), () => true).map(async (token) => {
-        const { delivery } = this.#leases.get(token);
-        return { ...delivery, dead: await this.nack(token, contract.LEASE_EXPIRED) };
-      }),
-    );
-    const slots = some(this.slots.values(), (slot) => !slot.holder && slot.touchedAtMs + uploadTtlMs < nowMs);
-    for (const { offer } of slots) this.slots.delete(offer.transfer);
-    const files = some(this.files, ({ state, sinceMs }) => state !== "leased" && sinceMs + fileTtlMs < nowMs);
-    for (const item of files) this.collect(item, "expired");
-    const tombstones = some(this.tombstones, ([, { sinceMs }]) => sinceMs + tombstoneTtlMs < nowMs);
-    for (const [transfer] of tombstones) this.tombstones.delete(transfer);
-    return { uploads: slots.length, files: files.length, tombstones: tombstones.length, leases };
+  sweep(): Promise<Swept> {
+    return sweepMemory(this);
   }
 
   /** Nobody holds anything any more. What is here stays here, for as long as the object does. */

@@ -115,20 +115,31 @@ export function numberOf(cursor: string | null): number {
   return Number(cursor);
 }
 
+/** The order of the index: that of the bytes of UTF-8, which is not that of JavaScript for the rarest characters. */
+export function inByteOrder(a: string, b: string): number {
+  const length = Math.min(a.length, b.length);
+  let at = 0;
+  while (at < length && a.charCodeAt(at) === b.charCodeAt(at)) at++;
+  if (at === length) return a.length - b.length;
+  // Surrogates stand for what comes after all that a single unit can say.
+  const rank = (unit: number) => (unit >= 0xd800 && unit <= 0xdfff ? unit + 0x10000 : unit);
+  return rank(a.charCodeAt(at)) - rank(b.charCodeAt(at));
+}
+
 /**
  * The page of what is in no order of its own, such as the keys of a map: the smallest ones behind the cursor. Looks
- * at each key once and sorts no more than a page, so that a list of many queues costs no more than its pages.
+ * at each key once and sorts no more than a page, so it is for what is bounded by a small number, as uploads are.
  */
 export function pageOfKeys(keys: Iterable<string>, { cursor, rows }: From): Page<string> {
   const first: string[] = [];
   let hasMore = false;
   for (const key of keys) {
-    if (cursor !== null && key <= cursor) continue;
-    if (first.length === rows && key > (first[rows - 1] as string)) {
+    if (cursor !== null && inByteOrder(key, cursor) <= 0) continue;
+    if (first.length === rows && inByteOrder(key, first[rows - 1] as string) > 0) {
       hasMore = true;
       continue;
     }
-    const at = first.findIndex((other) => other >= key);
+    const at = first.findIndex((other) => inByteOrder(other, key) >= 0);
     if (first[at] === key) continue;
     first.splice(at < 0 ? first.length : at, 0, key);
     if (first.length > rows) {

@@ -11,7 +11,8 @@
  *
  * No node: imports here: memory.ts runs in a browser, local.ts on a disk. Why LMDB there: adr/0013.
  */
-import { FilespoolError } from "../protocol/errors.ts";
+import { assert, FilespoolError } from "../protocol/errors.ts";
+import { LIMITS } from "../protocol/limits.ts";
 import type { SpoolOperations } from "./operate.ts";
 
 /** What surviving means: a power cut, only the death of the process, or nothing at all. */
@@ -95,6 +96,10 @@ export interface SpoolLimits {
   readonly fileBytesMax: number;
   /** Files that wait in one queue. Without it a queue that nobody collects grows until the disk is full. */
   readonly queueFilesMax: number;
+  /** Queues that have anything: a file, a dead letter, an unfinished upload. Names come from senders. */
+  readonly queuesMax: number;
+  /** Bytes that the index of a spool has in use, small content included; a spool without an index has none. */
+  readonly indexBytesMax: number;
   /** Unfinished uploads: each may hold a reservation and a file. */
   readonly uploadsMax: number;
   /** Offers are refused when the disk would have less than this left. */
@@ -107,9 +112,15 @@ export interface SpoolLimits {
   readonly uploadTtlMs: number;
   /** How long a waiting file is kept after it was stored, and a dead letter after its last failure. */
   readonly fileTtlMs: number;
+  /** Whether a waiting file whose time is over is removed, or becomes a dead letter. A dead letter is removed. */
+  readonly ifExpired: IfExpired;
   /** How long a collected transfer is remembered, so that repeating it changes nothing. */
   readonly tombstoneTtlMs: number;
+  /** Transfers that are remembered; of more, the oldest are forgotten early. */
+  readonly tombstonesMax: number;
 }
+
+export type IfExpired = "remove" | "dead";
 
 /** Entries of one kind that a sweep removes, or a list of dead letters holds: neither may hold up transfers. */
 export const SWEEP_MAX = 1000;
@@ -117,6 +128,8 @@ export const SWEEP_MAX = 1000;
 export const ACKS_REMEMBERED = 4096;
 /** The reason that is noted for a delivery that got no verdict. */
 export const LEASE_EXPIRED = "the lease ran out without a verdict";
+/** The reason of a dead letter that no receiver has seen. */
+export const FILE_EXPIRED = "nobody collected it in the time that files are kept";
 
 /** Two offers with one id must mean one file. @throws FilespoolError transfer-conflict */
 export function checkSame(known: Offer | StoredFile, offer: Offer): void {
@@ -136,21 +149,41 @@ export const SPOOL_LIMITS: SpoolLimits = {
   spoolBytesMax: Infinity,
   fileBytesMax: Number.MAX_SAFE_INTEGER,
   queueFilesMax: 10_000_000,
+  queuesMax: 1_000_000,
+  indexBytesMax: Infinity,
   uploadsMax: 10_000,
   diskFreeBytesMin: 64 * 1024 * 1024,
-  leaseMs: 30_000,
+  leaseMs: 60_000,
   failuresMax: 20,
   uploadTtlMs: 3 * DAY_MS,
   fileTtlMs: Infinity,
+  ifExpired: "remove",
   tombstoneTtlMs: 7 * DAY_MS,
+  tombstonesMax: 10_000_000,
 };
 
-/** What one sweep removed or gave back; `dead` counts those that became dead letters. */
+// A receiver whose line is frozen is given up, and its lease released, before that lease runs out and counts as a failure.
+assert(SPOOL_LIMITS.leaseMs > LIMITS.idleMs + LIMITS.heartbeatMs, "a lease outlives the connection of its receiver");
+
+/** Something whose time was over: a waiting file, a dead letter, or an unfinished upload. */
+export interface Expired extends Pick<Offer, "transfer" | "queue" | "name" | "size"> {
+  readonly what: "file" | "dead-letter" | "upload";
+  /** Since it was stored, became a dead letter, or made its last progress; milliseconds. */
+  readonly ageMs: number;
+  /** It is a dead letter now, and was not removed. */
+  readonly dead: boolean;
+}
+
+/** What one sweep removed or gave back. */
 export interface Swept {
-  readonly uploads: number;
-  readonly files: number;
+  readonly expired: readonly Expired[];
   readonly tombstones: number;
+  /** Deliveries that ended without a verdict; `dead`: they failed too often. */
   readonly leases: readonly (Delivery & { readonly dead: boolean })[];
+  /** There is more to do than one sweep may: the next one should come at once. */
+  readonly isMore: boolean;
+  /** Why something could not be done. What is told above is done all the same, and the rest is tried again. */
+  readonly failure: FilespoolError | null;
 }
 
 export interface Spool {
@@ -164,12 +197,15 @@ export interface Spool {
   /**
    * Reserves room and starts or continues the upload; the newest offer of a transfer supersedes older ones.
    * @throws FilespoolError name-refused, file-too-large, digest-unsupported, transfer-conflict, cancelled, expired,
-   * uploads-full, queue-full, spool-full, disk-full; all of them by the promise
+   * uploads-full, queue-full, queues-full, spool-full, index-full, disk-full; all of them by the promise
    * @returns the answer at once where there is nothing to wait for
    */
   offer(offer: Offer, watcher: UploadWatcher): Promise<OfferAnswer> | OfferAnswer;
 
-  /** The first file of the queue that nobody holds, leased; null when there is none now. At once, if it can be. */
+  /**
+   * The first file of the queue that nobody holds, leased; null when there is none. At once, unless a failed delivery is
+   * being written down: until that is done, nobody knows whether its file comes again.
+   */
   lease(queue: string): Promise<Delivery | null> | Delivery | null;
   /**
    * Reads content of a leased file at `offset` into `into`; returns the bytes read, less than asked only at the end.
@@ -192,7 +228,12 @@ export interface Spool {
   /** Bytes of all files and reservations: what `spoolBytesMax` bounds. */
   bytesUsed(): number;
   dead(queue: string): Promise<DeadLetter[]>;
-  /** Ends leases and removes what expired. The server calls it every second; it does bounded work. */
+  /** Why nothing can be written, as the last attempt ended; null when it went well. A sweep tries again. */
+  readonly trouble: FilespoolError | null;
+  /**
+   * Ends leases, removes what expired, and looks at the room. The server calls it every second; it does bounded work, in
+   * proportion to what it removes. What fails is told in the answer.
+   */
   sweep(): Promise<Swept>;
   /** Waits for what is under way and closes. Unfinished uploads and waiting files stay. */
   close(): Promise<void>;

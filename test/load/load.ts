@@ -4,8 +4,10 @@
  *   --connections 1000   of which four fifths are idle, a tenth slow, the rest at work
  *   --transfers 200      uploads at a time, and how evenly they get on
  *   --files 100000       waiting in one queue: memory, and the time of a restart; given twice, both are tried
+ *   --queues 1000000     with a file each: what they cost a server that has nothing to do with them
  *   --out FILE           where the JSON goes; without it none is written
  *
+ * 0 leaves a part out.
  * Figures are of this machine and this run. What fails the run are broken promises, never a slow machine: a file that
  * is lost, memory over its bound, a refusal with the wrong code.
  */
@@ -17,6 +19,7 @@ import { helpIfAsked } from "../support/help.ts";
 import { machine } from "../support/machine.ts";
 import { manyConnections } from "./connections.ts";
 import { deepQueue } from "./deep-queue.ts";
+import { manyQueues } from "./many-queues.ts";
 import { manyTransfers } from "./transfers.ts";
 
 helpIfAsked(import.meta.url);
@@ -25,6 +28,7 @@ const { values } = parseArgs({
     connections: { type: "string", default: "1000" },
     transfers: { type: "string", default: "200" },
     files: { type: "string", multiple: true, default: ["100000"] },
+    queues: { type: "string", default: "1000000" },
     out: { type: "string" },
   },
 });
@@ -44,10 +48,13 @@ async function part(title: string, work: (folder: string) => Promise<Record<stri
 
 try {
   const connections = Number(values.connections);
-  await part(`${connections} connections`, (own) => manyConnections(own, connections));
+  if (connections > 0) await part(`${connections} connections`, (own) => manyConnections(own, connections));
   const transfers = Number(values.transfers);
-  await part(`${transfers} transfers at a time`, (own) => manyTransfers(own, transfers));
-  for (const files of values.files.map(Number)) await part(`${files} files in a queue`, (own) => deepQueue(own, files));
+  if (transfers > 0) await part(`${transfers} transfers at a time`, (own) => manyTransfers(own, transfers));
+  for (const files of values.files.map(Number))
+    if (files > 0) await part(`${files} files in a queue`, (own) => deepQueue(own, files));
+  const queues = Number(values.queues);
+  if (queues > 0) await part(`${queues} queues`, (own) => manyQueues(own, queues));
   if (values.out) writeFileSync(values.out, `${JSON.stringify(results, null, 2)}\n`);
 } finally {
   rmSync(folder, { recursive: true, force: true });

@@ -4,7 +4,7 @@ import { once } from "node:events";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { builtMain } from "../support/built.ts";
-import { anonymousBytes } from "../support/process-memory.ts";
+import { anonymousBytes, processorMs } from "../support/process-memory.ts";
 
 export const MiB = 1024 * 1024;
 
@@ -42,6 +42,11 @@ export class LoadServer {
     const bytes = anonymousBytes(this.#child.pid as number);
     this.peakBytes = Math.max(this.peakBytes, bytes);
     return bytes;
+  }
+
+  /** Time on a processor so far, ms. */
+  processorMs(): number {
+    return processorMs(this.#child.pid as number);
   }
 
   async stop(): Promise<void> {

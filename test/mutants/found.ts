@@ -36,7 +36,7 @@ export const FOUND: readonly Mutant[] = [
   },
   {
     name: "a new index has its name before it is on disk",
-    ...{ file: "src/spool/local-index.ts", from: "if (sync) await syncFolder(unnamed);", to: "" },
+    ...{ file: "src/spool/index-file.ts", from: "if (sync) await syncFolder(unnamed);", to: "" },
     noticedBy: "test/power/power.test.ts",
   },
   {
@@ -61,8 +61,13 @@ export const FOUND: readonly Mutant[] = [
   },
   {
     name: "a queue is called empty while a failed attempt is being written down",
-    ...{ file: "src/net/server-delivery.ts", from: " && this.#returning === 0", to: "" },
+    ...{
+      file: "src/spool/local-queues.ts",
+      from: "if (returning.size > 0) return Promise.race(returning).then(() => this.lease(queue));",
+      to: "",
+    },
     noticedBy: "test/net/verdict.test.ts",
+    simulated: "plans",
   },
   {
     name: "a part whose sync failed is gone on with",
@@ -119,17 +124,17 @@ export const FOUND: readonly Mutant[] = [
   },
   {
     name: "the index is asked to write on a full disk",
-    ...{ file: "src/spool/group-commit.ts", from: "this.#options.reserve.ask(adds)", to: "adds" },
+    ...{ file: "src/spool/group-commit.ts", from: "this.options.reserve.ask(adds)", to: "adds" },
     noticedBy: "test/spool/reserve.test.ts",
   },
   {
     name: "sums in the index are believed after a failed commit and a crash",
-    ...{ file: "src/spool/local-index.ts", from: "    if (isWrong) {\n", to: "    if (isWrong && files < 0) {\n" },
+    ...{ file: "src/spool/local-index.ts", from: "waiting.files + dead.files !== entryCount", to: "entryCount < 0" },
     noticedBy: "test/spool/recount.test.ts",
   },
   {
     name: "what a failed group was to write stays counted",
-    ...{ file: "src/spool/group-commit.ts", from: "      for (const move of moves) count(move, -1);\n", to: "" },
+    ...{ file: "src/spool/group-commit.ts", from: '      for (const move of moves) count(move, "failed");\n', to: "" },
     noticedBy: "test/spool/group-commit.test.ts",
   },
   {

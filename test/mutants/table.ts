@@ -4,6 +4,7 @@
  * Each is a mistake that somebody could make in good faith, most of them about an order or a check that costs time and
  * that nothing seems to need. `from` must be in the file exactly once, so that a fault cannot silently become another.
  */
+import { ACCOUNTS } from "./accounts.ts";
 import { FOUND, type Mutant } from "./found.ts";
 
 const contract = "test/spool/contract.test.ts";
@@ -15,8 +16,8 @@ export const MUTANTS: readonly Mutant[] = [
     name: "stored is said before the index entry is durable",
     ...{
       file: "src/spool/local.ts",
-      from: "      await this.index.store(entry);",
-      to: "      void this.index.store(entry);",
+      from: "    return this.index\n      .store(entry, (times) => this.room.counted(slot, times))\n      .then(() => {",
+      to: "    void this.index.store(entry, (times) => this.room.counted(slot, times));\n    return Promise.resolve().then(() => {",
     },
     noticedBy: "test/spool/model.test.ts",
     simulated: "plans",
@@ -30,7 +31,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "the index is not synced",
     ...{
-      file: "src/spool/local-index.ts",
+      file: "src/spool/index-file.ts",
       from: "overlappingSync: false, noSync: !sync",
       to: "overlappingSync: false, noSync: true",
     },
@@ -47,8 +48,8 @@ export const MUTANTS: readonly Mutant[] = [
     name: "the spool does not compare the digest",
     ...{
       file: "src/spool/local-upload.ts",
-      from: "if (!isWhole(offer, this.#taken, size) || found !== digest) {",
-      to: "if (!isWhole(offer, this.#taken, size)) {",
+      from: "if (found === digest) return null;",
+      to: "if (found !== null) return null;",
     },
     noticedBy: contract,
   },
@@ -135,7 +136,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: "an ack does not take the lease's file off the queue durably",
-    ...{ file: "src/spool/local-index.ts", from: "      this.#entries.remove([queue, sequence]);", to: "" },
+    ...{ file: "src/spool/local-index.ts", from: "    this.#entries.remove(position);\n", to: "" },
     noticedBy: "test/spool/model.test.ts",
     simulated: "plans",
   },
@@ -144,8 +145,8 @@ export const MUTANTS: readonly Mutant[] = [
     name: "what comes back goes to the tail",
     ...{
       file: "src/spool/local-queues.ts",
-      from: "returned.splice(at < 0 ? returned.length : at, 0, sequence);",
-      to: "returned.push(at < 0 ? sequence : sequence);",
+      from: "returned.splice(placeIn(returned, sequence), 0, sequence);",
+      to: "returned.push(sequence);",
     },
     noticedBy: contract,
     simulated: "plans",
@@ -190,9 +191,9 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "a cancelled upload keeps its reservation",
     ...{
-      file: "src/spool/local.ts",
-      from: "    this.slots.delete(slot.offer.transfer);\n    this.#reserve(slot, -1);",
-      to: "    this.slots.delete(slot.offer.transfer);",
+      file: "src/spool/local-room.ts",
+      from: "    this.becameFile(slot);\n    this.#reserve(slot, -1);",
+      to: "    this.becameFile(slot);",
     },
     noticedBy: contract,
   },
@@ -230,4 +231,5 @@ export const MUTANTS: readonly Mutant[] = [
     noticedBy: "test/protocol/names.test.ts",
   },
   ...FOUND,
+  ...ACCOUNTS,
 ];

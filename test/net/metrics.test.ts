@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import type { ServerEvent } from "../../src/net/events.ts";
-import { fullest, Metrics, QUEUES_SHOWN } from "../../src/net/metrics.ts";
+import { FullestQueues, OTHER, QUEUES_SHOWN, type QueueSource, SLICE } from "../../src/net/fullest-queues.ts";
+import { Metrics } from "../../src/net/metrics.ts";
 import { type Timing, timedSpool } from "../../src/net/timed-spool.ts";
 import { FilespoolError } from "../../src/protocol/errors.ts";
 import { createDigest } from "../../src/spool/digest.ts";
@@ -10,11 +11,30 @@ import { Workspace } from "../support/workspace.ts";
 
 type Totals = Map<string, readonly [number, number]>;
 
+/** Queues as a spool tells of them. */
+const sourceOf = (totals: Totals): QueueSource => ({
+  rows: (after, limit) => {
+    const homes = [...totals.keys()].sort().filter((home) => after === null || home > after);
+    return homes.slice(0, limit).map((home) => ({ home, total: totals.get(home) ?? [0, 0] }));
+  },
+  of: (home) => totals.get(home) ?? [0, 0],
+  get sums() {
+    const sum = (isDead: boolean) => {
+      const of = [...totals].filter(([home]) => home.startsWith("!dead/") === isDead).map(([, total]) => total);
+      return {
+        files: of.reduce((all, [files]) => all + files, 0),
+        bytes: of.reduce((all, [, bytes]) => all + bytes, 0),
+      };
+    };
+    return { waiting: sum(false), dead: sum(true) };
+  },
+});
+
 function metricsOf(queues: Totals = new Map()) {
   const facts = { version: "1.2.3", durability: "fsync" };
   const traffic = { received: 70, sent: 30 };
   const sources = {
-    queues: () => queues,
+    queues: () => sourceOf(queues),
     unfinishedUploads: () => 4,
     spoolBytes: () => 5,
     diskFreeBytes: async () => 6,
@@ -91,13 +111,44 @@ test("however many queues there are, a scrape has a bounded number of lines, and
   for (let i = 1; i <= 5000; i++) queues.set(`queue ${i}`, [i, 10 * i]).set(`!dead/queue ${i}`, [1, 10]);
   const text = await metricsOf(queues).text();
   expect(text.split("\n").filter((line) => /queue="/.test(line)).length).toBe(3 * (QUEUES_SHOWN + 1));
+  const fullest = new FullestQueues(sourceOf(queues));
   for (const kind of ["waiting", "dead"] as const) {
-    const shown = fullest(queues, kind);
+    const shown = await fullest.of(kind);
     const sum = (at: 0 | 1) => shown.reduce((total, [, numbers]) => total + numbers[at], 0);
     expect([sum(0), sum(1)]).toEqual(kind === "dead" ? [5000, 50_000] : [12_502_500, 125_025_000]);
   }
-  expect(fullest(queues, "waiting")[0]).toEqual(["queue 5000", [5000, 50_000]]);
-  expect(fullest(new Map([["a", [1, 2]]]), "waiting")).toEqual([["a", [1, 2]]]);
+  expect((await fullest.of("waiting"))[0]).toEqual(["queue 5000", [5000, 50_000]]);
+  expect(await new FullestQueues(sourceOf(new Map([["a", [1, 2]]]))).of("waiting")).toEqual([["a", [1, 2]]]);
+});
+
+test("with more queues than one slice holds, which are shown may be old for a while, and no number is", async () => {
+  const count = 2 * SLICE + 5;
+  const queues: Totals = new Map();
+  for (let i = 1; i <= count; i++) queues.set(`queue ${i}`, [i, i]);
+  const clock = { nowMs: 0 };
+  let rows = 0;
+  const source = sourceOf(queues);
+  const counted: QueueSource = {
+    of: source.of,
+    sums: source.sums,
+    rows: (after, limit) => {
+      rows++;
+      return source.rows(after, limit);
+    },
+  };
+  const fullest = new FullestQueues(counted, () => clock.nowMs);
+  const first = await fullest.of("waiting");
+  expect([first[0], first.length, first.at(-1)?.[0], rows]).toEqual([
+    [`queue ${count}`, [count, count]],
+    QUEUES_SHOWN + 1,
+    OTHER,
+    3,
+  ]);
+  queues.set(`queue ${count}`, [7, 7]).set("new", [count * 2, 0]);
+  const again = await fullest.of("waiting");
+  expect([again[0], rows]).toEqual([[`queue ${count}`, [7, 7]], 3]);
+  clock.nowMs = 15_000;
+  expect((await fullest.of("waiting"))[0]).toEqual(["new", [count * 2, 0]]);
 });
 
 test("a queue that has become empty has no line any more", async () => {

@@ -2,6 +2,7 @@
 import { describe, expect, test } from "vitest";
 import { FilespoolError } from "../../src/protocol/errors.ts";
 import type { Message } from "../../src/protocol/messages.ts";
+import type { LocalSpool } from "../../src/spool/local.ts";
 import type { Spool } from "../../src/spool/spool.ts";
 import { RawPeer } from "../support/raw-peer.ts";
 import { type RunningServer, Workspace } from "../support/workspace.ts";
@@ -32,14 +33,16 @@ function holdAcks(spool: Spool): Gate {
 }
 
 /** A failure is on disk when the gate opens, and the file is not back before that. */
-function holdNacks(spool: Spool): Gate {
-  const { nack } = spool;
+function holdNacks({ index }: LocalSpool): Gate {
+  const { update, move } = index;
   const slow = new Gate();
-  spool.nack = async (token, reason) => {
+  const slowly = async (write: () => Promise<void>) => {
     slow.reach();
     await slow.opened;
-    return nack.call(spool, token, reason);
+    return write();
   };
+  index.update = (...values) => slowly(() => update.apply(index, values));
+  index.move = (...values) => slowly(() => move.apply(index, values));
   return slow;
 }
 
@@ -123,4 +126,25 @@ describe("while a failed attempt is being written down, nothing is said of the r
       expect(frame).toMatchObject(next === "deliver" ? { type: next, attempt: 2 } : { type: next, leased: 0 });
     },
   );
+});
+
+test("a one-shot receiver that comes while a lease runs out gets its file, and does not end with nothing", async () => {
+  const work = new Workspace();
+  const server = await work.serve({ spool: { limits: { leaseMs: 200 } } });
+  await work.send({ port: server.port, files: [work.write("a", "a")] }).done;
+  const frozen = await receiver(server);
+  const slow = holdNacks(server.spool);
+  await frozen.send(want(1)).until("deliver");
+  await slow.reached; // a sweep has ended the lease, and the failure is being written down
+  const { lease } = server.spool;
+  const asked = new Promise<void>((resolve) => {
+    server.spool.lease = (queue) => {
+      resolve();
+      return lease.call(server.spool, queue);
+    };
+  });
+  const { done } = work.receive({ port: server.port });
+  await asked;
+  slow.open();
+  expect(await done).toMatchObject({ landed: 1, elsewhere: 0 });
 });

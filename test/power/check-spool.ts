@@ -3,7 +3,7 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { createDigest } from "../../src/spool/digest.ts";
 import { LocalSpool } from "../../src/spool/local.ts";
-import { deadQueue } from "../../src/spool/local-records.ts";
+import { deadQueue, queueOf } from "../../src/spool/local-records.ts";
 import type { Delivery, Offer } from "../../src/spool/spool.ts";
 import { content } from "../support/content.ts";
 import type { Expected, Place } from "./facts.ts";
@@ -47,9 +47,8 @@ class Check {
   constructor(spool: LocalSpool, expected: readonly Expected[]) {
     this.#spool = spool;
     this.#expected = expected;
-    this.#queues = [...new Set([...spool.index.queues(), ...expected.map(({ queue }) => queue)])].filter(
-      (queue) => !queue.startsWith("!"),
-    );
+    const homes = spool.index.totals.rows(null, 1e6).map(({ home }) => home);
+    this.#queues = [...new Set([...homes.map(queueOf), ...expected.map(({ queue }) => queue)])];
   }
 
   async run(): Promise<void> {

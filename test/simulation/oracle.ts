@@ -7,11 +7,13 @@
  *   "landed"           the receiver's disk would have it under its name, whole, for the first time in that folder
  *   off the queue      only after the hook has run for it, where receivers have one
  *   durable offset     never goes back, and the server's disk has what it vouches for
- *   accounts           what the spool says it holds is what its index says
+ *   accounts           what the spool says it holds is what its index says, and each file is found by its age
+ *   nothing waiting    only while somebody holds each file of the queue: so no one-shot receiver ends too early
  */
 import type { TransferEvent } from "../../src/net/events.ts";
-import type { OfferAnswer, Spool, UploadWatcher } from "../../src/spool/spool.ts";
+import type { Spool } from "../../src/spool/spool.ts";
 import type { Row } from "./disk.ts";
+import { DurableOffsets } from "./durable-offsets.ts";
 import type { Machine, World } from "./world.ts";
 
 export const SPOOL = "/spool";
@@ -26,6 +28,7 @@ interface Entry {
   readonly transfer: string;
   readonly name: string;
   readonly size: number;
+  readonly storedAtMs: number;
   readonly content?: Uint8Array;
 }
 
@@ -40,7 +43,7 @@ export class Oracle {
   readonly #world: World;
   readonly #names = new Map<string, string>();
   readonly #landedIn = new Set<string>();
-  readonly #offsets = new Map<string, number>();
+  readonly #uploads: DurableOffsets;
   readonly #ackedBy = new Map<string, string>();
   /** Files whose hook has run; null where there is none. */
   readonly #hooked: Set<string> | null;
@@ -57,6 +60,12 @@ export class Oracle {
     this.#receivers = receivers;
     this.#server = server;
     this.#world = world;
+    this.#uploads = new DurableOffsets({
+      fails: (what) => this.fails(what),
+      nameOf: (transfer) => this.#names.get(transfer) ?? "",
+      contentOf: (name) => files.get(name)?.content,
+      onDisk: (transfer) => server.disk.onDisk(`${SPOOL}/data/${transfer}`),
+    });
   }
 
   fails(what: string): void {
@@ -123,11 +132,18 @@ export class Oracle {
     const collected = new Set(places.filter((place) => place.collected).map(({ name }) => name));
     for (const name of collected)
       if (!this.#hasLanded(name)) this.fails(`${name} was taken off its queue, and is on no receiver's disk`);
+    this.#checkAges();
     for (const name of this.stored) {
       const entry = entries.get(name);
       if (!entry && !collected.has(name)) this.fails(`${name} was said to be stored, and is not in the index on disk`);
       if (entry && (thoroughly || !entry.content)) this.#checkEntry(name, entry);
     }
+  }
+
+  #checkAges(): void {
+    const ages = this.#rows("ages").map(({ key, value }) => `${key} ${value}`);
+    const known = this.#entries.map(({ queue, sequence, entry }) => `${entry.storedAtMs},${sequence} ${queue}`);
+    if (ages.sort().join() !== known.sort().join()) this.fails(`the index has files ${known} and ages ${ages}`);
   }
 
   /** Said, or only done: who dies between the two says nothing. */
@@ -166,9 +182,20 @@ export class Oracle {
   watch(spool: Spool): Spool {
     this.#checkAccounts(spool);
     /** Who holds what, by token. */
-    const leases = new Map<string, { readonly name: string; readonly transfer: string; sinceMs: number }>();
+    const leases = new Map<
+      string,
+      { readonly name: string; readonly queue: string; readonly transfer: string; sinceMs: number }
+    >();
     const of = (transfer: string) => [...leases].find(([, lease]) => lease.transfer === transfer);
     const taking = new Set<string>();
+    /** Failures that are being written down, of whoever: nobody holds those files. */
+    const returning = new Map<string, string>();
+    const { nack } = spool;
+    spool.nack = async (token, reason) => {
+      const held = leases.get(token);
+      if (held) returning.set(token, held.queue);
+      return nack.call(spool, token, reason).finally(() => returning.delete(token));
+    };
     // A lease that is over ends in a sweep, nobody outside knows when in it: until its end, the file may be free or not.
     let sweeps = 0;
     const isOver = ({ sinceMs }: { sinceMs: number }) => this.#world.nowMs - sinceMs >= spool.limits.leaseMs;
@@ -181,9 +208,9 @@ export class Oracle {
     };
     const watched: Partial<Spool> = {
       offer: async (offer, watcher) => {
-        const answer = await spool.offer(offer, this.#watchUpload(offer.transfer, offer.size, watcher));
+        const answer = await spool.offer(offer, this.#uploads.watcher(offer.transfer, offer.size, watcher));
         if (spool.bytesUsed() > spool.limits.spoolBytesMax) this.fails("the spool holds more than it may");
-        return this.#watchOffer(offer.transfer, answer);
+        return this.#uploads.offer(offer.transfer, answer);
       },
       lease: async (queue) => {
         const rows = this.#entries.filter((row) => row.queue === queue).sort((a, b) => a.sequence - b.sequence);
@@ -193,7 +220,12 @@ export class Oracle {
         const mine = rows[first]?.entry.transfer ?? "";
         taking.add(mine); // whoever asks before the answer is here comes after us
         const wasSwept = sweeps > 0;
+        const returningBefore = [...returning].filter(([, home]) => home === queue);
         const delivery = await spool.lease(queue);
+        // What is written down already is told to us some promises later; what is not takes a moment of the world.
+        for (let turn = 0; turn < 20; turn++) await undefined;
+        if (!delivery && returningBefore.some(([token]) => returning.has(token)))
+          this.fails(`nothing was waiting in ${queue}, while nobody held a file of it`);
         taking.delete(mine);
         if (delivery ? !upTo.includes(delivery.transfer) : first >= 0)
           this.fails(`${queue} handed out ${delivery?.name ?? "nothing"}, but ${rows[first]?.entry.name} was first`);
@@ -222,9 +254,10 @@ export class Oracle {
         this.checkNothingLost(false);
       },
       nack: async (token, reason) => {
+        const failing = spool.nack(token, reason);
         const lease = drop(token);
         if (lease) taking.add(lease.transfer);
-        return spool.nack(token, reason).finally(() => lease && taking.delete(lease.transfer));
+        return failing.finally(() => lease && taking.delete(lease.transfer));
       },
       release: (token) => {
         drop(token);
@@ -259,42 +292,5 @@ export class Oracle {
         return typeof value === "function" ? value.bind(target) : value;
       },
     });
-  }
-
-  #watchOffer(transfer: string, answer: OfferAnswer): OfferAnswer {
-    if (answer.kind !== "upload") return answer;
-    const { upload } = answer;
-    const told = this.#offsets.get(transfer) ?? 0;
-    if (upload.offset < told) this.fails(`an upload goes on at ${upload.offset}, and ${told} was said to be durable`);
-    const finish = upload.finish.bind(upload);
-    upload.finish = async (digest, size) => {
-      await finish(digest, size).catch((error: unknown) => {
-        if (/-mismatch$/.test((error as { code: string }).code)) this.#offsets.delete(transfer);
-        throw error;
-      });
-    };
-    const cancel = upload.cancel.bind(upload);
-    upload.cancel = () => {
-      this.#offsets.delete(transfer);
-      return cancel();
-    };
-    return answer;
-  }
-
-  #watchUpload(transfer: string, size: number, watcher: UploadWatcher): UploadWatcher {
-    const name = this.#names.get(transfer) ?? "";
-    return {
-      onSuperseded: () => watcher.onSuperseded(),
-      onDurable: (offset) => {
-        const told = this.#offsets.get(transfer) ?? 0;
-        if (offset < told || offset > size) this.fails(`the durable offset of ${name} went from ${told} to ${offset}`);
-        this.#offsets.set(transfer, offset);
-        const known = this.#files.get(name)?.content.subarray(0, offset);
-        const found = this.#server.disk.onDisk(`${SPOOL}/data/${transfer}`)?.subarray(0, offset);
-        if (!known || !found?.equals(known))
-          this.fails(`${offset} bytes of ${name} were said to be durable, and are not`);
-        watcher.onDurable(offset);
-      },
-    };
   }
 }

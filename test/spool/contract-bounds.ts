@@ -9,6 +9,7 @@ import {
   drain,
   failure,
   type Implementation,
+  idOf,
   lease,
   offerOf,
   store,
@@ -119,6 +120,29 @@ export function boundLaws({ kept, run }: Implementation): void {
         }
         await finishing;
       }
+    }));
+
+  test("so many queues may have anything, a file, a dead letter or an upload, and no more; those that have take further ones", () =>
+    run({ queuesMax: 3, failuresMax: 1 }, async ({ spool }) => {
+      const more = (queue: string) => failure(begin(spool, offerOf(99, 10, { queue })));
+      await store(spool, 1, 10, { queue: "file" });
+      await store(spool, 2, 10, { queue: "letter" });
+      await spool.nack((await lease(spool, "letter")).token, "dead at once");
+      const upload = await begin(spool, offerOf(3, 5000, { queue: "upload" }));
+      expect(await more("fourth")).toBe("queues-full");
+      for (const [at, queue] of ["file", "letter", "upload"].entries()) await store(spool, 10 + at, 10, { queue });
+      expect(await drain(spool, "letter")).toEqual([idOf(11)]);
+      expect(await more("fourth")).toBe("queues-full"); // its dead letter is still there
+      expect(await drain(spool, "upload")).toEqual([idOf(12)]);
+      expect(await more("fourth")).toBe("queues-full");
+      await upload.cancel();
+      await store(spool, 20, 10, { queue: "fourth" });
+      expect(await more("fifth")).toBe("queues-full");
+      expect((await drain(spool, "file")).length).toBe(2);
+      await store(spool, 21, 10, { queue: "fifth" });
+      expect((await spool.operate.requeue(idOf(2))).files).toBe(1);
+      expect(await drain(spool, "letter")).toEqual([idOf(2)]);
+      await store(spool, 22, 10, { queue: "sixth" });
     }));
 
   test("so many uploads may be unfinished and no more; to continue one is always allowed", () =>

@@ -8,6 +8,7 @@ import {
   digestOf,
   failure,
   type Implementation,
+  idOf,
   lease,
   nobody,
   offerOf,
@@ -112,7 +113,7 @@ export function streamLaws({ name, run }: Implementation): void {
       await upload.suspend();
       expect(spool.bytesUsed()).toBe(50_000);
       clock.nowMs += 1002;
-      expect((await spool.sweep()).uploads, name).toBe(1);
+      expect((await spool.sweep()).expired, name).toMatchObject([{ transfer: idOf(1), what: "upload" }]);
       expect(spool.bytesUsed()).toBe(0);
     }));
 }

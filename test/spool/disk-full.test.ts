@@ -1,3 +1,4 @@
+import { statfsSync } from "node:fs";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { LocalSpool } from "../../src/spool/local.ts";
 import { onSmallDisk } from "./small-disk.ts";
@@ -145,11 +146,37 @@ test("a failure that cannot be written down, of a lease that ran out too, leaves
     fill();
     const codes = [await failure(spool.nack(nacked.token, "no"))];
     clock.nowMs = 1000;
-    codes.push(await failure(spool.sweep()));
+    codes.push((await spool.sweep()).failure?.code ?? "it did not fail");
     expect(codes).toEqual(["disk-full", "disk-full"]);
     expect(await spool.dead("default")).toEqual([]);
     free();
     expect((await spool.sweep()).leases).toEqual([]);
     expect(await drain(spool)).toEqual([0, 1, 2].map(idOf));
+    await spool.close();
+  }));
+
+test("between two looks at the disk, what is promised to uploads and what streams bring is taken off its room", (context) =>
+  onSmallDisk(context, 64, async ({ folder }) => {
+    const limits = { diskFreeBytesMin: 20 * MiB };
+    const spool = await LocalSpool.open({ folder, limits, bufferBytes: MiB });
+    await spool.sweep();
+    const { bavail, bsize } = statfsSync(folder);
+    const room = bavail * bsize - limits.diskFreeBytesMin;
+    // Nobody looks at the disk from here on: only what is kept in mind can refuse.
+    const upload = await begin(spool, offerOf(1, room - 6 * MiB));
+    expect(await failure(begin(spool, offerOf(2, 8 * MiB)))).toBe("disk-full");
+    const stream = await begin(spool, offerOf(3, Number.POSITIVE_INFINITY));
+    const piece = contentOf(MiB);
+    let taken = 0;
+    const code = await failure(async () => {
+      for (; taken < 10 * MiB; taken += MiB) await stream.append(taken, [piece]);
+    });
+    expect([code, taken]).toEqual(["disk-full", 6 * MiB]);
+    // What was given up gives its room back with the next look, and what has arrived is not counted twice.
+    await upload.cancel();
+    await stream.suspend();
+    await spool.sweep();
+    const again = await begin(spool, offerOf(4, room - 8 * MiB));
+    await again.cancel();
     await spool.close();
   }));

@@ -197,7 +197,7 @@ test("sequence numbers are never used again, also when the queue was empty at th
         expect(next, `round ${round}, file ${count}`).toBeGreaterThan(last);
         last = next;
         const entry = index.entry("default", next);
-        if (entry) await index.collect(entry, ["default", next], 0, "collected");
+        if (entry) await index.collect(entry, ["default", next], entry.storedAtMs, 0, "collected");
       }
       await index.close();
     }
@@ -242,13 +242,13 @@ test("a verdict that the index cannot take leaves the file in its queue, and cou
     const spool = await open(folder, { limits: { failuresMax: 1 } });
     await store(spool, 1, 10);
     const broken = () => Promise.reject(new FilespoolError("disk-full"));
-    const { collect, store: put } = spool.index;
-    Object.assign(spool.index, { collect: broken, store: broken });
+    const { collect, move } = spool.index;
+    Object.assign(spool.index, { collect: broken, move: broken });
     const { token } = await lease(spool);
     expect(await Promise.all([spool.ack(token), spool.ack(token)].map(failure))).toEqual(["disk-full", "disk-full"]);
     expect(await failure(spool.ack(token))).toBe("lease-lost");
     expect(await failure(spool.nack((await lease(spool)).token, "no"))).toBe("disk-full");
-    Object.assign(spool.index, { collect, store: put });
+    Object.assign(spool.index, { collect, move });
     expect(await lease(spool)).toMatchObject({ transfer: idOf(1), attempt: 1 });
     expect(await spool.dead("default")).toEqual([]);
     await spool.close();

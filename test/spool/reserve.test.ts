@@ -1,7 +1,8 @@
-import { existsSync, statfsSync } from "node:fs";
+import { existsSync, statfsSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { LocalSpool } from "../../src/spool/local.ts";
+import { loopDisk } from "../support/loop-disk.ts";
 import { onSmallDisk } from "./small-disk.ts";
 import { drain, failure, idOf, lease, store } from "./subject.ts";
 
@@ -58,3 +59,22 @@ test("where a disk was filled by others, what is waiting can be collected all th
     await store(spool, 4, 1000);
     await spool.close();
   }));
+
+test("where a block is written again in its place, verdicts take room inside of the index, and leave the reserve alone", async (context) => {
+  const disk = loopDisk(context, "ext4");
+  const folder = join(disk.folder, "spool");
+  const open = () => LocalSpool.open({ folder, limits: { diskFreeBytesMin: 16 * MiB } });
+  let spool = await open();
+  const reserve = join(folder, "reserve");
+  const file = join(folder, "index.mdb");
+  expect(statSync(file).blocks * 512).toBeGreaterThanOrEqual(8 * MiB);
+  for (let number = 0; number < 20; number++) await store(spool, number, 20_000);
+  disk.fill();
+  expect(await failure(store(spool, 99, 1000))).toBe("disk-full");
+  const before = statSync(file).blocks;
+  expect((await drain(spool)).length).toBe(20);
+  await spool.close();
+  spool = await open();
+  expect([spool.waiting("default"), existsSync(reserve), statSync(file).blocks]).toEqual([0, true, before]);
+  await spool.close();
+});

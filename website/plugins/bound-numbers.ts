@@ -20,7 +20,7 @@ import { visit } from "unist-util-visit";
 import type { VFile } from "vfile";
 import { EXIT } from "../../src/cli/exit.ts";
 import { KNOB_NAMES, type KnobName, shownFallback } from "../../src/cli/knobs.ts";
-import { QUEUES_SHOWN } from "../../src/net/metrics.ts";
+import { QUEUES_SHOWN } from "../../src/net/fullest-queues.ts";
 import { FAILURES_MAX, FORGIVE_MS } from "../../src/net/token-gate.ts";
 import { HEADER_BYTES } from "../../src/protocol/frame.ts";
 import { LIMITS } from "../../src/protocol/limits.ts";

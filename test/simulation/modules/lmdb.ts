@@ -20,8 +20,12 @@ interface Batch {
   reject(error: unknown): void;
 }
 
+/** There are no pages here, and so no index of any size. */
+const NO_PAGES = { pageSize: 4096, treeBranchPageCount: 0, treeLeafPageCount: 0, overflowPages: 0 };
+
 interface Range {
   readonly start?: unknown;
+  readonly exclusiveStart?: boolean;
   readonly end?: unknown;
   readonly limit?: number;
 }
@@ -56,19 +60,21 @@ class Database {
     return this.#rows.get(JSON.stringify(key))?.value;
   }
 
-  getRange({ start, end, limit = Number.POSITIVE_INFINITY }: Range = {}): Row[] {
+  getRange({ start, exclusiveStart, end, limit = Number.POSITIVE_INFINITY }: Range = {}): Row[] {
+    const least = exclusiveStart ? 1 : 0;
     const rows = [...this.#rows.values()].filter(
-      ({ key }) => (start === undefined || compare(key, start) >= 0) && (end === undefined || compare(key, end) < 0),
+      ({ key }) =>
+        (start === undefined || compare(key, start) >= least) && (end === undefined || compare(key, end) < 0),
     );
     return rows.sort((a, b) => compare(a.key, b.key)).slice(0, limit);
   }
 
-  getKeys(range: Range): unknown[] {
+  getKeys(range: Range = {}): unknown[] {
     return this.getRange(range).map(({ key }) => key);
   }
 
-  getStats(): { entryCount: number } {
-    return { entryCount: this.#rows.size };
+  getStats() {
+    return { ...NO_PAGES, entryCount: this.#rows.size };
   }
 
   put(key: unknown, value: unknown): void {
@@ -108,6 +114,10 @@ class Root {
 
   openDB({ name }: { name: string }): Database {
     return new Database(this, name);
+  }
+
+  getStats() {
+    return { ...NO_PAGES, free: NO_PAGES };
   }
 
   change(change: Change): void {

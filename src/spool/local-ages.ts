@@ -1,0 +1,110 @@
+/**
+ * The files of a local spool by age: which of them are due, whatever queue they wait in.
+ *
+ *   database   key                      value
+ *   ages       [storedAtMs, sequence]   the home of the file: its queue, or that of its dead letters
+ *
+ * A sweep reads this from the oldest row on and stops at the first that is not due, so its work grows with what expires
+ * and not with the number of queues. By time and not by place: a file that was stored while the clock was wrong sorts by
+ * the time it was given, and holds up no other file. A row is written and removed in the same commit as its file.
+ *
+ * An index that an older version wrote has no such rows, or only those from before that version came. They are added while
+ * the server runs, a batch at a time, so that a start does not take longer the more files wait (adr/0072). How we know: an
+ * older version writes "format" into `meta` at each start, and ours takes it out when all rows are there.
+ *
+ * Invariant, once complete: every file has its row. A row without a file may be left over, and goes when it is due.
+ */
+import type { Database } from "lmdb";
+import type { GroupCommit } from "./group-commit.ts";
+import type { Entry, Position } from "./local-records.ts";
+
+/** When a file was stored, ms since the epoch, and its sequence number, which no other file has. */
+export type Age = [sinceMs: number, sequence: number];
+
+/** Files that one commit of the building adds, and bytes of small content that are read for it. */
+const BATCH_FILES = 500;
+const BATCH_BYTES = 4 * 1024 * 1024;
+
+export class Ages {
+  readonly #rows: Database<string, Age>;
+  readonly #entries: Database<Entry, Position>;
+  readonly #meta: Database<number, string>;
+  readonly #commits: GroupCommit;
+  /** Where the building has come to; null when every file has its row. */
+  #builtTo: Position | null;
+
+  constructor(
+    rows: Database<string, Age>,
+    entries: Database<Entry, Position>,
+    meta: Database<number, string>,
+    commits: GroupCommit,
+  ) {
+    this.#rows = rows;
+    this.#entries = entries;
+    this.#meta = meta;
+    this.#commits = commits;
+    const isComplete = meta.get("ages") === 1 && meta.get("format") === undefined;
+    this.#builtTo = isComplete ? null : ["", 0];
+  }
+
+  /** Whether some files have no row yet, and do not expire until they have. */
+  get isBuilding(): boolean {
+    return this.#builtTo !== null;
+  }
+
+  /** Inside a transaction: a file has come to a home. */
+  put(sinceMs: number, [home, sequence]: Position): void {
+    this.#rows.put([sinceMs, sequence], home);
+  }
+
+  /** Inside a transaction: it has left it. */
+  remove(sinceMs: number, [, sequence]: Position): void {
+    this.#rows.remove([sinceMs, sequence]);
+  }
+
+  /** Rows of files that were stored before a time, the oldest first, at most `limit` of those behind `after`. */
+  due(beforeMs: number, after: Age | null, limit: number): { age: Age; home: string }[] {
+    const start: Age = after ? [after[0], after[1] + 1] : [0, 0];
+    const rows = this.#rows.getRange({ start, end: [beforeMs, 0], limit });
+    return [...rows].map(({ key, value }) => ({ age: key, home: value }));
+  }
+
+  /** Removes rows whose file is gone. */
+  async forget(ages: readonly Age[]): Promise<void> {
+    if (ages.length > 0) await this.#commits.write(() => ages.forEach((age) => void this.#rows.remove(age)));
+  }
+
+  // region: build
+  /**
+   * Goes on with the building, by one commit. What comes and goes meanwhile has its rows by itself; a file that goes
+   * between our look and our commit leaves a row without a file.
+   * @throws FilespoolError disk-full, spool-unusable: it is tried again with the next sweep
+   */
+  async build(): Promise<void> {
+    if (!this.#builtTo) return;
+    const [home, sequence] = this.#builtTo;
+    const found: { key: Position; sinceMs: number }[] = [];
+    let bytes = 0;
+    for (const { key, value } of this.#entries.getRange({ start: [home, sequence + 1], limit: BATCH_FILES })) {
+      found.push({ key, sinceMs: value.storedAtMs });
+      bytes += value.content?.length ?? 0;
+      if (bytes > BATCH_BYTES) break;
+    }
+    const last = found.at(-1)?.key ?? null;
+    await this.#commits.write(
+      () => {
+        for (const { key, sinceMs } of found) this.put(sinceMs, key);
+        if (last) return;
+        this.#meta.put("ages", 1);
+        this.#meta.remove("format");
+      },
+      undefined,
+      found.length * ROW_BYTES,
+    );
+    this.#builtTo = last;
+  }
+  // endregion: build
+}
+
+/** About what a row takes, for the look at the room on the disk. */
+const ROW_BYTES = 100;

@@ -1,0 +1,99 @@
+/** Between two holders: while a failed delivery is being written down, nobody knows yet whether its file comes again. */
+import { expect, test } from "vitest";
+import { LocalSpool } from "../../src/spool/local.ts";
+import { drain, idOf, inTempFolder, lease, store } from "./subject.ts";
+
+/** A spool in which failures are written down when a test lets them. */
+async function slowVerdicts(folder: string, limits: { failuresMax?: number; leaseMs?: number }) {
+  const clock = { nowMs: 0 };
+  const spool = await LocalSpool.open({ folder, limits, now: () => clock.nowMs });
+  let go = () => {};
+  const gone = new Promise<void>((resolve) => {
+    go = resolve;
+  });
+  let hear = () => {};
+  const asked = new Promise<void>((resolve) => {
+    hear = resolve;
+  });
+  const { update, move } = spool.index;
+  const slowly = <T>(work: () => Promise<T>): Promise<T> => {
+    hear();
+    return gone.then(work);
+  };
+  spool.index.update = (...values) => slowly(() => update.apply(spool.index, values));
+  spool.index.move = (...values) => slowly(() => move.apply(spool.index, values));
+  return { spool, clock, asked, go: () => go() };
+}
+
+/** Whether a promise is still open after many turns. */
+async function isWaiting(promise: Promise<unknown> | unknown): Promise<boolean> {
+  let isOpen = true;
+  void Promise.resolve(promise).then(() => {
+    isOpen = false;
+  });
+  for (let turn = 0; turn < 20; turn++) await new Promise((next) => setImmediate(next));
+  return isOpen;
+}
+
+test.each(["a receiver", "a sweep"])(
+  "who asks while %s has a failure written down gets the file, and not the word that there is none",
+  (who) =>
+    inTempFolder(async (folder) => {
+      const { spool, clock, asked, go } = await slowVerdicts(folder, { leaseMs: 1000 });
+      await store(spool, 1);
+      const { token } = await lease(spool);
+      clock.nowMs += 1000;
+      const failing = who === "a sweep" ? spool.sweep() : spool.nack(token, "no");
+      await asked;
+      const leases = [spool.lease("default"), spool.lease("default")];
+      expect(await isWaiting(leases[0])).toBe(true);
+      expect(spool.lease("another")).toBeNull();
+      go();
+      await failing;
+      expect(await Promise.all(leases)).toMatchObject([{ transfer: idOf(1), attempt: 2 }, null]);
+      await spool.close();
+    }),
+);
+
+test("who asks while a file dies hears after that that there is none, or gets what came meanwhile", () =>
+  inTempFolder(async (folder) => {
+    const { spool, go } = await slowVerdicts(folder, { failuresMax: 1 });
+    const stop = spool.onArrival("default", () => {});
+    await store(spool, 1);
+    const dying = spool.nack((await lease(spool)).token, "no");
+    const leasing = spool.lease("default");
+    const second = spool.lease("default");
+    expect(await isWaiting(leasing)).toBe(true);
+    await store(spool, 2);
+    go();
+    expect(await dying).toBe(true);
+    expect([await leasing, await second]).toMatchObject([{ transfer: idOf(2) }, null]);
+    expect(spool.underWay()).toMatchObject({ leases: 1, queues: 1, returning: 0 });
+    stop();
+    await spool.close();
+  }));
+
+test("an ack that is being written down holds up nobody", () =>
+  inTempFolder(async (folder) => {
+    const spool = await LocalSpool.open({ folder });
+    await store(spool, 1);
+    const acking = spool.ack((await lease(spool)).token);
+    expect(spool.lease("default")).toBeNull();
+    await acking;
+    expect(await drain(spool)).toEqual([]);
+    await spool.close();
+  }));
+
+test("of a queue that nobody uses nothing is in memory, and what came back is delivered from its head all the same", () =>
+  inTempFolder(async (folder) => {
+    const spool = await LocalSpool.open({ folder });
+    for (const number of [1, 2, 3]) await store(spool, number);
+    const [first, second] = [await lease(spool), await lease(spool)];
+    spool.release(second.token);
+    expect(spool.underWay()).toMatchObject({ queues: 1, leases: 1 });
+    await spool.nack(first.token, "no");
+    expect(spool.underWay()).toMatchObject({ queues: 0, leases: 0 });
+    expect(await drain(spool)).toEqual([1, 2, 3].map(idOf));
+    expect(spool.underWay()).toMatchObject({ queues: 0, leases: 0 });
+    await spool.close();
+  }));
