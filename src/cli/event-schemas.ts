@@ -117,6 +117,11 @@ const WARNING = row("warning", "Something in a folder was left out; the rest goe
 const SEND = {
   ...CLIENT,
   offered: row("offered", "The server has been asked to take this file.", { ...about, path: text }),
+  changed: row("changed", "Not what the server has under this size and time, by its digest: sent as a new transfer.", {
+    ...about,
+    path: text,
+    before: v.pipe(about.transfer, v.description("the transfer that the server has")),
+  }),
   stored: row("stored", "The file is the server's: on its disk, unless durability says otherwise.", {
     ...about,
     digest,

@@ -94,6 +94,12 @@ const TRANSFER: Table<TransferEvent> = {
       text: () => line`${file(e)}: stored before${since}; --again stores a new copy`,
     };
   },
+  // Whoever reads "known" in other runs would otherwise wonder why this one was sent.
+  changed: (e) => ({
+    tone: "plain",
+    verb: "changed",
+    text: () => line`${file(e)}: not what was stored before, though size and time are the same; sent as a new file`,
+  }),
   delivered: (e) => ({
     tone: "plain",
     verb: "delivered",

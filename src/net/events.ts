@@ -31,6 +31,8 @@ export type TransferEvent =
   | FileEvent<"progress", { offset: number }>
   /** `repeated`: the server had the file already; `collected`: and somebody has taken it since. */
   | FileEvent<"stored", { digest: string; repeated: boolean; collected: boolean }>
+  /** The server has another content under the id `before`, although size and time are the same: sent as a new transfer. */
+  | FileEvent<"changed", { path: string; before: string }>
   /** `attempt`: failed deliveries of this file so far, plus one. */
   | FileEvent<"delivered", { digest: string; attempt: number }>
   /** In the folder under `path`, verified. `skipped`: a file of that name was there, and the policy is skip. */

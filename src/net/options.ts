@@ -63,8 +63,11 @@ export interface StreamSource {
 }
 
 export interface SendOptions extends ClientOptions {
-  /** Paths of files, or streams; taken one by one, so there may be any number. */
-  readonly files: Iterable<string | StreamSource>;
+  /**
+   * Paths of files, or streams; taken one by one, so there may be any number. An asynchronous list may have nothing to
+   * give for a while: the connection is kept, and replaced when it is lost, until the list ends. What it throws ends the run.
+   */
+  readonly files: Iterable<string | StreamSource> | AsyncIterable<string | StreamSource>;
   /** Stores a new copy even if this very file was stored before. */
   readonly again?: boolean;
   /** A secret of the user that stays the same from run to run, so that a killed run is continued by the next. */

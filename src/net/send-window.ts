@@ -11,6 +11,7 @@ import { Conversation } from "../protocol/machine.ts";
 import type { MessageOf } from "../protocol/messages.ts";
 import { UPLOAD_SENDER } from "../protocol/upload.ts";
 import type { About } from "./events.ts";
+import type { OutgoingFile } from "./outgoing-file.ts";
 import type { OutgoingStream } from "./outgoing-stream.ts";
 
 /** One file on its way, on this connection or on the next. */
@@ -26,6 +27,18 @@ export interface Job extends About {
   /** Its finish was sent over an earlier connection of this run: if the server has it, it has it from us. */
   finished: boolean;
   mismatches: number;
+  /** Another content may have had its id, so only the digest proves that the server has this one. */
+  readonly isDoubtful: boolean;
+  /** The digest that its id is derived from as well; "" for nearly all, whose identity is enough. */
+  readonly salt: string;
+  /** The server says to have it from an earlier run; whether that is this content is to be found out. */
+  readonly claim: MessageOf<"stored"> | null;
+}
+
+/** Whether what the server says to have stored before is this content, as far as is known without reading the file. */
+export function isProven({ stream, digest, isDoubtful }: Job, stored: MessageOf<"stored">): boolean {
+  // Nobody else knows the id of a stream. A small file was read before it was offered, so its digest is known.
+  return !stored.repeated || stream !== undefined || (digest === "" ? !isDoubtful : digest === stored.digest);
 }
 
 /** Refusals that are about one file: a smaller one may still be taken. */
@@ -37,6 +50,16 @@ const POSTPONED_MAX = 16;
 const weight = ({ size }: Job) => Math.min(size, LIMITS.windowBytes);
 
 export const newTalk = () => new Conversation(UPLOAD_SENDER, "waiting");
+
+/** A file that was opened for the first time in this run. */
+export function newJob(file: OutgoingFile | OutgoingStream, queue: string): Job {
+  const { path, name, size, transfer } = file;
+  const stream = "isDoubtful" in file ? undefined : file;
+  const isDoubtful = "isDoubtful" in file && file.isDoubtful;
+  const state = { talk: newTalk(), from: 0, digest: "", finished: false, mismatches: 0 };
+  const about = { path, name, size, transfer, queue, stream, kind: stream?.kind };
+  return Object.assign(state, about, { isDoubtful, salt: "", claim: null });
+}
 
 export class SendWindow {
   /** In the order of their offers. */

@@ -66,6 +66,7 @@ export function renameSync(from: string, to: string): void {
 
 export const lstatSync = (path: string): object | undefined => program().machine.disk.find(path);
 export const existsSync = files.exists;
+export const realpathSync = (path: string): string => path;
 export const statfsSync = files.roomOnDisk;
 
 /** Only its promise is used. */

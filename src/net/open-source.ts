@@ -1,0 +1,48 @@
+/**
+ * Opens what is to be sent: a file as it is, a folder as the stream of its archive, a stream as the stream that it is.
+ *
+ * A file on a disk with coarse times waits here until its last change is old enough to be told from the next one
+ * (file-identity.ts). All others are opened at once: no promise is made for a small file.
+ */
+import { setTimeout as sleep } from "node:timers/promises";
+import type { StreamSource } from "./options.ts";
+import { FolderFound, OutgoingFile } from "./outgoing-file.ts";
+import { OutgoingStream } from "./outgoing-stream.ts";
+
+/** What all sources of a run have in common. */
+export interface Opening {
+  readonly queue: string;
+  /** What transfer ids are derived from, beside the file: the user's secret, and with `again` something new. */
+  readonly key: string;
+  readonly salt: string;
+  readonly algorithm: string;
+  readonly bufferBytes: number;
+  readonly signal: AbortSignal | undefined;
+  /** Called when a stream has more to send, or has ended. */
+  readonly onChange: () => void;
+  /** Called for what is left out of a folder. */
+  readonly warn: (path: string, why: string) => void;
+}
+
+export type Opened = OutgoingFile | OutgoingStream;
+
+/** @throws FilespoolError file-unreadable */
+export function openSource(source: string | StreamSource, opening: Opening): Opened | Promise<Opened> {
+  const { queue, key, salt, algorithm, bufferBytes, signal, onChange } = opening;
+  if (typeof source !== "string") return new OutgoingStream(source, algorithm, bufferBytes, onChange);
+  const open = () => new OutgoingFile(source, queue, key, salt);
+  try {
+    const file = open();
+    if (file.grainLeftMs === 0) return file;
+    file.close();
+    return sleep(file.grainLeftMs, undefined, signal && { signal }).then(open, open);
+  } catch (error) {
+    if (!(error instanceof FolderFound)) throw error;
+    return openFolder(source, opening);
+  }
+}
+
+async function openFolder(path: string, { warn, algorithm, bufferBytes, onChange }: Opening): Promise<OutgoingStream> {
+  const { packFolder } = await import("./tar-pack.ts"); // only who sends a folder pays for loading it
+  return new OutgoingStream(packFolder(path, warn), algorithm, bufferBytes, onChange);
+}
