@@ -34,7 +34,7 @@ export type FileStatus = Pick<BigIntStats, "dev" | "ino" | "size" | "mtimeNs" | 
  * Whether the file system keeps no fine times. A fine ctime is a whole number of hundredths by chance only, once in ten
  * million files; to be wrong then costs one more read of a file that is offered again.
  */
-export const hasCoarseTimes = ({ ctimeNs }: Pick<FileStatus, "ctimeNs">): boolean => ctimeNs % GRAIN_NS === 0n;
+export const hasCoarseTimes = ({ ctimeNs }: FileStatus): boolean => ctimeNs % GRAIN_NS === 0n;
 
 /** A text that is the same again for the same file, and another one once it has been changed as far as one can see. */
 export function identityOf(path: string, status: FileStatus): string {

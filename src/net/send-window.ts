@@ -29,8 +29,8 @@ export interface Job extends About {
   mismatches: number;
   /** Another content may have had its id, so only the digest proves that the server has this one. */
   readonly isDoubtful: boolean;
-  /** The digest that its id is derived from as well; "" for nearly all, whose identity is enough. */
-  readonly salt: string;
+  /** The server has another content under the id `before`; this one's is derived from its digest, the `salt`, as well. */
+  readonly other: { readonly before: string; readonly salt: string } | null;
   /** The server says to have it from an earlier run; whether that is this content is to be found out. */
   readonly claim: MessageOf<"stored"> | null;
 }
@@ -58,7 +58,7 @@ export function newJob(file: OutgoingFile | OutgoingStream, queue: string): Job 
   const isDoubtful = "isDoubtful" in file && file.isDoubtful;
   const state = { talk: newTalk(), from: 0, digest: "", finished: false, mismatches: 0 };
   const about = { path, name, size, transfer, queue, stream, kind: stream?.kind };
-  return Object.assign(state, about, { isDoubtful, salt: "", claim: null });
+  return Object.assign(state, about, { isDoubtful, other: null, claim: null });
 }
 
 export class SendWindow {

@@ -131,7 +131,7 @@ class Sender {
       const opened = job?.stream ?? openSource(isJob(next) ? next.path : next, this.#opening);
       file = opened instanceof Promise ? await opened : opened;
       if (job && file instanceof OutgoingFile) {
-        if (job.transfer !== file.transferWith(job.salt)) throw changed(path);
+        if (job.transfer !== file.transferWith(job.other?.salt ?? "")) throw changed(path);
         if (job.claim) return await this.#examine(job, file, job.claim);
       }
       job ??= newJob(file, this.#opening.queue);
@@ -167,9 +167,8 @@ class Sender {
     if (digest === null) return this.#queue.putBack(job);
     if (digest === claim.digest) return this.#stored({ ...job, digest }, claim);
     const transfer = file.transferWith(digest);
-    const fresh = { ...job, transfer, talk: newTalk(), from: 0, salt: digest, digest, claim: null };
-    this.#client.emit({ event: "changed", path: job.path, before: job.transfer, ...about(fresh) });
-    this.#queue.putBack(fresh);
+    const other = { before: job.transfer, salt: digest };
+    this.#queue.putBack({ ...job, transfer, talk: newTalk(), from: 0, digest, claim: null, other });
   }
 
   /** A small file: offer, data and finish in one go. It is read first, so that a change is noticed before the offer. */
@@ -205,7 +204,7 @@ class Sender {
 
   /** All of it was read. An id that was derived from a digest must not get another content. @throws file-changed */
   #know(job: Job, digest: string): void {
-    if (job.salt !== "" && digest !== job.salt) throw changed(job.path);
+    if (job.other && digest !== job.other.salt) throw changed(job.path);
     job.digest = digest;
   }
 
@@ -272,8 +271,9 @@ class Sender {
     // An answer may be lost and asked for again; to the user that is one file stored once.
     const isOld = repeated && !job.finished;
     this.summary[isOld ? "repeated" : "stored"]++;
-    const { transfer, queue, name } = job;
+    const { transfer, queue, name, path, other } = job;
     const size = job.stream?.size ?? job.size;
+    if (other && !isOld) this.#client.emit({ event: "changed", path, before: other.before, ...about(job) });
     this.summary.bytes += size;
     this.#client.emit({ event: "stored", transfer, queue, name, size, digest, repeated: isOld, collected });
   }

@@ -5,6 +5,7 @@
  * that nothing seems to need. `from` must be in the file exactly once, so that a fault cannot silently become another.
  */
 import { FOUND, type Mutant } from "./found.ts";
+import { SENDING } from "./sending.ts";
 
 const contract = "test/spool/contract.test.ts";
 const synced = "test/spool/synced.test.ts";
@@ -76,8 +77,8 @@ export const MUTANTS: readonly Mutant[] = [
     name: "the sender does not notice that its file has changed",
     ...{
       file: "src/net/outgoing-file.ts",
-      from: "if (isSame && before.mtimeNs === now.mtimeNs && before.ctimeNs === now.ctimeNs) return;",
-      to: "if (isSame || !isSame) return;",
+      from: "if (isUnchanged(this.#stat, now)) return;",
+      to: "if (now) return;",
     },
     noticedBy: "test/net/repeat.test.ts",
   },
@@ -230,4 +231,5 @@ export const MUTANTS: readonly Mutant[] = [
     noticedBy: "test/protocol/names.test.ts",
   },
   ...FOUND,
+  ...SENDING,
 ];
