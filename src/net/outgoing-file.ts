@@ -169,13 +169,17 @@ export class OutgoingFile {
     const now = fstatSync(this.#fd, { bigint: true });
     if (isUnchanged(this.#stat, now)) return;
     const what = now.nlink === 0n ? "was deleted or replaced" : howChanged(this.#stat.size, now.size);
-    throw new FilespoolError("file-changed", `${this.path} ${what} while it was being sent; nothing was stored`);
+    throw changed(this.path, what);
   }
 
   close(): void {
     closeSync(this.#fd);
   }
 }
+
+/** The error of a file that is not what was offered any more. */
+export const changed = (path: string, what = "changed"): FilespoolError =>
+  new FilespoolError("file-changed", `${path} ${what} while it was being sent; nothing was stored`);
 
 const howChanged = (before: bigint, now: bigint): string => {
   if (now === before) return "changed";

@@ -8,7 +8,7 @@
 import type { ErrorCode, FilespoolError } from "../protocol/errors.ts";
 import { LIMITS } from "../protocol/limits.ts";
 import { Conversation } from "../protocol/machine.ts";
-import type { MessageOf } from "../protocol/messages.ts";
+import type { Message, MessageOf } from "../protocol/messages.ts";
 import { UPLOAD_SENDER } from "../protocol/upload.ts";
 import type { About } from "./events.ts";
 import type { OutgoingFile } from "./outgoing-file.ts";
@@ -61,6 +61,9 @@ export function newJob(file: OutgoingFile | OutgoingStream, queue: string): Job 
   return Object.assign(state, about, { isDoubtful, other: null, claim: null });
 }
 
+/** The same file, to be offered from the start: `more` says what has become known of it. */
+export const anew = (job: Job, more: Partial<Job>): Job => ({ ...job, talk: newTalk(), from: 0, ...more });
+
 export class SendWindow {
   /** In the order of their offers. */
   readonly #open = new Map<string, Job>();
@@ -74,8 +77,9 @@ export class SendWindow {
   }
 
   /** The open job that an answer is about. */
-  get(transfer: string): Job | undefined {
-    return this.#open.get(transfer);
+  jobOf(answer: Message | { readonly type: "data" }): Job | undefined {
+    const transfer = answer.type === "refuse" ? answer.about : "transfer" in answer ? answer.transfer : undefined;
+    return transfer === undefined ? undefined : this.#open.get(transfer);
   }
 
   /** Whether this job may be opened beside the others. One alone always may; the same file twice may not. */
@@ -98,7 +102,7 @@ export class SendWindow {
   postpone(job: Job, refusal: FilespoolError): boolean {
     if (!NO_ROOM.has(refusal.code) || this.#postponed.length >= POSTPONED_MAX) return false;
     this.close(job);
-    this.#postponed.push({ ...job, talk: newTalk() });
+    this.#postponed.push(anew(job, {}));
     this.noRoom = refusal;
     return true;
   }

@@ -5,8 +5,7 @@
  * large ones after the server has said from where. The other reads the answers. Whatever has no answer when a
  * connection ends is offered again on the next, with the same transfer id, and the server sorts out what it has;
  * a temporary refusal ("disk full", "shutting down") is handled by that same path. The digest is computed while
- * the bytes go out: no file is read twice, except the part that the server has already, and a file that the server says
- * to know, where size and times cannot tell it from another content (adr/0090).
+ * the bytes go out: no file is read twice, except the part that the server has already, and a known file in doubt (adr/0090).
  */
 import { randomBytes } from "node:crypto";
 import { asError, FilespoolError, known } from "../protocol/errors.ts";
@@ -21,10 +20,10 @@ import { about } from "./events.ts";
 import { type Opening, openSource } from "./open-source.ts";
 import { complete, type SendOptions, type SendSummary } from "./options.ts";
 import { COPY_BYTES_MAX } from "./outbox.ts";
-import { OutgoingFile, SizeUnknown, streamOf } from "./outgoing-file.ts";
+import { changed, OutgoingFile, SizeUnknown, streamOf } from "./outgoing-file.ts";
 import type { OutgoingStream } from "./outgoing-stream.ts";
 import { isJob, type Next, SendQueue } from "./send-queue.ts";
-import { isProven, type Job, newJob, newTalk, SendWindow, withinLimits } from "./send-window.ts";
+import { anew, isProven, type Job, newJob, SendWindow, withinLimits } from "./send-window.ts";
 
 /** How often content that does not match its digest is sent again from the start. */
 const MISMATCHES_MAX = 2;
@@ -162,13 +161,12 @@ class Sender {
    * content is another transfer, whose id is derived from its digest as well; so that one can be repeated, too.
    */
   async #examine(job: Job, file: OutgoingFile, claim: MessageOf<"stored">): Promise<void> {
-    const road = { chunkBytes: this.#opening.bufferBytes, algorithm: this.#algorithm, goOn: () => !this.#isGone };
-    const digest = await file.digest(road);
+    const { bufferBytes: chunkBytes, algorithm } = this.#opening;
+    const digest = await file.digest({ chunkBytes, algorithm, goOn: () => !this.#isGone });
     if (digest === null) return this.#queue.putBack(job);
     if (digest === claim.digest) return this.#stored({ ...job, digest }, claim);
-    const transfer = file.transferWith(digest);
     const other = { before: job.transfer, salt: digest };
-    this.#queue.putBack({ ...job, transfer, talk: newTalk(), from: 0, digest, claim: null, other });
+    this.#queue.putBack(anew(job, { transfer: file.transferWith(digest), digest, other, claim: null }));
   }
 
   /** A small file: offer, data and finish in one go. It is read first, so that a change is noticed before the offer. */
@@ -194,8 +192,7 @@ class Sender {
     const goOn = () => talk.state === "sending" && !this.#isGone;
     if (!goOn()) return;
     const chunkBytes = Math.max(LIMITS.bufferBytesMin, Math.min(this.#opening.bufferBytes, this.#server.dataBytesMax));
-    const until = (condition: () => boolean) => this.#until(condition);
-    const road = { chunkBytes, until, goOn, algorithm: this.#algorithm };
+    const road = { chunkBytes, until: this.#until.bind(this), goOn, algorithm: this.#algorithm };
     const digest = await file.sendOver(this.#connection, job.from, road);
     if (digest === null || !goOn()) return;
     this.#know(job, digest);
@@ -213,9 +210,7 @@ class Sender {
     for (;;) {
       const answer = this.#connection.next() ?? (await this.#connection.read());
       if (!answer) throw new FilespoolError("connection-lost", "the server ended the connection");
-      const job = this.#window.get(
-        ("transfer" in answer ? answer.transfer : answer.type === "refuse" ? answer.about : "") ?? "",
-      );
+      const job = this.#window.jobOf(answer);
       switch (answer.type) {
         case "accept":
           if (job && answer.offset > job.from) this.#client.progressed();
@@ -228,8 +223,7 @@ class Sender {
           break;
         case "stored":
           if (job) this.#step(job, "stored");
-          if (job && isProven(job, answer)) this.#stored(job, answer);
-          else if (job) this.#queue.putBack({ ...job, talk: newTalk(), claim: answer });
+          if (job) this.#stored(job, answer);
           break;
         case "refuse":
           if (job) this.#refused(job, asError(answer));
@@ -267,7 +261,9 @@ class Sender {
     },
   };
 
-  #stored(job: Job, { digest, repeated, collected }: MessageOf<"stored">): void {
+  #stored(job: Job, answer: MessageOf<"stored">): void {
+    if (!isProven(job, answer)) return this.#doubt(job, answer);
+    const { digest, repeated, collected } = answer;
     // An answer may be lost and asked for again; to the user that is one file stored once.
     const isOld = repeated && !job.finished;
     this.summary[isOld ? "repeated" : "stored"]++;
@@ -276,6 +272,13 @@ class Sender {
     if (other && !isOld) this.#client.emit({ event: "changed", path, before: other.before, ...about(job) });
     this.summary.bytes += size;
     this.#client.emit({ event: "stored", transfer, queue, name, size, digest, repeated: isOld, collected });
+  }
+
+  /** Once the id says which content it is, another digest is no coincidence any more; nor is it worth a second look. */
+  #doubt(job: Job, claim: MessageOf<"stored">): void {
+    if (!job.other) return this.#queue.putBack(anew(job, { claim }));
+    const why = `the server says to have ${job.path}, with another digest`;
+    this.#report(job.path, job, new FilespoolError("digest-mismatch", why));
   }
 
   /** A refusal for now: the others are tried first, or the connection ends and the next one offers everything anew. */
@@ -295,6 +298,3 @@ class Sender {
     this.#client.emit({ event: "refused", path, code, message, ...(job && about(job)) });
   }
 }
-
-const changed = (path: string) =>
-  new FilespoolError("file-changed", `${path} changed while it was being sent; nothing was stored`);
