@@ -149,6 +149,27 @@ const SEND = {
   }),
 };
 
+/** A watched folder: what a sender tells, and what became of each file in the folder then. */
+const { collected: _, outstanding: __, ...SENDING } = SEND;
+const WATCH = {
+  ...SENDING,
+  watching: row("watching", "The folder is watched from now on.", { folder: text, queue: text }),
+  moved: row("moved", "A stored file was moved out of the folder.", { ...about, path: text, to: text }),
+  deleted: row("deleted", "A stored file was deleted, or was gone already.", { ...about, path: text }),
+  kept: row("kept", "A stored file could not be moved or deleted; it is not sent again.", {
+    ...about,
+    path: text,
+    message: text,
+  }),
+  done: row("done", "The watch has ended.", {
+    stored: count,
+    repeated: v.pipe(count, v.description("files that the server had already")),
+    bytes: count,
+    failed: count,
+    kept: v.pipe(count, v.description("files that should have been moved or deleted, and are still there")),
+  }),
+};
+
 /** A receiver: delivered, landed, acked, in this order for each file; several files may be between two of them. */
 const RECEIVE = {
   ...CLIENT,
@@ -235,7 +256,7 @@ const SERVE = {
 
 /** By command, what it may print. Which lines there are, and in which order, depends on what happens. */
 export const EVENT_SCHEMAS = {
-  ...{ serve: SERVE, send: SEND, receive: RECEIVE },
+  ...{ serve: SERVE, send: SEND, watch: WATCH, receive: RECEIVE },
   ...operateSchemas(ENDS, { ...ENDS, connected: CLIENT.connected, retrying: CLIENT.retrying }),
 } as const;
 
@@ -255,4 +276,4 @@ type Lacking<E extends { readonly event: string }, Rows> = {
 // When one of these does not compile, the error names the events whose row is missing or lacks a field.
 const isComplete = <_T extends never>(): void => {};
 isComplete<Lacking<ServerEvent | OperateEvent, typeof SERVE>>();
-isComplete<Lacking<TransferEvent, typeof SEND & typeof RECEIVE>>();
+isComplete<Lacking<TransferEvent, typeof SEND & typeof RECEIVE & typeof WATCH>>();

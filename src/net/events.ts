@@ -46,6 +46,13 @@ export type TransferEvent =
   | Event<"refused", Failure & { path?: string } & Partial<About>>
   /** Something in a folder was left out: a socket, a link that leads out of it. The rest goes on. */
   | Event<"warning", { path: string; message: string } & Partial<About>>
+  /** A folder is being watched for files to send. */
+  | Event<"watching", { folder: string; queue: string }>
+  /** Watched folder: it was stored, and is now under `to`, or gone. */
+  | FileEvent<"moved", { path: string; to: string }>
+  | FileEvent<"deleted", { path: string }>
+  /** Watched folder: it was stored, should have been moved or deleted, and is still there. It is not sent again. */
+  | FileEvent<"kept", { path: string; message: string }>
   /** The connection or the file will be tried again in `delayMs`. */
   | Event<"retrying", Failure & { delayMs: number; attempt: number }>;
 

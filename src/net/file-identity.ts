@@ -42,6 +42,15 @@ export function identityOf(path: string, status: FileStatus): string {
   return hasCoarseTimes(status) ? `${pathOf(path)} ${size} ${mtimeNs}` : `${ino} ${size} ${mtimeNs} ${ctimeNs}`;
 }
 
+/**
+ * Whether of two identities of one path only the time of change differs, which a new right or a further name changes as
+ * well: then the content is likely to be the same, and its digest tells.
+ */
+export function differsByCtimeOnly(one: string, two: string): boolean {
+  const [a, b] = [one.split(" "), two.split(" ")];
+  return a.length === 4 && b.length === 4 && a.slice(0, 3).join() === b.slice(0, 3).join() && a[3] !== b[3];
+}
+
 /** Links are followed, so that one file has one path. A file that is gone meanwhile has at least a name. */
 function pathOf(path: string): string {
   try {

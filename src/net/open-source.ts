@@ -5,8 +5,8 @@
  * (file-identity.ts). All others are opened at once: no promise is made for a small file.
  */
 import { setTimeout as sleep } from "node:timers/promises";
-import type { StreamSource } from "./options.ts";
-import { FolderFound, OutgoingFile } from "./outgoing-file.ts";
+import type { Source } from "./options.ts";
+import { changed, FolderFound, OutgoingFile } from "./outgoing-file.ts";
 import { OutgoingStream } from "./outgoing-stream.ts";
 
 /** What all sources of a run have in common. */
@@ -26,11 +26,18 @@ export interface Opening {
 
 export type Opened = OutgoingFile | OutgoingStream;
 
-/** @throws FilespoolError file-unreadable */
-export function openSource(source: string | StreamSource, opening: Opening): Opened | Promise<Opened> {
+/** @throws FilespoolError file-unreadable, file-changed */
+export function openSource(source: Source, opening: Opening): Opened | Promise<Opened> {
   const { queue, key, salt, algorithm, bufferBytes, signal, onChange } = opening;
-  if (typeof source !== "string") return new OutgoingStream(source, algorithm, bufferBytes, onChange);
-  const open = () => new OutgoingFile(source, queue, key, salt);
+  if (typeof source === "object" && "stream" in source)
+    return new OutgoingStream(source, algorithm, bufferBytes, onChange);
+  const { path, identity } = typeof source === "string" ? { path: source } : source;
+  const open = () => {
+    const file = new OutgoingFile(path, queue, key, salt);
+    if (identity === undefined || file.identity === identity) return file;
+    file.close();
+    throw changed(path, "changed again");
+  };
   try {
     const file = open();
     if (file.grainLeftMs === 0) return file;
@@ -38,7 +45,8 @@ export function openSource(source: string | StreamSource, opening: Opening): Ope
     return sleep(file.grainLeftMs, undefined, signal && { signal }).then(open, open);
   } catch (error) {
     if (!(error instanceof FolderFound)) throw error;
-    return openFolder(source, opening);
+    if (identity !== undefined) throw changed(path, "became a folder");
+    return openFolder(path, opening);
   }
 }
 

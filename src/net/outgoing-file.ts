@@ -47,6 +47,7 @@ export class OutgoingFile {
   /** Bytes. */
   readonly size: number;
   readonly transfer: string;
+  readonly identity: string;
   /** Whether another content may have had the same transfer id. */
   readonly isDoubtful: boolean;
   /** How long to wait before reading, so that a change meanwhile cannot go unseen. Milliseconds, nearly always 0. */
@@ -81,7 +82,8 @@ export class OutgoingFile {
     const nowMs = Date.now();
     this.isDoubtful = isDoubtful(this.#stat, nowMs);
     this.grainLeftMs = grainLeftMs(this.#stat, nowMs);
-    this.#origin = [key, this.name, queue, identityOf(path, this.#stat), salt];
+    this.identity = identityOf(path, this.#stat);
+    this.#origin = [key, this.name, queue, this.identity, salt];
     this.transfer = this.transferWith("");
   }
 

@@ -8,18 +8,18 @@
  * Invariant: the list is asked for one file at a time, and never again before that one was taken.
  */
 import { known } from "../protocol/errors.ts";
-import type { SendOptions, StreamSource } from "./options.ts";
+import type { SendOptions, Source } from "./options.ts";
 import type { Job } from "./send-window.ts";
 
 /** Something that has not been offered so far, or a file that was. */
-export type Next = string | StreamSource | Job;
+export type Next = Source | Job;
 
 export const isJob = (next: Next): next is Job => typeof next === "object" && "talk" in next;
 
-type Item = IteratorResult<string | StreamSource, unknown>;
+type Item = IteratorResult<Source, unknown>;
 
 export class SendQueue {
-  readonly #source: Iterator<string | StreamSource> | AsyncIterator<string | StreamSource>;
+  readonly #source: Iterator<Source> | AsyncIterator<Source>;
   readonly #isAsync: boolean;
   readonly #onChange: () => void;
   #again: Job[] = [];

@@ -123,7 +123,7 @@ class Sender {
 
   /** Sends one file. What fails in it is reported; only what concerns the connection is thrown. */
   async #writeFile(next: Next): Promise<void> {
-    const path = typeof next === "string" ? next : (next.path ?? next.name);
+    const path = typeof next === "string" ? next : (next.path ?? ("name" in next ? next.name : ""));
     let file: OutgoingFile | OutgoingStream | undefined;
     let job = isJob(next) ? next : undefined;
     try {
