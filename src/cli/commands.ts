@@ -162,14 +162,11 @@ export const COMMANDS: Readonly<Record<Command, CommandRow>> = {
       { syntax: "<folder>", help: "folder to watch; the files in it are sent, not what lies in its subfolders" },
     ],
     examples: [
-      ["send what is put into outbox, and remember what was sent", "filespool watch ./outbox --queue scans"],
-      ["empty the folder as it goes", "filespool watch ./outbox --after delete"],
-      [
-        "put aside what was sent, and send only tables",
-        "filespool watch ./outbox --after move --moved-to ./sent --match '*.csv'",
-      ],
-      ["for writers that pause", "filespool watch /srv/camera --settle 1m"],
-      ["once, from cron", "filespool watch ./outbox --once --quiet"],
+      ["send what is put into outbox, and remember what was sent", "filespool watch outbox --queue scans"],
+      ["empty the folder as it goes", "filespool watch outbox --after delete"],
+      ["put aside what was sent", "filespool watch outbox --after move --moved-to sent"],
+      ["only tables, from a program that pauses while it writes", "filespool watch outbox --match '*.csv' --settle 1m"],
+      ["once, from cron", "filespool watch outbox --once --quiet"],
     ],
     async prepare(task) {
       (await import("./watch-folder.ts")).checkWatch(task.settings);

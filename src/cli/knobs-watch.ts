@@ -2,7 +2,7 @@
  * The settings of `filespool watch`: which files of a folder are sent, when they count as complete, and what becomes of
  * them. What they have in common with the other clients is in knobs.ts.
  */
-import { IGNORED, SETTLE_MS } from "../net/watch-options.ts";
+import { SETTLE_MS } from "../net/watch-options.ts";
 import { knob, optional } from "./knob.ts";
 import { duration, list, oneOf, text, toggle } from "./shapes.ts";
 
@@ -33,10 +33,11 @@ export const WATCH_KNOBS = {
     help: "a file is complete when it has not changed for so long",
   }),
   match: optional(patterns(), { on: ["watch"], help: "send only files with such a name", unset: "all" }),
-  ignore: knob(patterns(), {
-    fallback: IGNORED,
+  // The list itself is IGNORED in net/watch-options.ts: names that programs give to what they are still writing.
+  ignore: optional(patterns(), {
     on: ["watch"],
-    help: "never send files with such a name; replaces the whole list",
+    help: "never send files with such a name",
+    unset: "dot files, *~, *.part, *.tmp, *.crdownload and their like",
   }),
   once: knob(toggle, {
     fallback: false,

@@ -44,7 +44,7 @@ export async function watch(
   report: Report,
   { env, now, interrupt, terminate }: Pick<World, "env" | "now" | "interrupt" | "terminate">,
 ): Promise<number> {
-  const { host, port, queue, digest, retry, after, settle, match, ignore, once } = settings.values;
+  const { host, port, queue, digest, retry, after, settle, match, ignore, once, "moved-to": movedTo } = settings.values;
   report.talksTo(host, port);
   const startMs = now();
   const state = stateFolder(env);
@@ -54,12 +54,14 @@ export async function watch(
   const quieter = new Quieter();
   const summary = await watchFolder({
     ...(await connectionOf(settings)),
-    ...{ folder, queue, digest, after, ignore, once, state },
+    ...{ folder, queue, digest, after, once, state },
     senderKey: key,
     settleMs: settle,
     bufferBytes: settings.values["buffer-size"],
+    // Left out rather than undefined: the library tells "not said" by the absence of the key.
     ...(match !== undefined && { match }),
-    ...values(settings),
+    ...(ignore !== undefined && { ignore }),
+    ...(movedTo !== undefined && { movedTo }),
     ...(isGiven(settings, "retry") && { retryMs: retry, connectRetryMs: retry }),
     signal: AbortSignal.any([interrupt, terminate]),
     onWarning: report.complain,
@@ -85,12 +87,6 @@ export async function watch(
   report.failures(failures);
   return exitCodeOf(first);
 }
-
-/** Left out rather than undefined: the library tells "not said" by the absence of the key. */
-const values = (settings: Settings): { movedTo?: string } => {
-  const movedTo = settings.values["moved-to"];
-  return movedTo === undefined ? {} : { movedTo };
-};
 
 /**
  * A server that is away over a weekend is tried thousands of times. The first tries are told, and then fewer and fewer;

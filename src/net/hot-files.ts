@@ -134,13 +134,6 @@ export class HotFiles {
     if (identity !== undefined) this.#refused.set(name, identity);
   }
 
-  /** Nobody answers for these any more. @returns their names, which have to be looked at again */
-  releaseAll(): string[] {
-    const names = [...this.#taken.keys()];
-    this.#taken.clear();
-    return names;
-  }
-
   /** It is not there any more. Of one that is taken, its taker finds that out. */
   lose(name: string): void {
     for (const map of [this.#settling, this.#ready, this.#refused]) map.delete(name);

@@ -118,11 +118,6 @@ export class HotFolder {
     this.#tell(name);
   }
 
-  /** Whoever took files is gone, and answers for none. */
-  releaseAll(): void {
-    for (const name of this.#files.releaseAll()) this.#tell(name);
-  }
-
   /**
    * Waits until `take` has something, for at most so long; with `once`, only as long as something waits to be complete.
    * @returns whether it has

@@ -66,19 +66,18 @@ export class SentFiles {
   static async open({ state, folder, to, onFailure }: SentFilesOptions): Promise<SentFiles> {
     const base = join(state, "watch", short(folder));
     const path = `${base}-${short(to)}.sent`;
+    let lock: FileHandle | undefined;
     try {
       await makeFolders(dirname(base), 0o700);
-      const lock = await openOwn(`${base}.lock`, O_RDWR | O_CREAT);
+      lock = await openOwn(`${base}.lock`, O_RDWR | O_CREAT);
       // Native code, which nobody loads who does not watch a folder.
       const { tryLock } = await import("fs-native-extensions");
-      if (!tryLock(lock.fd)) {
-        await lock.close();
-        throw new FilespoolError("folder-unusable", `another filespool watches ${folder}`);
-      }
+      if (!tryLock(lock.fd)) throw new FilespoolError("folder-unusable", `another filespool watches ${folder}`);
       const file = await openOwn(path, O_RDWR | O_CREAT | O_APPEND);
       const lines = (await file.readFile("utf8")).split("\n");
       return new SentFiles({ path, head: JSON.stringify({ folder, to }), lock, file, lines, onFailure });
     } catch (error) {
+      await lock?.close();
       if (error instanceof FilespoolError) throw error;
       throw new FilespoolError("folder-unusable", `cannot remember in ${path} what was sent: ${inWords(error)}`);
     }

@@ -135,7 +135,6 @@ class Watching {
       this.#signal.removeEventListener("abort", stop);
       over.abort(); // ends a wait for the next file
       this.#offered.clear();
-      this.#hot.releaseAll();
     }
   }
 

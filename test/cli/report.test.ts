@@ -226,7 +226,10 @@ describe("the end of a run", () => {
       failed    a/long/path/of/a/file.txt: it
                 is gone
                 send it again when nobody
-                changes it any more
+                changes it any more (rotate a
+                log first), or send what is in
+                it now: filespool send --name
+                NAME - < FILE
       "
     `);
     const coloured = listen({ isTTY: true, columns: 40 });

@@ -132,4 +132,47 @@ export const SENDING: readonly Mutant[] = [
     },
     noticedBy: "test/net/promised-size.test.ts",
   },
+  {
+    name: "a stored file of a watched folder is put away without a look at it",
+    ...{ file: "src/net/put-away.ts", from: " || identityOf(path, status) !== identity)", to: ")" },
+    noticedBy: "test/net/watch-folder.test.ts",
+  },
+  {
+    name: "what a watched folder has sent and kept is not remembered",
+    ...{ file: "src/net/sent-files.ts", from: "    this.#gather([name, sent.identity, sent.digest]);\n", to: "" },
+    noticedBy: "test/net/watch-folder.test.ts",
+  },
+  {
+    name: "a file of a watched folder is sent before it is complete",
+    ...{ file: "src/net/hot-files.ts", from: "nowMs >= before.dueMs && this.#settling", to: "this.#settling" },
+    noticedBy: "test/net/hot-files.test.ts",
+  },
+  {
+    name: "a file that changed after it was found complete is sent as it is",
+    ...{
+      file: "src/net/open-source.ts",
+      from: "identity === undefined || file.identity === identity",
+      to: 'identity !== ""',
+    },
+    noticedBy: "test/net/send-list.test.ts",
+  },
+  {
+    name: "what a list gave without a connection is lost",
+    ...{ file: "src/net/send-queue.ts", from: "this.#item || this.#isAsking ||", to: "" },
+    noticedBy: "test/net/send-list.test.ts",
+  },
+  {
+    name: "a list whose run has failed is not told",
+    ...{ file: "src/net/send-queue.ts", from: "if (this.#isAsync) void", to: "if (!this.#isAsync) void" },
+    noticedBy: "test/net/send-list.test.ts",
+  },
+  {
+    name: "a file that was refused is never tried again",
+    ...{
+      file: "src/net/hot-files.ts",
+      from: "this.#refused.get(name) === seen.identity",
+      to: "this.#refused.has(name)",
+    },
+    noticedBy: "test/net/hot-files.test.ts",
+  },
 ];
