@@ -21,6 +21,7 @@ export const WATCH_KNOBS = {
     on: ["watch"],
     help: "what becomes of a file once it is stored: keep, move or delete",
   }),
+  // Moving to another disk would be copying, which can stop half-way: refused at the start.
   "moved-to": optional(text("folder", "the path of a folder"), {
     on: ["watch"],
     help: "with --after move: folder for the files that were sent, on the same file system",
@@ -32,6 +33,7 @@ export const WATCH_KNOBS = {
     on: ["watch"],
     help: "a file is complete when it has not changed for so long",
   }),
+  // Which of two lists decides is easy to say this way: a name must fit the first, and none of the second.
   match: optional(patterns(), { on: ["watch"], help: "send only files with such a name", unset: "all" }),
   // The list itself is IGNORED in net/watch-options.ts: names that programs give to what they are still writing.
   ignore: optional(patterns(), {
@@ -39,6 +41,7 @@ export const WATCH_KNOBS = {
     help: "never send files with such a name",
     unset: "dot files, *~, *.part, *.tmp, *.crdownload and their like",
   }),
+  // Without it a watch never ends by itself.
   once: knob(toggle, {
     fallback: false,
     on: ["watch"],

@@ -50,6 +50,7 @@ export async function watch(
   const state = stateFolder(env);
   // Without a key that lasts, a crash could send a file twice: worth a word on any screen.
   const key = await senderKey(state, report.complain);
+  /** The first one, for the exit code. */
   const failures: FilespoolError[] = [];
   const quieter = new Quieter();
   const summary = await watchFolder({
@@ -63,6 +64,7 @@ export async function watch(
     ...(ignore !== undefined && { ignore }),
     ...(movedTo !== undefined && { movedTo }),
     ...(isGiven(settings, "retry") && { retryMs: retry, connectRetryMs: retry }),
+    // Either of the two ends it in order: what is stored is put away, and the rest waits for the next run.
     signal: AbortSignal.any([interrupt, terminate]),
     onWarning: report.complain,
     onEvent: (event) => {
@@ -81,6 +83,7 @@ export async function watch(
     { stored, repeated, bytes, failed, kept },
     `${sentence}; ${humanSize(bytes)} in ${humanDuration(now() - startMs)}.`,
   );
+  // Ctrl-C ends a shell's loop as well; a service that was stopped has done its work.
   if (interrupt.aborted) return EXIT.interrupted;
   const [first] = failures;
   if (first === undefined || !once || terminate.aborted) return EXIT.done;
@@ -92,9 +95,11 @@ export async function watch(
  * A server that is away over a weekend is tried thousands of times. The first tries are told, and then fewer and fewer;
  * programs hear of each.
  */
-class Quieter {
+export class Quieter {
+  /** Since there was a connection. */
   #tries = 0;
 
+  /** Whether people should hear of this one. */
   wants(event: TransferEvent): boolean {
     if (event.event === "connected") this.#tries = 0;
     if (event.event !== "retrying") return true;

@@ -28,6 +28,7 @@ interface CompleteFilesOptions {
   readonly chunkBytes: number;
 }
 
+/** See above. It is asked by one sender, for one file at a time. */
 export class CompleteFiles implements AsyncIterableIterator<FileSource> {
   readonly #options: CompleteFilesOptions;
   #left = RUN_FILES_MAX;
@@ -40,6 +41,7 @@ export class CompleteFiles implements AsyncIterableIterator<FileSource> {
     return this;
   }
 
+  /** The next complete file, or the end when there was none for a while. */
   async next(): Promise<IteratorResult<FileSource>> {
     const { hot, signal } = this.#options;
     while (!signal.aborted && this.#left > 0) {

@@ -28,14 +28,17 @@ export interface Seen extends Waiting {
 /** Names that are kept in memory. What is beyond them waits until some of these are gone. */
 export const HOT_FILES_MAX = 1_000_000;
 
+/** See above. Every method is told the name of a file and, where it matters, the time. */
 export class HotFiles {
   /** In the order in which they began, which is that in which they will be complete. */
   readonly #settling = new Map<string, Waiting>();
+  /** Complete, and not handed out. */
   readonly #ready = new Map<string, Waiting>();
   /** Names that have become ready since the last `lineUp`. */
   #found: string[] = [];
   /** The names of `#ready`, in groups that became ready together, the next one last in each; and some that have left it. */
   readonly #line: string[][] = [];
+  /** By name, the identity under which each was handed out, or refused. */
   readonly #taken = new Map<string, string>();
   readonly #refused = new Map<string, string>();
 
@@ -44,6 +47,7 @@ export class HotFiles {
     return this.#settling.size + this.#ready.size + this.#taken.size === 0;
   }
 
+  /** `take` has something. */
   get hasReady(): boolean {
     return this.#ready.size > 0;
   }
@@ -69,6 +73,7 @@ export class HotFiles {
     return this.#settling.has(name) || this.#ready.has(name) || this.#taken.has(name);
   }
 
+  /** Somebody answers for it: what the folder says of it meanwhile is not ours to judge. */
   isTaken(name: string): boolean {
     return this.#taken.has(name);
   }

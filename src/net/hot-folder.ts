@@ -66,9 +66,11 @@ export class HotFolder {
   readonly #files = new HotFiles();
   /** As it was when the watch began: another folder under its name is not the one that is watched. */
   readonly #began: BigIntStats;
+  /** Names that were told as passed over, and are still there. */
   readonly #told = new Set<string>();
   /** Everything was looked at once. */
   #hasLooked = false;
+  /** Names of which the system says that something has happened to them. */
   readonly #news = new Set<string>();
   #watcher: FSWatcher | null = null;
   /** Times of the monotonic clock at which there is something to do. */
@@ -76,9 +78,10 @@ export class HotFolder {
   #lookMs = 0;
   /** The earliest time for the next full look. */
   #lookMsMin = 0;
+  /** Ends a pause. */
   #wake: () => void = () => {};
 
-  /** @throws FilespoolError folder-unusable */
+  /** Looks at nothing yet; `wait` does. @throws FilespoolError folder-unusable */
   constructor(options: HotFolderOptions) {
     this.#options = options;
     this.#folder = options.folder;
@@ -129,6 +132,7 @@ export class HotFolder {
     signal.addEventListener("abort", wake);
     try {
       while (!signal.aborted) {
+        // First do what is due, then look whether that has made a file complete, then sleep until more is due.
         await this.#catchUp(signal);
         if (this.#files.hasReady) return true;
         const nowMs = performance.now();
@@ -157,6 +161,7 @@ export class HotFolder {
     if (names.size > 0) await this.#lookAt(names, signal);
   }
 
+  /** The look that everything rests on. How long it took decides when the next one is due. */
   async #lookAtAll(signal: AbortSignal): Promise<void> {
     const beganMs = performance.now();
     this.#forgetNews();
@@ -177,6 +182,10 @@ export class HotFolder {
     this.#lookMsMin = after(BUSY_SHARE);
   }
 
+  /**
+   * Looks at some names. A look is a system call without a wait, since a promise for each of 100,000 files costs more than
+   * the call; so others get a turn now and then, heartbeats among them.
+   */
   async #lookAt(names: Iterable<string>, signal: AbortSignal): Promise<void> {
     const folder = this.#status();
     // The first can be set to any time, the second cannot.
@@ -191,6 +200,7 @@ export class HotFolder {
     this.#files.lineUp();
   }
 
+  /** One name: what is there, and whether it is anything to send. @param folderNs when something last came or went */
   #look(name: string, folderNs: bigint): void {
     if (name.startsWith(`${OWN_PREFIX}-landed`))
       throw unusable(this.#folder, `a receiver puts files there (${name}), which would be sent again`);
@@ -206,6 +216,7 @@ export class HotFolder {
     if (this.#options.once && this.#hasLooked && !this.#files.has(name)) return;
     const settleMs = this.#options.settleMs + (hasCoarseTimes(status) ? GRAIN_MS_MAX : 0);
     const { mtimeNs } = status;
+    // A lower bound of its age when it appeared: the folder's time is at most the present, by the same clock.
     const isStill = !known && folderNs - mtimeNs >= BigInt(Math.ceil(settleMs)) * MS_NS;
     const nowMs = performance.now();
     this.#files.see(name, { identity, mtimeNs, dueMs: nowMs + settleMs, isStill }, nowMs);
@@ -218,11 +229,13 @@ export class HotFolder {
     for (const name of this.#told) if (!there.has(name)) this.#told.delete(name);
   }
 
+  /** There is no file of that name, so whatever was known of one is over. */
   #lose(name: string): void {
     this.#files.lose(name);
     if (this.#options.known.has(name)) this.#options.onGone(name);
   }
 
+  /** There is something else, which is said once. */
   #passOver(name: string, why: string): void {
     this.#lose(name);
     if (this.#told.has(name) || this.#told.size >= TOLD_MAX) return;
@@ -246,6 +259,7 @@ export class HotFolder {
     this.#wake();
   }
 
+  /** They are about to be looked at. What happens from now on is news again. */
   #forgetNews(): void {
     this.#news.clear();
     this.#newsMs = Infinity;
@@ -274,6 +288,7 @@ function statusOf(folder: string): BigIntStats {
   return status;
 }
 
+/** For the sentence that tells why it is not sent. */
 function whatIs(status: BigIntStats): string {
   if (status.isDirectory()) return "a folder; only the files beside it are sent";
   if (status.isSymbolicLink()) return "a link; only files are sent";

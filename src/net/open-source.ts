@@ -24,9 +24,13 @@ export interface Opening {
   readonly warn: (path: string, why: string) => void;
 }
 
+/** Of the same shape for whoever sends it. */
 export type Opened = OutgoingFile | OutgoingStream;
 
-/** @throws FilespoolError file-unreadable, file-changed */
+/**
+ * A promise only where there is something to wait for: a tick of a coarse clock, or the code that packs folders.
+ * @throws FilespoolError file-unreadable, file-changed
+ */
 export function openSource(source: Source, opening: Opening): Opened | Promise<Opened> {
   const { queue, key, salt, algorithm, bufferBytes, signal, onChange } = opening;
   if (typeof source === "object" && "stream" in source)

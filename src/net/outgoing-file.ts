@@ -41,21 +41,27 @@ export class FolderFound extends Error {}
 /** The file has another size than it says, and always will: it has to be read to its end. */
 export class SizeUnknown extends Error {}
 
+/** An open file, from its offer to its answer; whoever opened it closes it. */
 export class OutgoingFile {
+  /** As it was given, for messages. */
   readonly path: string;
+  /** Its last part, under which it travels. */
   readonly name: string;
   /** Bytes. */
   readonly size: number;
   readonly transfer: string;
+  /** What it was derived from, beside name and queue: see file-identity.ts. */
   readonly identity: string;
   /** Whether another content may have had the same transfer id. */
   readonly isDoubtful: boolean;
   /** How long to wait before reading, so that a change meanwhile cannot go unseen. Milliseconds, nearly always 0. */
   readonly grainLeftMs: number;
   readonly #fd: number;
+  /** As it was when it was opened: what is sent must be that file to the end. */
   readonly #stat: BigIntStats;
   /** What the transfer id is derived from. */
   readonly #origin: readonly string[];
+  /** When it was last looked at, by the monotonic clock. */
   #lookedMs = performance.now();
 
   /**
@@ -133,6 +139,7 @@ export class OutgoingFile {
     return digest.hex();
   }
 
+  /** Reads from the beginning. @returns false when `goOn` said no: the digest is then of no use */
   async #digestUpTo(end: number, digest: Digest, chunkBytes: number, goOn: () => boolean): Promise<boolean> {
     const piece = readBuffer(Math.min(chunkBytes, end));
     for (let at = 0; at < end && goOn(); at += piece.length)

@@ -17,6 +17,7 @@ import { numbered } from "../protocol/names.ts";
 import { inWords } from "../spool/errno.ts";
 import { identityOf } from "./file-identity.ts";
 
+/** What somebody wishes for every file. */
 export type After = "keep" | "move" | "delete";
 
 /** What became of it: it is gone, has another name, is another file now, or could not be put away. */

@@ -14,6 +14,7 @@ import type { Job } from "./send-window.ts";
 /** Something that has not been offered so far, or a file that was. */
 export type Next = Source | Job;
 
+/** Whether it was offered before, on an earlier connection of this run. */
 export const isJob = (next: Next): next is Job => typeof next === "object" && "talk" in next;
 
 type Item = IteratorResult<Source, unknown>;
@@ -22,10 +23,13 @@ export class SendQueue {
   readonly #source: Iterator<Source> | AsyncIterator<Source>;
   readonly #isAsync: boolean;
   readonly #onChange: () => void;
+  /** Offered before, and to be offered again. */
   #again: Job[] = [];
   /** What the list has given and nobody has taken. */
   #item: Item | null = null;
+  /** An asynchronous list was asked, and has not answered. */
   #isAsking = false;
+  /** What the list has thrown; told to whoever takes next. */
   #failure: Error | null = null;
 
   /** @param onChange called when an asynchronous list has something, or has come to its end */
@@ -68,6 +72,7 @@ export class SendQueue {
     return this.#again;
   }
 
+  /** What the list gives next, without taking it. Asks the list if nobody has. */
   #look(): Item | null {
     if (this.#item || this.#isAsking || this.#failure) return this.#item;
     const item = this.#source.next();
@@ -81,6 +86,7 @@ export class SendQueue {
     return this.#item;
   }
 
+  /** The list has answered, maybe long after the connection that wanted it is gone. */
   #given(item: Item | null, failure: Error | null): void {
     this.#isAsking = false;
     this.#item = item;

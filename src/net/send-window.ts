@@ -17,15 +17,18 @@ import type { OutgoingStream } from "./outgoing-stream.ts";
 /** One file on its way, on this connection or on the next. */
 export interface Job extends About {
   readonly path: string;
+  /** "tar" for a folder. */
   readonly kind: string | undefined;
   /** What cannot be opened anew for the next connection. */
   readonly stream: OutgoingStream | undefined;
   readonly talk: Conversation<typeof UPLOAD_SENDER>;
   /** Where the server wants it from. */
   from: number;
+  /** Of all of it, once it was read; "" before. */
   digest: string;
   /** Its finish was sent over an earlier connection of this run: if the server has it, it has it from us. */
   finished: boolean;
+  /** How often the server found that what arrived does not have that digest. */
   mismatches: number;
   /** Another content may have had its id, so only the digest proves that the server has this one. */
   readonly isDoubtful: boolean;
@@ -67,7 +70,9 @@ export const anew = (job: Job, more: Partial<Job>): Job => ({ ...job, talk: newT
 export class SendWindow {
   /** In the order of their offers. */
   readonly #open = new Map<string, Job>();
+  /** Refused for want of room on this connection. */
   #postponed: Job[] = [];
+  /** The weights of the open ones, together. */
   #bytes = 0;
   /** The last refusal for want of room, until the next connection. */
   noRoom: FilespoolError | null = null;
@@ -89,11 +94,13 @@ export class SendWindow {
     return this.isIdle || (this.#open.size < windowFiles && fits);
   }
 
+  /** It is about to be offered. */
   open(job: Job): void {
     this.#open.set(job.transfer, job);
     this.#bytes += weight(job);
   }
 
+  /** It has its answer; what it took up is free again. Once is enough, and twice does no harm. */
   close(job: Job): void {
     if (this.#open.delete(job.transfer)) this.#bytes -= weight(job);
   }

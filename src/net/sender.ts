@@ -23,6 +23,7 @@ import { COPY_BYTES_MAX } from "./outbox.ts";
 import { changed, OutgoingFile, SizeUnknown, streamOf } from "./outgoing-file.ts";
 import type { OutgoingStream } from "./outgoing-stream.ts";
 import { isJob, type Next, SendQueue } from "./send-queue.ts";
+import { SendResults } from "./send-results.ts";
 import { anew, isProven, type Job, newJob, SendWindow, withinLimits } from "./send-window.ts";
 
 /** How often content that does not match its digest is sent again from the start. */
@@ -38,15 +39,18 @@ export async function send(options: SendOptions): Promise<SendSummary> {
   return sender.summary;
 }
 
+/** One run: what it has to do outlives any of its connections, and what it knows of a server does not. */
 class Sender {
-  readonly summary: SendSummary = { stored: 0, repeated: 0, bytes: 0, failures: [] };
+  /** Connects, and comes back after whatever may pass. */
   readonly #client: Client;
+  readonly #results: SendResults;
   readonly #opening: Opening;
   readonly #algorithm: string;
   readonly #queue: SendQueue;
   readonly #window = new SendWindow();
   /** For the content of small files, and a byte to see that there is no more: what is so small is copied when it is sent. */
   readonly #room = Buffer.allocUnsafe(COPY_BYTES_MAX + 1);
+  /** Those of this moment; both loops begin with them and end with them. */
   #connection!: Connection;
   #server!: MessageOf<"welcome">;
   /** The connection is over; whatever still runs for it should stop. */
@@ -56,6 +60,7 @@ class Sender {
 
   constructor(options: SendOptions) {
     this.#client = new Client(options);
+    this.#results = new SendResults((event) => this.#client.emit(event));
     this.#algorithm = options.digest ?? (DIGESTS[0] as string);
     const { queue, bufferBytes, signal } = complete(options);
     this.#opening = {
@@ -68,6 +73,7 @@ class Sender {
     this.#queue = new SendQueue(options.files, () => this.#ring());
   }
 
+  /** Converses over one connection after the other, until every file has its answer. */
   run(): Promise<void> {
     return this.#client.run("sender", async (connection, server) => {
       if (!server.digests.includes(this.#algorithm)) {
@@ -92,6 +98,10 @@ class Sender {
         await writing.catch(() => {});
       }
     });
+  }
+
+  get summary(): SendSummary {
+    return this.#results.summary;
   }
 
   /** Lets go of streams that a failed run leaves. */
@@ -128,7 +138,8 @@ class Sender {
     let job = isJob(next) ? next : undefined;
     try {
       const opened = job?.stream ?? openSource(isJob(next) ? next.path : next, this.#opening);
-      file = opened instanceof Promise ? await opened : opened;
+      file = opened instanceof Promise ? await opened : opened; // for a small file there is nothing to wait for
+      // A file that was offered before is the same one under the same id, or it has changed since.
       if (job && file instanceof OutgoingFile) {
         if (job.transfer !== file.transferWith(job.other?.salt ?? "")) throw changed(path);
         if (job.claim) return await this.#examine(job, file, job.claim);
@@ -150,7 +161,7 @@ class Sender {
       if (failure.kind !== "local" && !isUnknown) throw failure;
       if (job?.talk.allows("fail")) this.#step(job, "fail");
       if (isUnknown) return this.#writeFile(streamOf(path));
-      this.#report(path, job, failure);
+      this.#results.failed(path, job, failure);
     } finally {
       file?.close();
     }
@@ -261,24 +272,17 @@ class Sender {
     },
   };
 
+  /** The server has it, or says so: whether it is this content, the digest tells where the id cannot. */
   #stored(job: Job, answer: MessageOf<"stored">): void {
-    if (!isProven(job, answer)) return this.#doubt(job, answer);
-    const { digest, repeated, collected } = answer;
-    // An answer may be lost and asked for again; to the user that is one file stored once.
-    const isOld = repeated && !job.finished;
-    this.summary[isOld ? "repeated" : "stored"]++;
-    const { transfer, queue, name, path, other } = job;
-    const size = job.stream?.size ?? job.size;
-    if (other && !isOld) this.#client.emit({ event: "changed", path, before: other.before, ...about(job) });
-    this.summary.bytes += size;
-    this.#client.emit({ event: "stored", transfer, queue, name, size, digest, repeated: isOld, collected });
+    if (isProven(job, answer)) this.#results.stored(job, answer);
+    else this.#doubt(job, answer);
   }
 
   /** Once the id says which content it is, another digest is no coincidence any more; nor is it worth a second look. */
   #doubt(job: Job, claim: MessageOf<"stored">): void {
     if (!job.other) return this.#queue.putBack(anew(job, { claim }));
     const why = `the server says to have ${job.path}, with another digest`;
-    this.#report(job.path, job, new FilespoolError("digest-mismatch", why));
+    this.#results.failed(job.path, job, new FilespoolError("digest-mismatch", why));
   }
 
   /** A refusal for now: the others are tried first, or the connection ends and the next one offers everything anew. */
@@ -288,13 +292,6 @@ class Sender {
     const isMismatch = refusal.code === "digest-mismatch" && ++job.mismatches > MISMATCHES_MAX;
     if (refusal.retry && !isMismatch) throw refusal;
     this.#step(job, "refuse");
-    this.#report(job.path, job, refusal);
-  }
-
-  /** This file cannot be sent; the others go on. */
-  #report(path: string, job: Job | undefined, failure: FilespoolError): void {
-    const { code, message } = failure;
-    this.summary.failures.push(failure);
-    this.#client.emit({ event: "refused", path, code, message, ...(job && about(job)) });
+    this.#results.failed(job.path, job, refusal);
   }
 }

@@ -32,6 +32,7 @@ export interface Sent {
   readonly digest: string;
 }
 
+/** A name alone means that it is forgotten. */
 type Line = readonly [name: string, identity?: string, digest?: string];
 
 export interface SentFilesOptions {
@@ -45,13 +46,16 @@ export interface SentFilesOptions {
   readonly onFailure: (why: string) => void;
 }
 
+/** Names of files are made of paths and addresses, which may be long and hold anything. */
 const short = (text: string): string => createHash("sha256").update(text).digest("hex").slice(0, 16);
 
 export class SentFiles {
   /** What was read, and added since. */
   readonly known: Map<string, Sent>;
   readonly #path: string;
+  /** The first line. */
   readonly #head: string;
+  /** The lock lives as long as this handle, and ends with the process, however that ends. */
   readonly #lock: FileHandle;
   readonly #onFailure: (why: string) => void;
   #file: FileHandle;
@@ -59,7 +63,9 @@ export class SentFiles {
   #lines: number;
   #gathered: Line[] = [];
   #timer: NodeJS.Timeout | undefined;
+  /** One write at a time, in the order in which they were asked for. */
   #writing: Promise<void> = Promise.resolve();
+  /** That it cannot be written was said; a full disk need not say it for each file. */
   #hasFailed = false;
 
   /** @throws FilespoolError folder-unusable: another watcher has the folder, or the state folder cannot be used */
@@ -114,6 +120,7 @@ export class SentFiles {
     if (this.known.delete(name)) this.#gather([name]);
   }
 
+  /** Many files may be stored in a moment; one sync is enough for all of them. */
   #gather(line: Line): void {
     this.#gathered.push(line);
     this.#timer ??= setTimeout(() => this.flush(), GATHER_MS);
@@ -127,6 +134,7 @@ export class SentFiles {
     return this.#writing;
   }
 
+  /** Never throws: whatever happens here, files go on being sent. */
   async #write(): Promise<void> {
     const lines = this.#gathered;
     if (lines.length === 0) return;
@@ -152,7 +160,7 @@ export class SentFiles {
     try {
       await file.appendFile(`${this.#head}\n${inLines(lines)}`);
       await file.sync();
-      await rename(draft, this.#path);
+      await rename(draft, this.#path); // content on disk first, then the name
       await syncFolder(dirname(this.#path));
     } catch (error) {
       await file.close();

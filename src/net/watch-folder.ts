@@ -42,10 +42,13 @@ export async function watchFolder(options: WatchOptions): Promise<WatchSummary> 
   return watching.summary;
 }
 
+/** One watch, from its lock to the end. The folder belongs to it alone: what it does not remember, nobody does. */
 class Watching {
   readonly summary: WatchSummary = { stored: 0, repeated: 0, bytes: 0, failed: 0, kept: 0 };
   readonly #options: WatchOptions;
+  /** As it was given: messages and events name it so. */
   readonly #folder: string;
+  /** What is stored and still there; the lock is part of it. */
   readonly #sent: SentFiles;
   readonly #hot: HotFolder;
   /** Null: files are kept. */
@@ -58,19 +61,21 @@ class Watching {
   /** What ends the watch. */
   #failure: FilespoolError | null = null;
 
+  /** Everything that can be wrong from the start is found here, before a file is touched or a server asked. */
   static async open(options: WatchOptions): Promise<Watching> {
     const { folder, after = "keep", movedTo, state, onWarning } = options;
     const { host, port, queue } = complete(options);
     const real = realFolder(folder);
     if (after === "move") await checkMovedTo(real, movedTo);
     const sent = await SentFiles.open({
+      // By its real path, so that two ways to one folder are one watch.
       ...{ state, folder: real, to: `${host}:${port}/${queue}` },
       onFailure: (why) => onWarning?.(`${why}; until it can, a restart asks the server about each file anew`),
     });
     try {
       return new Watching(options, sent);
     } catch (error) {
-      await sent.close();
+      await sent.close(); // else the lock would stay until this process ends
       throw error;
     }
   }
@@ -94,6 +99,7 @@ class Watching {
     });
   }
 
+  /** Waits for complete files and sends them, again and again. */
   async run(): Promise<void> {
     const { once = false } = this.#options;
     this.#emit({ event: "watching", folder: this.#folder, queue: complete(this.#options).queue });
@@ -104,6 +110,7 @@ class Watching {
         if (once) return;
         continue;
       }
+      // It comes back when there was nothing to send for a while. What goes wrong for now is tried again in there.
       await this.#send();
       if (this.#failure) throw this.#failure;
     }
@@ -117,6 +124,7 @@ class Watching {
 
   /** Sends what is complete, and what becomes so meanwhile and a moment later. */
   async #send(): Promise<void> {
+    // A signal for this run alone: listeners on that of the whole watch would gather for months.
     const over = new AbortController();
     const stop = () => over.abort();
     this.#signal.addEventListener("abort", stop);
@@ -130,7 +138,7 @@ class Watching {
         ...{ files, signal: over.signal, onEvent: (event: TransferEvent) => this.#hear(event, over) },
       });
     } catch (error) {
-      if (!over.signal.aborted) throw error;
+      if (!over.signal.aborted) throw error; // else it was told to stop, by whoever watches or by `#refused`
     } finally {
       this.#signal.removeEventListener("abort", stop);
       over.abort(); // ends a wait for the next file
@@ -151,6 +159,10 @@ class Watching {
     else if (event.event === "stored") this.#stored(event);
   }
 
+  /**
+   * 1. the server has it on disk, 2. it is put away, or written down that it is kept. A crash between the two makes the
+   * next run offer it again, under the same id; the server then says that it knows it, and this comes to its turn.
+   */
   #stored(event: Extract<TransferEvent, { event: "stored" }>): void {
     const { transfer, queue, name: sentAs, size, digest, repeated } = event;
     const name = this.#offered.get(transfer);
@@ -159,12 +171,13 @@ class Watching {
     this.summary[repeated ? "repeated" : "stored"]++;
     this.summary.bytes += size;
     if (name === undefined || identity === undefined) return;
+    // What the sender sent is what was taken: it compares the two when it opens the file.
     const [path, about] = [join(this.#folder, name), { transfer, queue, name: sentAs, size }];
     const put = this.#away?.put(path, identity) ?? null;
     if (put?.kind === "changed") return this.#hot.release(name); // another file is there, and will be sent as well
     this.#hot.settle(name);
     if (put === null || put.kind === "stays") this.#sent.add(name, { identity, digest });
-    else if (this.#sent.known.has(name)) this.#sent.forget(name);
+    else if (this.#sent.known.has(name)) this.#sent.forget(name); // an earlier content of that name was kept
     if (put !== null) this.#tellPut(put, path, about);
     if (put?.kind !== "stays") return;
     this.#staying.set(name, about);
@@ -190,11 +203,13 @@ class Watching {
     this.#tellPut(put, path, about);
   }
 
+  /** Its name is free: whatever comes under it is new. */
   #gone(name: string): void {
     this.#staying.delete(name);
     this.#sent.forget(name);
   }
 
+  /** Not this file, not now or not ever; the others go on. */
   #refused(event: Extract<TransferEvent, { event: "refused" }>, over: AbortController): void {
     const { code, message, transfer } = event;
     const name = basename(event.path ?? "");
@@ -210,6 +225,7 @@ class Watching {
     over.abort();
   }
 
+  /** Writes down what is kept, and lets others have the folder. */
   async close(): Promise<void> {
     this.#hot.close();
     await this.#sent.close();

@@ -12,6 +12,7 @@ import type { After } from "./put-away.ts";
 export const IGNORED: readonly string[] = [
   ...[".*", "*~", "~$*", "*.part", "*.partial", "*.filepart", "*.tmp", "*.temp", "*.crdownload", "*.download"],
 ];
+/** Long enough for a writer that waits for its disk, short enough for a person who waits for the file. */
 export const SETTLE_MS = 2_000;
 
 export interface WatchOptions extends Omit<SendOptions, "files" | "again" | "senderKey"> {

@@ -155,7 +155,7 @@ test("with --once it sends what is complete, leaves what is being written, and s
   expect([...faults(watcher), ...faults(later)]).toEqual([]);
 });
 
-test("people read what happens, and hear less and less of a server that is away", async () => {
+test("people read what happens, a line for each file", async () => {
   const place = new Outbox();
   const { port } = await place.serve();
   place.put("a", "a");

@@ -135,7 +135,7 @@ export const SENDING: readonly Mutant[] = [
   {
     name: "a stored file of a watched folder is put away without a look at it",
     ...{ file: "src/net/put-away.ts", from: " || identityOf(path, status) !== identity)", to: ")" },
-    noticedBy: "test/net/watch-folder.test.ts",
+    noticedBy: "test/net/put-away.test.ts",
   },
   {
     name: "what a watched folder has sent and kept is not remembered",

@@ -1,7 +1,6 @@
 import {
   appendFileSync,
   chmodSync,
-  existsSync,
   linkSync,
   mkdirSync,
   readFileSync,
@@ -12,64 +11,20 @@ import {
   utimesSync,
   writeFileSync,
 } from "node:fs";
-import { describe, expect, onTestFinished, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import type { TransferEvent } from "../../src/net/events.ts";
-import { watchFolder } from "../../src/net/watch-folder.ts";
-import type { WatchOptions, WatchSummary } from "../../src/net/watch-options.ts";
-import { Collector } from "../support/collector.ts";
+import type { Collector } from "../support/collector.ts";
 import { content } from "../support/content.ts";
-import { Workspace } from "../support/workspace.ts";
+import { LONG_AGO, watchedFolder } from "../support/watched-folder.ts";
 
 const KiB = 1024;
 const MiB = 1024 * KiB;
-const LONG_AGO = new Date("2026-01-02T03:04:05Z");
-
-interface Watch {
-  readonly events: Collector<TransferEvent>;
-  readonly done: Promise<WatchSummary>;
-  /** Ends it, and tells what it has done. */
-  stop(): Promise<WatchSummary>;
-}
-
-function begin() {
-  const work = new Workspace();
-  const box = work.path("box");
-  mkdirSync(box);
-  const put = (name: string, bytes: Uint8Array | string = name) => {
-    writeFileSync(work.path("box", name), bytes);
-    return work.path("box", name);
-  };
-  /** Puts a file there that nobody has written to for long: by a rename, as it should be done. */
-  const putWhole = (name: string, bytes: Uint8Array | string = name) => {
-    const path = work.write(name, bytes);
-    utimesSync(path, LONG_AGO, LONG_AGO);
-    renameSync(path, work.path("box", name));
-  };
-  const watch = (port: number, options: Partial<WatchOptions> = {}): Watch => {
-    const events = new Collector<TransferEvent>();
-    const over = new AbortController();
-    const given = { folder: box, state: work.path("state"), senderKey: "key", settleMs: 50, port };
-    const onEvent = (event: TransferEvent) => {
-      options.onEvent?.(event);
-      events.onEvent(event);
-    };
-    const done = watchFolder({ ...given, ...options, signal: over.signal, onEvent });
-    done.catch(() => {});
-    const stop = () => {
-      over.abort();
-      return done;
-    };
-    onTestFinished(async () => void (await stop().catch(() => {})));
-    return { events, done, stop };
-  };
-  return { work, box, put, putWhole, watch };
-}
 
 const names = (events: Collector<TransferEvent>) => events.all("stored").map(({ name }) => name);
 
 describe("a watched folder", () => {
   test("sends what is there and what comes, each file once, and keeps it", async () => {
-    const { work, put, watch } = begin();
+    const { work, put, watch } = watchedFolder();
     const { port, spool } = await work.serve();
     put("a");
     const { events, stop } = watch(port);
@@ -86,7 +41,7 @@ describe("a watched folder", () => {
   });
 
   test("sends nothing again after a restart, also when the server has forgotten everything", async () => {
-    const { work, put, watch } = begin();
+    const { work, put, watch } = watchedFolder();
     const first = await work.serve();
     for (const name of ["a", "b"]) put(name);
     expect(await watch(first.port, { once: true }).done).toMatchObject({ stored: 2 });
@@ -101,7 +56,7 @@ describe("a watched folder", () => {
   });
 
   test("asks the server, and gets no second copy, when what it remembered is lost", async () => {
-    const { work, put, watch } = begin();
+    const { work, put, watch } = watchedFolder();
     const { port, spool } = await work.serve();
     put("a");
     put("large", content(MiB));
@@ -113,7 +68,7 @@ describe("a watched folder", () => {
   });
 
   test("sends a file that grows for a while once, and whole", async () => {
-    const { work, put, watch } = begin();
+    const { work, put, watch } = watchedFolder();
     const { port } = await work.serve();
     const { events, stop } = watch(port, { settleMs: 1_000 });
     await events.waitFor("connected");
@@ -131,7 +86,7 @@ describe("a watched folder", () => {
   });
 
   test("sends at once what was complete before it was renamed into it", async () => {
-    const { work, putWhole, watch } = begin();
+    const { work, putWhole, watch } = watchedFolder();
     const { port } = await work.serve();
     const { events } = watch(port, { settleMs: 600_000 });
     await events.waitFor("connected");
@@ -140,7 +95,7 @@ describe("a watched folder", () => {
   });
 
   test("tells rights and further names from another content, and a content from the one that had its time", async () => {
-    const { work, put, watch } = begin();
+    const { work, put, watch } = watchedFolder();
     const { port, spool } = await work.serve();
     const path = put("a", "one");
     utimesSync(path, LONG_AGO, LONG_AGO);
@@ -155,7 +110,7 @@ describe("a watched folder", () => {
   });
 
   test("passes over what is no file, what is being written and what is not wanted, and follows no link", async () => {
-    const { work, put, putWhole, box, watch } = begin();
+    const { work, put, putWhole, box, watch } = watchedFolder();
     const { port } = await work.serve();
     const secret = work.write("secret", "secret");
     symlinkSync(secret, work.path("box", "link.csv"));
@@ -178,7 +133,7 @@ describe("a watched folder", () => {
   });
 
   test("is the only one that is watched like that, and is gone with its name", async () => {
-    const { work, box, put, watch } = begin();
+    const { work, box, put, watch } = watchedFolder();
     const { port } = await work.serve();
     put("a");
     const first = watch(port);
@@ -199,7 +154,7 @@ describe("a watched folder", () => {
   });
 
   test("in which a receiver puts its files is not watched: they would go round for ever", async () => {
-    const { work, put, watch } = begin();
+    const { work, put, watch } = watchedFolder();
     const { port } = await work.serve();
     // What a receiver has in its folder as long as it lands files there.
     put(".filespool-landed-00c0ffee", "");
@@ -210,102 +165,9 @@ describe("a watched folder", () => {
   });
 });
 
-describe("a file that is stored", () => {
-  test("is deleted when that was wished, and nothing else is", async () => {
-    const { work, put, watch } = begin();
-    const { port, spool } = await work.serve();
-    for (const name of ["a", "b", "c.part"]) put(name);
-    const { events, done } = watch(port, { once: true, after: "delete" });
-    expect(await done).toMatchObject({ stored: 2, kept: 0 });
-    expect([work.list("box"), events.all("deleted").length, spool.waiting("default")]).toEqual([["c.part"], 2, 2]);
-    put("a");
-    expect(await watch(port, { once: true, after: "delete" }).done).toMatchObject({ stored: 1 });
-  });
-
-  test("is moved, and takes the place of no other", async () => {
-    const { work, put, watch } = begin();
-    const { port } = await work.serve();
-    const movedTo = work.path("box", "sent");
-    mkdirSync(movedTo);
-    writeFileSync(work.path("box", "sent", "a.txt"), "from somebody else");
-    for (const text of ["one", "two"]) {
-      put("a.txt", text);
-      const { events, done } = watch(port, { once: true, after: "move", movedTo });
-      expect(await done).toMatchObject({ stored: 1, kept: 0 });
-      expect(events.all("warning")).toEqual([]);
-      expect(events.all("moved")).toMatchObject([{ to: expect.stringContaining("sent/a (") }]);
-    }
-    expect(work.list("box/sent")).toEqual(["a (1).txt", "a (2).txt", "a.txt"]);
-    const texts = work.list("box/sent").map((name) => work.read("box/sent", name).toString());
-    expect(texts).toEqual(["one", "two", "from somebody else"]);
-    expect(work.list("box")).toEqual(["sent"]);
-  });
-
-  test.each(["delete", "move"] as const)(
-    "stays when another has taken its place by then, which is sent as well (%s)",
-    async (after) => {
-      const { work, put, watch } = begin();
-      const { port } = await work.serve();
-      const texts = ["two", "three"];
-      put("a", "one");
-      const { events, stop } = watch(port, {
-        ...{ after, movedTo: work.path("sent") },
-        // The last moment: the server has just said that it has the file, which is looked at and put away after this.
-        onEvent: (event) => event.event === "stored" && texts.length > 0 && put("a", texts.shift()),
-      });
-      await events.waitForCount("stored", 3);
-      await events.waitFor(after === "move" ? "moved" : "deleted");
-      expect(await stop()).toMatchObject({ stored: 3, kept: 0 });
-      expect(work.list("box")).toEqual([]);
-      await work.receive({ port, ifExists: "rename" }).done;
-      expect(work.list().map((name) => work.read("out", name).toString())).toEqual(["one", "two", "three"]);
-    },
-  );
-
-  test("that cannot be put away is told once, not sent again, and put away when it can be", async () => {
-    const { work, put, watch } = begin();
-    const { port, spool } = await work.serve();
-    const movedTo = work.path("sent");
-    const { events, stop } = watch(port, { after: "move", movedTo });
-    await events.waitFor("connected");
-    rmSync(movedTo, { recursive: true });
-    put("a");
-    expect(await events.waitFor("kept")).toMatchObject({
-      name: "a",
-      message: expect.stringContaining("cannot be moved"),
-    });
-    put("b");
-    await events.waitForCount("kept", 2);
-    expect(work.list("box")).toEqual(["a", "b"]);
-    mkdirSync(movedTo);
-    await events.waitForCount("moved", 2);
-    expect(await stop()).toEqual({ stored: 2, repeated: 0, bytes: 2, failed: 0, kept: 0 });
-    expect([work.list("box"), work.list("sent"), spool.waiting("default")]).toEqual([[], ["a", "b"], 2]);
-    expect(events.all("kept")).toHaveLength(2);
-  });
-
-  test("is not moved to another disk, which is said before anything is sent", async () => {
-    const { work, put, watch } = begin();
-    const { port, spool } = await work.serve();
-    put("a");
-    const movedTo = `/dev/shm/filespool-test-${process.pid}`;
-    onTestFinished(() => rmSync(movedTo, { recursive: true, force: true }));
-    if (existsSync("/dev/shm")) {
-      await expect(watch(port, { after: "move", movedTo }).done).rejects.toMatchObject({
-        code: "folder-unusable",
-        message: expect.stringContaining("another file system"),
-      });
-    }
-    await expect(watch(port, { after: "move", movedTo: work.path("box") }).done).rejects.toMatchObject({
-      code: "folder-unusable",
-    });
-    expect([work.list("box"), spool.waiting("default")]).toEqual([["a"], 0]);
-  });
-});
-
 describe("what cannot be sent", () => {
   test("is told once, does not keep the others, and is tried again when it changes", async () => {
-    const { work, put, watch } = begin();
+    const { work, put, watch } = watchedFolder();
     const { port } = await work.serve({ spool: { limits: { fileBytesMax: 10 } } });
     const path = put("a", "much too large");
     for (const name of ["b", "c"]) put(name);
@@ -321,7 +183,7 @@ describe("what cannot be sent", () => {
   });
 
   test("for want of room or of a server waits as long as it takes", async () => {
-    const { work, put, watch } = begin();
+    const { work, put, watch } = watchedFolder();
     const first = await work.serve({ spool: { limits: { spoolBytesMax: 9 * KiB } } });
     for (const name of ["a", "b"]) put(name, content(6 * KiB));
     const { events, stop } = watch(first.port);
@@ -339,7 +201,7 @@ describe("what cannot be sent", () => {
 });
 
 test("an idle watcher holds no connection, and opens one when there is something to send", async () => {
-  const { work, put, watch } = begin();
+  const { work, put, watch } = watchedFolder();
   const { port, events: server } = await work.serve();
   const { events } = watch(port);
   await server.waitFor("disconnected");
