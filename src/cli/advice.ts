@@ -71,7 +71,8 @@ const ADVICE: Readonly<Record<ErrorCode, string | null>> = {
   stalled: AGAIN,
   // On this machine.
   "file-unreadable": "check the path, and that you may read it",
-  "file-changed": "send it again when nobody changes it any more",
+  "file-changed":
+    "send it again when nobody changes it any more (rotate a log first), or send what is in it now: filespool send --name NAME - < FILE",
   "file-exists": "the choices are --if-exists rename, overwrite or skip",
   "command-failed":
     "the file is back in its queue; mend the command, and collect again (failed too often: see filespool dead)",

@@ -23,6 +23,7 @@ export const COMMAND_NAMES = [
   "serve",
   "send",
   "receive",
+  "watch",
   "list",
   "show",
   "status",
@@ -152,6 +153,27 @@ export const COMMANDS: Readonly<Record<Command, CommandRow>> = {
     ],
     run: async ({ settings }, { report, world, signal }) =>
       (await import("./receive.ts")).receive(settings, report, { signal, now: world.now }, world),
+  },
+  // A hot folder. What it is to do with each file is settled before the first one is touched.
+  watch: {
+    kind: "client",
+    about: "send each file that is put into a folder, as soon as it is complete",
+    operands: [
+      { syntax: "<folder>", help: "folder to watch; the files in it are sent, not what lies in its subfolders" },
+    ],
+    examples: [
+      ["send what is put into outbox, and remember what was sent", "filespool watch outbox --queue scans"],
+      ["empty the folder as it goes", "filespool watch outbox --after delete"],
+      ["put aside what was sent", "filespool watch outbox --after move --moved-to sent"],
+      ["only tables, from a program that pauses while it writes", "filespool watch outbox --match '*.csv' --settle 1m"],
+      ["once, from cron", "filespool watch outbox --once --quiet"],
+    ],
+    async prepare(task) {
+      (await import("./watch-folder.ts")).checkWatch(task.settings);
+      return task;
+    },
+    run: async ({ settings, operands: [folder = ""] }, { report, world }) =>
+      (await import("./watch-folder.ts")).watch(settings, folder, report, world),
   },
   // Looking after a running server: commands-operate.ts.
   ...OPERATOR_COMMANDS,

@@ -117,6 +117,11 @@ const WARNING = row("warning", "Something in a folder was left out; the rest goe
 const SEND = {
   ...CLIENT,
   offered: row("offered", "The server has been asked to take this file.", { ...about, path: text }),
+  changed: row("changed", "Not what the server has under this size and time, by its digest: sent as a new transfer.", {
+    ...about,
+    path: text,
+    before: v.pipe(about.transfer, v.description("the transfer that the server has")),
+  }),
   stored: row("stored", "The file is the server's: on its disk, unless durability says otherwise.", {
     ...about,
     digest,
@@ -141,6 +146,27 @@ const SEND = {
     repeated: v.pipe(count, v.description("files that the server had already")),
     bytes: count,
     failed: count,
+  }),
+};
+
+/** A watched folder: what a sender tells, and what became of each file in the folder then. */
+const { collected: _, outstanding: __, ...SENDING } = SEND;
+const WATCH = {
+  ...SENDING,
+  watching: row("watching", "The folder is watched from now on.", { folder: text, queue: text }),
+  moved: row("moved", "A stored file was moved out of the folder.", { ...about, path: text, to: text }),
+  deleted: row("deleted", "A stored file was deleted, or was gone already.", { ...about, path: text }),
+  kept: row("kept", "A stored file could not be moved or deleted; it is not sent again.", {
+    ...about,
+    path: text,
+    message: text,
+  }),
+  done: row("done", "The watch has ended.", {
+    stored: count,
+    repeated: v.pipe(count, v.description("files that the server had already")),
+    bytes: count,
+    failed: count,
+    kept: v.pipe(count, v.description("files that should have been moved or deleted, and are still there")),
   }),
 };
 
@@ -236,7 +262,7 @@ const SERVE = {
 
 /** By command, what it may print. Which lines there are, and in which order, depends on what happens. */
 export const EVENT_SCHEMAS = {
-  ...{ serve: SERVE, send: SEND, receive: RECEIVE },
+  ...{ serve: SERVE, send: SEND, watch: WATCH, receive: RECEIVE },
   ...operateSchemas(ENDS, { ...ENDS, connected: CLIENT.connected, retrying: CLIENT.retrying }),
 } as const;
 
@@ -256,4 +282,4 @@ type Lacking<E extends { readonly event: string }, Rows> = {
 // When one of these does not compile, the error names the events whose row is missing or lacks a field.
 const isComplete = <_T extends never>(): void => {};
 isComplete<Lacking<ServerEvent | OperateEvent, typeof SERVE>>();
-isComplete<Lacking<TransferEvent, typeof SEND & typeof RECEIVE>>();
+isComplete<Lacking<TransferEvent, typeof SEND & typeof RECEIVE & typeof WATCH>>();

@@ -26,6 +26,7 @@ import { COMMAND_NAMES, type Command, commandsOf } from "./commands.ts";
 import { type Knob, knob, optional } from "./knob.ts";
 import { SERVE_KNOBS } from "./knobs-serve.ts";
 import { TRUST_KNOBS } from "./knobs-trust.ts";
+import { WATCH_KNOBS } from "./knobs-watch.ts";
 import { count, duration, oneOf, orUnlimited, type Shape, size, text, toggle } from "./shapes.ts";
 
 const arePatterns = (names: string): boolean => names.split(",").every((name) => isQueuePattern(name.trim()));
@@ -113,14 +114,14 @@ export const KNOBS = {
   // SHA-256 is for receivers of other makes: every language's standard library can check it.
   digest: knob(oneOf(["blake3", "sha256"], "kind"), {
     fallback: "blake3",
-    on: ["send"],
+    on: ["send", "watch"],
     help: "digest that proves the content arrived whole",
   }),
   // Time without progress, not time altogether: a large file over a slow link never runs into it.
   retry: knob(duration(0, YEARS), {
     fallback: 60 * SECOND,
     on: CONNECTING,
-    help: "keep trying so long after a lost connection; if given, also while no server answers yet",
+    help: "keep trying so long after a lost connection; if given, also while no server answers yet; watch: for ever unless given",
   }),
 
   // serve: the store and its limits. Of these, only the first is looked at by most people; the others have defaults
@@ -147,6 +148,9 @@ export const KNOBS = {
     help: "name of what is read from standard input, where - is among the files",
     unset: "stdin",
   }),
+
+  // watch: which files, when, and what then.
+  ...WATCH_KNOBS,
 
   // receive: where to, what about names that are taken, and when to stop.
   out: knob(text("folder", "the path of a folder"), {

@@ -94,6 +94,12 @@ const TRANSFER: Table<TransferEvent> = {
       text: () => line`${file(e)}: stored before${since}; --again stores a new copy`,
     };
   },
+  // Whoever reads "known" in other runs would otherwise wonder why this one was sent.
+  changed: (e) => ({
+    tone: "plain",
+    verb: "changed",
+    text: () => line`${file(e)}: not what was stored before, though size and time are the same; sent as a new file`,
+  }),
   delivered: (e) => ({
     tone: "plain",
     verb: "delivered",
@@ -118,6 +124,16 @@ const TRANSFER: Table<TransferEvent> = {
   refused: (e) => ({ tone: "bad", verb: "failed", text: () => blame(e), code: e.code }),
   // The rest of the folder goes on, but whoever relies on all of it should know.
   warning: (e) => ({ tone: "warn", verb: "left out", text: () => line`${e.path}: ${e.message}` }),
+  // Without this line, a run that waits could not be told from one that hangs.
+  watching: (e) => ({
+    tone: "plain",
+    verb: "watching",
+    text: () => line`${e.folder}, for files to send to queue "${e.queue}"; Ctrl-C ends it`,
+  }),
+  // That it is stored was the news; this is the bookkeeping after it.
+  moved: (e) => ({ tone: "plain", verb: "moved", text: () => line`${e.path} to ${e.to}`, verbose: true }),
+  deleted: (e) => ({ tone: "plain", verb: "deleted", text: () => line`${e.path}`, verbose: true }),
+  kept: (e) => ({ tone: "warn", verb: "kept", text: () => line`${e.path}: stored, but ${e.message}` }),
   // Nothing has failed yet, but whoever watches should know why nothing moves.
   retrying: (e) => ({
     tone: "warn",

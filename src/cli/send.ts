@@ -93,7 +93,7 @@ export async function send(
     const receipt = await receipts({
       ...connection,
       // It was there a moment ago, so an address that leads nowhere is no mistake of the person's any more.
-      connectRetryMs: wait,
+      connectRetryMs: Infinity,
       transfers,
       waitMs: wait,
       signal,

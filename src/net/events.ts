@@ -31,6 +31,8 @@ export type TransferEvent =
   | FileEvent<"progress", { offset: number }>
   /** `repeated`: the server had the file already; `collected`: and somebody has taken it since. */
   | FileEvent<"stored", { digest: string; repeated: boolean; collected: boolean }>
+  /** The server has another content under the id `before`, although size and time are the same: sent as a new transfer. */
+  | FileEvent<"changed", { path: string; before: string }>
   /** `attempt`: failed deliveries of this file so far, plus one. */
   | FileEvent<"delivered", { digest: string; attempt: number }>
   /** In the folder under `path`, verified. `skipped`: a file of that name was there, and the policy is skip. */
@@ -44,6 +46,13 @@ export type TransferEvent =
   | Event<"refused", Failure & { path?: string } & Partial<About>>
   /** Something in a folder was left out: a socket, a link that leads out of it. The rest goes on. */
   | Event<"warning", { path: string; message: string } & Partial<About>>
+  /** A folder is being watched for files to send. */
+  | Event<"watching", { folder: string; queue: string }>
+  /** Watched folder: it was stored, and is now under `to`, or gone. */
+  | FileEvent<"moved", { path: string; to: string }>
+  | FileEvent<"deleted", { path: string }>
+  /** Watched folder: it was stored, should have been moved or deleted, and is still there. It is not sent again. */
+  | FileEvent<"kept", { path: string; message: string }>
   /** The connection or the file will be tried again in `delayMs`. */
   | Event<"retrying", Failure & { delayMs: number; attempt: number }>;
 

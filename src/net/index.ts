@@ -14,12 +14,14 @@ export { formatInvite, type Invite, parseInvite } from "./invite.ts";
 export { type OperateOptions, type Operator, operate, type QueueInfo, type TransferInfo } from "./operate.ts";
 export type {
   ClientOptions,
+  FileSource,
   IfExists,
   LandedFile,
   ReceiveOptions,
   ReceiveSummary,
   SendOptions,
   SendSummary,
+  Source,
   StreamSource,
   TlsTrust,
 } from "./options.ts";
@@ -30,3 +32,5 @@ export { createServer, type NetLimits, type Server, type ServerOptions, type Tls
 export { fingerprintOf, ownIdentity } from "./tls.ts";
 export { TokenGate, type TokenGateOptions } from "./token-gate.ts";
 export { createToken, readTokens, revokeToken, rotateToken, type TokenRecord, type TokenWish } from "./tokens.ts";
+export { watchFolder } from "./watch-folder.ts";
+export { IGNORED, type WatchOptions, type WatchSummary } from "./watch-options.ts";

@@ -60,11 +60,28 @@ export interface StreamSource {
   readonly path?: string;
   /** What the content is a form of: "tar" for a folder. */
   readonly kind?: string;
+  /**
+   * Transfer id (32 hexadecimal digits) of a stream that gives the same bytes whenever it is opened anew, so that it is
+   * stored once however often it is sent. Without it, each stream is a transfer of its own.
+   */
+  readonly transfer?: string;
 }
 
+/** A file that is sent only if it still is the one that was seen: see `identityOf` in file-identity.ts. */
+export interface FileSource {
+  readonly path: string;
+  readonly identity: string;
+}
+
+/** Something to send; a text is the path of a file or folder. */
+export type Source = string | FileSource | StreamSource;
+
 export interface SendOptions extends ClientOptions {
-  /** Paths of files, or streams; taken one by one, so there may be any number. */
-  readonly files: Iterable<string | StreamSource>;
+  /**
+   * Paths of files, or streams; taken one by one, so there may be any number. An asynchronous list may have nothing to
+   * give for a while: the connection is kept, and replaced when it is lost, until the list ends. What it throws ends the run.
+   */
+  readonly files: Iterable<Source> | AsyncIterable<Source>;
   /** Stores a new copy even if this very file was stored before. */
   readonly again?: boolean;
   /** A secret of the user that stays the same from run to run, so that a killed run is continued by the next. */

@@ -175,13 +175,14 @@ export class OutgoingStream {
       const length = rest < LIMITS.bufferBytesMin ? frame.bytes : share;
       // A source that is slow itself is not waited for until a long frame is full.
       const enough = Math.min(length, LIMITS.shortFrameBytes);
+      if (sending.length === BUFFERS) await sending.shift();
       await until(() => this.#read - at >= enough || this.#isOver);
+      // Nothing is waited for between here and the piece: in a wait, a refusal may come, and `end` takes the blocks away.
       if (!goOn()) return null;
       if (this.#failure) throw this.#failure;
       // What a source has left when it has ended may be any length, nothing included: that is how the end is found.
       const piece = Math.min(length, this.#read - at);
       if (piece === 0) return this.#hex;
-      if (sending.length === BUFFERS) await sending.shift();
       this.#sent = Math.max(this.#sent, at + piece);
       const taking = connection.sendData(at, this.#piece(at, piece));
       taking?.catch(() => {}); // a lost connection is reported where it is read

@@ -65,8 +65,9 @@ export async function receipts(options: ReceiptOptions): Promise<ReceiptSummary>
   const signals = AbortSignal.any([over.signal, ...(signal ? [signal] : [])]);
   let operator: Operator | undefined;
   try {
-    // The server may be away for as long as there is time: what it has, it still has when it comes back.
-    operator = await operate({ ...client, retryMs: graceMs, signal: signals });
+    // The server may be away for as long as there is time: what it has, it still has when it comes back. `over` ends that,
+    // and not the patience, which would be over a moment earlier and would say "unreachable" of what is outstanding.
+    operator = await operate({ ...client, retryMs: Infinity, signal: signals });
     await run.ask(operator, transfers);
   } catch (error) {
     if (!over.signal.aborted || signal?.aborted) throw error;

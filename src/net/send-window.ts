@@ -8,24 +8,40 @@
 import type { ErrorCode, FilespoolError } from "../protocol/errors.ts";
 import { LIMITS } from "../protocol/limits.ts";
 import { Conversation } from "../protocol/machine.ts";
-import type { MessageOf } from "../protocol/messages.ts";
+import type { Message, MessageOf } from "../protocol/messages.ts";
 import { UPLOAD_SENDER } from "../protocol/upload.ts";
 import type { About } from "./events.ts";
+import type { OutgoingFile } from "./outgoing-file.ts";
 import type { OutgoingStream } from "./outgoing-stream.ts";
 
 /** One file on its way, on this connection or on the next. */
 export interface Job extends About {
   readonly path: string;
+  /** "tar" for a folder. */
   readonly kind: string | undefined;
   /** What cannot be opened anew for the next connection. */
   readonly stream: OutgoingStream | undefined;
   readonly talk: Conversation<typeof UPLOAD_SENDER>;
   /** Where the server wants it from. */
   from: number;
+  /** Of all of it, once it was read; "" before. */
   digest: string;
   /** Its finish was sent over an earlier connection of this run: if the server has it, it has it from us. */
   finished: boolean;
+  /** How often the server found that what arrived does not have that digest. */
   mismatches: number;
+  /** Another content may have had its id, so only the digest proves that the server has this one. */
+  readonly isDoubtful: boolean;
+  /** The server has another content under the id `before`; this one's is derived from its digest, the `salt`, as well. */
+  readonly other: { readonly before: string; readonly salt: string } | null;
+  /** The server says to have it from an earlier run; whether that is this content is to be found out. */
+  readonly claim: MessageOf<"stored"> | null;
+}
+
+/** Whether what the server says to have stored before is this content, as far as is known without reading the file. */
+export function isProven({ stream, digest, isDoubtful }: Job, stored: MessageOf<"stored">): boolean {
+  // Nobody else knows the id of a stream. A small file was read before it was offered, so its digest is known.
+  return !stored.repeated || stream !== undefined || (digest === "" ? !isDoubtful : digest === stored.digest);
 }
 
 /** Refusals that are about one file: a smaller one may still be taken. */
@@ -40,10 +56,25 @@ const weight = ({ size }: Job) => Math.min(size, LIMITS.windowBytes);
 
 export const newTalk = () => new Conversation(UPLOAD_SENDER, "waiting");
 
+/** A file that was opened for the first time in this run. */
+export function newJob(file: OutgoingFile | OutgoingStream, queue: string): Job {
+  const { path, name, size, transfer } = file;
+  const stream = "isDoubtful" in file ? undefined : file;
+  const isDoubtful = "isDoubtful" in file && file.isDoubtful;
+  const state = { talk: newTalk(), from: 0, digest: "", finished: false, mismatches: 0 };
+  const about = { path, name, size, transfer, queue, stream, kind: stream?.kind };
+  return Object.assign(state, about, { isDoubtful, other: null, claim: null });
+}
+
+/** The same file, to be offered from the start: `more` says what has become known of it. */
+export const anew = (job: Job, more: Partial<Job>): Job => ({ ...job, talk: newTalk(), from: 0, ...more });
+
 export class SendWindow {
   /** In the order of their offers. */
   readonly #open = new Map<string, Job>();
+  /** Refused for want of room on this connection. */
   #postponed: Job[] = [];
+  /** The weights of the open ones, together. */
   #bytes = 0;
   /** The last refusal for want of room, until the next connection. */
   noRoom: FilespoolError | null = null;
@@ -53,8 +84,9 @@ export class SendWindow {
   }
 
   /** The open job that an answer is about. */
-  get(transfer: string): Job | undefined {
-    return this.#open.get(transfer);
+  jobOf(answer: Message | { readonly type: "data" }): Job | undefined {
+    const transfer = answer.type === "refuse" ? answer.about : "transfer" in answer ? answer.transfer : undefined;
+    return transfer === undefined ? undefined : this.#open.get(transfer);
   }
 
   /** Whether this job may be opened beside the others. One alone always may; the same file twice may not. */
@@ -64,11 +96,13 @@ export class SendWindow {
     return this.isIdle || (this.#open.size < windowFiles && fits);
   }
 
+  /** It is about to be offered. */
   open(job: Job): void {
     this.#open.set(job.transfer, job);
     this.#bytes += weight(job);
   }
 
+  /** It has its answer; what it took up is free again. Once is enough, and twice does no harm. */
   close(job: Job): void {
     if (this.#open.delete(job.transfer)) this.#bytes -= weight(job);
   }
@@ -77,7 +111,7 @@ export class SendWindow {
   postpone(job: Job, refusal: FilespoolError): boolean {
     if (!NO_ROOM.has(refusal.code) || this.#postponed.length >= POSTPONED_MAX) return false;
     this.close(job);
-    this.#postponed.push({ ...job, talk: newTalk() });
+    this.#postponed.push(anew(job, {}));
     this.noRoom = refusal;
     return true;
   }

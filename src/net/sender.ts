@@ -5,7 +5,7 @@
  * large ones after the server has said from where. The other reads the answers. Whatever has no answer when a
  * connection ends is offered again on the next, with the same transfer id, and the server sorts out what it has;
  * a temporary refusal ("disk full", "shutting down") is handled by that same path. The digest is computed while
- * the bytes go out: no file is read twice, except the part that the server has already.
+ * the bytes go out: no file is read twice, except the part that the server has already, and a known file in doubt (adr/0090).
  */
 import { randomBytes } from "node:crypto";
 import { asError, FilespoolError, known } from "../protocol/errors.ts";
@@ -17,11 +17,14 @@ import { DIGESTS, digestOf } from "../spool/digest.ts";
 import { Client } from "./client.ts";
 import type { Connection } from "./connection.ts";
 import { about } from "./events.ts";
-import { complete, type SendOptions, type SendSummary, type StreamSource } from "./options.ts";
+import { type Opening, openSource } from "./open-source.ts";
+import { complete, type SendOptions, type SendSummary } from "./options.ts";
 import { COPY_BYTES_MAX } from "./outbox.ts";
-import { FolderFound, OutgoingFile } from "./outgoing-file.ts";
-import { OutgoingStream } from "./outgoing-stream.ts";
-import { type Job, newTalk, SendWindow, withinLimits } from "./send-window.ts";
+import { changed, OutgoingFile, SizeUnknown, streamOf } from "./outgoing-file.ts";
+import type { OutgoingStream } from "./outgoing-stream.ts";
+import { isJob, type Next, SendQueue } from "./send-queue.ts";
+import { SendResults } from "./send-results.ts";
+import { anew, isProven, type Job, newJob, SendWindow, withinLimits } from "./send-window.ts";
 
 /** How often content that does not match its digest is sent again from the start. */
 const MISMATCHES_MAX = 2;
@@ -36,20 +39,18 @@ export async function send(options: SendOptions): Promise<SendSummary> {
   return sender.summary;
 }
 
+/** One run: what it has to do outlives any of its connections, and what it knows of a server does not. */
 class Sender {
-  readonly summary: SendSummary = { stored: 0, repeated: 0, bytes: 0, failures: [] };
-  readonly #options: ReturnType<typeof complete<SendOptions>>;
+  /** Connects, and comes back after whatever may pass. */
   readonly #client: Client;
-  /** What transfer ids are derived from, beside the file: the user's secret, and with `again` something new. */
-  readonly #key: string;
-  readonly #salt: string;
+  readonly #results: SendResults;
+  readonly #opening: Opening;
   readonly #algorithm: string;
-  readonly #sources: Iterator<string | StreamSource, undefined>;
+  readonly #queue: SendQueue;
   readonly #window = new SendWindow();
-  /** For the content of small files: what is so small is copied when it is sent. */
-  readonly #room = Buffer.allocUnsafe(COPY_BYTES_MAX);
-  /** Files of an earlier connection that are to be offered again, before any new path is taken. */
-  #again: Job[] = [];
+  /** For the content of small files, and a byte to see that there is no more: what is so small is copied when it is sent. */
+  readonly #room = Buffer.allocUnsafe(COPY_BYTES_MAX + 1);
+  /** Those of this moment; both loops begin with them and end with them. */
   #connection!: Connection;
   #server!: MessageOf<"welcome">;
   /** The connection is over; whatever still runs for it should stop. */
@@ -58,14 +59,21 @@ class Sender {
   #ring: () => void = () => {};
 
   constructor(options: SendOptions) {
-    this.#options = complete(options);
     this.#client = new Client(options);
-    this.#key = options.senderKey ?? randomBytes(32).toString("hex");
-    this.#salt = options.again ? randomBytes(8).toString("hex") : "";
+    this.#results = new SendResults((event) => this.#client.emit(event));
     this.#algorithm = options.digest ?? (DIGESTS[0] as string);
-    this.#sources = options.files[Symbol.iterator]() as Iterator<string | StreamSource, undefined>;
+    const { queue, bufferBytes, signal } = complete(options);
+    this.#opening = {
+      ...{ queue, bufferBytes, signal, algorithm: this.#algorithm },
+      key: options.senderKey ?? randomBytes(32).toString("hex"),
+      salt: options.again ? randomBytes(8).toString("hex") : "",
+      onChange: () => this.#ring(),
+      warn: (path, message) => this.#client.emit({ event: "warning", path, message }),
+    };
+    this.#queue = new SendQueue(options.files, () => this.#ring());
   }
 
+  /** Converses over one connection after the other, until every file has its answer. */
   run(): Promise<void> {
     return this.#client.run("sender", async (connection, server) => {
       if (!server.digests.includes(this.#algorithm)) {
@@ -74,7 +82,7 @@ class Sender {
       this.#connection = connection;
       this.#server = withinLimits(server);
       this.#isGone = false;
-      this.#again = [...this.#window.takeBack(), ...this.#again];
+      this.#queue.putBack(...this.#window.takeBack());
       const writing = this.#writeFiles();
       const reading = this.#readAnswers();
       writing.catch(() => {}); // both are watched below; neither may be an unhandled rejection first
@@ -92,9 +100,13 @@ class Sender {
     });
   }
 
+  get summary(): SendSummary {
+    return this.#results.summary;
+  }
+
   /** Lets go of streams that a failed run leaves. */
   end(): void {
-    for (const job of [...this.#window.takeBack(), ...this.#again]) job.stream?.end();
+    for (const job of [...this.#window.takeBack(), ...this.#queue.end()]) job.stream?.end();
   }
 
   /** Waits until the other loop has something new. Looking comes before waiting, so nothing is missed. */
@@ -106,76 +118,73 @@ class Sender {
     }
   }
 
-  /** The writing loop: every path once, then wait for the last answer. */
+  /** The writing loop: every file once, then wait for the last answer, which may bring a file back. */
   async #writeFiles(): Promise<void> {
     while (!this.#isGone) {
-      const job = this.#again.shift();
-      const source = job?.path ?? this.#sources.next().value;
-      if (source === undefined) break;
-      await this.#writeFile(source, job);
+      const next = this.#queue.take();
+      if (next !== null) await this.#writeFile(next);
+      else if (!this.#window.isIdle) await this.#until(() => this.#queue.hasNext || this.#window.isIdle);
+      // Everything else is stored; back off, and offer once more what there was no room for.
+      else if (this.#window.noRoom) throw this.#window.noRoom;
+      else if (this.#queue.isOver) return;
+      else await this.#until(() => this.#queue.hasNext || this.#queue.isOver);
     }
-    await this.#until(() => this.#window.isIdle);
-    // Everything else is stored; back off, and offer once more what there was no room for.
-    if (this.#window.noRoom) throw this.#window.noRoom;
   }
 
   /** Sends one file. What fails in it is reported; only what concerns the connection is thrown. */
-  async #writeFile(source: string | StreamSource, earlier?: Job): Promise<void> {
-    const path = typeof source === "string" ? source : (source.path ?? source.name);
+  async #writeFile(next: Next): Promise<void> {
+    const path = typeof next === "string" ? next : (next.path ?? ("name" in next ? next.name : ""));
     let file: OutgoingFile | OutgoingStream | undefined;
-    let job = earlier;
+    let job = isJob(next) ? next : undefined;
     try {
-      file = job?.stream ?? this.#open(source);
-      if (job && job.transfer !== file.transfer) throw changed(path);
-      job ??= this.#newJob(file);
+      const opened = job?.stream ?? openSource(isJob(next) ? next.path : next, this.#opening);
+      file = opened instanceof Promise ? await opened : opened; // for a small file there is nothing to wait for
+      // A file that was offered before is the same one under the same id, or it has changed since.
+      if (job && file instanceof OutgoingFile) {
+        if (job.transfer !== file.transferWith(job.other?.salt ?? "")) throw changed(path);
+        if (job.claim) return await this.#examine(job, file, job.claim);
+      }
+      job ??= newJob(file, this.#opening.queue);
       const wanted = job;
       const hasRoom = () => this.#window.hasRoom(wanted, this.#server);
       if (!hasRoom()) await this.#until(hasRoom);
-      if (this.#isGone) return void this.#again.unshift(job);
+      if (this.#isGone) return this.#queue.putBack(job);
       this.#window.open(job);
-      const isSmall = job.size <= this.#server.pipelineBytesMax;
-      if (isSmall && file instanceof OutgoingFile) this.#pipe(job, file);
+      if (file instanceof OutgoingFile && job.size <= this.#server.pipelineBytesMax) this.#pipe(job, file);
       else await this.#ask(job, file);
     } catch (error) {
-      if (error instanceof FolderFound) return this.#writeFolder(path);
       // An error of a system call here is one of reading the file.
       const isLocal = (error as NodeJS.ErrnoException).syscall !== undefined;
       const failure = isLocal ? new FilespoolError("file-unreadable", `cannot read ${path}: ${error}`) : known(error);
+      const isUnknown = error instanceof SizeUnknown;
       // If not the file but the connection failed: the file is still among the open ones.
-      if (failure.kind !== "local") throw failure;
+      if (failure.kind !== "local" && !isUnknown) throw failure;
       if (job?.talk.allows("fail")) this.#step(job, "fail");
-      this.#report(path, job, failure);
+      if (isUnknown) return this.#writeFile(streamOf(path));
+      this.#results.failed(path, job, failure);
     } finally {
       file?.close();
     }
   }
 
-  /** A folder goes out as the stream of its archive. */
-  async #writeFolder(path: string): Promise<void> {
-    const { packFolder } = await import("./tar-pack.ts");
-    const warn = (left: string, message: string) => this.#client.emit({ event: "warning", path: left, message });
-    await this.#writeFile(packFolder(path, warn));
-  }
-
-  #open(source: string | StreamSource): OutgoingFile | OutgoingStream {
-    const { queue, bufferBytes } = this.#options;
-    if (typeof source === "string") return new OutgoingFile(source, queue, this.#key, this.#salt);
-    return new OutgoingStream(source, this.#algorithm, bufferBytes, () => this.#ring());
-  }
-
-  #newJob(file: OutgoingFile | OutgoingStream): Job {
-    const { path, name, size, transfer } = file;
-    const { queue } = this.#options;
-    const stream = file instanceof OutgoingStream ? file : undefined;
-    const state = { talk: newTalk(), from: 0, digest: "", finished: false, mismatches: 0 };
-    return Object.assign(state, { path, name, size, transfer, queue, stream, kind: stream?.kind });
+  /**
+   * The server says to have this file from before: compares the content with the digest that came with it. Another
+   * content is another transfer, whose id is derived from its digest as well; so that one can be repeated, too.
+   */
+  async #examine(job: Job, file: OutgoingFile, claim: MessageOf<"stored">): Promise<void> {
+    const { bufferBytes: chunkBytes, algorithm } = this.#opening;
+    const digest = await file.digest({ chunkBytes, algorithm, goOn: () => !this.#isGone });
+    if (digest === null) return this.#queue.putBack(job);
+    if (digest === claim.digest) return this.#stored({ ...job, digest }, claim);
+    const other = { before: job.transfer, salt: digest };
+    this.#queue.putBack(anew(job, { transfer: file.transferWith(digest), digest, other, claim: null }));
   }
 
   /** A small file: offer, data and finish in one go. It is read first, so that a change is noticed before the offer. */
   #pipe(job: Job, file: OutgoingFile): void {
     const content = file.readAll(this.#room);
     file.checkUnchanged();
-    job.digest = digestOf(this.#algorithm, content);
+    this.#know(job, digestOf(this.#algorithm, content));
     this.#step(job, "pipe");
     if (content.length > 0) this.#connection.sendData(0, content)?.catch(() => {}); // reading reports a lost connection
     this.#step(job, "end");
@@ -193,14 +202,18 @@ class Sender {
     await this.#until(() => talk.state !== "asking");
     const goOn = () => talk.state === "sending" && !this.#isGone;
     if (!goOn()) return;
-    const chunkBytes = Math.max(LIMITS.bufferBytesMin, Math.min(this.#options.bufferBytes, this.#server.dataBytesMax));
-    const until = (condition: () => boolean) => this.#until(condition);
-    const road = { chunkBytes, until, goOn, algorithm: this.#algorithm };
+    const chunkBytes = Math.max(LIMITS.bufferBytesMin, Math.min(this.#opening.bufferBytes, this.#server.dataBytesMax));
+    const road = { chunkBytes, until: this.#until.bind(this), goOn, algorithm: this.#algorithm };
     const digest = await file.sendOver(this.#connection, job.from, road);
     if (digest === null || !goOn()) return;
-    file.checkUnchanged();
-    job.digest = digest;
+    this.#know(job, digest);
     this.#step(job, "end");
+  }
+
+  /** All of it was read. An id that was derived from a digest must not get another content. @throws file-changed */
+  #know(job: Job, digest: string): void {
+    if (job.other && digest !== job.other.salt) throw changed(job.path);
+    job.digest = digest;
   }
 
   /** The reading loop. An answer about a file that is no longer open has crossed something of ours, and is ignored. */
@@ -208,9 +221,7 @@ class Sender {
     for (;;) {
       const answer = this.#connection.next() ?? (await this.#connection.read());
       if (!answer) throw new FilespoolError("connection-lost", "the server ended the connection");
-      const job = this.#window.get(
-        ("transfer" in answer ? answer.transfer : answer.type === "refuse" ? answer.about : "") ?? "",
-      );
+      const job = this.#window.jobOf(answer);
       switch (answer.type) {
         case "accept":
           if (job && answer.offset > job.from) this.#client.progressed();
@@ -261,14 +272,17 @@ class Sender {
     },
   };
 
-  #stored(job: Job, { digest, repeated, collected }: MessageOf<"stored">): void {
-    // An answer may be lost and asked for again; to the user that is one file stored once.
-    const isOld = repeated && !job.finished;
-    this.summary[isOld ? "repeated" : "stored"]++;
-    const { transfer, queue, name } = job;
-    const size = job.stream?.size ?? job.size;
-    this.summary.bytes += size;
-    this.#client.emit({ event: "stored", transfer, queue, name, size, digest, repeated: isOld, collected });
+  /** The server has it, or says so: whether it is this content, the digest tells where the id cannot. */
+  #stored(job: Job, answer: MessageOf<"stored">): void {
+    if (isProven(job, answer)) this.#results.stored(job, answer);
+    else this.#doubt(job, answer);
+  }
+
+  /** Once the id says which content it is, another digest is no coincidence any more; nor is it worth a second look. */
+  #doubt(job: Job, claim: MessageOf<"stored">): void {
+    if (!job.other) return this.#queue.putBack(anew(job, { claim }));
+    const why = `the server says to have ${job.path}, with another digest`;
+    this.#results.failed(job.path, job, new FilespoolError("digest-mismatch", why));
   }
 
   /** A refusal for now: the others are tried first, or the connection ends and the next one offers everything anew. */
@@ -278,16 +292,6 @@ class Sender {
     const isMismatch = refusal.code === "digest-mismatch" && ++job.mismatches > MISMATCHES_MAX;
     if (refusal.retry && !isMismatch) throw refusal;
     this.#step(job, "refuse");
-    this.#report(job.path, job, refusal);
-  }
-
-  /** This file cannot be sent; the others go on. */
-  #report(path: string, job: Job | undefined, failure: FilespoolError): void {
-    const { code, message } = failure;
-    this.summary.failures.push(failure);
-    this.#client.emit({ event: "refused", path, code, message, ...(job && about(job)) });
+    this.#results.failed(job.path, job, refusal);
   }
 }
-
-const changed = (path: string) =>
-  new FilespoolError("file-changed", `${path} changed while it was being sent; nothing was stored`);

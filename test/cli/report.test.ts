@@ -212,7 +212,7 @@ describe("the end of a run", () => {
     narrow.report.fail(error);
     narrow.report.transfer({
       event: "refused",
-      code: "file-changed",
+      code: "file-unreadable",
       path: "a/long/path/of/a/file.txt",
       message: "it is gone",
     });
@@ -225,8 +225,8 @@ describe("the end of a run", () => {
              serve); --retry 1m waits for it
       failed    a/long/path/of/a/file.txt: it
                 is gone
-                send it again when nobody
-                changes it any more
+                check the path, and that you
+                may read it
       "
     `);
     const coloured = listen({ isTTY: true, columns: 40 });

@@ -55,7 +55,7 @@ test("files that vanish, while they are sent or before: each is named, nothing o
   expect(sender.stderr).toBe(
     [
       `failed    ${big} was deleted or replaced while it was being sent; nothing was stored`,
-      "          send it again when nobody changes it any more",
+      "          send it again when nobody changes it any more (rotate a log first), or send what is in it now: filespool send --name NAME - < FILE",
       `failed    cannot send ${gone}: there is no such file or folder (ENOENT)`,
       "          check the path, and that you may read it",
       "",
@@ -76,7 +76,7 @@ test("a file that is cut short while it is sent is refused by its name, and sent
   gate.open();
   await place.run(sender, 7);
   expect(sender.stderr).toMatch(
-    new RegExp(`^failed +.*${big}.*\\n +send it again when nobody changes it any more\\n$`),
+    new RegExp(`^failed +.*${big}.*\\n +send it again when nobody changes it any more .*--name NAME - < FILE\\n$`),
   );
   await place.run(sending(place, port, [big]));
   expect(Object.keys(await collected(place, port)).sort()).toEqual(["big", "last"]);

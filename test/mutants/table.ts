@@ -6,6 +6,7 @@
  */
 import { ACCOUNTS } from "./accounts.ts";
 import { FOUND, type Mutant } from "./found.ts";
+import { SENDING } from "./sending.ts";
 
 const contract = "test/spool/contract.test.ts";
 const synced = "test/spool/synced.test.ts";
@@ -77,8 +78,8 @@ export const MUTANTS: readonly Mutant[] = [
     name: "the sender does not notice that its file has changed",
     ...{
       file: "src/net/outgoing-file.ts",
-      from: "if (isSame && before.mtimeNs === now.mtimeNs && before.ctimeNs === now.ctimeNs) return;",
-      to: "if (isSame || !isSame) return;",
+      from: "if (isUnchanged(this.#stat, now)) return;",
+      to: "if (now) return;",
     },
     noticedBy: "test/net/repeat.test.ts",
   },
@@ -232,4 +233,5 @@ export const MUTANTS: readonly Mutant[] = [
   },
   ...FOUND,
   ...ACCOUNTS,
+  ...SENDING,
 ];

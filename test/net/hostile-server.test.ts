@@ -35,6 +35,47 @@ const taking = (script: (peer: RawPeer, transfer: string) => Promise<void> | voi
     await script(peer, transfer);
   });
 
+describe("a sender ends, whatever a server says of", () => {
+  const files = (work: Workspace) => [work.write("small", "small"), work.write("large", content(MiB))];
+  /** Answers each offer, or what follows it, by `answer`, on as many connections as the sender makes. */
+  async function answering(answer: (transfer: string, type: string) => Message[]) {
+    const seen = { connections: 0 };
+    const port = await listenRaw(async (peer) => {
+      seen.connections++;
+      await peer.until("hello");
+      peer.send(WELCOME);
+      for (let frame = await peer.next(); frame; frame = await peer.next())
+        if ("transfer" in frame && frame.transfer) peer.send(...answer(frame.transfer, frame.type));
+    });
+    return { port, seen };
+  }
+
+  test("the digest of a file: that it is wrong each time", async () => {
+    const work = new Workspace();
+    const { port, seen } = await answering((transfer, type) => {
+      if (type === "offer") return [{ type: "accept", transfer, offset: 0 }];
+      return [{ type: "refuse", about: transfer, code: "digest-mismatch", message: "no" }];
+    });
+    const { failures } = await work.send({ port, files: files(work).slice(1), retryMs: 20_000 }).done;
+    expect(failures.map(({ code }) => code)).toEqual(["digest-mismatch"]);
+    expect(seen.connections).toBe(3);
+  });
+
+  test("what it knows: that it has every file, each time with another digest", async () => {
+    const work = new Workspace();
+    const other = sha256(Buffer.from("other"));
+    const { port } = await answering((transfer, type) =>
+      type === "offer" ? [{ type: "stored", transfer, digest: other, repeated: true, collected: false }] : [],
+    );
+    const { stored, repeated, failures } = await work.send({ port, files: files(work) }).done;
+    expect([stored, repeated, failures.map(({ code }) => code)]).toEqual([
+      0,
+      0,
+      ["digest-mismatch", "digest-mismatch"],
+    ]);
+  });
+});
+
 describe("a sender is not led astray by", () => {
   const beyond = 2 ** 50;
   test.each<[string, (transfer: string) => Message[], string]>([

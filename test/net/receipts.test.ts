@@ -1,4 +1,4 @@
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import type { TransferEvent } from "../../src/net/events.ts";
 import { type ReceiptOptions, receipts } from "../../src/net/receipts.ts";
 import { LIMITS } from "../../src/protocol/limits.ts";
@@ -102,4 +102,34 @@ test("whoever waits can be interrupted, and a server that is not there is said a
   await expect(done).rejects.toMatchObject({ code: "interrupted" });
   await stop();
   await expect(wait({ port, transfers, waitMs: 60_000 }).done).rejects.toMatchObject({ code: "unreachable" });
+});
+
+test("what was told once is not told again when the server is gone and the time is over", async () => {
+  const work = new Workspace();
+  const { port, stop } = await work.serve();
+  const transfers = await sent(work, port, [10, 20, 30]);
+  const { events, done } = wait({ port, transfers, waitMs: 1_000 });
+  await events.waitFor("connected");
+  await work.receive({ port, count: 1 }).done;
+  await events.waitFor("collected");
+  await stop();
+  const { collected, outstanding } = await done;
+  expect([collected, outstanding.map(({ transfer }) => transfer)]).toEqual([1, transfers.slice(1)]);
+  const told = events.events.flatMap((event) => (event.event === "outstanding" ? [event.transfer] : []));
+  expect(told).toEqual(transfers.slice(1));
+});
+
+test("when all is told, neither a timer nor a connection is left", async () => {
+  const work = new Workspace();
+  const { port, events } = await work.serve();
+  const transfers = await sent(work, port, [10]);
+  await work.receive({ port }).done;
+  const [set, cleared] = [vi.spyOn(globalThis, "setTimeout"), vi.spyOn(globalThis, "clearTimeout")];
+  // Much longer than this test takes; a program of somebody else would not end before.
+  expect(await wait({ port, transfers, waitMs: 600_000 }).done).toMatchObject({ collected: 1 });
+  const long = set.mock.results.filter((_, index) => (set.mock.calls[index]?.[1] ?? 0) >= 600_000);
+  expect(long).toHaveLength(1);
+  expect(cleared.mock.calls.flat()).toContain(long[0]?.value);
+  vi.restoreAllMocks();
+  await events.waitFor("disconnected", ({ role }) => role === "operator");
 });

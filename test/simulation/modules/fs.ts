@@ -82,6 +82,7 @@ export const statSync = never;
 
 export const lstatSync = (path: string): object | undefined => program().machine.disk.find(path);
 export const existsSync = files.exists;
+export const realpathSync = (path: string): string => path;
 export const statfsSync = files.roomOnDisk;
 
 /** Only its promise is used. */

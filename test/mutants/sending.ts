@@ -1,0 +1,178 @@
+/**
+ * Faults of a sender's bookkeeping: what is counted, kept or opened while it sends, and has to go down, be let go of or
+ * be closed again, whatever became of the file and whichever connection of the run it was.
+ */
+import type { Mutant } from "./found.ts";
+
+const sender = "src/net/sender.ts";
+const window = "src/net/send-window.ts";
+const file = "src/net/outgoing-file.ts";
+const stream = "src/net/outgoing-stream.ts";
+const receipts = "src/net/receipts.ts";
+
+export const SENDING: readonly Mutant[] = [
+  {
+    name: "bytes of settled files stay in the send window",
+    ...{
+      file: window,
+      from: "if (this.#open.delete(job.transfer)) this.#bytes -=",
+      to: "if (!this.#open.delete(job.transfer)) this.#bytes -=",
+    },
+    noticedBy: "test/net/send-window.test.ts",
+  },
+  {
+    name: "bytes of the connection before stay in the send window",
+    ...{ file: window, from: "    this.#bytes = 0;\n", to: "" },
+    noticedBy: "test/net/send-window.test.ts",
+  },
+  {
+    name: "files of the connection before stay in the send window",
+    ...{ file: window, from: "    this.#open.clear();\n", to: "" },
+    noticedBy: "test/net/send-window.test.ts",
+  },
+  {
+    name: "postponed files of the connection before are offered for ever",
+    ...{ file: window, from: "    this.#postponed = [];\n", to: "" },
+    noticedBy: "test/net/send-window.test.ts",
+  },
+  {
+    name: "a lack of room is remembered on the next connection",
+    ...{ file: window, from: "    this.noRoom = null;\n", to: "" },
+    noticedBy: "test/net/send-window.test.ts",
+  },
+  {
+    name: "a postponed file stays in the send window",
+    ...{ file: window, from: "    this.close(job);\n    this.#postponed", to: "    this.#postponed" },
+    noticedBy: "test/net/send-window.test.ts",
+  },
+  {
+    name: "files that were sent stay open",
+    ...{ file: sender, from: "      file?.close();\n", to: "" },
+    noticedBy: "test/net/sender-lets-go.test.ts",
+  },
+  {
+    name: "a run that fails does not let go of its streams",
+    ...{ file: sender, from: "...this.#queue.end()]) job.stream?.end();", to: "...this.#queue.end()]) job.stream;" },
+    noticedBy: "test/net/sender-lets-go.test.ts",
+  },
+  {
+    name: "a stream that was stored is not let go of",
+    ...{ file: sender, from: "      job.stream?.end();\n      this.#ring();", to: "      this.#ring();" },
+    noticedBy: "test/net/stream.test.ts",
+  },
+  {
+    name: "a source that nobody wants any more is not told",
+    ...{ file: stream, from: "    void this.#source.return?.()?.catch(() => {});", to: "" },
+    noticedBy: "test/net/stream.test.ts",
+  },
+  {
+    name: "room in what is kept of a stream is not told to its source",
+    ...{
+      file: stream,
+      from: "    this.#from += blocks * this.#blockBytes;\n    this.#makeRoom();",
+      to: "    this.#from += blocks * this.#blockBytes;",
+    },
+    noticedBy: "test/net/stream.test.ts",
+  },
+  {
+    name: "files that are sent at a time are counted up only",
+    ...{ file: "src/net/send-content.ts", from: ".finally(() => files--)", to: "" },
+    noticedBy: "test/net/send-content.test.ts",
+  },
+  {
+    name: "a digest that did not match is counted anew on each connection",
+    ...{ file: sender, from: "++job.mismatches > MISMATCHES_MAX", to: "job.mismatches > MISMATCHES_MAX" },
+    noticedBy: "test/net/hostile-server.test.ts",
+  },
+  {
+    name: "the timer of a receipt that came is not stopped",
+    ...{ file: receipts, from: "    clearTimeout(timer);\n", to: "" },
+    noticedBy: "test/net/receipts.test.ts",
+  },
+  {
+    name: "the connection that asked for receipts is not closed",
+    ...{ file: receipts, from: "    await operator?.close();\n", to: "" },
+    noticedBy: "test/net/receipts.test.ts",
+  },
+  {
+    name: "a file that was told is told again as outstanding",
+    ...{ file: receipts, from: "    this.#told.add(transfer);\n", to: "" },
+    noticedBy: "test/net/receipts.test.ts",
+  },
+  {
+    name: "the draft of a sender key is left beside it",
+    ...{ file: "src/cli/sender-key.ts", from: "    await rm(draft, { force: true });\n", to: "" },
+    noticedBy: "test/cli/sender-key.test.ts",
+  },
+  {
+    name: "what the server knows is believed to be this content",
+    ...{ file: window, from: '(digest === "" ? !isDoubtful : digest === stored.digest)', to: "(digest === digest)" },
+    noticedBy: "test/net/coarse-times.test.ts",
+  },
+  {
+    name: "a large file on a coarse disk is believed to be the one that the server knows",
+    ...{ file: window, from: '(digest === "" ? !isDoubtful :', to: '(digest === "" ? true :' },
+    noticedBy: "test/net/coarse-times.test.ts",
+  },
+  {
+    name: "the size of a file is taken for its end",
+    ...{
+      file,
+      from: "let at = readSync(this.#fd, bytes, 0, size + 1, 0);",
+      to: "let at = readSync(this.#fd, bytes, 0, size, 0);",
+    },
+    noticedBy: "test/net/promised-size.test.ts",
+  },
+  {
+    name: "a file that grows is noticed at its end only",
+    ...{
+      file,
+      from: "if (nowMs - this.#lookedMs >= LOOK_MS) this.checkUnchanged();",
+      to: "if (nowMs < 0) this.checkUnchanged();",
+    },
+    noticedBy: "test/net/promised-size.test.ts",
+  },
+  {
+    name: "a stored file of a watched folder is put away without a look at it",
+    ...{ file: "src/net/put-away.ts", from: " || identityOf(path, status) !== identity)", to: ")" },
+    noticedBy: "test/net/put-away.test.ts",
+  },
+  {
+    name: "what a watched folder has sent and kept is not remembered",
+    ...{ file: "src/net/sent-files.ts", from: "    this.#gather([name, sent.identity, sent.digest]);\n", to: "" },
+    noticedBy: "test/net/watch-folder.test.ts",
+  },
+  {
+    name: "a file of a watched folder is sent before it is complete",
+    ...{ file: "src/net/hot-files.ts", from: "nowMs >= before.dueMs && this.#settling", to: "this.#settling" },
+    noticedBy: "test/net/hot-files.test.ts",
+  },
+  {
+    name: "a file that changed after it was found complete is sent as it is",
+    ...{
+      file: "src/net/open-source.ts",
+      from: "identity === undefined || file.identity === identity",
+      to: 'identity !== ""',
+    },
+    noticedBy: "test/net/send-list.test.ts",
+  },
+  {
+    name: "what a list gave without a connection is lost",
+    ...{ file: "src/net/send-queue.ts", from: "this.#item || this.#isAsking ||", to: "" },
+    noticedBy: "test/net/send-list.test.ts",
+  },
+  {
+    name: "a list whose run has failed is not told",
+    ...{ file: "src/net/send-queue.ts", from: "if (this.#isAsync) void", to: "if (!this.#isAsync) void" },
+    noticedBy: "test/net/send-list.test.ts",
+  },
+  {
+    name: "a file that was refused is never tried again",
+    ...{
+      file: "src/net/hot-files.ts",
+      from: "this.#refused.get(name) === seen.identity",
+      to: "this.#refused.has(name)",
+    },
+    noticedBy: "test/net/hot-files.test.ts",
+  },
+];

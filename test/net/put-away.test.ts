@@ -1,0 +1,96 @@
+import { existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { describe, expect, onTestFinished, test } from "vitest";
+import { watchedFolder } from "../support/watched-folder.ts";
+
+describe("a file that is stored", () => {
+  test("is deleted when that was wished, and nothing else is", async () => {
+    const { work, put, watch } = watchedFolder();
+    const { port, spool } = await work.serve();
+    for (const name of ["a", "b", "c.part"]) put(name);
+    const { events, done } = watch(port, { once: true, after: "delete" });
+    expect(await done).toMatchObject({ stored: 2, kept: 0 });
+    expect([work.list("box"), events.all("deleted").length, spool.waiting("default")]).toEqual([["c.part"], 2, 2]);
+    put("a");
+    expect(await watch(port, { once: true, after: "delete" }).done).toMatchObject({ stored: 1 });
+  });
+
+  test("is moved, and takes the place of no other", async () => {
+    const { work, put, watch } = watchedFolder();
+    const { port } = await work.serve();
+    const movedTo = work.path("box", "sent");
+    mkdirSync(movedTo);
+    writeFileSync(work.path("box", "sent", "a.txt"), "from somebody else");
+    for (const text of ["one", "two"]) {
+      put("a.txt", text);
+      const { events, done } = watch(port, { once: true, after: "move", movedTo });
+      expect(await done).toMatchObject({ stored: 1, kept: 0 });
+      expect(events.all("warning")).toEqual([]);
+      expect(events.all("moved")).toMatchObject([{ to: expect.stringContaining("sent/a (") }]);
+    }
+    expect(work.list("box/sent")).toEqual(["a (1).txt", "a (2).txt", "a.txt"]);
+    const texts = work.list("box/sent").map((name) => work.read("box/sent", name).toString());
+    expect(texts).toEqual(["one", "two", "from somebody else"]);
+    expect(work.list("box")).toEqual(["sent"]);
+  });
+
+  test.each(["delete", "move"] as const)(
+    "stays when another has taken its place by then, which is sent as well (%s)",
+    async (after) => {
+      const { work, put, watch } = watchedFolder();
+      const { port } = await work.serve();
+      const texts = ["two", "three"];
+      put("a", "one");
+      const { events, stop } = watch(port, {
+        ...{ after, movedTo: work.path("sent") },
+        // The last moment: the server has just said that it has the file, which is looked at and put away after this.
+        onEvent: (event) => event.event === "stored" && texts.length > 0 && put("a", texts.shift()),
+      });
+      await events.waitForCount("stored", 3);
+      await events.waitFor(after === "move" ? "moved" : "deleted");
+      expect(await stop()).toMatchObject({ stored: 3, kept: 0 });
+      expect(work.list("box")).toEqual([]);
+      await work.receive({ port, ifExists: "rename" }).done;
+      expect(work.list().map((name) => work.read("out", name).toString())).toEqual(["one", "two", "three"]);
+    },
+  );
+
+  test("that cannot be put away is told once, not sent again, and put away when it can be", async () => {
+    const { work, put, watch } = watchedFolder();
+    const { port, spool } = await work.serve();
+    const movedTo = work.path("sent");
+    const { events, stop } = watch(port, { after: "move", movedTo });
+    await events.waitFor("connected");
+    rmSync(movedTo, { recursive: true });
+    put("a");
+    expect(await events.waitFor("kept")).toMatchObject({
+      name: "a",
+      message: expect.stringContaining("cannot be moved"),
+    });
+    put("b");
+    await events.waitForCount("kept", 2);
+    expect(work.list("box")).toEqual(["a", "b"]);
+    mkdirSync(movedTo);
+    await events.waitForCount("moved", 2);
+    expect(await stop()).toEqual({ stored: 2, repeated: 0, bytes: 2, failed: 0, kept: 0 });
+    expect([work.list("box"), work.list("sent"), spool.waiting("default")]).toEqual([[], ["a", "b"], 2]);
+    expect(events.all("kept")).toHaveLength(2);
+  });
+
+  test("is not moved to another disk, which is said before anything is sent", async () => {
+    const { work, put, watch } = watchedFolder();
+    const { port, spool } = await work.serve();
+    put("a");
+    const movedTo = `/dev/shm/filespool-test-${process.pid}`;
+    onTestFinished(() => rmSync(movedTo, { recursive: true, force: true }));
+    if (existsSync("/dev/shm")) {
+      await expect(watch(port, { after: "move", movedTo }).done).rejects.toMatchObject({
+        code: "folder-unusable",
+        message: expect.stringContaining("another file system"),
+      });
+    }
+    await expect(watch(port, { after: "move", movedTo: work.path("box") }).done).rejects.toMatchObject({
+      code: "folder-unusable",
+    });
+    expect([work.list("box"), spool.waiting("default")]).toEqual([["a"], 0]);
+  });
+});
