@@ -47,7 +47,7 @@ export class OutgoingFile {
     try {
       this.#fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
     } catch (error) {
-      throw unreadable(path, inWords(error));
+      throw unreadable(path, isNoText(path, error) ? NO_TEXT : inWords(error));
     }
     this.#stat = fstatSync(this.#fd, { bigint: true });
     if (!this.#stat.isFile()) {
@@ -106,6 +106,11 @@ export class OutgoingFile {
     closeSync(this.#fd);
   }
 }
+
+/** Node hands us arguments as text: a byte that is none has become this letter, and the file cannot be found by it. */
+const isNoText = (path: string, error: unknown): boolean =>
+  path.includes("\ufffd") && (error as NodeJS.ErrnoException).code === "ENOENT";
+const NO_TEXT = "there is no such file, or its name is not valid UTF-8 (the letters shown as \ufffd); rename it first";
 
 function unreadable(path: string, why: string): FilespoolError {
   return new FilespoolError("file-unreadable", `cannot send ${path}: ${why}`);

@@ -154,7 +154,8 @@ class Sender {
   async #writeFolder(path: string): Promise<void> {
     const { packFolder } = await import("./tar-pack.ts");
     const warn = (left: string, message: string) => this.#client.emit({ event: "warning", path: left, message });
-    await this.#writeFile(packFolder(path, warn));
+    const refuse = (left: string, failure: FilespoolError) => this.#report(left, undefined, failure);
+    await this.#writeFile(packFolder(path, { warn, refuse }));
   }
 
   #open(source: string | StreamSource): OutgoingFile | OutgoingStream {
