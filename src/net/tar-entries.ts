@@ -162,8 +162,7 @@ export class TarEntries {
       const value = records.get(key);
       if (value) this.#forAll.set(key, value);
     }
-    const left = leftOutBy(records);
-    if (left) this.#leaveOut(".", left);
+    for (const what of leftOutBy(records)) this.#leaveOut(".", what);
   }
 
   #leaveOut(path: string, what: string): void {
@@ -188,8 +187,7 @@ export class TarEntries {
     // Programs disagree on whether such a content follows, and what one of them skips is a header to the other.
     const mayHaveSize = kind === "file" || header.type === TYPE.folder;
     if (size > 0 && !mayHaveSize) throw refusedArchive(`${quoteName(path)} is a ${kind}, and has a content`);
-    const left = leftOutBy(records);
-    if (left) this.#leaveOut(path, left);
+    for (const what of leftOutBy(records)) this.#leaveOut(path, what);
     this.#left = kind === "file" ? size : 0;
     const target = kind.endsWith("link")
       ? textOf("linkpath", records.get("linkpath"), longTarget, header.linkName)

@@ -46,13 +46,14 @@ const USED = /^(path|linkpath|size|mtime|hdrcharset)$/;
 const ATTRIBUTES =
   /^(SCHILY|LIBARCHIVE)\.xattr\.|^RHT\.security\.|^SCHILY\.(acl\.|fflags$)|^MSWINDOWS\.|^SUN\.(acl|attr)/;
 
-/** What the records of an entry describe that is not unpacked, in a few words; null: nothing. */
-export function leftOutBy(records: Records): string | null {
+/** What the records of an entry describe that is not unpacked, each in a few words. */
+export function leftOutBy(records: Records): ReadonlySet<string> {
+  const left = new Set<string>();
   for (const key of records.keys()) {
-    if (ATTRIBUTES.test(key)) return "extended attributes or access lists";
-    if (!USED.test(key) && !OF_NO_ACCOUNT.test(key)) return `what ${quoteName(key)} stands for in its header`;
+    if (ATTRIBUTES.test(key)) left.add("extended attributes or access lists");
+    else if (!USED.test(key) && !OF_NO_ACCOUNT.test(key)) left.add(`what ${quoteName(key)} stands for in its header`);
   }
-  return null;
+  return left;
 }
 
 /**
