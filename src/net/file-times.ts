@@ -3,7 +3,7 @@
  *
  * A file may be older than 1970 and younger than 2242, and almost every time has a fraction. Three things on the way lose
  * that: Node takes a negative *number* for the present moment (only text gets through), libuv cuts what is finer than a
- * microsecond towards zero, and a double has no room for microseconds beyond the year 2242. And a disk that cannot hold a
+ * microsecond towards zero, and beyond the year 2106 doubles are about a microsecond apart. And a disk that cannot hold a
  * time keeps the nearest one that it can, without a word: ext4 ends in 1901 and 2446, exFAT begins in 1980. So a time is
  * kept in two whole numbers until the last moment, and whoever sets an unusual one looks what became of it.
  */
@@ -15,7 +15,7 @@ export interface Moment {
 }
 
 const BILLION = 1_000_000_000n;
-const MILLION = 1_000_000;
+const MILLION = 1_000_000n;
 /** Every disk that we know of holds what is between: exFAT begins in 1980, and an old ext3 ends in 2038. */
 const [USUAL_FROM, USUAL_UNTIL] = [320_000_000, 2 ** 31 - 1];
 /** Seconds by which a disk may round: FAT counts in twos. */
@@ -46,14 +46,16 @@ export function momentFrom(decimal: string): Moment | null {
 }
 
 /**
- * The text that makes Node set this time, to the microsecond. Half a microsecond is added away from zero, since libuv cuts
- * towards it and a double is often a little less than what it stands for; far from 1970, as much as doubles are apart.
+ * The text that makes Node set this time: to the microsecond until 2106, a few more of them later. A double that is a little
+ * less than what it stands for would lose a whole microsecond to libuv, so the next one away from zero is taken then.
  */
 export function utimesText({ seconds, nanos }: Moment): string {
-  const micros = BigInt(seconds) * BigInt(MILLION) + BigInt(Math.floor(nanos / 1000));
-  const time = Number(micros) / MILLION;
-  if (time === 0) return "0"; // nothing is away from zero
-  return String(time + Math.sign(time) * Math.max(5e-7, Math.abs(time) * 2 ** -52));
+  const micros = BigInt(seconds) * MILLION + BigInt(Math.floor(nanos / 1000));
+  const [whole, fraction] = [Math.abs(Number(micros / MILLION)), Math.abs(Number(micros % MILLION))];
+  let time = Number(micros) / Number(MILLION);
+  const isLess = () => Math.trunc(Math.abs(time)) === whole && Math.trunc((Math.abs(time) - whole) * 1e6) < fraction;
+  for (let step = 0; step < 3 && isLess(); step++) time += time * 2 ** -53;
+  return String(time);
 }
 
 /**
