@@ -47,10 +47,13 @@ export interface PackEvents {
   readonly refuse: (path: string, failure: FilespoolError) => void;
 }
 
-/** A folder as something to send. Nothing is read before the first piece is asked for. */
-export function packFolder(path: string, events: PackEvents): StreamSource {
+/**
+ * A folder as something to send. Nothing is read before the first piece is asked for.
+ * @param linkedBytesMax bound of what is remembered of hard links, bytes
+ */
+export function packFolder(path: string, events: PackEvents, linkedBytesMax = LINKED_BYTES_MAX): StreamSource {
   const name = basename(resolve(path)) || "root"; // "/" has no name of its own
-  return { name, path, kind: "tar", stream: new Packing(path, events).run() };
+  return { name, path, kind: "tar", stream: new Packing(path, events, linkedBytesMax).run() };
 }
 
 /** A folder that was seen and is still to be packed: where it is, what it is called, and which one it was. */
@@ -72,14 +75,16 @@ class Packing {
   readonly #events: PackEvents;
   /** Where the first of several hard links is in the archive, and how many are still to come, by device and inode. */
   readonly #linked = new Map<string, { readonly path: string; left: bigint }>();
+  readonly #linkedBytesMax: number;
   #linkedBytes = 0;
   #hasWarnedOfLinks = false;
   /** One for all files: what is handed out is copied before the next piece is asked for. */
   readonly #buffer = readBuffer(READ_BYTES);
 
-  constructor(root: string, events: PackEvents) {
+  constructor(root: string, events: PackEvents, linkedBytesMax: number) {
     this.#root = root;
     this.#events = events;
+    this.#linkedBytesMax = linkedBytesMax;
   }
 
   /**
@@ -198,7 +203,7 @@ class Packing {
       this.#linkedBytes -= bytes;
       return first.path;
     }
-    if (this.#linkedBytes + bytes <= LINKED_BYTES_MAX) {
+    if (this.#linkedBytes + bytes <= this.#linkedBytesMax) {
       this.#linked.set(key, { path, left: nlink - 1n });
       this.#linkedBytes += bytes;
     } else if (!this.#hasWarnedOfLinks) {

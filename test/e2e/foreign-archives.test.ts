@@ -98,23 +98,26 @@ const SPARSE: [tool: keyof typeof TOOLS, line: string][] = [
   ["GNU tar", "tar --format=oldgnu --sparse -cf $1 ."],
   ["bsdtar", "bsdtar --format=pax -cf $1 ."],
 ];
-test.each(SPARSE.filter(([tool]) => TOOLS[tool]))("a sparse file of %s (%s) is refused by that name, and does not land short", async (tool, line) => {
-  const place = new Place();
-  const { port } = await place.serve();
-  mkdirSync(place.path("packed"));
-  writeFileSync(place.path("packed/holes"), "begin");
-  truncateSync(place.path("packed/holes"), 3 * 1024 * 1024);
-  writeFileSync(place.path("packed/holes"), "end", { flag: "a" });
-  const archive = packed(place.path("packed"), archiveIn(place, "sparse"), line);
-  if (archive.length > 1024 * 1024) return console.warn(`SKIPPED: ${tool} finds no holes on this disk`);
-  await sendArchives(port, { sparse: archive });
-  writeFileSync(place.path("behind"), "behind it");
-  await place.run(place.send(port, "behind"));
-  const receiver = await place.run(place.receive(port), 4);
-  const { message } = await receiver.seen("refused");
-  expect(message).toContain("a sparse file in GNU's form; pack it without --sparse");
-  expect(namesIn(place.path("inbox"))).toEqual(["behind"]);
-});
+test.each(SPARSE.filter(([tool]) => TOOLS[tool]))(
+  "a sparse file of %s (%s) is refused by that name, and does not land short",
+  async (tool, line) => {
+    const place = new Place();
+    const { port } = await place.serve();
+    mkdirSync(place.path("packed"));
+    writeFileSync(place.path("packed/holes"), "begin");
+    truncateSync(place.path("packed/holes"), 3 * 1024 * 1024);
+    writeFileSync(place.path("packed/holes"), "end", { flag: "a" });
+    const archive = packed(place.path("packed"), archiveIn(place, "sparse"), line);
+    if (archive.length > 1024 * 1024) return console.warn(`SKIPPED: ${tool} finds no holes on this disk`);
+    await sendArchives(port, { sparse: archive });
+    writeFileSync(place.path("behind"), "behind it");
+    await place.run(place.send(port, "behind"));
+    const receiver = await place.run(place.receive(port), 4);
+    const { message } = await receiver.seen("refused");
+    expect(message).toContain("a sparse file in GNU's form; pack it without --sparse");
+    expect(namesIn(place.path("inbox"))).toEqual(["behind"]);
+  },
+);
 
 const OTHERS: [what: string, line: string, said: string][] = [
   ["an increment", "tar --format=gnu -g $1.snar -cf $1 .", "an increment and not all of the folder"],

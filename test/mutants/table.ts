@@ -4,6 +4,7 @@
  * Each is a mistake that somebody could make in good faith, most of them about an order or a check that costs time and
  * that nothing seems to need. `from` must be in the file exactly once, so that a fault cannot silently become another.
  */
+import { FOLDERS } from "./folders.ts";
 import { FOUND, type Mutant } from "./found.ts";
 
 const contract = "test/spool/contract.test.ts";
@@ -229,5 +230,6 @@ export const MUTANTS: readonly Mutant[] = [
     },
     noticedBy: "test/protocol/names.test.ts",
   },
+  ...FOLDERS,
   ...FOUND,
 ];
