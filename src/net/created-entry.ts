@@ -33,9 +33,9 @@ function unfit(path: string, why: string, cause: NodeJS.ErrnoException): Filespo
 export function checkLength(place: string, path: string): void {
   const bytes = Buffer.byteLength(place) + 1 + Buffer.byteLength(path);
   if (bytes <= PATH_BYTES_MAX) return;
-  const most = `no program could open a path of more than ${PATH_BYTES_MAX} bytes`;
   const cause = Object.assign(new Error("the path would be too long"), { code: "ENAMETOOLONG" });
-  throw unfit(path, `would have a path of ${bytes} bytes in ${place}, and ${most}`, cause);
+  const most = `no program could open one of more than ${PATH_BYTES_MAX}`;
+  throw unfit(path, `would have a path of ${bytes} bytes under this folder, and ${most}`, cause);
 }
 
 /**
@@ -56,9 +56,9 @@ async function judged(path: string, local: string, error: NodeJS.ErrnoException)
   switch (error.code) {
     case "EEXIST": {
       const names = await readdir(dirname(local));
-      if (names.includes(basename(local)))
-        return refusedArchive(`it has ${quoteName(path)} twice, or two names that are one here`);
-      const other = names.find((name) => folded(name) === folded(basename(local)));
+      const other = names.find((name) => name !== basename(local) && folded(name) === folded(basename(local)));
+      const isTwice = names.includes(basename(local)) && !(await hasSpellings(local));
+      if (isTwice) return refusedArchive(`it has ${quoteName(path)} twice, or two names that are one here`);
       const which = other === undefined ? "another one beside it" : `${quoteName(other)} beside it`;
       return unfit(path, `has a name that this disk takes for the same as ${which}`, error);
     }
@@ -92,6 +92,18 @@ export const isFolder = async (path: string): Promise<boolean> =>
 
 export const refusedEarly = (path: string): FilespoolError =>
   refusedArchive(`${quoteName(path)} comes before the folder that it is in`);
+
+/**
+ * Whether this disk finds the same thing by another spelling of its name. Some of them list names in small letters, whatever
+ * they were called, so what a folder lists does not tell.
+ */
+async function hasSpellings(local: string): Promise<boolean> {
+  const [folder, name] = [dirname(local), basename(local)];
+  const found = await lstat(local);
+  for (const other of [name.toUpperCase(), name.toLowerCase(), name.normalize("NFD"), name.normalize("NFC")])
+    if (other !== name && (await lstat(`${folder}/${other}`).catch(() => null))?.ino === found.ino) return true;
+  return false;
+}
 
 /** Spellings that some disk takes for one. */
 const folded = (name: string): string => name.normalize("NFKC").toLowerCase();
