@@ -99,7 +99,7 @@ class Packing {
       const todo: Seen[] = [{ local: this.#root, inside: root.path, path: "", stat }];
       for (let seen = todo.pop(); seen; seen = todo.pop()) {
         const folders: Seen[] = [];
-        yield* this.#folder(seen, folders);
+        yield* this.#folder(root, seen, folders);
         for (const folder of folders.reverse()) todo.push(folder);
       }
     } finally {
@@ -109,12 +109,11 @@ class Packing {
   }
 
   /** @param folders gets those that are in it */
-  async *#folder(seen: Seen, folders: Seen[]): AsyncGenerator<Uint8Array> {
+  async *#folder(root: HeldFolder, seen: Seen, folders: Seen[]): AsyncGenerator<Uint8Array> {
     const { local, inside, path } = seen;
-    const held = await read(local, () => HeldFolder.open(inside, path === ""));
+    const held = await read(local, () => openSeen(root, seen));
     try {
       const stat = await held.stat();
-      if (stat.ino !== seen.stat.ino || stat.dev !== seen.stat.dev) throw changed(local);
       yield entry({ name: `${path || "."}/`, type: TYPE.folder, ...attributes(stat) });
       const names = await read(local, () => readdir(held.path, "latin1"));
       const refuse = (name: string, failure: FilespoolError) => this.#events.refuse(join(local, name), failure);
@@ -184,7 +183,7 @@ class Packing {
       if (bytesRead > 0) yield this.#buffer.subarray(0, bytesRead);
       at += bytesRead;
       // A regular file gives less than it was asked for only at its end.
-      isEnd = at === size && (bytesRead === 0 || bytesRead < READ_BYTES);
+      isEnd = at >= size && bytesRead < READ_BYTES;
     }
   }
 
@@ -215,6 +214,18 @@ class Packing {
     }
     return path;
   }
+}
+
+/**
+ * Opens a folder that was seen a while ago. If it is another one by now, somebody may have put a link in its place or above
+ * it; or the disk has new numbers for its folders, or mounts them when they are entered. So the way there is gone step by step.
+ */
+async function openSeen(root: HeldFolder, { inside, path, stat: seen }: Seen): Promise<HeldFolder> {
+  const held = await HeldFolder.open(inside, path === "");
+  const { ino, dev } = await held.stat();
+  if (ino === seen.ino && dev === seen.dev) return held;
+  await held.close();
+  return root.below(inside.slice(root.path.length + 1).split("/"));
 }
 
 /** The nine bits of permission, and the time as exactly as the disk keeps it. */

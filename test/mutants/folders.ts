@@ -97,8 +97,8 @@ export const FOLDERS: readonly Mutant[] = [
     name: "the folder that is unpacked into is found anew by its name",
     ...{
       file: "src/net/held-folder.ts",
-      from: "isShown ? held : String(path)",
-      to: "isShown ? String(path) : String(path)",
+      from: "(await isShown) ? held : path",
+      to: "(await isShown) ? path : path",
     },
     noticedBy: disk,
   },
@@ -125,8 +125,8 @@ export const FOLDERS: readonly Mutant[] = [
     name: "a subfolder that was exchanged is packed",
     ...{
       file: pack,
-      from: "      if (stat.ino !== seen.stat.ino || stat.dev !== seen.stat.dev) throw changed(local);\n",
-      to: "",
+      from: "if (ino === seen.ino && dev === seen.dev) return held;",
+      to: "if (ino >= 0 || dev === seen.dev) return held;",
     },
     noticedBy: packing,
   },

@@ -1,5 +1,5 @@
 /** What packing and unpacking remember has bounds in bytes, and is forgotten when it is not needed any more. */
-import { linkSync, mkdirSync, writeFileSync } from "node:fs";
+import { linkSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { NOTED_BYTES_MAX, NOTED_MAX, Notes } from "../../src/net/tar-notes.ts";
@@ -49,7 +49,7 @@ describe("notes", () => {
 
 describe("hard links of a folder that is packed", () => {
   /** Headers of the archive, as "type name -> name of the first", and warnings. */
-  async function packed(folder: string, linkedBytesMax?: number) {
+  async function packed(folder: string, linkedBytesMax?: number, onHeader: (header: Buffer) => void = () => {}) {
     const warnings: string[] = [];
     const warn = (path: string, why: string) => void warnings.push(`${path}: ${why}`);
     const entries: string[] = [];
@@ -59,6 +59,7 @@ describe("hard links of a folder that is packed", () => {
       const [name, target] = [header.subarray(0, 100), header.subarray(157, 257)].map((field) =>
         String(field).replaceAll("\0", ""),
       );
+      onHeader(header);
       const type = header.toString("latin1", 156, 157);
       if (type !== "5") entries.push(type === "1" ? `${name} -> ${target}` : `${name}`);
     }
@@ -80,6 +81,21 @@ describe("hard links of a folder that is packed", () => {
   test("are forgotten with their last name, so that any number of them needs the room of one", async () => {
     const { folder } = withPairs();
     expect(await packed(folder, ONE)).toEqual({ entries: PAIRS, warnings: [] });
+  });
+
+  test("that get one more name when their last one has gone by come as files again", async () => {
+    const { folder } = withPairs();
+    mkdirSync(join(folder, "sub"));
+    let isDone = false;
+    const { entries } = await packed(folder, ONE, (header) => {
+      if (isDone || !header.toString("latin1", 0, 2).startsWith("d2")) return;
+      isDone = true;
+      linkSync(join(folder, "b1"), join(folder, "sub", "b3"));
+      linkSync(join(folder, "b1"), join(folder, "sub", "b4"));
+      rmSync(join(folder, "b2"));
+      rmSync(join(folder, "b1"));
+    });
+    expect(entries).toEqual([...PAIRS, "sub/b3", "sub/b4 -> sub/b3"]);
   });
 
   test("whose other names are elsewhere stay; beyond the bound, names are files of their own, with a warning", async () => {
