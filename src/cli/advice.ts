@@ -46,7 +46,7 @@ const ADVICE: Readonly<Record<ErrorCode, string | null>> = {
   "name-refused": "rename the file, and send it again",
   "file-too-large": "the server decides: serve --max-file-size",
   "kind-unsupported": "collect it with a newer version of filespool",
-  "archive-refused": "send the folder again; an archive that was made on purpose to do harm will never be unpacked",
+  "archive-refused": "send the folder again with filespool; or collect it as the archive that it is: --no-unpack",
   "transfer-conflict": "add --again to store it as a new file",
   "transfer-unknown": AGAIN,
   "digest-unsupported": "use --digest sha256, which every server knows",
@@ -76,6 +76,8 @@ const ADVICE: Readonly<Record<ErrorCode, string | null>> = {
   "file-exists": "the choices are --if-exists rename, overwrite or skip",
   "command-failed":
     "the file is back in its queue; mend the command, and collect again (failed too often: see filespool dead)",
+  "target-refused":
+    "it stays in its queue, and is a dead letter after some attempts: collect it into another folder (--out, --output)",
   "folder-unusable": "check the path, and that you may write there, or name another one",
   "address-unusable":
     "take an address of this machine and a port that is free: --host, --port; for metrics --metrics-port",

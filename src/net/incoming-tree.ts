@@ -15,12 +15,16 @@
  */
 import { mkdirSync, renameSync, rmSync } from "node:fs";
 import { chmod, lstat, readdir, rename, rm } from "node:fs/promises";
-import { basename, join } from "node:path";
+import { basename, dirname, join } from "node:path";
+import { FilespoolError } from "../protocol/errors.ts";
 import type { MessageOf } from "../protocol/messages.ts";
-import { OWN_PREFIX } from "../protocol/names.ts";
+import { OWN_PREFIX, safeName } from "../protocol/names.ts";
 import { type Incoming, isThere } from "./incoming-file.ts";
 import { SmallFile } from "./small-file.ts";
 import type { UnpackOptions } from "./tar-unpack.ts";
+
+/** Why an archive cannot be unpacked in this folder, however often it is tried. */
+export const UNPACKED_NEVER: ReadonlySet<string> = new Set(["archive-refused", "target-refused"]);
 
 /**
  * An archive until it is settled, a tree from then on. Everything before that is the archive's own business, so its
@@ -64,7 +68,7 @@ export class IncomingTree implements Incoming {
     return this.#archive.close();
   }
 
-  /** @throws FilespoolError digest-mismatch, archive-refused (nothing is kept); what the file system said (the archive is) */
+  /** @throws FilespoolError digest-mismatch, archive-refused, target-refused (nothing is kept); what the file system said (the archive is) */
   async settle(): Promise<void> {
     if (this.#archive instanceof SmallFile) this.#archive.write();
     await this.#archive.settle();
@@ -74,10 +78,12 @@ export class IncomingTree implements Incoming {
     await removeTree(tree); // of an attempt that was stopped
     const { unpack } = await import("./tar-unpack.ts");
     try {
-      await unpack(archive, tree, this.#options);
+      await unpack(archive, tree, { ...this.#options, place: join(dirname(tree), safeName(this.delivery.name)) });
     } catch (error) {
       await removeTree(tree);
-      if ((error as NodeJS.ErrnoException).code === "archive-refused") await rm(archive, { force: true });
+      // It would not fit the next time either; whoever collects it as an archive, or elsewhere, fetches it again.
+      const isForGood = error instanceof FilespoolError && UNPACKED_NEVER.has(error.code);
+      if (isForGood) await rm(archive, { force: true });
       throw error;
     }
     await rm(archive);

@@ -23,7 +23,7 @@ import { FilespoolError } from "../protocol/errors.ts";
 import { numbered, OWN_PREFIX, quoteName, safeName } from "../protocol/names.ts";
 import { makeFolder, syncFolder } from "../spool/batch-writer.ts";
 import { claim, folderError, type Incoming, isThere, removeOldParts, removeParts } from "./incoming-file.ts";
-import { tidyTrees } from "./incoming-tree.ts";
+import { tidyTrees, UNPACKED_NEVER } from "./incoming-tree.ts";
 import { ENTRY_TTL_MS, LandingJournal } from "./landing-journal.ts";
 import type { IfExists } from "./options.ts";
 import { SmallFile } from "./small-file.ts";
@@ -167,7 +167,7 @@ export class Landing {
     };
     await Promise.all(Array.from({ length: SYNCS_MAX }, work));
     await (beside ?? (this.sync && syncFolder(this.folder)));
-    const isOfContent = ({ code }: FilespoolError) => code === "digest-mismatch" || code === "archive-refused";
+    const isOfContent = ({ code }: FilespoolError) => code === "digest-mismatch" || UNPACKED_NEVER.has(code);
     for (const failure of failures.values()) if (!isOfContent(failure)) throw failure;
     return failures;
   }

@@ -5,6 +5,7 @@
  * (file-identity.ts). All others are opened at once: no promise is made for a small file.
  */
 import { setTimeout as sleep } from "node:timers/promises";
+import type { FilespoolError } from "../protocol/errors.ts";
 import type { Source } from "./options.ts";
 import { changed, FolderFound, OutgoingFile } from "./outgoing-file.ts";
 import { OutgoingStream } from "./outgoing-stream.ts";
@@ -22,6 +23,8 @@ export interface Opening {
   readonly onChange: () => void;
   /** Called for what is left out of a folder. */
   readonly warn: (path: string, why: string) => void;
+  /** Called for what is in a folder and has a name that cannot be sent; the rest of the folder goes on. */
+  readonly refuse: (path: string, failure: FilespoolError) => void;
 }
 
 /** Of the same shape for whoever sends it. */
@@ -54,7 +57,8 @@ export function openSource(source: Source, opening: Opening): Opened | Promise<O
   }
 }
 
-async function openFolder(path: string, { warn, algorithm, bufferBytes, onChange }: Opening): Promise<OutgoingStream> {
+async function openFolder(path: string, opening: Opening): Promise<OutgoingStream> {
+  const { warn, refuse, algorithm, bufferBytes, onChange } = opening;
   const { packFolder } = await import("./tar-pack.ts"); // only who sends a folder pays for loading it
-  return new OutgoingStream(packFolder(path, warn), algorithm, bufferBytes, onChange);
+  return new OutgoingStream(packFolder(path, { warn, refuse }), algorithm, bufferBytes, onChange);
 }

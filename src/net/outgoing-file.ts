@@ -77,7 +77,7 @@ export class OutgoingFile {
     try {
       this.#fd = openSync(path, FLAGS);
     } catch (error) {
-      throw unreadable(path, inWords(error));
+      throw unreadable(path, isNoText(path, error) ? NO_TEXT : inWords(error));
     }
     this.#stat = fstatSync(this.#fd, { bigint: true });
     if (!this.#stat.isFile()) {
@@ -223,6 +223,11 @@ async function* contentOf(path: string): AsyncGenerator<Uint8Array> {
     await handle.close();
   }
 }
+
+/** Node hands us arguments as text: a byte that is none has become this letter, and the file cannot be found by it. */
+const isNoText = (path: string, error: unknown): boolean =>
+  path.includes("\ufffd") && (error as NodeJS.ErrnoException).code === "ENOENT";
+const NO_TEXT = "there is no such file, or its name is not valid UTF-8 (the letters shown as \ufffd); rename it first";
 
 function unreadable(path: string, why: string): FilespoolError {
   return new FilespoolError("file-unreadable", `cannot send ${path}: ${why}`);

@@ -69,6 +69,7 @@ class Sender {
       salt: options.again ? randomBytes(8).toString("hex") : "",
       onChange: () => this.#ring(),
       warn: (path, message) => this.#client.emit({ event: "warning", path, message }),
+      refuse: (path, failure) => this.#results.failed(path, undefined, failure),
     };
     this.#queue = new SendQueue(options.files, () => this.#ring());
   }

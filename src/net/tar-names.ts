@@ -9,14 +9,9 @@
  * It must not climb *after* it has descended, because where it has descended to may be another link, and ".." of that is
  * not where it seems ("s -> ../..", then "t -> d/s/.." is outside, though it looks inside). Why: adr/0041.
  */
+import { isUtf8 } from "node:buffer";
 import { FilespoolError } from "../protocol/errors.ts";
 import { quoteName, safeName } from "../protocol/names.ts";
-
-/** Unit of a tar archive, bytes. */
-export const BLOCK_BYTES = 512;
-
-/** Bytes that fill the last block of a content. */
-export const paddingOf = (size: number): number => (BLOCK_BYTES - (size % BLOCK_BYTES)) % BLOCK_BYTES;
 
 /**
  * The names that a path of an archive consists of, each fit for a disk; none for the folder itself.
@@ -34,8 +29,16 @@ export function namesIn(path: string): string[] {
   });
 }
 
-/** Whether a symbolic link of that path and target stays inside the folder, whatever else is in there. */
+/** Bytes of the longest target that Linux keeps in a link; nobody can have packed a longer one. */
+const TARGET_BYTES_MAX = 4095;
+
+/**
+ * Whether a symbolic link of that path and target stays inside the folder, whatever else is in there.
+ * @throws FilespoolError archive-refused: no link can have that target
+ */
 export function staysInside(path: string, target: string): boolean {
+  if (Buffer.byteLength(target) > TARGET_BYTES_MAX)
+    throw refusedArchive(`${quoteName(path)} is a link to a path of more than ${TARGET_BYTES_MAX} bytes`);
   if (target === "" || target.startsWith("/") || target.includes("\0")) return false;
   const parts = target.split("/").filter((part) => part !== "" && part !== ".");
   const climbs = parts.findIndex((part) => part !== "..");
@@ -46,3 +49,16 @@ export function staysInside(path: string, target: string): boolean {
 
 export const refusedArchive = (why: string): FilespoolError =>
   new FilespoolError("archive-refused", `the folder cannot be unpacked: ${why}`);
+
+/** Bytes of a name as text: those that are no UTF-8 as "\\xe9", so that a person can find the file. */
+export function shownBytes(bytes: Buffer): string {
+  if (isUtf8(bytes)) return bytes.toString("utf8");
+  let text = "";
+  for (let at = 0; at < bytes.length; ) {
+    // The first bytes that are a character by themselves: at most four.
+    const length = [1, 2, 3, 4].find((few) => at + few <= bytes.length && isUtf8(bytes.subarray(at, at + few)));
+    text += length ? bytes.toString("utf8", at, at + length) : `\\x${bytes.toString("hex", at, at + 1)}`;
+    at += length ?? 1;
+  }
+  return text;
+}

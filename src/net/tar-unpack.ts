@@ -5,61 +5,80 @@
  * entry inside, in the order of the checks:
  *
  *   1. its path consists of names that could land by themselves (tar-names.ts)
- *   2. the folder it lies in came before, in this archive, as a folder: nothing is followed, nothing is guessed
- *   3. it is *created*: whatever is there already, by whatever spelling this disk takes for the same, refuses the archive
+ *   2. the folder it lies in is there, made of this archive: nothing is followed, nothing is guessed
+ *   3. it is *created*: whatever is there already, by whatever spelling this disk takes for the same, ends the unpacking
  *   4. symbolic links are made last of all, so that nothing can be written through one, and only if they stay inside
- *   5. devices, pipes and whatever else a tar may hold refuse it; setuid, setgid and sticky bits are dropped
+ *   5. devices, pipes and whatever else a tar may hold refuse it (tar-entries.ts)
  *
- * Bombs are bounded by the archive: a content is as long as its bytes in there, and a folder costs a header. Files and
- * folders are synced here, so that whoever renames the result has nothing left to do. Never here: where that is
- * (incoming-tree.ts). The decoding of headers is the `tar` package's. Why: adr/0041.
+ * The folder is held open and is ours alone (0700) until the end, so nobody beside us can change what a path in it means. In
+ * the end modes are what the sender's and this user's umask allow together; setuid, setgid and sticky bits are dropped.
+ *
+ * Bombs are bounded by the archive: a content is as long as its bytes in there, a folder costs a header, and what has to be
+ * remembered is counted in bytes (tar-notes.ts). Files and folders are synced here, so that whoever renames the result has
+ * nothing left to do. What an honest folder holds and this disk cannot is no attack: see created-entry.ts. Never here:
+ * where that is (incoming-tree.ts), what a header means (tar-entries.ts). Why: adr/0041, adr/0088.
  */
 import { constants } from "node:fs";
-import { type FileHandle, link, lstat, lutimes, mkdir, open, symlink } from "node:fs/promises";
-import { dirname, join } from "node:path";
-import { Header, Pax } from "tar";
+import { type FileHandle, link, lstat, lutimes, mkdir, open, rmdir, symlink } from "node:fs/promises";
+import { dirname, resolve } from "node:path";
+import { FilespoolError } from "../protocol/errors.ts";
 import { quoteName } from "../protocol/names.ts";
-import { readBuffer } from "../spool/read-buffer.ts";
-import { BLOCK_BYTES, namesIn, paddingOf, refusedArchive, staysInside } from "./tar-names.ts";
+import { checkLength, created, isFolder, refusedEarly } from "./created-entry.ts";
+import { setTime } from "./file-times.ts";
+import { HeldFolder } from "./held-folder.ts";
+import { type Entry, TarEntries } from "./tar-entries.ts";
+import { namesIn, refusedArchive, staysInside } from "./tar-names.ts";
+import { type Note, Notes } from "./tar-notes.ts";
 
-// Bytes of the one buffer through which the archive passes, whatever its size.
-const READ_BYTES = 256 * 1024;
-/** Bytes of an extended header: two paths of the longest kind and some numbers. */
-const EXTENDED_BYTES_MAX = 64 * 1024;
-/** Folders and links, which are remembered until the end. */
-const REMEMBERED_MAX = 1_000_000;
 /** Files that are being synced at a time (adr/0033). */
 const SYNCS_MAX = 4;
-const { O_WRONLY, O_CREAT, O_EXCL, O_NOFOLLOW } = constants;
+const { O_RDONLY, O_WRONLY, O_CREAT, O_EXCL, O_NOFOLLOW, O_DIRECTORY } = constants;
+/** What a disk answers that keeps no modes; a file of ours then stays closed to others, or as open as the disk is. */
+const NO_MODES = new Set(["EPERM", "ENOSYS", "ENOTSUP", "EOPNOTSUPP"]);
 
 export interface UnpackOptions {
   readonly sync: boolean;
-  /** Called for what is left out, with its path in the archive and why. */
+  /** Called for what is left out, or is not as it was sent, with its path in the archive and why. */
   readonly warn: (path: string, why: string) => void;
+  /** Where the folder will be in the end; paths that would be too long there are not unpacked. Default: where it is made. */
+  readonly place?: string;
 }
 
 /**
  * Unpacks `archive` into the folder `into`, which must not exist. Whatever it throws, the folder is then half of something.
- * @throws FilespoolError archive-refused; what the file system said
+ * @throws FilespoolError archive-refused, target-refused; what the file system said
  */
 export async function unpack(archive: string, into: string, options: UnpackOptions): Promise<void> {
   const handle = await open(archive, "r");
-  const unpacking = new Unpacking(new Reader(handle, (await handle.stat()).size), into, options);
-  await unpacking.run().finally(() => handle.close());
+  try {
+    const entries = new TarEntries(handle, (await handle.stat()).size, options.warn);
+    await mkdir(into, 0o700);
+    const root = await HeldFolder.open(into);
+    const unpacking = new Unpacking(entries, root, { ...options, place: resolve(options.place ?? into) });
+    await unpacking.run().finally(() => root.close());
+  } finally {
+    await handle.close();
+  }
 }
 
 /**
  * One archive on its way into one folder. It goes forward only and remembers folders and links, never files: so its
- * memory is bounded by REMEMBERED_MAX, and not by the archive.
+ * memory has a bound of its own, whatever the archive.
  */
 class Unpacking {
-  readonly #reader: Reader;
-  readonly #into: string;
-  readonly #options: UnpackOptions;
-  /** Folders that were made, by path, in that order; their modes are set last, as a folder may forbid writing. */
-  readonly #folders = new Map<string, Header>();
+  readonly #entries: TarEntries;
+  readonly #root: HeldFolder;
+  readonly #options: Required<UnpackOptions>;
+  readonly #budget = { bytes: 0, notes: 0 };
+  /** Folders that were made, the root first; their modes are set last, as a folder may forbid writing. */
+  readonly #folders = new Notes(this.#budget);
   /** Symbolic links, for the end: as long as there are none, no path of this tree leads out of it. */
-  readonly #links: { readonly local: string; readonly header: Header }[] = [];
+  readonly #links = new Notes(this.#budget);
+  #hasRoot = false;
+  /** What the umask of this process (or the default list of the folder above) leaves of a mode, and a folder's own bits. */
+  #allowed = 0;
+  #inherited = 0;
+  #hasWarnedOfModes = false;
   /**
    * Files that are written and not yet synced. They outlive the turn that began them, so `run` waits for all of them
    * also when it fails: a folder that is being removed must not get new files.
@@ -68,9 +87,9 @@ class Unpacking {
   /** The first thing that went wrong with one of these, thrown at the next turn. */
   #failure: unknown = null;
 
-  constructor(reader: Reader, into: string, options: UnpackOptions) {
-    this.#reader = reader;
-    this.#into = into;
+  constructor(entries: TarEntries, root: HeldFolder, options: Required<UnpackOptions>) {
+    this.#entries = entries;
+    this.#root = root;
     this.#options = options;
   }
 
@@ -79,93 +98,91 @@ class Unpacking {
    * of its folder, so that is set when nothing more will be made in there.
    */
   async run(): Promise<void> {
+    await this.#learnModes();
     try {
-      for (let header = await this.#header(); header; header = await this.#header()) await this.#take(header);
+      for (let entry = await this.#entries.next(); entry; entry = await this.#entries.next()) await this.#take(entry);
     } finally {
       await Promise.all(this.#finishing);
     }
     if (this.#failure) throw this.#failure;
-    if (this.#folders.size === 0) throw refusedArchive("it is empty");
-    for (const { local, header } of this.#links) await this.#makeLink(local, header);
-    for (const [local, header] of [...this.#folders].reverse()) await this.#finish(await open(local, "r"), header);
+    if (!this.#hasRoot) throw refusedArchive("it is empty");
+    for (const note of this.#links) await this.#makeLink(note);
+    for (const note of this.#folders.backwards()) await this.#finishFolder(note);
   }
 
-  /** The next entry, with what its extended header says; null at the end. */
-  async #header(): Promise<Header | null> {
-    let extended: Pax | undefined;
-    for (;;) {
-      const header = decoded(await this.#reader.take(BLOCK_BYTES), extended);
-      if (header.nullBlock) return null;
-      if (!header.cksumValid) throw refusedArchive("a header is damaged");
-      if (header.type !== "ExtendedHeader") {
-        // What the plain header could not hold is cut off in there, and the decoder would put the two together.
-        header.path = extended?.path ?? header.path ?? "";
-        header.linkpath = extended?.linkpath ?? header.linkpath ?? "";
-        return header;
-      }
-      const size = header.size ?? Infinity;
-      if (extended || size > EXTENDED_BYTES_MAX) throw refusedArchive("its extended headers make no sense");
-      const text = (await this.#reader.take(size)).toString("utf8");
-      extended = Pax.parse(text);
-      // The parser cuts what floating point makes of it, and a thousandth of a second would be gone.
-      const seconds = /^\d+ mtime=(-?\d+(\.\d+)?)$/m.exec(text)?.[1];
-      if (seconds !== undefined) extended.mtime = new Date(Math.round(Number(seconds) * 1000));
-      await this.#reader.take(paddingOf(size));
-    }
+  #local(path: string): string {
+    return path === "" ? this.#root.path : `${this.#root.path}/${path}`;
+  }
+
+  /**
+   * A folder made with all bits shows which of them the system leaves, and nobody has to ask for the umask, which Node can
+   * tell only by changing it for a moment. It also shows whose our folders are here, and thus whether the root is ours.
+   */
+  async #learnModes(): Promise<void> {
+    const probe = this.#local("probe");
+    await mkdir(probe, 0o777);
+    const { mode, uid } = await lstat(probe);
+    await rmdir(probe);
+    this.#allowed = mode & 0o777;
+    this.#inherited = mode & 0o2000; // in a folder that hands its group on, ours do as well
+    if (BigInt(uid) === (await this.#root.stat()).uid) return;
+    const why = "somebody has put a folder in the place of the one that was made for unpacking";
+    throw new FilespoolError("folder-unusable", `${why}; name a folder that others cannot write to`);
   }
 
   /** Creates one entry, after the checks in the order of the list above. */
-  async #take(header: Header): Promise<void> {
-    const path = header.path ?? "";
-    const names = namesIn(path);
-    const local = join(this.#into, ...names);
-    const isInside = names.length === 0 ? this.#folders.size === 0 : this.#folders.has(dirname(local));
-    if (!isInside) throw refusedArchive(`${quoteName(path)} comes before the folder that it is in`);
-    if (this.#folders.size + this.#links.length >= REMEMBERED_MAX) throw refusedArchive("it has too many entries");
-    if (names.length === 0 && header.type !== "Directory") throw refusedArchive("it does not begin with a folder");
-    switch (header.type) {
-      case "Directory":
-        // Ours alone until the end: nobody can put anything into a tree that is being made.
-        await created(path, mkdir(local, 0o700));
-        this.#folders.set(local, header);
-        return;
-      case "File":
-      case "OldFile":
-        return this.#file(local, path, header);
+  async #take(entry: Entry): Promise<void> {
+    const { kind, target } = entry;
+    const path = namesIn(entry.path).join("/");
+    if (path === "") return this.#takeRoot(entry);
+    if (!this.#hasRoot) this.#noteRoot({ path, target: "", mode: 0o777, time: null });
+    checkLength(this.#options.place, path);
+    const local = this.#local(path);
+    switch (kind) {
+      case "folder":
+        await created(path, local, () => mkdir(local, 0o700));
+        return this.#folders.add({ ...entry, path });
+      case "file":
+        return this.#file(local, { ...entry, path });
       // Hard links are made at once, since they can only lead to a file that is here already.
-      case "Link":
-        return this.#hardLink(local, path, header.linkpath ?? "");
-      case "SymbolicLink":
-        if (staysInside(path, header.linkpath ?? "")) this.#links.push({ local, header });
-        else this.#options.warn(path, "a link that leads out of the folder; it was left out");
-        return;
-      default:
-        throw refusedArchive(`${quoteName(path)} is neither a file nor a folder nor a link`);
+      case "hard link":
+        return this.#hardLink(local, path, target);
+      case "link":
+        return this.#noteLink(local, { ...entry, path });
     }
+  }
+
+  /** The folder itself, as "./". Archives of `git` and of single names begin without it; its mode is then the usual one. */
+  #takeRoot(entry: Entry): void {
+    if (entry.kind !== "folder") throw refusedArchive("it does not begin with a folder");
+    if (this.#hasRoot) throw refusedArchive("the folder itself comes twice, or after what is in it");
+    this.#noteRoot(entry);
+  }
+
+  #noteRoot(note: Note): void {
+    this.#hasRoot = true;
+    this.#folders.add({ ...note, path: "", target: "" });
   }
 
   /**
    * Writes the content and leaves mode, time and sync to go on beside the next file. The mode is ours alone (0600)
    * until then, because a file that is half written is nobody's to read.
    */
-  async #file(local: string, path: string, header: Header): Promise<void> {
-    const size = header.size ?? -1;
-    if (!Number.isSafeInteger(size) || size < 0) throw refusedArchive(`${quoteName(path)} has no size`);
+  async #file(local: string, entry: Entry): Promise<void> {
     // O_EXCL creates or fails, and follows no link in the last part of the path; all parts before it were made here.
-    const handle = await created(path, open(local, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600));
+    const flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW;
+    const handle = await created(entry.path, local, () => open(local, flags, 0o600));
     try {
-      for (let left = size; left > 0; ) {
-        const piece = await this.#reader.some(left);
+      for (let piece = await this.#entries.content(); piece; piece = await this.#entries.content())
+        // A write may take less than it was given; the return value is the only truth about how much.
         for (let at = 0; at < piece.length; ) at += (await handle.write(piece, at)).bytesWritten;
-        left -= piece.length;
-      }
-      await this.#reader.take(paddingOf(size));
+      await this.#entries.endContent(entry.size);
     } catch (error) {
       await handle.close();
       throw error;
     }
     // Syncing takes longest, so the next files are written meanwhile.
-    const finished: Promise<void> = this.#finish(handle, header)
+    const finished: Promise<void> = this.#finish(handle, entry, 0)
       .catch((error: unknown) => {
         this.#failure ??= error;
       })
@@ -177,96 +194,50 @@ class Unpacking {
 
   /** Only to a file of this archive. None of its symbolic links exists yet, so no name leads anywhere else. */
   async #hardLink(local: string, path: string, wireTarget: string): Promise<void> {
-    const target = join(this.#into, ...namesIn(wireTarget));
-    const isInside = this.#folders.has(dirname(target)) && (await lstat(target).catch(() => null))?.isFile();
-    if (!isInside) throw refusedArchive(`${quoteName(path)} is a link to no file in it`);
-    await created(path, link(target, local));
+    const target = this.#local(namesIn(wireTarget).join("/"));
+    const isFile = (await lstat(target).catch(() => null))?.isFile();
+    if (!isFile) throw refusedArchive(`${quoteName(path)} is a link to no file in it`);
+    await created(path, local, () => link(target, local));
+  }
+
+  /** Its folder has to be there now, while nothing on the way to it can be a link. */
+  async #noteLink(local: string, entry: Entry): Promise<void> {
+    if (!(await isFolder(dirname(local)))) throw refusedEarly(entry.path);
+    if (staysInside(entry.path, entry.target)) this.#links.add(entry);
+    else this.#options.warn(entry.path, "a link that leads out of the folder; it was left out");
   }
 
   /** Not through `local` to anywhere: a link gets its own time, where the disk keeps one. */
-  async #makeLink(local: string, header: Header): Promise<void> {
-    await created(header.path ?? "", symlink(header.linkpath ?? "", local));
-    const time = timeOf(header);
-    if (time !== null) await lutimes(local, time, time);
+  async #makeLink({ path, target, time }: Note): Promise<void> {
+    const local = this.#local(path);
+    await created(path, local, () => symlink(target, local));
+    if (!time) return;
+    const set = (text: string) => lutimes(local, text, text);
+    this.#warnIf(path, await setTime(time, set, () => lstat(local)));
+  }
+
+  async #finishFolder(note: Note): Promise<void> {
+    const handle = await open(this.#local(note.path), O_RDONLY | O_DIRECTORY | (note.path === "" ? 0 : O_NOFOLLOW));
+    await this.#finish(handle, note, this.#inherited);
   }
 
   /** Mode, time and sync, then done with it. */
-  async #finish(handle: FileHandle, header: Header): Promise<void> {
+  async #finish(handle: FileHandle, { path, mode, time }: Note, inherited: number): Promise<void> {
     try {
-      await handle.chmod((header.mode ?? 0o644) & 0o777);
-      const time = timeOf(header);
-      if (time !== null) await handle.utimes(time, time);
+      await handle.chmod((mode & this.#allowed) | inherited).catch((error: NodeJS.ErrnoException) => {
+        if (!NO_MODES.has(error.code ?? "")) throw error;
+        if (!this.#hasWarnedOfModes) this.#warnIf(path, "this disk does not keep the mode, of this or any other file");
+        this.#hasWarnedOfModes = true;
+      });
+      const set = (text: string) => handle.utimes(text, text);
+      if (time) this.#warnIf(path, await setTime(time, set, () => handle.stat()));
       if (this.#options.sync) await handle.sync();
     } finally {
       await handle.close();
     }
   }
-}
 
-/** The decoder throws at numbers that are none. To us that is one more way of being damaged. */
-function decoded(block: Buffer, extended?: Pax): Header {
-  try {
-    return new Header(block, 0, extended);
-  } catch {
-    throw refusedArchive("a header is damaged");
-  }
-}
-
-/** In seconds. Half a microsecond more, because what a fraction loses in floating point would be rounded down. */
-function timeOf({ mtime }: Header): number | null {
-  return mtime && !Number.isNaN(mtime.getTime()) ? mtime.getTime() / 1000 + 5e-7 : null;
-}
-
-/** What is to be created must not be there, in whatever spelling. */
-async function created<T>(path: string, work: Promise<T>): Promise<T> {
-  try {
-    return await work;
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code === "EEXIST") throw refusedArchive(`it has ${quoteName(path)} twice, or two names that are one here`);
-    if (code === "ENAMETOOLONG") throw refusedArchive(`the path ${quoteName(path)} is too long for this disk`);
-    throw error;
-  }
-}
-
-/** Reads a file from its beginning in large pieces. What it hands out is valid until the next call. */
-class Reader {
-  readonly #handle: FileHandle;
-  readonly #buffer = readBuffer(READ_BYTES);
-  /** Bytes of the file that are not in the buffer yet, and what of the buffer is not handed out. */
-  #left: number;
-  #rest = Buffer.alloc(0);
-
-  constructor(handle: FileHandle, size: number) {
-    this.#handle = handle;
-    this.#left = size;
-  }
-
-  /** Exactly so many bytes. @throws FilespoolError archive-refused: it ends before */
-  async take(bytes: number): Promise<Buffer> {
-    while (this.#rest.length < bytes) await this.#fill();
-    return this.#hand(bytes);
-  }
-
-  /** At least one byte, at most so many. @throws FilespoolError archive-refused: it has ended */
-  async some(bytesMax: number): Promise<Buffer> {
-    if (this.#rest.length === 0) await this.#fill();
-    return this.#hand(Math.min(bytesMax, this.#rest.length));
-  }
-
-  /** The front of what is read. No copy: it is a view of the buffer, hence the rule about the next call. */
-  #hand(bytes: number): Buffer {
-    const piece = this.#rest.subarray(0, bytes);
-    this.#rest = this.#rest.subarray(bytes);
-    return piece;
-  }
-
-  /** Keeps what is not handed out at the front of the buffer, and reads behind it. */
-  async #fill(): Promise<void> {
-    const kept = this.#rest.copy(this.#buffer);
-    const { bytesRead } = await this.#handle.read(this.#buffer, kept, Math.min(READ_BYTES - kept, this.#left));
-    if (bytesRead === 0) throw refusedArchive("it is cut off");
-    this.#left -= bytesRead;
-    this.#rest = this.#buffer.subarray(0, kept + bytesRead);
+  #warnIf(path: string, why: string | null): void {
+    if (why !== null) this.#options.warn(path || ".", why);
   }
 }

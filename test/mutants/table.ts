@@ -5,6 +5,7 @@
  * that nothing seems to need. `from` must be in the file exactly once, so that a fault cannot silently become another.
  */
 import { ACCOUNTS } from "./accounts.ts";
+import { FOLDERS } from "./folders.ts";
 import { FOUND, type Mutant } from "./found.ts";
 import { SENDING } from "./sending.ts";
 
@@ -231,6 +232,7 @@ export const MUTANTS: readonly Mutant[] = [
     },
     noticedBy: "test/protocol/names.test.ts",
   },
+  ...FOLDERS,
   ...FOUND,
   ...ACCOUNTS,
   ...SENDING,

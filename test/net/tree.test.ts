@@ -6,7 +6,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { ReceiveOptions } from "../../src/net/options.ts";
 import { content } from "../support/content.ts";
-import { anyTree, archiveOf, ROOT, readTree, tarEntry, writeTree } from "../support/trees.ts";
+import { anyTree, archiveOf, ROOT, readTree, tarEntry, underUmask, writeTree } from "../support/trees.ts";
 import { Workspace } from "../support/workspace.ts";
 
 const isRoot = process.getuid?.() === 0;
@@ -49,7 +49,7 @@ describe("a folder", () => {
         writeTree(work.path("in", name), items);
         await work.send({ port, files: [`${work.path("in", name)}/`], bufferBytes: 1024 }).done;
         expect(await work.receive({ port }).done).toMatchObject({ landed: 1, failures: [] });
-        expect(readTree(work.path("out", name))).toEqual(readTree(work.path("in", name)));
+        expect(readTree(work.path("out", name))).toEqual(underUmask(readTree(work.path("in", name))));
         expect(readTree(work.path("in", name))).toHaveLength(items.length);
       }),
       { numRuns: 40 },
@@ -108,16 +108,6 @@ describe("a folder", () => {
     await round();
     expect(lstatSync(work.path("out", "d", "a")).mode & 0o7777).toBe(0o755);
     expect(lstatSync(work.path("out", "d")).mode & 0o7777).toBe(0o755);
-  });
-
-  test("that cannot be read to its end is not stored: the file is named, and the others go", async () => {
-    const { work, folder, port, spool } = await withFolder();
-    execFileSync("sh", ["-c", `touch "$1/$(printf 'b\\377')"`, "sh", folder]);
-    const sender = work.send({ port, files: [folder, work.write("other", "x")] });
-    const { stored, failures } = await sender.done;
-    expect(stored).toBe(1);
-    expect(failures).toMatchObject([{ code: "file-unreadable", message: expect.stringContaining("not valid UTF-8") }]);
-    expect([spool.waiting("default"), spool.bytesUsed()]).toEqual([1, 1]);
   });
 
   test("in which a file changes while it is packed is not stored", async () => {
@@ -213,7 +203,7 @@ describe("an archive that means harm is refused, and nothing of it is left:", ()
     ["a disk", archiveOf(ROOT, device("BlockDevice"))],
     ["a pipe", archiveOf(ROOT, device("FIFO"))],
     ["a root that is a file", archiveOf(file("./"))],
-    ["a root that is missing", archiveOf(file("a"))],
+    ["a root that comes after what is in it", archiveOf(file("a"), ROOT)],
     ["two roots", archiveOf(ROOT, ROOT)],
     ["nothing", archiveOf()],
     ["no bytes", Buffer.alloc(0)],
@@ -241,6 +231,19 @@ describe("an archive that means harm is refused, and nothing of it is left:", ()
       "a size in an extended header that nothing could hold",
       archiveOf(ROOT, extended("size=9007199254740991"), file("x")),
     ],
+    ["a negative size in an extended header", archiveOf(ROOT, extended("size=-1"), file("x"))],
+    ["a size in an extended header that is none", archiveOf(ROOT, extended("size=NaN"), file("x"))],
+    ["a NUL in a path of an extended header", archiveOf(ROOT, extended("path=x\0/../../y"), file("x"))],
+    ["a path of an extended header that is taken away", archiveOf(ROOT, extended("path="), file("x"))],
+    ["a folder with a content as old tars name it", archiveOf(ROOT, tarEntry({ path: "x/", type: "File" }, "owned"))],
+    [
+      "a hard link with a content",
+      archiveOf(ROOT, file("a"), tarEntry({ path: "b", linkpath: "a", type: "Link" }, "x")),
+    ],
+    ["a link with a content", archiveOf(ROOT, tarEntry({ path: "b", linkpath: "a", type: "SymbolicLink" }, "x"))],
+    ["an archive behind its end", Buffer.concat([archiveOf(ROOT, file("a")), archiveOf(ROOT, file("b"))])],
+    ["a link into a link", archiveOf(ROOT, link("l", "."), link("l/x", "../secret"))],
+    ["a type that nobody knows", archiveOf(ROOT, withType(tarEntry({ path: "x", size: 0 }), "Q"))],
     ["two extended headers one after the other", archiveOf(ROOT, extended("path=a"), extended("path=b"), file("x"))],
     [
       "an extended header for all that follows",
@@ -249,10 +252,6 @@ describe("an archive that means harm is refused, and nothing of it is left:", ()
     [
       "a name for the next entry as old tars write it",
       archiveOf(ROOT, tarEntry({ path: "@", type: "NextFileHasLongPath" }, "../../owned\0"), file("x")),
-    ],
-    [
-      "a link for the next entry as old tars write it",
-      archiveOf(ROOT, tarEntry({ path: "@", type: "NextFileHasLongLinkpath" }, "/etc/passwd\0"), link("x", "a")),
     ],
     ["a sparse file of a terabyte", archiveOf(ROOT, tarEntry({ path: "x", type: "GNUDumpDir", size: 2 ** 40 }))],
     ["a sparse file as old tars write it", archiveOf(ROOT, sparse)],
@@ -277,14 +276,4 @@ describe("an archive that means harm is refused, and nothing of it is left:", ()
     expect(receiver.events.all("warning").map(({ path }) => path)).toEqual(["up", "abs", "later"]);
     expect(readTree(work.path("out", "d")).map(({ path }) => path)).toEqual(["_con", "a", "a/c__", "fine"]);
   });
-
-  test.each(["size=-1", "size=NaN", "path=x\0/../../y"])(
-    "%j in an extended header changes nothing of where a file lands and what is in it",
-    async (record) => {
-      const { work, landed } = await unpacked(archiveOf(ROOT, extended(record), file("x")));
-      expect(landed).toBe(1);
-      expect(readTree(work.path("out", "d"))).toMatchObject([{ path: "x", content: "owned" }]);
-      expect(work.list(".").sort()).toEqual(["out", "spool"]);
-    },
-  );
 });

@@ -19,7 +19,7 @@ type FileMethod = (this: FileHandle, ...values: never[]) => Promise<unknown>;
  * small files are synced with. Returns the way to put it back.
  */
 export async function replaceFileMethod(
-  name: "writev" | "datasync" | "appendFile" | "sync",
+  name: "write" | "writev" | "datasync" | "appendFile" | "sync",
   make: (original: FileMethod) => FileMethod,
 ): Promise<() => void> {
   const folder = mkdtempSync(join(tmpdir(), "filespool-test-"));

@@ -89,6 +89,12 @@ export function readTree(root: string, path = ""): Item[] {
     });
 }
 
+/** What the umask of this process leaves of the modes. */
+export function underUmask(items: readonly Item[]): Item[] {
+  const umask = process.umask();
+  return items.map((item) => ({ ...item, mode: item.mode & ~umask }));
+}
+
 /** One entry of an archive, as somebody means it who need not mean well. */
 export function tarEntry(data: HeaderData, content: Uint8Array | string = "", extended?: HeaderData): Buffer {
   const bytes = Buffer.from(content as string);
