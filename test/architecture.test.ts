@@ -112,6 +112,7 @@ const EXTENSIONS = new Set([
   "src/net/token-gate.ts",
   "src/net/tokens.ts",
   "src/net/turned-away.ts",
+  "src/net/counters.ts",
   "src/net/metrics.ts",
   "src/net/monitor.ts",
   "src/net/timed-spool.ts",
