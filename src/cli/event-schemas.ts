@@ -71,7 +71,7 @@ const role = v.picklist(["sender", "receiver", "operator"]);
 /** The end of a run, whichever command it is. Each command has its own counts in `done`. */
 const ENDS = {
   error: row("error", "The run failed, or some of its files did. With this, the exit code is not 0.", {
-    code: v.picklist([...(Object.keys(ERRORS) as ErrorCode[]), "usage", "output-lost"]),
+    code: v.picklist([...(Object.keys(ERRORS) as ErrorCode[]), "usage", "output-lost", "runtime-unsupported"]),
     message: text,
     exitCode: v.picklist(Object.values(EXIT)),
   }),

@@ -98,6 +98,12 @@ export class OutputError extends Error {
   }
 }
 
+/** What runs the program lacks something that the command needs. `message` says what, and where it would run. */
+export class RuntimeError extends Error {
+  override readonly name = "RuntimeError";
+  readonly code = "runtime-unsupported";
+}
+
 /** The person left a question unanswered (Ctrl-C in a prompt). Nothing had been started yet. */
 export const cancelled = (): FilespoolError => new FilespoolError("interrupted", "cancelled");
 
@@ -108,6 +114,7 @@ export const cancelled = (): FilespoolError => new FilespoolError("interrupted",
 export function exitCodeOf(error: unknown): number {
   if (error instanceof UsageError) return EXIT.usage;
   if (error instanceof OutputError) return error.isReaderGone ? EXIT.unread : EXIT.local;
+  if (error instanceof RuntimeError) return EXIT.local;
   if (!(error instanceof FilespoolError)) return EXIT.bug;
   // "interrupted" is temporary in the protocol's table, because the peer may try again; here it is the
   // answer to Ctrl-C, and scripts (and `make`, and shell loops) look for 130 to stop as well.
@@ -116,17 +123,20 @@ export function exitCodeOf(error: unknown): number {
 
 /** What an `error` event of `--json` says about a thrown value. */
 export interface ErrorFacts {
-  /** A code of the protocol's table, "usage" or "output-lost". */
+  /** A code of the protocol's table, "usage", "output-lost" or "runtime-unsupported". */
   readonly code: string;
   readonly message: string;
   readonly exitCode: number;
 }
 
+/** Errors of the command line itself, each with a code of its own. */
+const OURS = [UsageError, OutputError, RuntimeError] as const;
+
 /** Facts about anything thrown, also about what is not an `Error` at all. */
 export function errorFacts(error: unknown): ErrorFacts {
   const exitCode = exitCodeOf(error);
   const message = error instanceof Error ? error.message : String(error);
-  if (error instanceof FilespoolError || error instanceof UsageError || error instanceof OutputError)
-    return { code: error.code, message, exitCode };
+  if (error instanceof FilespoolError || OURS.some((kind) => error instanceof kind))
+    return { code: (error as UsageError).code, message, exitCode };
   return { code: "internal", message, exitCode };
 }

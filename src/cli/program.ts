@@ -29,6 +29,7 @@ import { Outlet } from "./outlet.ts";
 import { line } from "./printable.ts";
 import { type Asker, askCommand, askRole, askSettings, mayAsk, sameWithoutQuestions } from "./prompts.ts";
 import { Report } from "./report.ts";
+import { checkRuntime } from "./runtime.ts";
 
 /** A stream that may be a terminal: what decides about questions, colours and the width of the help. */
 type End<S> = S & { readonly isTTY?: boolean | undefined; readonly columns?: number | undefined };
@@ -193,6 +194,7 @@ async function runCommand(
   { told, task }: { told: Task; task: Task },
   asker: Asker | null,
 ): Promise<number> {
+  checkRuntime(command);
   const { prepare, run: runIt } = COMMANDS[command];
   const { report } = around;
   let ready = prepare ? await prepare(task, asker) : task;
