@@ -45,7 +45,12 @@ const said = (...command: string[]): string =>
 
 function note(row: Omit<Row, "date" | "revision" | "kernel">): void {
   const date = new Date().toISOString().slice(0, 10);
-  rows.push({ ...row, date, revision: said("git", "rev-parse", "--short", "HEAD"), kernel: said("uname", "-r") });
+  rows.push({
+    ...row,
+    date,
+    revision: said("git", "rev-parse", "--short", "HEAD"),
+    kernel: said("uname", "-r").replace(/^(\d+\.\d+).*/, "$1"),
+  });
   console.log(`${row.result.padEnd(9)} ${row.what.padEnd(8)} ${row.name} ${row.version}${row.note && `: ${row.note}`}`);
 }
 

@@ -23,7 +23,7 @@ const said =
     const { stdout, stderr } = spawnSync(command[0] as string, command.slice(1), { encoding: "utf8" });
     return pattern.exec(`${stdout}${stderr}`)?.[1] ?? "";
   };
-const kernel = said(/^(\S+)/, "uname", "-r");
+const kernel = said(/^(\d+\.\d+)/, "uname", "-r");
 
 export const FILE_SYSTEMS: readonly FileSystem[] = [
   {
