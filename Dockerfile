@@ -8,8 +8,10 @@
 # Two folders are written to: /data (the spool of a server) and /files (where files are read from and put into).
 # Why it is built like this: adr/0044. How it runs under compose, Kubernetes and systemd: deploy/README.md.
 
-# Any Debian with Node 20.19 or newer and npm. The published image stays on the long-term release of Node.
-ARG BASE_IMAGE=node:24-bookworm-slim
+# Any Debian with Node 20.19 or newer and npm. The published image stays on the long-term release of Node. The digest is that of
+# the index for all platforms, so a build of today and one of next year have the same base; how to take a newer one:
+# deploy/README.md.
+ARG BASE_IMAGE=node:24.21.0-bookworm-slim@sha256:d6aa754f16b3197301076f047b5def2f02ea1dbbc2ca920407d46d7ec7f87b20
 
 # --- what is needed to build: compiler, types, all packages -----------------------------------------------------------
 FROM ${BASE_IMAGE} AS build
@@ -41,6 +43,10 @@ LABEL org.opencontainers.image.title="filespool" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${REVISION}"
 
+# Process 1 has to reap what others leave behind: a command of `--exec` may end before what it has started. Node does not.
+RUN command -v tini >/dev/null \
+  || { apt-get update && apt-get install -y --no-install-recommends tini && rm -rf /var/lib/apt/lists/*; }
+
 # A number, because Kubernetes cannot tell from a name that it is not root. An empty volume takes over these owners.
 RUN install -d -o 10001 -g 10001 -m 0750 /data \
   && install -d -o 10001 -g 10001 -m 0755 /files \
@@ -65,8 +71,8 @@ EXPOSE 5011 5012
 HEALTHCHECK --interval=10s --timeout=3s --start-period=10s --retries=3 \
   CMD ["node", "/app/deploy/healthcheck.mjs"]
 
-# The program is process 1 and handles its signals by itself, so nothing stands between it and SIGTERM; a receiver waits
-# for the commands that it starts. `--drain` (8 s) is below the 10 s after which engines kill.
+# tini is process 1: it hands on signals (SIGTERM, SIGHUP) and the exit code. `-s`: it reaps as well where an engine has put
+# an init of its own before it. `--drain` (8 s) is below the 10 s after which engines kill.
 STOPSIGNAL SIGTERM
-ENTRYPOINT ["node", "/app/dist/cli/filespool.cjs"]
+ENTRYPOINT ["tini", "-s", "--", "node", "/app/dist/cli/filespool.cjs"]
 CMD ["serve", "--yes"]

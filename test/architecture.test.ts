@@ -131,6 +131,7 @@ const EXTENSIONS = new Set([
   "src/net/tokens.ts",
   "src/net/turned-away.ts",
   "src/net/fullest-queues.ts",
+  "src/net/counters.ts",
   "src/net/metrics.ts",
   "src/net/monitor.ts",
   "src/net/timed-spool.ts",

@@ -14,6 +14,7 @@
 import type { Typed } from "./arguments.ts";
 import { OPERATOR_COMMANDS } from "./commands-operate.ts";
 import type { Settings } from "./config.ts";
+import type { Outlet } from "./outlet.ts";
 import type { World } from "./program.ts";
 import type { Asker } from "./prompts.ts";
 import type { Report } from "./report.ts";
@@ -57,6 +58,9 @@ export interface Task {
 /** What a command has around it while it runs. */
 export interface Around {
   readonly report: Report;
+  /** What became of the lines that were printed; all of them go through the report. */
+  readonly stdout: Outlet;
+  readonly stderr: Outlet;
   readonly world: World;
   /** What was typed, for a command that looks at settings itself. */
   readonly typed: Typed;
@@ -151,8 +155,11 @@ export const COMMANDS: Readonly<Record<Command, CommandRow>> = {
       ["hand each file to a program before the server forgets it", "filespool receive --exec 'import-photo {}'"],
       ["for ever, keeping files of equal names apart", "filespool receive --follow --if-exists rename"],
     ],
-    run: async ({ settings }, { report, world, signal }) =>
-      (await import("./receive.ts")).receive(settings, report, { signal, now: world.now }, world),
+    async run({ settings }, around) {
+      const { report, world, signal } = around;
+      if (settings.values.follow) (await import("./outlet.ts")).staysOn(around, report.complain);
+      return (await import("./receive.ts")).receive(settings, report, { signal, now: world.now }, world);
+    },
   },
   // A hot folder. What it is to do with each file is settled before the first one is touched.
   watch: {
@@ -185,7 +192,7 @@ export const COMMANDS: Readonly<Record<Command, CommandRow>> = {
       ["for everybody who gets this string", "filespool invite --queue photos --host files.example.org"],
       ["to send only, for a week", "filespool invite --queue photos --rights send --expires 7d --for alice"],
     ],
-    run: async ({ settings }, { report }) => (await import("./token.ts")).invite(settings, report),
+    run: async ({ settings }, { report, stdout }) => (await import("./token.ts")).invite(settings, report, stdout),
   },
   token: {
     kind: "local",
@@ -200,7 +207,8 @@ export const COMMANDS: Readonly<Record<Command, CommandRow>> = {
       ["a new secret; the old one is good for another hour", "filespool token rotate 3f2a9c01 --grace 1h"],
       ["end it now, also what it has opened", "filespool token revoke 3f2a9c01"],
     ],
-    run: async ({ settings, operands }, { report }) => (await import("./token.ts")).token(settings, operands, report),
+    run: async ({ settings, operands }, { report, stdout }) =>
+      (await import("./token.ts")).token(settings, operands, report, stdout),
   },
   // Written to stdout as it is: a shell evaluates it, and one friendly sentence in between would be run as a command.
   completion: {
@@ -212,9 +220,9 @@ export const COMMANDS: Readonly<Record<Command, CommandRow>> = {
       ["zsh: in ~/.zshrc, after compinit", 'eval "$(filespool completion zsh)"'],
       ["fish: once", "filespool completion fish > ~/.config/fish/completions/filespool.fish"],
     ],
-    async run({ operands: [shell = ""] }, { world }) {
+    async run({ operands: [shell = ""] }, { stdout }) {
       const { EXIT } = await import("./exit.ts");
-      world.stdout.write((await import("./completion.ts")).completionScript(shell));
+      stdout.write((await import("./completion.ts")).completionScript(shell));
       return EXIT.done;
     },
   },

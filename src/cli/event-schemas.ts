@@ -71,7 +71,7 @@ const role = v.picklist(["sender", "receiver", "operator"]);
 /** The end of a run, whichever command it is. Each command has its own counts in `done`. */
 const ENDS = {
   error: row("error", "The run failed, or some of its files did. With this, the exit code is not 0.", {
-    code: v.picklist([...(Object.keys(ERRORS) as ErrorCode[]), "usage"]),
+    code: v.picklist([...(Object.keys(ERRORS) as ErrorCode[]), "usage", "output-lost", "runtime-unsupported"]),
     message: text,
     exitCode: v.picklist(Object.values(EXIT)),
   }),
@@ -244,6 +244,9 @@ const SERVE = {
     queue: text,
     files: count,
     deadOnly: flag,
+  }),
+  "output-lost": row("output-lost", "Lines of one of the two standard streams are lost; the server goes on.", {
+    message: text,
   }),
   metrics: row("metrics", "Metrics and health are served here.", { host, port }),
   reloaded: row("reloaded", "The settings were read again.", {

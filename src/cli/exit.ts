@@ -27,7 +27,8 @@ export const EXIT = {
   integrity: 6,
   local: 7,
   interrupted: 130,
-} as const satisfies Record<ErrorKind | "done" | "usage" | "interrupted", number>;
+  unread: 141,
+} as const satisfies Record<ErrorKind | "done" | "usage" | "interrupted" | "unread", number>;
 
 /** A row of the table that people read: the number, a word or two for the help, a sentence for the manual. */
 export interface ExitRow {
@@ -55,8 +56,15 @@ const MEANING: Readonly<Record<keyof typeof EXIT, readonly [short: string, sente
     "integrity",
     "Content or protocol is broken: a digest that does not match, or no filespool server at all.",
   ],
-  local: ["local file problem", "A file or folder on this machine cannot be used. The others were sent or landed."],
+  local: [
+    "local file problem",
+    "A file or folder on this machine cannot be used, or the output cannot be written. The other files were sent or landed.",
+  ],
   interrupted: ["interrupted", "Interrupted by a signal (128 + 2, as shells count). The same command continues."],
+  unread: [
+    "output not read",
+    "The reader of the output went away before its end, as `head` does (128 + 13, as shells count). Files were sent, collected or changed as without it.",
+  ],
 };
 
 /** The table of exit codes. When several files failed for different reasons, the first one decides. */
@@ -74,6 +82,28 @@ export class UsageError extends Error {
   readonly code = "usage";
 }
 
+/**
+ * What a command has printed is lost: a full disk behind `>`, say. Lines are no files, so nothing else has failed.
+ * `message` says why, and what became of a secret that nobody has seen.
+ */
+export class OutputError extends Error {
+  override readonly name = "OutputError";
+  readonly code = "output-lost";
+  readonly isReaderGone: boolean;
+
+  /** @param isReaderGone nobody wanted to read on, which is no trouble of a disk */
+  constructor(message: string, isReaderGone = false) {
+    super(message);
+    this.isReaderGone = isReaderGone;
+  }
+}
+
+/** What runs the program lacks something that the command needs. `message` says what, and where it would run. */
+export class RuntimeError extends Error {
+  override readonly name = "RuntimeError";
+  readonly code = "runtime-unsupported";
+}
+
 /** The person left a question unanswered (Ctrl-C in a prompt). Nothing had been started yet. */
 export const cancelled = (): FilespoolError => new FilespoolError("interrupted", "cancelled");
 
@@ -83,6 +113,8 @@ export const cancelled = (): FilespoolError => new FilespoolError("interrupted",
  */
 export function exitCodeOf(error: unknown): number {
   if (error instanceof UsageError) return EXIT.usage;
+  if (error instanceof OutputError) return error.isReaderGone ? EXIT.unread : EXIT.local;
+  if (error instanceof RuntimeError) return EXIT.local;
   if (!(error instanceof FilespoolError)) return EXIT.bug;
   // "interrupted" is temporary in the protocol's table, because the peer may try again; here it is the
   // answer to Ctrl-C, and scripts (and `make`, and shell loops) look for 130 to stop as well.
@@ -91,16 +123,20 @@ export function exitCodeOf(error: unknown): number {
 
 /** What an `error` event of `--json` says about a thrown value. */
 export interface ErrorFacts {
-  /** A code of the protocol's table, or "usage". */
+  /** A code of the protocol's table, "usage", "output-lost" or "runtime-unsupported". */
   readonly code: string;
   readonly message: string;
   readonly exitCode: number;
 }
 
+/** Errors of the command line itself, each with a code of its own. */
+const OURS = [UsageError, OutputError, RuntimeError] as const;
+
 /** Facts about anything thrown, also about what is not an `Error` at all. */
 export function errorFacts(error: unknown): ErrorFacts {
   const exitCode = exitCodeOf(error);
   const message = error instanceof Error ? error.message : String(error);
-  if (error instanceof FilespoolError || error instanceof UsageError) return { code: error.code, message, exitCode };
+  if (error instanceof FilespoolError || OURS.some((kind) => error instanceof kind))
+    return { code: (error as UsageError).code, message, exitCode };
   return { code: "internal", message, exitCode };
 }

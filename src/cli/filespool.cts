@@ -13,8 +13,18 @@
  */
 const DISK_THREADS = 16;
 
-const fs = process.getBuiltinModule("node:fs");
-const { Script } = process.getBuiltinModule("node:vm");
+// In words that old versions of Node understand as well, and before anything that they lack: they would show a stack trace. Node
+// 21 has some of it, and no one mends it any more. The same as "engines" in package.json.
+const [major = 0, minor = 0] = process.versions.node.split(".").map(Number);
+if (major < 20 || (major === 20 && minor < 19) || major === 21) {
+  console.error(
+    `error: Filespool needs Node 20.19 or newer${major === 21 ? ", but not 21" : ""}; this is ${process.version}.`,
+  );
+  process.exit(7); // what is wrong is on this machine
+}
+
+const fs = require("node:fs") as typeof import("node:fs");
+const { Script } = require("node:vm") as typeof import("node:vm");
 
 if (process.env.UV_THREADPOOL_SIZE === undefined) {
   process.env.UV_THREADPOOL_SIZE = String(DISK_THREADS);
@@ -23,8 +33,8 @@ if (process.env.UV_THREADPOOL_SIZE === undefined) {
 }
 
 // To see that a host is a name and no address, Node 20 compiles a pattern so long that V8 takes 8 ms to optimise it.
-const { setFlagsFromString } = process.getBuiltinModule("node:v8");
-const { isIPv6 } = process.getBuiltinModule("node:net");
+const { setFlagsFromString } = require("node:v8") as typeof import("node:v8");
+const { isIPv6 } = require("node:net") as typeof import("node:net");
 setFlagsFromString("--no-regexp-optimization");
 for (const _ of ["interpreted", "compiled"]) isIPv6("localhost");
 setFlagsFromString("--regexp-optimization");

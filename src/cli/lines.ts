@@ -42,6 +42,8 @@ export interface Line {
 /** What `serve` tells of itself as a program, beside the events of the server that it runs. Lists are names of settings. */
 export type OperateEvent =
   | { readonly event: "metrics"; readonly host: string; readonly port: number }
+  /** Nobody reads one of the two streams any more, or it cannot be written. */
+  | { readonly event: "output-lost"; readonly message: string }
   | { readonly event: "reloaded"; readonly applied: readonly string[]; readonly restart: readonly string[] }
   /** Nothing was changed. `code` is that of the error, as in `error`. */
   | { readonly event: "reload-failed"; readonly code: string; readonly message: string };
@@ -228,6 +230,8 @@ const SERVER: Table<ServerEvent | OperateEvent> = {
     verb: "metrics",
     text: () => line`at http://${address(e.host, e.port)}/metrics, with /healthz and /readyz`,
   }),
+  // On the other of the two streams, should somebody read that.
+  "output-lost": (e) => ({ tone: "warn", verb: "output", text: () => line`${e.message}` }),
   // Whoever sent the signal sees what became of it; a change that waits for a restart must not look as if it held.
   reloaded: ({ applied, restart }) => {
     const said = applied.length === 0 ? "no setting has changed" : `in force: ${applied.join(", ")}`;

@@ -2,39 +2,50 @@
 /**
  * The program `filespool`: where the run meets the process.
  *
- * Signals become AbortSignals, the exit code becomes the process's, and a reader that goes away (`| head`)
- * is no error. Everything else is in program.ts, which knows nothing of processes.
+ * Signals become AbortSignals, and the exit code becomes the process's. Everything else is in program.ts, which knows
+ * nothing of processes.
  *
  *   first SIGINT     ends the run in an orderly way, exit code 130
  *   first SIGTERM    the same; a server finishes what is under way, and that is a success (0)
- *   SIGHUP           a server reads its settings again (reload.ts)
+ *   SIGHUP           a server reads its settings again (reload.ts); a client ends, if it has a terminal
  *   the second one   whichever it is: exit at once. Nothing is lost by it, only resumed later.
  *
  * That a run may be ended at any moment is what the rest of the project is built for, so nothing here tries to
  * save anything: an orderly end is a courtesy to the peer, not a condition for the safety of a file.
  */
+import { isatty } from "node:tty";
+import { outputOf } from "./descriptor-output.ts";
 import { EXIT } from "./exit.ts";
 import { run } from "./program.ts";
 
 // "Stop now" and "stop when you can". A run sees the two signals and decides what they mean for it.
 const interrupt = new AbortController();
 const terminate = new AbortController();
+/** The signal that the run is ending for. */
+let lastSignal: NodeJS.Signals | null = null;
 
 /** Handles one more signal. What a server does about SIGTERM, the clients do as for SIGINT: see program.ts. */
 function onSignal(signal: NodeJS.Signals): void {
-  if (interrupt.signal.aborted || terminate.signal.aborted) process.exit(EXIT.interrupted);
+  const isSecond = lastSignal !== null;
+  lastSignal = signal;
+  if (isSecond) leave(EXIT.interrupted);
   (signal === "SIGTERM" ? terminate : interrupt).abort();
 }
 process.on("SIGINT", onSignal);
 process.on("SIGTERM", onSignal);
 
-for (const stream of [process.stdout, process.stderr]) {
-  stream.on("error", (error: NodeJS.ErrnoException) => {
-    // Whoever read our output has gone, or their terminal has (EIO). Nobody is left to complain to; end as after Ctrl-C.
-    if (error.code !== "EPIPE" && error.code !== "EIO") throw error;
-    interrupt.abort();
-  });
-}
+const stdout = outputOf(1, () => process.stdout);
+const stderr = outputOf(2, () => process.stderr);
+// What could not be written is noted by the run (outlet.ts). Without a listener, Node would end the process by a stack trace.
+for (const stream of [stdout, stderr]) stream.on("error", () => {});
+
+// Node takes back what `nohup` has asked for, and would let SIGHUP end the program. Who has no terminal cannot lose one. Asked
+// now: a terminal that is gone does not look like one any more.
+const hasTerminal = [0, 1, 2].some((fd) => isatty(fd));
+let onHangup = (): void => {
+  if (hasTerminal) dieBy("SIGHUP");
+};
+process.on("SIGHUP", () => onHangup());
 
 // The only place in the project that reads the process: everything below here is handed what it needs.
 const running = run({
@@ -45,16 +56,45 @@ const running = run({
   get stdin() {
     return process.stdin;
   },
-  stdout: process.stdout,
-  stderr: process.stderr,
+  stdout,
+  stderr,
   now: () => performance.now(),
   interrupt: interrupt.signal,
   terminate: terminate.signal,
-  // Only a server listens; a sender whose terminal is closed ends by it, as any program does.
-  onHangup: (listener) => void process.on("SIGHUP", listener),
+  // Only a server listens.
+  onHangup: (listener) => {
+    onHangup = listener;
+  },
 });
 
-// Pipes are written asynchronously: leave only when the last line is out, but do leave then, whatever
-// timer or handle is still open (a terminal that was read from keeps a process alive). Not an `await` at the top of a module:
-// what is installed is a script, which has none (adr/0061).
-void running.then((code) => process.stdout.write("", () => process.stderr.write("", () => process.exit(code))));
+/** How long calls of the system that are under way when the run is over may take. */
+const CALLS_MS = 2000;
+const LOOK_MS = 50;
+
+/**
+ * Whether a call to a file has not returned. Node waits for it before it exits, for ever if need be: on a pipe that nobody opens
+ * at its other end, or on a disk that hangs.
+ */
+const isStuck = (): boolean => process.getActiveResourcesInfo?.().some((name) => name.startsWith("FSReq")) ?? false;
+
+/** Ends the process with this code; or, if a call does not return, by the signal that was to end it. */
+function leave(code: number): void {
+  if (isStuck()) dieBy(lastSignal ?? "SIGKILL");
+  else process.exit(code);
+}
+
+function dieBy(signal: NodeJS.Signals): void {
+  process.removeAllListeners(signal);
+  process.kill(process.pid, signal);
+}
+
+// Do leave then, whatever timer or handle is still open (a terminal that was read from keeps a process alive). Not an `await`
+// at the top of a module: what is installed is a script, which has none (adr/0061).
+void running.then((code) => {
+  const untilMs = performance.now() + CALLS_MS;
+  const look = (): void => {
+    if (isStuck() && performance.now() < untilMs) setTimeout(look, LOOK_MS);
+    else leave(code);
+  };
+  look();
+});

@@ -237,16 +237,16 @@ function forEach(
 
 /**
  * Prints rows as they come, a block at a time; returns how many there were. Ten million rows pass through here in the memory of one
- * block, and the next page is fetched when this one is printed: `filespool list photos | head` reads two pages, not the queue.
+ * block, and the next page is fetched when this one is read: `filespool list photos | head` reads some pages, not the queue.
  */
 async function print<T extends object>(
-  { report, world }: Around,
+  { report, stdout }: Around,
   columns: readonly Column[],
   rows: AsyncIterable<T>,
   event: string,
   cellsOf: (row: T) => readonly string[],
 ): Promise<number> {
-  const width = world.stdout.isTTY === true ? (world.stdout.columns ?? 80) : null;
+  const width = stdout.isTTY === true ? (stdout.columns ?? 80) : null;
   let block: (readonly string[])[] = [];
   let count = 0;
   const flush = () => {
@@ -256,9 +256,11 @@ async function print<T extends object>(
   };
   for await (const row of rows) {
     count++;
-    if (report.row({ event, ...row }, null)) continue;
-    block.push(cellsOf(row));
-    if (block.length >= BLOCK_ROWS) flush();
+    if (!report.row({ event, ...row }, null)) block.push(cellsOf(row));
+    if (count % BLOCK_ROWS > 0) continue;
+    flush();
+    await stdout.drained();
+    if (stdout.failure !== null) break;
   }
   flush();
   return count;

@@ -15,8 +15,13 @@ import type { TransferEvent } from "../net/events.ts";
 import type { LandedFile, ReceiveOptions } from "../net/options.ts";
 import { FilespoolError } from "../protocol/errors.ts";
 import { safeName } from "../protocol/names.ts";
+import { inWords } from "../spool/errno.ts";
 import type { Settings } from "./config.ts";
-import { UsageError } from "./exit.ts";
+import type { DescriptorOutput } from "./descriptor-output.ts";
+import { OutputError, UsageError } from "./exit.ts";
+
+/** Standard output; what a descriptor knows besides is in descriptor-output.ts. */
+type Contents = Writable & Partial<Pick<DescriptorOutput, "wasClosed" | "sync">>;
 
 /** Where a run puts its files; `end` tidies up. */
 export interface Target {
@@ -26,6 +31,7 @@ export interface Target {
   readonly shown: string;
   /** An event as it is told: what is in no folder when the run has ended has no path that anybody could open. */
   readonly told: (event: TransferEvent) => TransferEvent;
+  /** @throws OutputError when standard output could not be written: why the run ended */
   readonly end: () => Promise<void>;
 }
 
@@ -33,7 +39,7 @@ export interface Target {
  * What is refused is refused before anything is connected, so that no file is delivered to a run that cannot take it.
  * @throws UsageError for what does not go together
  */
-export async function targetOf({ values, origins }: Settings, stdout: Writable): Promise<Target> {
+export async function targetOf({ values, origins }: Settings, stdout: Contents): Promise<Target> {
   const { out, output, count, follow, wait } = values;
   if (output === undefined) return { options: { out }, shown: out, told: asIs, end: async () => {} };
   if (output === "-" && values.exec !== undefined) throw new UsageError("--exec and --output - exclude each other");
@@ -41,12 +47,23 @@ export async function targetOf({ values, origins }: Settings, stdout: Writable):
   // One file of those that wait; whoever wants more, or wants to wait, says so.
   const one = follow || count !== undefined ? {} : { count: 1, waitMs: wait ?? 0 };
   if (output === "-") {
+    if (stdout.wasClosed)
+      throw new UsageError("--output - needs a standard output, and that is closed; > /dev/null throws contents away");
     const folder = await mkdtemp(join(tmpdir(), "filespool-output-"));
     // Two files of one name must not stop each other; nobody sees the names.
     const options = { out: folder, ifExists: "rename" as const, unpack: false, ...one };
-    const end = () => rm(folder, { recursive: true, force: true });
+    let failure: OutputError | null = null;
+    const onLanded = async (file: LandedFile): Promise<void> => {
+      failure = await copy(file, stdout, values.durability !== "none");
+      // Nobody's failed attempt: it would fail with each file that waits, until all of them are dead letters.
+      if (failure) throw new FilespoolError("interrupted");
+    };
+    const end = async () => {
+      await rm(folder, { recursive: true, force: true });
+      if (failure) throw failure;
+    };
     const told = (event: TransferEvent) => (event.event === "landed" ? { ...event, path: "-" } : event);
-    return { options: { ...options, onLanded: (file) => copy(file, stdout) }, shown: "standard output", told, end };
+    return { options: { ...options, onLanded }, shown: "standard output", told, end };
   }
   if (follow || (count ?? 1) !== 1)
     throw new UsageError(`--output ${output} takes one file; --follow and --count do not go with it`);
@@ -67,15 +84,18 @@ function nameIn(output: string): string {
 
 /**
  * Copies a landed file to standard output, and removes it: what is left in the private folder is what was not copied.
- * @throws FilespoolError interrupted when nobody reads any more, so that this is nobody's failed attempt
+ * @returns why it could not be written, which ends the run; null: done, or the run was told to end
  */
-async function copy({ path, signal }: LandedFile, stdout: Writable): Promise<void> {
+async function copy({ path, signal }: LandedFile, stdout: Contents, isSynced: boolean): Promise<OutputError | null> {
   try {
     await pipeline(createReadStream(path), stdout, { end: false, signal });
+    if (isSynced) stdout.sync?.();
   } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException;
-    if (code === "EPIPE" || signal.aborted) throw new FilespoolError("interrupted", "the reader of the output is gone");
-    throw new FilespoolError("folder-unusable", `cannot write the output: ${message}`);
+    if (signal.aborted) throw error;
+    const isGone = (error as NodeJS.ErrnoException).code === "EPIPE";
+    const why = isGone ? "the reader of the output is gone" : `standard output cannot be written: ${inWords(error)}`;
+    return new OutputError(`${why}; the file stays in its queue`, isGone);
   }
   await rm(path);
+  return null;
 }

@@ -23,11 +23,13 @@ import type { Readable, Writable } from "node:stream";
 import { overview, parseArguments, type Typed } from "./arguments.ts";
 import { type Around, COMMANDS, type Command, type Task } from "./commands.ts";
 import { loadConfig, resolve, type Settings, withOrigin } from "./config.ts";
-import { EXIT, UsageError } from "./exit.ts";
+import { EXIT, OutputError, UsageError } from "./exit.ts";
 import type { KnobName } from "./knobs.ts";
+import { Outlet } from "./outlet.ts";
 import { line } from "./printable.ts";
 import { type Asker, askCommand, askRole, askSettings, mayAsk, sameWithoutQuestions } from "./prompts.ts";
 import { Report } from "./report.ts";
+import { checkRuntime } from "./runtime.ts";
 
 /** A stream that may be a terminal: what decides about questions, colours and the width of the help. */
 type End<S> = S & { readonly isTTY?: boolean | undefined; readonly columns?: number | undefined };
@@ -67,7 +69,40 @@ export function version(): string {
  * @returns the exit code, see exit.ts
  */
 export async function run(world: World): Promise<number> {
-  const { words, env, stdout, stderr, now } = world;
+  const [stdout, stderr] = [world.stdout, world.stderr].map((stream) => new Outlet(stream, eitherOf(world)));
+  const said = await carryOut(world, stdout as Outlet, stderr as Outlet);
+  return settled(said, stdout as Outlet, stderr as Outlet);
+}
+
+/** What a run has come to, and the report that told it. */
+interface Said {
+  readonly code: number;
+  readonly report: Report;
+  /** It had standard output for contents, and has told itself what became of those. */
+  readonly isContents: boolean;
+}
+
+/**
+ * The end of a run: all that was said is out, or lost. Lost lines are no success, and a failure of the work says more than they.
+ * @returns the exit code
+ */
+async function settled({ code, report, isContents }: Said, stdout: Outlet, stderr: Outlet): Promise<number> {
+  const isOut = await stdout.settled();
+  const { failure } = stdout;
+  const worst = (other: number) => (code === EXIT.done ? other : code);
+  let end = code;
+  if (failure?.isReaderGone) end = worst(EXIT.unread);
+  else if (failure && !stdout.isTold && !isContents) {
+    const why = `standard output cannot be written: ${failure.why}; lines are lost, files are not`;
+    end = worst(report.fail(new OutputError(why)));
+    report.flush();
+  } else if (!isOut && !stdout.isStaying) end = worst(EXIT.interrupted);
+  await stderr.settled();
+  return stdout.isStaying ? code : end;
+}
+
+async function carryOut(world: World, stdout: Outlet, stderr: Outlet): Promise<Said> {
+  const { words, env, now } = world;
   // With `--output -`, standard output belongs to the files, and everything that is said goes to stderr.
   const reportOf = ({
     json,
@@ -81,9 +116,11 @@ export async function run(world: World): Promise<number> {
   // This first report is replaced below, when variables and the config file have been heard as well.
   const output = has("--output") ? "-" : undefined;
   let report = reportOf({ json: has("--json"), quiet: has("--quiet"), verbose: has("--verbose"), output });
+  let isContents = false;
+  const over = (code: number): Said => ({ code, report, isContents });
   try {
     const typed = await whatToDo(world);
-    if (typed === null) return EXIT.done;
+    if (typed === null) return over(EXIT.done);
     const { verb, flags, operands, config, isWalk } = typed;
     const path = config ?? (env.FILESPOOL_CONFIG || undefined);
     const inspects = verb !== "client" && COMMANDS[verb].inspects;
@@ -91,7 +128,9 @@ export async function run(world: World): Promise<number> {
     // Both roles of a client share the settings that are asked for before the role is known.
     let command: Command = verb === "client" ? "send" : verb;
     const settings = resolve(command, { flags, env, file });
-    report = reportOf({ ...settings.values, output: command === "receive" ? settings.values.output : undefined });
+    const output = command === "receive" ? settings.values.output : undefined;
+    isContents = output === "-";
+    report = reportOf({ ...settings.values, output });
     // From here on it is decided whether anybody may be asked; null is carried along where not.
     const asker = mayAsk(world, settings.values) ? await askerOf(world) : null;
     let task: Task = { settings, operands };
@@ -107,11 +146,11 @@ export async function run(world: World): Promise<number> {
       task = { ...task, settings: withAnswersOf(asked, settings, resolve(command, { flags, env, file })) };
     }
     const reread = async () => resolve(command, { flags, env, file: await loadConfig(path, world.folder) });
-    const around = { world, report, reread, typed, signal: eitherOf(world) };
+    const around = { world, report, stdout, stderr, reread, typed, signal: eitherOf(world) };
     if (asker !== null) task = { ...task, settings: await askSettings(command, task.settings, asker, isWalk) };
-    return await runCommand(around, command, { told, task }, asker);
+    return over(await runCommand(around, command, { told, task }, asker));
   } catch (error) {
-    return report.fail(error);
+    return over(report.fail(error));
   } finally {
     report.flush();
   }
@@ -155,6 +194,7 @@ async function runCommand(
   { told, task }: { told: Task; task: Task },
   asker: Asker | null,
 ): Promise<number> {
+  checkRuntime(command);
   const { prepare, run: runIt } = COMMANDS[command];
   const { report } = around;
   let ready = prepare ? await prepare(task, asker) : task;

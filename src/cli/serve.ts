@@ -29,6 +29,7 @@ import { EXIT } from "./exit.ts";
 import type { KnobName, Values } from "./knobs.ts";
 import type { OperateEvent } from "./lines.ts";
 import type { Log } from "./log.ts";
+import { staysOn } from "./outlet.ts";
 import { line } from "./printable.ts";
 import { gateOf, identityOf } from "./protection.ts";
 import { Reloader, type ReloadHook } from "./reload.ts";
@@ -49,7 +50,8 @@ export interface Stops {
  * @returns the exit code
  * @throws FilespoolError spool-locked, spool-unusable, folder-unusable (the log); address-unusable
  */
-export async function serve(settings: Settings, { report, world, reread }: Around): Promise<number> {
+export async function serve(settings: Settings, around: Around): Promise<number> {
+  const { report, world, reread } = around;
   const { values } = settings;
   const { host, port, insecure, durability, spool: folder } = values;
   const bufferBytes = values["buffer-size"];
@@ -66,6 +68,11 @@ export async function serve(settings: Settings, { report, world, reread }: Aroun
       if (isShown) report.server(event);
       log?.observe(event);
     };
+    // Whoever reads what we print may go away; files have to be served all the same.
+    staysOn(around, (message) => {
+      tell({ event: "output-lost", message });
+      if (values.json || !isShown) report.complain(message); // whoever reads stdout is not there
+    });
     // Metrics count everything, also what is neither shown nor logged.
     const onEvent = (event: ServerEvent): void => {
       watch?.observe(event);
@@ -116,6 +123,7 @@ export async function serve(settings: Settings, { report, world, reread }: Aroun
     }
   } finally {
     await watch?.close();
+    around.stdout.sayLeftOut();
     await log?.close();
   }
   // Interrupted is told by the exit code alone: whoever pressed Ctrl-C need not be told of an error.

@@ -12,10 +12,20 @@
 import { isLoopback, RIGHTS, type Right } from "../net/access.ts";
 import { formatInvite } from "../net/invite.ts";
 import { fingerprintOf } from "../net/tls.ts";
-import { createToken, isExpired, readTokens, revokeToken, rotateToken, type TokenRecord } from "../net/tokens.ts";
+import {
+  createToken,
+  isExpired,
+  readTokens,
+  revokeToken,
+  rotateToken,
+  type TokenRecord,
+  takeBackToken,
+  tokenId,
+} from "../net/tokens.ts";
 import { isQueueName } from "../protocol/messages.ts";
 import { isGiven, type Settings } from "./config.ts";
-import { EXIT, UsageError } from "./exit.ts";
+import { EXIT, OutputError, UsageError } from "./exit.ts";
+import type { Outlet } from "./outlet.ts";
 import { counted, line } from "./printable.ts";
 import { hasOwnIdentity, identityOf, tokensFile } from "./protection.ts";
 import type { Report } from "./report.ts";
@@ -31,9 +41,14 @@ const nowMs = (): number => Date.now();
  * Carries out one action.
  * @param operands the action, and the id of a token for `rotate` and `revoke`
  * @returns the exit code
- * @throws UsageError, FilespoolError file-unreadable, folder-unusable
+ * @throws UsageError, OutputError, FilespoolError file-unreadable, folder-unusable
  */
-export async function token(settings: Settings, operands: readonly string[], report: Report): Promise<number> {
+export async function token(
+  settings: Settings,
+  operands: readonly string[],
+  report: Report,
+  stdout: Outlet,
+): Promise<number> {
   const [action, id, ...more] = operands;
   if (more.length > 0) throw new UsageError(`token ${action} takes one id at most`);
   const file = tokensFile(settings.values);
@@ -43,8 +58,10 @@ export async function token(settings: Settings, operands: readonly string[], rep
       if (id !== undefined) throw new UsageError("token create takes no id: it makes one");
       if (!isGiven(settings, "queue"))
         throw new UsageError('token create needs --queue: a name, "photos-*", or "*" for every queue');
+      checkSeen(stdout);
       const made = await createToken(file, wishOf(settings), nowMs());
       report.result({ event: "token", ...facts(made.record), token: made.token }, made.token);
+      await seen(stdout, file, made.token);
       report.aside(line`This is shown once. It is token ${made.record.id}: ${described(made.record)}.`);
       return EXIT.done;
     }
@@ -54,9 +71,12 @@ export async function token(settings: Settings, operands: readonly string[], rep
     case "rotate": {
       const { grace } = settings.values;
       const known = needed(action, id);
+      checkSeen(stdout);
+      const before = readTokens(file).find((record) => record.id === known);
       const fresh = await rotateToken(file, known, grace, nowMs());
       if (fresh === null) return unknown(known, file, report);
       report.result({ event: "token", id: known, token: fresh }, fresh);
+      await seen(stdout, file, fresh, before);
       const until = grace > 0 ? `goes on for ${exactDuration(grace)}` : "has ended";
       report.aside(`This is shown once. The old one ${until}; --grace <duration> lets it go on for a while.`);
       return EXIT.done;
@@ -77,17 +97,20 @@ export async function token(settings: Settings, operands: readonly string[], rep
 /**
  * Makes a token and prints it as an invite.
  * @returns the exit code
- * @throws UsageError, FilespoolError file-unreadable, folder-unusable
+ * @throws UsageError, OutputError, FilespoolError file-unreadable, folder-unusable
  */
-export async function invite(settings: Settings, report: Report): Promise<number> {
+export async function invite(settings: Settings, report: Report, stdout: Outlet): Promise<number> {
   const { values } = settings;
   const { host, port, queue } = values;
+  checkSeen(stdout);
   if (!isQueueName(queue)) throw new UsageError(`an invite is for one queue, and "${queue}" is not the name of one`);
   const identity = await identityOf({ ...values, tls: true });
-  const { record, token } = await createToken(tokensFile(values), wishOf(settings), nowMs());
+  const file = tokensFile(values);
+  const { record, token } = await createToken(file, wishOf(settings), nowMs());
   const tls = values.authority ? {} : { fingerprints: identity ? [fingerprintOf(identity.cert)] : [] };
   const address = formatInvite({ host, port, queue, token, tls });
   report.result({ event: "invite", ...facts(record), invite: address }, address);
+  await seen(stdout, file, token);
   report.aside(
     line`Whoever has this string may ${record.rights.join(" and ")}. It is token ${record.id}: ${described(record)}.`,
   );
@@ -97,6 +120,36 @@ export async function invite(settings: Settings, report: Report): Promise<number
   if (isLoopback(host)) report.aside("It names this machine only; --host says how others reach it.");
   report.aside("The server has to run with --tls.");
   return EXIT.done;
+}
+
+/**
+ * A secret is shown once. Where nobody would see it, none is made.
+ * @throws OutputError
+ */
+function checkSeen(stdout: Outlet): void {
+  if (stdout.isNull)
+    throw new OutputError(
+      "standard output is closed, or it is /dev/null: nobody would see the token, so none was made",
+    );
+}
+
+/**
+ * Waits until a secret is written. If it cannot be, nobody has it, and its right is taken back.
+ * @param before what `token rotate` has replaced; it holds again then
+ * @throws OutputError, which names the token if even that fails
+ */
+async function seen(stdout: Outlet, file: string, token: string, before?: TokenRecord): Promise<void> {
+  await stdout.settled();
+  if (stdout.failure === null) return;
+  stdout.isTold = true;
+  const why = `the token could not be written to standard output: ${stdout.failure.why}`;
+  try {
+    await takeBackToken(file, token, before);
+  } catch (error) {
+    const how = `end it with filespool token revoke ${tokenId(token)}`;
+    throw new OutputError(`${why}; nor could it be taken back (${(error as Error).message}): ${how}`);
+  }
+  throw new OutputError(`${why}; ${before ? "the old one holds again" : "it was taken back"}`);
 }
 
 /**

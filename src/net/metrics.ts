@@ -1,8 +1,8 @@
 /**
  * What a server does, in numbers, as Prometheus reads them: an extension, on only where somebody asked for it.
  *
- * Two kinds of numbers, by how they are had. What *happened* is counted when the server tells of it: an addition per
- * event, and nothing on the way of the bytes. What *is* (files waiting, room on the disk) is looked up when somebody
+ * Two kinds of numbers, by how they are had. What *happened* is counted when the server tells of it (counters.ts): an addition
+ * per event, and nothing on the way of the bytes. What *is* (files waiting, room on the disk) is looked up when somebody
  * scrapes, so that a server nobody looks at does nothing for it.
  *
  * Labels are bounded: codes and roles come from closed tables. Queue names come from the wire, so only the hundred
@@ -12,6 +12,7 @@
  * Never here: answering requests (monitor.ts), and who may ask. Why a port of its own: adr/0042.
  */
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
+import { Counters, ROLES } from "./counters.ts";
 import type { ServerEvent } from "./events.ts";
 import { FullestQueues, type Kind, type QueueSource } from "./fullest-queues.ts";
 import type { Timing } from "./timed-spool.ts";
@@ -36,35 +37,13 @@ export interface MetricsFacts {
 const COMMIT_BUCKETS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10];
 const UPLOAD_BUCKETS = [0.001, 0.0025, 0.01, 0.05, 0.25, 1, 5, 15, 60, 300, 1800, 7200, 86_400];
 
-/** One table, so that the documentation of a counter is its row. */
-const COUNTERS = {
-  stored: ["filespool_transfers_stored_total", "Files that became durable and were acknowledged to their sender."],
-  repeated: ["filespool_transfers_repeated_total", "Offers of files that were stored before, answered from the index."],
-  resumed: ["filespool_transfers_resumed_total", "Uploads that went on from bytes of an earlier connection."],
-  delivered: ["filespool_deliveries_total", "Attempts to hand a file to a receiver."],
-  collected: ["filespool_transfers_collected_total", "Files that a receiver has verified and acknowledged."],
-  returned: ["filespool_deliveries_returned_total", "Deliveries that failed or ran out of time."],
-  dead: ["filespool_transfers_dead_total", "Files that failed too often, or expired, and became dead letters."],
-  expired: ["filespool_transfers_expired_total", "Files and dead letters that nobody collected in time."],
-  expiredBytes: ["filespool_expired_bytes_total", "Content of those of them that were removed, bytes."],
-  uploadsExpired: ["filespool_uploads_expired_total", "Unfinished uploads removed because nobody went on with them."],
-  storedBytes: ["filespool_stored_bytes_total", "Content of the files that became durable, bytes."],
-  collectedBytes: ["filespool_collected_bytes_total", "Content of the files that were collected, bytes."],
-} as const satisfies Record<string, readonly [name: `filespool_${string}_total`, help: string]>;
-
 /**
  * The numbers of one server. A registry of its own and not the global one of the library, so that two servers in one
  * process do not add up, and a test can have as many as it likes.
  */
 export class Metrics {
   readonly #registry = new Registry();
-  /** Plain numbers, put into counters at a scrape: what happens 30,000 times a second must cost next to nothing. */
-  readonly #happened: Record<keyof typeof COUNTERS, number>;
-  /** By error code, which is a closed table (protocol/errors.ts): so these three stay small whatever peers do. */
-  readonly #refused = new Map<string, number>();
-  readonly #broken = new Map<string, number>();
-  readonly #errors = new Map<string, number>();
-  readonly #connected = { sender: 0, receiver: 0 } as Record<string, number>;
+  readonly #counters: Counters;
   /** Connections that are open, with their role, by number. */
   readonly #open = new Map<number, string>();
   /** 0 or 1, as the gauge shows it. There is no way back: a server that drains ends. */
@@ -75,19 +54,7 @@ export class Metrics {
 
   constructor(sources: MetricsSources, facts: MetricsFacts) {
     const registers = [this.#registry];
-    this.#happened = zeroes();
-    for (const [key, [name, help]] of Object.entries(COUNTERS)) {
-      counter(name, help, () => this.#happened[key as keyof typeof COUNTERS]);
-    }
-    byLabel("filespool_transfers_refused_total", "Files that were refused, by error code.", "code", this.#refused);
-    byLabel(
-      "filespool_connections_broken_total",
-      "Conversations that ended in an error, by error code.",
-      "code",
-      this.#broken,
-    );
-    byLabel("filespool_errors_total", "The server's own troubles, by error code.", "code", this.#errors);
-    byLabel("filespool_connections_total", "Connections that said hello, by role.", "role", this.#connected);
+    this.#counters = new Counters(this.#registry);
     counter("filespool_received_bytes_total", "Bytes read from all connections, frames included.", () => {
       return sources.traffic().received;
     });
@@ -104,7 +71,7 @@ export class Metrics {
       draining.set(this.#isDraining),
     );
     gauge("filespool_connections", "Open connections that have said hello, by role.", ["role"], (open) => {
-      for (const role of ["sender", "receiver"]) open.set({ role }, 0);
+      for (const role of ROLES.values) open.set({ role }, 0);
       for (const role of this.#open.values()) open.inc({ role });
     });
     let walk: FullestQueues | null = null;
@@ -156,28 +123,6 @@ export class Metrics {
       });
     }
 
-    /**
-     * One line for each value that has occurred. Only what the server itself has named may be a label; see the header.
-     */
-    function byLabel(
-      name: string,
-      help: string,
-      label: string,
-      counts: Map<string, number> | Record<string, number>,
-    ): void {
-      new Counter({
-        name,
-        help,
-        labelNames: [label],
-        registers,
-        collect() {
-          this.reset();
-          const entries = counts instanceof Map ? counts : Object.entries(counts);
-          for (const [value, count] of entries) this.inc({ [label]: value }, count);
-        },
-      });
-    }
-
     /** What is, as it is at the moment of the scrape; `look` sets it. */
     function gauge<L extends string>(
       name: string,
@@ -200,48 +145,48 @@ export class Metrics {
 
   /** Counts an event of the server. A field, since it is handed on as it is. */
   readonly observe = (event: ServerEvent): void => {
-    const happened = this.#happened;
+    const counters = this.#counters;
     switch (event.event) {
       case "connected":
         this.#open.set(event.connection, event.role);
-        add(this.#connected, event.role);
+        counters.add("connected", event.role);
         break;
       case "disconnected":
         this.#open.delete(event.connection);
-        if (event.code !== undefined) count(this.#broken, event.code);
+        if (event.code !== undefined) counters.add("broken", event.code);
         break;
       case "turned-away":
-        count(this.#broken, event.code, event.connections);
+        counters.add("broken", event.code, event.connections);
         break;
       case "stored":
-        if (event.repeated) happened.repeated++;
+        if (event.repeated) counters.add("repeated");
         else {
-          happened.stored++;
-          happened.storedBytes += event.size;
+          counters.add("stored");
+          counters.add("storedBytes", event.size);
         }
         break;
       case "acked":
-        happened.collected++;
-        happened.collectedBytes += event.size;
+        counters.add("collected");
+        counters.add("collectedBytes", event.size);
         break;
       case "returned":
-        happened.returned++;
-        if (event.dead) happened.dead++;
+        counters.add("returned");
+        if (event.dead) counters.add("dead");
         break;
       case "expired":
-        happened[event.what === "upload" ? "uploadsExpired" : "expired"]++;
-        if (event.dead) happened.dead++;
-        else if (event.what !== "upload") happened.expiredBytes += event.size;
+        counters.add(event.what === "upload" ? "uploadsExpired" : "expired");
+        if (event.dead) counters.add("dead");
+        else if (event.what !== "upload") counters.add("expiredBytes", event.size);
         break;
       case "resumed":
       case "delivered":
-        happened[event.event]++;
+        counters.add(event.event);
         break;
       case "refused":
-        count(this.#refused, event.code);
+        counters.add("refused", event.code);
         break;
       case "error":
-        count(this.#errors, event.code);
+        counters.add("errors", event.code);
         break;
       case "draining":
         this.#isDraining = 1;
@@ -271,14 +216,3 @@ export class Metrics {
   }
 }
 
-/** All counters begin with 0 and not with nothing: a rate needs a first value, and "never" should be a number. */
-const zeroes = () =>
-  Object.fromEntries(Object.keys(COUNTERS).map((key) => [key, 0])) as Record<keyof typeof COUNTERS, number>;
-
-const count = (counts: Map<string, number>, key: string, by = 1): unknown =>
-  counts.set(key, (counts.get(key) ?? 0) + by);
-
-/** One more of it. Both forms of counts end at the same place: a line for each key. */
-function add(counts: Record<string, number>, key: string): void {
-  counts[key] = (counts[key] ?? 0) + 1;
-}

@@ -11,10 +11,14 @@
  * Never here: what is in the files.
  */
 import { randomBytes } from "node:crypto";
-import { constants, type FileHandle, open, rename, stat } from "node:fs/promises";
+import { constants, type FileHandle, open, rename, rm, stat } from "node:fs/promises";
 import { dirname } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { syncFolder } from "../spool/batch-writer.ts";
 import { makeFolders } from "../spool/make-folders.ts";
+
+/** How often a lock is asked for that somebody else has. */
+const LOCK_MS = 10;
 
 /**
  * All of it or nothing, on disk, and from its first moment readable only as `mode` says. Written beside its place
@@ -28,6 +32,9 @@ export async function writeWhole(file: string, text: string, mode: number): Prom
     await giveToOwnerOf(dirname(file), handle);
     await handle.writeFile(text);
     await handle.sync();
+  } catch (error) {
+    await rm(unnamed, { force: true }); // where the disk is full, also its empty beginning would stay
+    throw error;
   } finally {
     await handle.close();
   }
@@ -49,10 +56,11 @@ export async function makePrivateFolder(folder: string): Promise<void> {
  * hold "the" lock of two files.
  */
 export async function withLock<T>(lockFile: string, work: () => Promise<T>): Promise<T> {
-  const { waitForLock } = await import("fs-native-extensions"); // native code, which a client has no use for
+  const { tryLock } = await import("fs-native-extensions"); // native code, which a client has no use for
   const lock = await openLock(lockFile);
   try {
-    await waitForLock(lock.fd);
+    // Asked again and again: a call that waits would take a thread, and keep a process from ending. Work under it is short.
+    while (!tryLock(lock.fd)) await sleep(LOCK_MS);
     return await work();
   } finally {
     await lock.close();

@@ -157,6 +157,21 @@ export async function rotateToken(file: string, id: string, graceMs: number, now
   });
 }
 
+/**
+ * Takes back a token that was made or rotated, because nobody has seen its secret.
+ * @param token with that secret, @param before the record that it had before; undefined: there was none
+ * @returns false when it is not on record any more, since somebody has changed it meanwhile
+ * @throws FilespoolError file-unreadable, folder-unusable
+ */
+export async function takeBackToken(file: string, token: string, before?: TokenRecord): Promise<boolean> {
+  const [, id = "", secret = ""] = TOKEN.exec(token) ?? [];
+  const isIt = (record: TokenRecord) => record.id === id && record.hash === hashOf(secret);
+  return change(file, (tokens) => ({
+    tokens: tokens.flatMap((record) => (!isIt(record) ? [record] : before ? [before] : [])),
+    result: tokens.some(isIt),
+  }));
+}
+
 /** Ends a token. False: nobody has that id. @throws FilespoolError file-unreadable, folder-unusable */
 export async function revokeToken(file: string, id: string): Promise<boolean> {
   return change(file, (tokens) => {

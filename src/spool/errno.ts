@@ -34,6 +34,7 @@ const WORDS: Readonly<Record<string, string>> = {
   EDQUOT: "the quota of the disk is used up",
   ESTALE: "the network disk does not know that file any more",
   EFBIG: "the file would be larger than may be written here (ulimit -f)",
+  ENXIO: "it is a pipe that nobody reads, or no file at all",
   EMFILE: "too many files are open (ulimit -n)",
   // Addresses.
   ENOTFOUND: "no host has that name",

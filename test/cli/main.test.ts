@@ -51,7 +51,7 @@ test.each([
   expect(await ended).toEqual([code, null]);
 });
 
-test("whoever reads the output may go away: that ends the run quietly", async () => {
+test("whoever reads the output of a server may go away: it serves on, and says so", async () => {
   const { child, ended, port } = await spawnServer();
   let errors = "";
   child.stderr.on("data", (bytes) => {
@@ -59,7 +59,9 @@ test("whoever reads the output may go away: that ends the run quietly", async ()
   });
   child.stdout.destroy();
   await writeFile(join(folder, "a.txt"), "a");
-  await start(folder, ["send", "--retry", "0", "--port", port, join(folder, "a.txt")]).code;
-  expect(await ended).toEqual([130, null]);
-  expect(errors).toBe("");
+  for (const again of [[], ["--again"]])
+    expect(await start(folder, ["send", ...again, "--port", port, join(folder, "a.txt")]).code).toBe(0);
+  child.kill("SIGTERM");
+  expect(await ended).toEqual([0, null]);
+  expect(errors).toBe("standard output: lines are left out: its reader is gone (EPIPE)\n");
 });

@@ -3,7 +3,7 @@ import type { ServerEvent } from "../../src/net/events.ts";
 import { FullestQueues, OTHER, QUEUES_SHOWN, type QueueSource, SLICE } from "../../src/net/fullest-queues.ts";
 import { Metrics } from "../../src/net/metrics.ts";
 import { type Timing, timedSpool } from "../../src/net/timed-spool.ts";
-import { FilespoolError } from "../../src/protocol/errors.ts";
+import { ERRORS, type ErrorCode, FilespoolError } from "../../src/protocol/errors.ts";
 import { createDigest } from "../../src/spool/digest.ts";
 import { MemorySpool } from "../../src/spool/memory.ts";
 import { content } from "../support/content.ts";
@@ -104,6 +104,24 @@ test("each event is counted where it belongs, and a repeated file adds no bytes"
   expect((await scraped(metrics)).filespool_transfers_stored_total).toBe(1);
   const text = await metrics.text();
   for (const private_ of [about.name, about.transfer, from.peer]) expect(text).not.toContain(private_);
+});
+
+test("everything that is counted is there before it happens, and a label has no other values than those", async () => {
+  const metrics = metricsOf();
+  const counters = async () =>
+    Object.entries(await scraped(metrics)).filter(([name]) => /^filespool_.*_total/.test(name));
+  const before = await counters();
+  const own = before.filter(([name]) => !/_(received|sent)_bytes_total$/.test(name));
+  expect(own.filter(([, value]) => value !== 0)).toEqual([]);
+  const codes = Object.keys(ERRORS).length;
+  for (const name of ["transfers_refused", "connections_broken", "errors"])
+    expect(own.filter(([line]) => line.startsWith(`filespool_${name}_total{code="`))).toHaveLength(codes);
+  for (const code of Object.keys(ERRORS) as ErrorCode[]) {
+    metrics.observe({ event: "refused", ...from, ...about, code, message: "" });
+    metrics.observe({ event: "turned-away", code, message: "", connections: 2, peer: "" });
+    metrics.observe({ event: "error", code, message: "" });
+  }
+  expect((await counters()).map(([name]) => name)).toEqual(before.map(([name]) => name));
 });
 
 test("however many queues there are, a scrape has a bounded number of lines, and the sums are right", async () => {

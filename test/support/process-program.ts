@@ -38,6 +38,9 @@ export interface StartOptions {
   readonly group?: boolean;
   /** The user that it runs as, where the tests may choose. */
   readonly uid?: number;
+  /** Descriptors to write to instead of pipes that are read; a standard output may be closed as well. */
+  readonly stdout?: number | "closed";
+  readonly stderr?: number;
 }
 
 const running = new Set<Program>();
@@ -58,15 +61,17 @@ export class Program {
   #wakers: (() => void)[] = [];
 
   constructor(script: string, words: readonly string[], env: NodeJS.ProcessEnv, options: StartOptions) {
-    const { cwd, group = false, uid } = options;
+    const { cwd, group = false, uid, stdout = "pipe", stderr = "pipe" } = options;
     this.words = words;
     this.#group = group;
     const isSource = script.endsWith(".ts");
-    this.#child = spawn(process.execPath, [...(isSource ? ["--import", LOADER] : []), script, ...words], {
+    const command = [process.execPath, ...(isSource ? ["--import", LOADER] : []), script, ...words];
+    if (stdout === "closed") command.unshift("sh", "-c", 'exec "$0" "$@" >&-');
+    this.#child = spawn(command[0] as string, command.slice(1), {
       cwd,
       env: isSource ? env : withoutCoverage(env),
       // stdin is /dev/null: a program that asks a question here would hang, and must not.
-      stdio: ["ignore", "pipe", "pipe"],
+      stdio: ["ignore", stdout === "closed" ? "pipe" : stdout, stderr],
       detached: group,
       ...(uid !== undefined && { uid, gid: uid }),
     });
@@ -168,7 +173,7 @@ export class Place {
   }
 
   /** The environment of every program here: nobody's settings, nobody's colours, a home of its own. */
-  #environment(added: StartOptions["env"]): NodeJS.ProcessEnv {
+  environment(added: StartOptions["env"]): NodeJS.ProcessEnv {
     const kept = Object.entries(process.env).filter(([name]) => !/^(FILESPOOL_|XDG_|FORCE_COLOR|NO_COLOR)/.test(name));
     const own = { HOME: this.path("home"), XDG_STATE_HOME: this.path("state"), FILESPOOL_STATE: this.path("state") };
     return { ...Object.fromEntries(kept), ...own, ...added };
@@ -181,7 +186,7 @@ export class Place {
 
   /** Starts another TypeScript program. */
   script(path: string, words: readonly string[], options: StartOptions = {}): Program {
-    const env = this.#environment(options.env);
+    const env = this.environment(options.env);
     const program = new Program(path, words, env, { cwd: this.folder, ...options });
     this.#programs.push(program);
     return program;

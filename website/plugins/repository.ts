@@ -13,7 +13,7 @@ import { posix, relative, resolve, sep } from "node:path";
 export const repositoryFolder = resolve(__dirname, "../..");
 
 /** Folders whose files are shown, and single files beside them. */
-const SHOWN_FOLDERS = ["src", "test", "benchmarks", "scripts", "examples", ".ci"];
+const SHOWN_FOLDERS = ["src", "test", "benchmarks", "scripts", "examples", "deploy", ".ci"];
 const SHOWN_ENDINGS =
   /\.(?:[cm]?[jt]s|tsx|md|sh|ya?ml)$|^\.ci\/run$|^(?:test\/vectors|benchmarks\/results)\/[^/]+\.json$/;
 

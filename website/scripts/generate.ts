@@ -13,6 +13,7 @@ import { limitsPage } from "./pages/limits.ts";
 import { messagesPage } from "./pages/messages.ts";
 import { metricsPage } from "./pages/metrics.ts";
 import { statesPage } from "./pages/states.ts";
+import { whereItRunsPage } from "./pages/where-it-runs.ts";
 import { wirePage } from "./pages/wire.ts";
 import { knowDecisions } from "./prose.ts";
 
@@ -31,6 +32,7 @@ export const PAGES: readonly (() => Page | Promise<Page>)[] = [
   exitCodesPage,
   eventsPage,
   metricsPage,
+  whereItRunsPage,
 ];
 
 /** Test vectors are offered for download, for whoever writes a client in another language. */

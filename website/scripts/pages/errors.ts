@@ -55,6 +55,8 @@ const OTHERS: Record<Exclude<keyof typeof EXIT, ErrorKind>, string> = {
   done: "Everything that was asked for was done.",
   usage: "The command line, a variable or the config file asks for something that cannot be done. Nothing was touched.",
   interrupted: "Ctrl-C, or a question that was left unanswered. 128 + 2, as shells have it.",
+  unread:
+    "The reader of the output went away before its end (`| head`). 128 + 13, as shells have it. What the command does to files is done.",
 };
 
 export function exitCodesPage(): Page {
