@@ -215,4 +215,3 @@ export class Metrics {
     return this.#scrape;
   }
 }
-
