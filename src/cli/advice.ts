@@ -73,6 +73,8 @@ const ADVICE: Readonly<Record<ErrorCode, string | null>> = {
   "file-exists": "the choices are --if-exists rename, overwrite or skip",
   "command-failed":
     "the file is back in its queue; mend the command, and collect again (failed too often: see filespool dead)",
+  "target-refused":
+    "it stays in its queue, and is a dead letter after some attempts: collect it into another folder (--out, --output)",
   "folder-unusable": "check the path, and that you may write there, or name another one",
   "address-unusable":
     "take an address of this machine and a port that is free: --host, --port; for metrics --metrics-port",

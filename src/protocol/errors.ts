@@ -91,6 +91,7 @@ export const ERRORS = {
   "file-changed": row("local", "client", false, "the file changed while it was being sent"),
   "file-exists": row("local", "client", false, "the target folder already has a file of that name"),
   "command-failed": row("local", "client", false, "what was to be done with a landed file failed"),
+  "target-refused": row("local", "client", false, "the target folder cannot take that file: its size or its name"),
   "folder-unusable": row("local", "client", false, "a local folder cannot be used"),
   "address-unusable": row("local", "server", false, "the server cannot listen on that address"),
   "spool-locked": row("local", "server", false, "another server is using this spool folder"),
