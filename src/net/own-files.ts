@@ -14,7 +14,7 @@
  * So nothing is used before this order of checks is through:
  *
  *   1. the name has exactly one of these forms
- *   2. `lstat` says: a plain file with one name, or a folder, and it belongs to us
+ *   2. `lstat` says: a plain file with one name (for trees: a folder), and it belongs to us
  *   3. it is opened without following a link and without waiting, and the open file is the one that was looked at
  *
  * What is not ours is left alone: it is not read, written, moved or removed. A part that finds its name taken gets a
@@ -72,20 +72,25 @@ export function ownNames(
   names: readonly string[],
   warn: (path: string, message: string) => void,
 ): string[] {
-  let strangers = 0;
+  const strangers: string[] = [];
   const ours = names.filter((name) => {
     const kind = ownName(name)?.kind;
     if (kind === undefined) return false;
     const found = look(join(folder, name));
     const isTwin = found.is === "twin" && kind !== "part";
     if (found.is !== "foreign" && !isTwin) return true;
-    const what = found.is === "foreign" ? found.what : "a file with a second name";
-    const isKnown = found.is === "foreign" && found.isOthers && kind !== "journal" && kind !== "hook";
-    if (!isKnown && ++strangers <= WARNINGS_MAX)
-      warn(join(folder, name), `it is ${what}, and not of this receiver; it is left alone`);
+    const isRead = kind === "journal" || kind === "hook";
+    if (!isRead && found.is === "foreign" && found.isOthers) return false;
+    // What would have been read comes first: it may be missed.
+    strangers[isRead ? "unshift" : "push"](name);
     return false;
   });
-  if (strangers > WARNINGS_MAX) warn(folder, `${strangers - WARNINGS_MAX} more names like that`);
+  for (const name of strangers.slice(0, WARNINGS_MAX)) {
+    const found = look(join(folder, name));
+    const what = found.is === "foreign" ? found.what : "a file with a second name";
+    warn(join(folder, name), `it is ${what}, and not of this receiver; it is left alone`);
+  }
+  if (strangers.length > WARNINGS_MAX) warn(folder, `${strangers.length - WARNINGS_MAX} more names like that`);
   return ours;
 }
 
@@ -100,12 +105,13 @@ export type Found =
 /** Looks, and touches nothing. @throws what the file system said, except that nothing is there */
 export function look(path: string): Found {
   const stat = lstatSync(path, { throwIfNoEntry: false });
-  return stat === undefined ? { is: "nothing" } : judge(stat, dirname(path));
+  return stat === undefined ? { is: "nothing" } : judge(stat, dirname(path), ownName(basename(path))?.kind);
 }
 
-function judge(stat: Stats, folder: string): Found {
+function judge(stat: Stats, folder: string, kind: OwnKind | "journal" | "unnamed" | undefined): Found {
   const isFolder = stat.isDirectory();
-  if (!isFolder && !stat.isFile()) return { is: "foreign", what: kindOf(stat), isOthers: false };
+  const isRight = kind === undefined || isFolder === (kind === "tree" || kind === "old");
+  if (!isRight || (!isFolder && !stat.isFile())) return { is: "foreign", what: kindOf(stat), isOthers: false };
   if (!isOwner(stat.uid, folder)) return { is: "foreign", what: "another user's", isOthers: true };
   if (isFolder) return { is: "folder", stat };
   return { is: stat.nlink > 1 ? "twin" : "file", stat };
