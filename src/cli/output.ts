@@ -5,7 +5,7 @@
  * never sees a byte that was not proven, and when the reader goes away the file is not acked and stays in its queue. Folders
  * come out as the archive that they travel as (`| tar x`). Everything that is said goes to stderr meanwhile.
  */
-import { createReadStream } from "node:fs";
+import { createReadStream, lstatSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { basename, dirname, join } from "node:path";
@@ -13,6 +13,7 @@ import type { Writable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import type { TransferEvent } from "../net/events.ts";
 import type { LandedFile, ReceiveOptions } from "../net/options.ts";
+import { kindOf } from "../net/own-files.ts";
 import { FilespoolError } from "../protocol/errors.ts";
 import { safeName } from "../protocol/names.ts";
 import type { Settings } from "./config.ts";
@@ -50,11 +51,28 @@ export async function targetOf({ values, origins }: Settings, stdout: Writable):
   }
   if (follow || (count ?? 1) !== 1)
     throw new UsageError(`--output ${output} takes one file; --follow and --count do not go with it`);
+  checkReplaceable(output);
   const options = { out: dirname(output), as: nameIn(output), ...one };
   return { options, shown: output, told: asIs, end: async () => {} };
 }
 
 const asIs = (event: TransferEvent): TransferEvent => event;
+
+/**
+ * Only a plain file is ever replaced, whatever --if-exists says. It is refused here, before anything is connected, because under
+ * another policy the file would land beside the device, or be taken off its queue without having been written anywhere.
+ * @throws UsageError
+ */
+function checkReplaceable(output: string): void {
+  const stat = lstatSync(output, { throwIfNoEntry: false });
+  if (stat === undefined || stat.isFile()) return;
+  const hint = stat.isDirectory()
+    ? `--out ${output} puts files into it`
+    : stat.isSymbolicLink()
+      ? "name the file that it leads to"
+      : `to write into it: --output - > ${output}`;
+  throw new UsageError(`--output ${output} is ${kindOf(stat)}, and no file takes its place; ${hint}`);
+}
 
 /** The last part of a path that somebody chose here: it must be what lands, to the letter. */
 function nameIn(output: string): string {

@@ -21,6 +21,7 @@ import { basename, join } from "node:path";
 import { tryLock } from "fs-native-extensions";
 import { FilespoolError } from "../protocol/errors.ts";
 import { syncFolder } from "../spool/batch-writer.ts";
+import type { Incoming } from "./incoming-file.ts";
 import { JOURNAL, look, openOurs, ownName, ownPath, setAside, UNNAMED, unnamedPath } from "./own-files.ts";
 
 /**
@@ -139,11 +140,10 @@ export class LandingJournal {
   }
 
   /** These are about to land. @throws what the file system said; they may be announced */
-  async announce(files: readonly { readonly transfer: string; readonly part: string }[]): Promise<void> {
-    const entries = files.map(({ transfer, part }): Entry => {
-      const name = basename(part);
-      const isOrdinary = ownPath("", transfer, "part") === name || ownPath("", transfer, "tree") === name;
-      return isOrdinary ? [transfer, Date.now(), this.#origin] : [transfer, Date.now(), this.#origin, name];
+  async announce(files: readonly Pick<Incoming, "delivery" | "part">[]): Promise<void> {
+    const entries = files.map(({ delivery: { transfer }, part }): Entry => {
+      const isOrdinary = part.endsWith(`-${transfer}.part`) || part.endsWith(`-${transfer}.tree`);
+      return isOrdinary ? [transfer, Date.now(), this.#origin] : [transfer, Date.now(), this.#origin, basename(part)];
     });
     for (const entry of entries) this.#unconfirmed.set(entry[0], entry);
     await this.#write(entries);

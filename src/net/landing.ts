@@ -182,8 +182,7 @@ export class Landing {
     try {
       const failures = await this.#settle(files); // 1. contents, and the names of their parts
       const settled = files.filter((file) => !failures.has(file));
-      const announced = settled.map(({ delivery, part }) => ({ transfer: delivery.transfer, part }));
-      if (announced.length > 0) await this.#journal.announce(announced); // 2. intention
+      if (settled.length > 0) await this.#journal.announce(settled); // 2. intention
       for (const file of files) {
         const failure = failures.get(file);
         landed.push(failure ? { failure } : this.#place(file, named)); // 3. names
