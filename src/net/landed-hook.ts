@@ -172,8 +172,10 @@ class HookedLanding implements Lander {
       return null;
     } catch (error) {
       // Stopped on request: that is nobody's failure, and the next run finds the note.
-      const isStop = this.#signal.aborted || (error as FilespoolError).code === "interrupted";
-      if (isStop) throw new FilespoolError("interrupted");
+      const { code } = error as FilespoolError;
+      if (this.#signal.aborted || code === "interrupted") throw new FilespoolError("interrupted");
+      // Nor is it, where the machine could not even start it; this run goes on with the note.
+      if (code === "connections-full") throw error;
       await noted.isTakenBack();
       await this.#takeBack(transfer, path);
       const why = (error as Error)?.message ?? String(error);
