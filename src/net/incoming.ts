@@ -34,15 +34,16 @@ export async function letIn(
   options: ReceiveOptions & { readonly bufferBytes: number },
   client: Client,
 ): Promise<Incoming | "skip" | FilespoolError> {
-  const { out: folder, bufferBytes } = options;
+  const { bufferBytes } = options;
   try {
     checkKind(delivery);
     if (landing.check(delivery) === "skip") return "skip";
-    landing.room.take(delivery);
+    const folder = await landing.folderFor(delivery);
+    if (folder !== "") landing.room.take(delivery);
     return await openIncoming(delivery, { folder, bufferBytes, sync: landing.sync }, client);
   } catch (error) {
     landing.room.over(delivery.delivery);
-    return error instanceof FilespoolError ? error : ofFile(error, { delivery, part: "" }, folder);
+    return error instanceof FilespoolError ? error : ofFile(error, { delivery, part: "" }, landing.folder);
   }
 }
 

@@ -36,9 +36,9 @@ type Hook = NonNullable<ReceiveOptions["onLanded"]>;
 /** What a receiver needs of a landing. */
 export type Lander = Pick<
   Landing,
-  | ("sync" | "openMax" | "batchMax" | "room" | "recover" | "check" | "land")
+  | ("folder" | "sync" | "openMax" | "batchMax" | "room" | "recover" | "check" | "land")
   | ("landedBefore" | "confirm" | "confirmRest" | "close")
->;
+> & { folderFor(delivery: Delivered): Promise<string> | string };
 
 /**
  * Opens the target folder. With a hook, it first takes back what a run that was killed had left half done; so nobody
@@ -46,7 +46,8 @@ export type Lander = Pick<
  * @throws FilespoolError folder-unusable
  */
 export async function openLanding(options: ReceiveOptions, origin: string): Promise<Lander> {
-  const { out, ifExists = "refuse", durability, onLanded, onEvent } = options;
+  const { out, ifExists = "refuse", durability, onLanded, onEvent, sink } = options;
+  if (sink) return new (await import("./landing-sink.ts")).SinkLanding(sink, options);
   const warn = (path: string, message: string) => onEvent?.({ event: "warning", path, message });
   const landing = await Landing.open(out, ifExists, durability !== "none", origin, warn);
   if (!onLanded) return landing;
@@ -88,6 +89,14 @@ class HookedLanding implements Lander {
   /** Whether what is said to be there must survive a power cut; the notes keep to it as the files do. */
   get sync(): boolean {
     return this.#landing.sync;
+  }
+
+  get folder(): string {
+    return this.#landing.folder;
+  }
+
+  folderFor(): string {
+    return this.folder;
   }
 
   get openMax(): number {

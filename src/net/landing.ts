@@ -136,6 +136,11 @@ export class Landing {
     this.#journal.doubt(transfer, part);
   }
 
+  /** Where the part of a file is to lie: beside its final name, so that landing copies nothing. */
+  folderFor(): string {
+    return this.folder;
+  }
+
   /** Whether the file of this transfer has landed before, and its ack was not confirmed. */
   landedBefore(transfer: string): boolean {
     return this.#journal.has(transfer);

@@ -172,7 +172,7 @@ class Receiver {
       if (this.#file) this.#complete.push(this.#file);
       if (this.#file) this.#landing.room.arrived(this.#file.delivery);
       this.#file = null;
-      this.#landingNow ??= this.#land().catch((error: unknown) => this.#end(folderError(error, this.#options.out)));
+      this.#landingNow ??= this.#land().catch((error: unknown) => this.#end(folderError(error, this.#landing.folder)));
     },
 
     // The part stays for the next attempt.
@@ -266,7 +266,7 @@ class Receiver {
 
   /** The disk takes no more of the file that is arriving. Others may fit. @throws FilespoolError that is no fault of the file */
   async #stopWriting(file: Incoming, error: unknown): Promise<void> {
-    const failure = ofFile(error, file, this.#options.out);
+    const failure = ofFile(error, file, this.#landing.folder);
     await this.#talk.carryOut("stop", this.#effects);
     this.#setbacks.add(file.delivery, failure, { isWritten: true, isSending: true });
   }

@@ -21,7 +21,7 @@ export class SmallFile implements Incoming {
   readonly delivery: MessageOf<"deliver">;
   part: string;
   readonly #sync: boolean;
-  readonly #content: Buffer;
+  readonly content: Buffer;
   #fd: number | null = null;
   offset = 0;
 
@@ -29,32 +29,37 @@ export class SmallFile implements Incoming {
     this.delivery = delivery;
     this.part = partPath(folder, delivery.transfer);
     this.#sync = sync;
-    this.#content = Buffer.allocUnsafe(delivery.size);
+    this.content = Buffer.allocUnsafe(delivery.size);
   }
 
   get isComplete(): boolean {
-    return this.offset === this.#content.length;
+    return this.offset === this.content.length;
   }
 
   /** Takes bytes, by a copy. @throws FilespoolError offset-gap, size-mismatch */
   append(offset: number, parts: readonly Uint8Array[], length: number): undefined {
-    overlap(this.offset, this.#content.length, { offset, length });
+    overlap(this.offset, this.content.length, { offset, length });
     for (const part of parts) {
-      this.#content.set(part, offset); // what has come before comes again the same, or the digest finds it
+      this.content.set(part, offset); // what has come before comes again the same, or the digest finds it
       offset += part.length;
     }
     this.offset = Math.max(this.offset, offset);
     giveBack(parts);
   }
 
+  /** @throws FilespoolError digest-mismatch */
+  verify(): void {
+    const found = digestOf(this.delivery.algorithm, this.content);
+    if (found !== this.delivery.digest) throw mismatch(this.delivery, found);
+  }
+
   /** Verifies the content and writes it under the part's name. @throws FilespoolError digest-mismatch; what the file system said */
   write(): void {
-    const found = digestOf(this.delivery.algorithm, this.#content);
-    if (found !== this.delivery.digest) throw mismatch(this.delivery, found);
+    this.verify();
     const fd = this.#open();
     this.#fd = fd;
     try {
-      for (let at = 0; at < this.#content.length; ) at += writeSync(fd, this.#content, at);
+      for (let at = 0; at < this.content.length; ) at += writeSync(fd, this.content, at);
     } catch (error) {
       this.close();
       unlinkSync(this.part); // half of it is of no use, and takes room

@@ -25,7 +25,9 @@ const SMALL_LEAVE = { bytesMax: MiB, share: 1 / 256 };
 const LOOK_MS = 200;
 
 export class TargetRoom {
-  readonly #folder: string;
+  /** Where it is looked. */
+  folder: string;
+  readonly #hint: string;
   /** Bytes that each delivery still needs, by its token, as long as they are not on the disk. */
   readonly #coming = new Map<string, number>();
   #comingBytes = 0;
@@ -33,8 +35,10 @@ export class TargetRoom {
   #total = 0;
   #lookedMs = -Infinity;
 
-  constructor(folder: string) {
-    this.#folder = folder;
+  /** @param hint what a person can do who lacks it */
+  constructor(folder: string, hint = "") {
+    this.folder = folder;
+    this.#hint = hint;
   }
 
   /** Whether it would fit now. */
@@ -51,8 +55,11 @@ export class TargetRoom {
   take(delivery: Delivered): void {
     const { delivery: token, name, size } = delivery;
     if (!this.hasRoom(delivery)) {
-      const needs = `${quoteName(name)} (${inMiB(size)}) does not fit into ${this.#folder}`;
-      throw new FilespoolError("disk-full", `${needs}: ${inMiB(Math.max(0, this.#free))} are left on that disk`);
+      const needs = `${quoteName(name)} (${inMiB(size)}) does not fit into ${this.folder}`;
+      throw new FilespoolError(
+        "disk-full",
+        `${needs}: ${inMiB(Math.max(0, this.#free))} are left on that disk${this.#hint}`,
+      );
     }
     const bytes = this.#needs(delivery);
     this.#coming.set(token, bytes);
@@ -86,7 +93,7 @@ export class TargetRoom {
   #look(): void {
     this.#lookedMs = performance.now();
     try {
-      const { bavail, bsize, blocks } = statfsSync(this.#folder);
+      const { bavail, bsize, blocks } = statfsSync(this.folder);
       this.#total = blocks * bsize;
       this.#free = blocks > 0 ? bavail * bsize - this.#comingBytes : Number.POSITIVE_INFINITY;
     } catch {
@@ -97,7 +104,7 @@ export class TargetRoom {
   #needs({ transfer, size, kind }: Delivered): number {
     const unpacked = kind === "tar" ? size : 0;
     if (size <= LIMITS.pipelineBytesMax) return size + unpacked;
-    const part = look(partPath(this.#folder, transfer));
+    const part = look(partPath(this.folder, transfer));
     return Math.max(0, size - (part.is === "file" ? part.stat.size : 0)) + unpacked;
   }
 }
