@@ -12,6 +12,10 @@
 import { spawn } from "node:child_process";
 import type { LandedFile } from "../net/options.ts";
 import { FilespoolError } from "../protocol/errors.ts";
+import { inWords } from "../spool/errno.ts";
+
+/** What the machine has too little of at the moment. */
+const BUSY = new Set(["EMFILE", "ENFILE", "EAGAIN", "ENOMEM"]);
 
 /** How long a command that was asked to stop may take before it is stopped. */
 const KILL_AFTER_MS = 3000;
@@ -56,7 +60,14 @@ export function commandHook(
         if (failure === undefined) resolve();
         else reject(new FilespoolError("command-failed", `the command for ${path} ${failure}`));
       };
-      child.on("error", (error) => end(`could not be started: ${error.message}`));
+      child.on("error", (error: NodeJS.ErrnoException) => {
+        if (!BUSY.has(error.code ?? "")) return end(`could not be started: ${error.message}`);
+        // No fault of the file: it is taken back and tried again, and no attempt is counted.
+        signal.removeEventListener("abort", interrupt);
+        reject(
+          new FilespoolError("connections-full", `the command for ${path} could not be started: ${inWords(error)}`),
+        );
+      });
       // "close" and not "exit": what it printed is out by then, before anybody speaks about the next file.
       child.on("close", (code, by) => {
         end(code === 0 ? undefined : by ? `was ended by ${by}` : `ended with exit code ${code}`);

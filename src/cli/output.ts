@@ -1,24 +1,26 @@
 /**
  * `receive --output PATH`: one file under exactly that name; `--output -`: contents on standard output.
  *
- * For standard output a file lands first, verified, in a private folder; then it is copied, then acked. So whoever reads
- * never sees a byte that was not proven, and when the reader goes away the file is not acked and stays in its queue. Folders
- * come out as the archive that they travel as (`| tar x`). Everything that is said goes to stderr meanwhile.
+ * What goes to standard output is verified first: small contents in memory, large ones in a folder below $TMPDIR, where a run
+ * that was stopped is continued (output-folder.ts). The ack follows when the reader has all of it, so whoever reads never
+ * sees a byte that was not proven, and when the reader goes away the file stays in its queue. Folders come out as the archive
+ * that they travel as (`| tar x`). Everything that is said goes to stderr meanwhile.
  */
-import { createReadStream } from "node:fs";
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { basename, dirname, join } from "node:path";
-import type { Writable } from "node:stream";
+import { lstatSync } from "node:fs";
+import { basename, dirname } from "node:path";
+import { Readable, type Writable } from "node:stream";
 import { pipeline } from "node:stream/promises";
-import type { TransferEvent } from "../net/events.ts";
-import type { LandedFile, ReceiveOptions } from "../net/options.ts";
+import type { ContentSink, ReceiveOptions } from "../net/options.ts";
+import { kindOf } from "../net/own-files.ts";
 import { FilespoolError } from "../protocol/errors.ts";
 import { safeName } from "../protocol/names.ts";
 import { inWords } from "../spool/errno.ts";
 import type { Settings } from "./config.ts";
 import type { DescriptorOutput } from "./descriptor-output.ts";
 import { OutputError, UsageError } from "./exit.ts";
+import { OutputFolder } from "./output-folder.ts";
+import { line } from "./printable.ts";
+import type { Report } from "./report.ts";
 
 /** Standard output; what a descriptor knows besides is in descriptor-output.ts. */
 type Contents = Writable & Partial<Pick<DescriptorOutput, "wasClosed" | "sync">>;
@@ -29,9 +31,7 @@ export interface Target {
   readonly options: Pick<ReceiveOptions, "out"> & Partial<ReceiveOptions>;
   /** For sentences. */
   readonly shown: string;
-  /** An event as it is told: what is in no folder when the run has ended has no path that anybody could open. */
-  readonly told: (event: TransferEvent) => TransferEvent;
-  /** @throws OutputError when standard output could not be written: why the run ended */
+
   readonly end: () => Promise<void>;
 }
 
@@ -39,9 +39,13 @@ export interface Target {
  * What is refused is refused before anything is connected, so that no file is delivered to a run that cannot take it.
  * @throws UsageError for what does not go together
  */
-export async function targetOf({ values, origins }: Settings, stdout: Contents): Promise<Target> {
+export async function targetOf(
+  { values, origins }: Settings,
+  stdout: Contents,
+  report: Pick<Report, "aside">,
+): Promise<Target> {
   const { out, output, count, follow, wait } = values;
-  if (output === undefined) return { options: { out }, shown: out, told: asIs, end: async () => {} };
+  if (output === undefined) return { options: { out }, shown: out, end: async () => {} };
   if (output === "-" && values.exec !== undefined) throw new UsageError("--exec and --output - exclude each other");
   if (origins.out.kind === "flag") throw new UsageError("--output and --out exclude each other; leave one of them out");
   // One file of those that wait; whoever wants more, or wants to wait, says so.
@@ -49,29 +53,45 @@ export async function targetOf({ values, origins }: Settings, stdout: Contents):
   if (output === "-") {
     if (stdout.wasClosed)
       throw new UsageError("--output - needs a standard output, and that is closed; > /dev/null throws contents away");
-    const folder = await mkdtemp(join(tmpdir(), "filespool-output-"));
-    // Two files of one name must not stop each other; nobody sees the names.
-    const options = { out: folder, ifExists: "rename" as const, unpack: false, ...one };
+    const folder = new OutputFolder(`${values.host}:${values.port}/${values.queue}`);
+    await folder.resume();
     let failure: OutputError | null = null;
-    const onLanded = async (file: LandedFile): Promise<void> => {
-      failure = await copy(file, stdout, values.durability !== "none");
+    const write: ContentSink["write"] = async (_, content, signal) => {
+      failure = await copy(content, { stdout, signal, isSynced: values.durability !== "none" });
       // Nobody's failed attempt: it would fail with each file that waits, until all of them are dead letters.
       if (failure) throw new FilespoolError("interrupted");
     };
+    const options = { out: "", sink: { write, folder: () => folder.path() }, unpack: false, ...one };
     const end = async () => {
-      await rm(folder, { recursive: true, force: true });
+      const left = await folder.close();
+      if (left !== null)
+        report.aside(line`What was fetched and not handed on is in ${left}; the same command continues.`);
       if (failure) throw failure;
     };
-    const told = (event: TransferEvent) => (event.event === "landed" ? { ...event, path: "-" } : event);
-    return { options: { ...options, onLanded }, shown: "standard output", told, end };
+    return { options, shown: "standard output", end };
   }
   if (follow || (count ?? 1) !== 1)
     throw new UsageError(`--output ${output} takes one file; --follow and --count do not go with it`);
+  checkReplaceable(output);
   const options = { out: dirname(output), as: nameIn(output), ...one };
-  return { options, shown: output, told: asIs, end: async () => {} };
+  return { options, shown: output, end: async () => {} };
 }
 
-const asIs = (event: TransferEvent): TransferEvent => event;
+/**
+ * Only a plain file is ever replaced, whatever --if-exists says. It is refused here, before anything is connected, because under
+ * another policy the file would land beside the device, or be taken off its queue without having been written anywhere.
+ * @throws UsageError
+ */
+function checkReplaceable(output: string): void {
+  const stat = lstatSync(output, { throwIfNoEntry: false });
+  if (stat === undefined || stat.isFile()) return;
+  const hint = stat.isDirectory()
+    ? `--out ${output} puts files into it`
+    : stat.isSymbolicLink()
+      ? "name the file that it leads to"
+      : `to write into it: --output - > ${output}`;
+  throw new UsageError(`--output ${output} is ${kindOf(stat)}, and no file takes its place; ${hint}`);
+}
 
 /** The last part of a path that somebody chose here: it must be what lands, to the letter. */
 function nameIn(output: string): string {
@@ -83,12 +103,16 @@ function nameIn(output: string): string {
 }
 
 /**
- * Copies a landed file to standard output, and removes it: what is left in the private folder is what was not copied.
- * @returns why it could not be written, which ends the run; null: done, or the run was told to end
+ * Copies a content to standard output.
+ * @returns why it could not be written, which ends the run; null: done
+ * @throws what the signal says, when the run was told to end
  */
-async function copy({ path, signal }: LandedFile, stdout: Contents, isSynced: boolean): Promise<OutputError | null> {
+async function copy(
+  content: Iterable<Uint8Array> | AsyncIterable<Uint8Array>,
+  { stdout, signal, isSynced }: { stdout: Contents; signal: AbortSignal; isSynced: boolean },
+): Promise<OutputError | null> {
   try {
-    await pipeline(createReadStream(path), stdout, { end: false, signal });
+    await pipeline(Readable.from(content), stdout, { end: false, signal });
     if (isSynced) stdout.sync?.();
   } catch (error) {
     if (signal.aborted) throw error;
@@ -96,6 +120,5 @@ async function copy({ path, signal }: LandedFile, stdout: Contents, isSynced: bo
     const why = isGone ? "the reader of the output is gone" : `standard output cannot be written: ${inWords(error)}`;
     return new OutputError(`${why}; the file stays in its queue`, isGone);
   }
-  await rm(path);
   return null;
 }

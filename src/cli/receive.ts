@@ -45,7 +45,7 @@ export async function receive(
   // How many bytes they will have, nobody knows before they are delivered.
   if (count !== undefined) report.expects({ files: count, bytes: async () => null });
   // Its end is tidied up whatever happens, hence the `finally` behind the whole run.
-  const target = await targetOf(settings, stdout);
+  const target = await targetOf(settings, stdout, report);
   const startMs = now();
   const { landed, skipped, bytes, elsewhere, failures } = await receiveFiles({
     ...(await connectionOf(settings)),
@@ -63,7 +63,7 @@ export async function receive(
     // As in send.ts: no patience with a server that never answered, unless it was asked for.
     connectRetryMs: isGiven(settings, "retry") ? retry : 0,
     signal,
-    onEvent: (event) => report.transfer(target.told(event)),
+    onEvent: (event) => report.transfer(event),
   }).finally(target.end);
   const tookMs = now() - startMs;
   let sentence = line`Done: ${counted(landed, "file")} landed in ${target.shown}`;

@@ -9,36 +9,32 @@
  * in the note, or somebody else's by now; the inode says whether it is still this file, since linking and renaming keep it.
  * Never here: what follows from a note (landed-hook.ts).
  */
-import { randomBytes } from "node:crypto";
 import { constants } from "node:fs";
-import { type FileHandle, lstat, open, readdir, readFile, rename, rm } from "node:fs/promises";
+import { type FileHandle, lstat, open, readdir, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { tryLock } from "fs-native-extensions";
 import { FilespoolError } from "../protocol/errors.ts";
 import type { MessageOf } from "../protocol/messages.ts";
-import { OWN_PREFIX, safeName } from "../protocol/names.ts";
+import { safeName } from "../protocol/names.ts";
 import { syncFolder } from "../spool/batch-writer.ts";
-import { type Incoming, unlessMissing } from "./incoming-file.ts";
-import type { Landing } from "./landing.ts";
+import type { Incoming } from "./incoming-file.ts";
+import type { Landing, Warn } from "./landing.ts";
+import { look, openOurs, ownName, ownPath, setAside, unnamedPath, withLot } from "./own-files.ts";
 import { SmallFile } from "./small-file.ts";
 
 type Delivered = MessageOf<"deliver">;
 
-/** How the name of a note ends; between OWN_PREFIX and this is the transfer. */
-const NOTE = ".hook";
-/** A note that is being written: by this beginning, a landing removes what a dead receiver left of it. */
-const UNNAMED = `${OWN_PREFIX}-new-`;
 const TAKEN_BACK = "taken back";
+/** A name, an id and a number; what is longer is no note, and is not read. */
+const NOTE_BYTES_MAX = 4096;
 
 /** What a note says. `isTakenBack`: whatever is found of the file is to go. */
-interface Owed {
+export interface Owed {
   readonly transfer: string;
   readonly name: string;
   readonly ino: number;
   readonly isTakenBack: boolean;
 }
-
-const notePath = (folder: string, transfer: string): string => join(folder, `${OWN_PREFIX}-${transfer}${NOTE}`);
 
 /** A file that leaves a note when it is settled: its content is under the part's name then, and has its inode. */
 export class NotedFile implements Incoming {
@@ -49,6 +45,7 @@ export class NotedFile implements Incoming {
   readonly replace?: NonNullable<Incoming["replace"]>;
   /** Locked as long as we live, so that no other receiver takes it for what a dead one left. */
   #handle: FileHandle | null = null;
+  #note = "";
 
   constructor(file: Incoming, { folder, sync }: Pick<Landing, "folder" | "sync">) {
     this.#file = file;
@@ -88,12 +85,21 @@ export class NotedFile implements Incoming {
     const { transfer, name } = this.delivery;
     const note = { transfer, name: safeName(name), ino: (await lstat(this.part)).ino };
     // It gets its name when it is locked and says everything, so nobody ever finds it otherwise.
-    const unnamed = join(this.#folder, UNNAMED + randomBytes(6).toString("hex"));
-    this.#handle = await open(unnamed, "ax");
-    if (!tryLock(this.#handle.fd)) throw new FilespoolError("connections-full", `${this.#folder} is busy`);
-    await this.#handle.appendFile(`${JSON.stringify(note)}\n`);
-    if (this.#sync) await this.#handle.datasync();
-    await rename(unnamed, notePath(this.#folder, transfer));
+    const unnamed = unnamedPath(this.#folder);
+    const handle = await open(unnamed, "ax", 0o600); // ours alone: what it says decides what is taken away
+    this.#handle = handle;
+    try {
+      if (!tryLock(handle.fd)) throw new FilespoolError("connections-full", `${this.#folder} is busy`);
+      await handle.appendFile(`${JSON.stringify(note)}\n`);
+      if (this.#sync) await handle.datasync();
+      const ordinary = ownPath(this.#folder, transfer, "hook");
+      const { is } = look(ordinary);
+      this.#note = is === "nothing" || is === "file" ? ordinary : withLot(ordinary);
+      await rename(unnamed, this.#note);
+    } catch (error) {
+      this.#note = unnamed; // `forget` removes it
+      throw error;
+    }
   }
 
   /** From here on, whoever finds the note takes the file back whatever the journal says. */
@@ -104,7 +110,7 @@ export class NotedFile implements Incoming {
   /** Nothing is owed any more, nor would a power cut bring the note back: a file that was said to have landed would be taken away. */
   async forget(): Promise<void> {
     if (!this.#handle) return;
-    await rm(notePath(this.#folder, this.delivery.transfer), { force: true });
+    await rm(this.#note, { force: true });
     if (this.#sync) await syncFolder(this.#folder);
   }
 
@@ -119,29 +125,40 @@ export class NotedFile implements Incoming {
  * Calls `settle` for each note of a receiver that is dead, and removes the note if that says so. `takeBack` is called before
  * the file is touched: from then on the next run will go on with that, should this one be killed as well. Notes of
  * receivers that live are locked; a lock goes with its process, however that ends.
+ * @param warn is told of a note that made no sense, and under which name it is now
  */
 export async function forEachLeft(
   folder: string,
   settle: (owed: Owed, takeBack: () => Promise<void>) => Promise<boolean>,
+  warn: Warn,
 ): Promise<void> {
-  const isNote = (name: string) => name.startsWith(OWN_PREFIX) && name.endsWith(NOTE);
-  for (const note of (await readdir(folder)).filter(isNote).map((name) => join(folder, name))) {
-    const handle = await open(note, constants.O_RDWR | constants.O_APPEND).catch(unlessMissing);
+  for (const name of await readdir(folder)) {
+    const own = ownName(name);
+    if (own?.kind !== "hook") continue;
+    const path = join(folder, name);
+    const handle = await openOurs(path, constants.O_RDWR | constants.O_APPEND);
     try {
       if (!handle || !tryLock(handle.fd)) continue;
-      const owed = parsed(await readFile(note, "utf8"));
-      if (!owed || (await settle(owed, () => handle.appendFile(TAKEN_BACK)))) await rm(note, { force: true });
+      const text = (await handle.stat()).size > NOTE_BYTES_MAX ? "too long" : await handle.readFile("utf8");
+      const owed = parsed(text, own.transfer);
+      const isCut = /^\0*$/.test(text); // by a power cut: it was not on disk yet, and so neither was the journal's word
+      if (owed === null && !isCut) warn(path, `this note is damaged, and is called ${setAside(path)} now; ${OWED}`);
+      else if (!owed || (await settle(owed, () => handle.appendFile(TAKEN_BACK)))) await rm(path, { force: true });
     } finally {
       await handle?.close();
     }
   }
 }
 
-/** A note that a power cut has damaged says nothing: it was not on disk yet, and so neither was the journal's word. */
-function parsed(text: string): Owed | null {
+const OWED = "the command for a file that has landed may not have run";
+
+/** What a note says about that transfer; null when it makes no sense. The name in it leads to nothing outside of the folder. */
+function parsed(text: string, of: string): Owed | null {
   const [line = "", word = ""] = text.split("\n");
   try {
-    return { ...(JSON.parse(line) as Omit<Owed, "isTakenBack">), isTakenBack: word.startsWith(TAKEN_BACK) };
+    const { transfer, name, ino } = JSON.parse(line) as Omit<Owed, "isTakenBack">;
+    if (transfer !== of || safeName(name) !== name || typeof ino !== "number") return null;
+    return { transfer, name, ino, isTakenBack: word.startsWith(TAKEN_BACK) };
   } catch {
     return null;
   }

@@ -28,8 +28,6 @@ export class HookPause {
   #failures = 0;
   /** When the hook may run again, on the clock of `performance`. */
   #untilMs = 0;
-  /** Transfers that this run does not try again. */
-  readonly #left = new Set<string>();
 
   constructor({ follow, waitMs, count, hookPauseMs }: ReceiveOptions, signal: AbortSignal) {
     this.#signal = signal;
@@ -42,19 +40,11 @@ export class HookPause {
   }
 
   /** @returns after how many milliseconds it is tried again; Infinity: not in this run */
-  failed(transfer: string): number {
+  failed(): number {
     const pauseMs = this.#firstMs * Math.min(LONGEST, 2 ** this.#failures++);
-    if (pauseMs > this.#patienceMs) {
-      this.#left.add(transfer);
-      return Infinity;
-    }
+    if (pauseMs > this.#patienceMs) return Infinity;
     this.#untilMs = performance.now() + pauseMs;
     return pauseMs;
-  }
-
-  /** @throws FilespoolError command-failed: this run has left that file to the next one */
-  check(transfer: string): void {
-    if (this.#left.has(transfer)) throw new FilespoolError("command-failed", "the command has failed for this file");
   }
 
   /** Resolves when the hook may run again. @throws FilespoolError interrupted */

@@ -6,29 +6,32 @@
  * on where the file ends. Bytes that a power cut damaged are found by the digest at the end; then the part is
  * thrown away, and the next attempt starts from zero. Why: adr/0016.
  */
-import { randomBytes } from "node:crypto";
-import { constants, linkSync, lstatSync, renameSync, rmSync, unlinkSync } from "node:fs";
-import { type FileHandle, lstat, open, rm } from "node:fs/promises";
+import { constants } from "node:fs";
+import { type FileHandle, open, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { tryLock } from "fs-native-extensions";
 import { dropBytes, overlap } from "../protocol/chunks.ts";
 import { joinParts } from "../protocol/decoder.ts";
 import { FilespoolError } from "../protocol/errors.ts";
 import type { MessageOf } from "../protocol/messages.ts";
-import { OWN_PREFIX } from "../protocol/names.ts";
-import { BatchWriter, fileError } from "../spool/batch-writer.ts";
+import { BatchWriter } from "../spool/batch-writer.ts";
 import { createDigest, type Digest, digestPrefix } from "../spool/digest.ts";
+import { look, openOurs, ownName, partPath, withLot } from "./own-files.ts";
 import { giveBack } from "./read-blocks.ts";
+
+export { partPath };
+
+export type Delivered = MessageOf<"deliver">;
 
 /** What a receiver does with a file, large or small. */
 export interface Incoming {
-  readonly delivery: MessageOf<"deliver">;
+  readonly delivery: Delivered;
   /** Where the content is when the file is to land. */
   readonly part: string;
   /** Bytes we have; the server goes on from there. */
   readonly offset: number;
   readonly isComplete: boolean;
-  /** Takes bytes; a promise means: wait for it. @throws FilespoolError offset-gap, size-mismatch, folder-unusable, disk-full */
+  /** Takes bytes; a promise means: wait for it. @throws FilespoolError offset-gap, size-mismatch; what the file system said */
   append(offset: number, parts: readonly Uint8Array[], length: number): Promise<void> | undefined;
   /** Settling gives or changes names in the folder, so that the folder has to be synced after it. */
   readonly settlesNames?: true;
@@ -48,19 +51,16 @@ export interface IncomingOptions {
   readonly onSynced: (offset: number) => void;
 }
 
-/** The part file of a transfer. */
-export const partPath = (folder: string, transfer: string): string => join(folder, `${OWN_PREFIX}-${transfer}.part`);
-
 /** Removes parts that nobody has gone on with since, and those with two names: to write there would change what landed. */
 export async function removeOldParts(folder: string, names: readonly string[], beforeMs: number): Promise<void> {
-  for (const path of names.filter((name) => name.endsWith(".part")).map((name) => join(folder, name))) {
-    const stat = await lstat(path).catch(() => null); // another receiver may have finished it
-    if (stat && (stat.mtimeMs < beforeMs || stat.nlink > 1)) await rm(path, { force: true });
+  for (const path of names.filter((name) => ownName(name)?.kind === "part").map((name) => join(folder, name))) {
+    const found = look(path);
+    if (found.is === "twin" || (found.is === "file" && found.stat.mtimeMs < beforeMs)) await rm(path, { force: true });
   }
 }
 
 export class IncomingFile implements Incoming {
-  readonly delivery: MessageOf<"deliver">;
+  readonly delivery: Delivered;
   part: string;
   readonly #options: IncomingOptions;
   readonly #digest: Digest;
@@ -68,19 +68,19 @@ export class IncomingFile implements Incoming {
   #writer: BatchWriter | null = null;
   #taken = 0;
 
-  /** Opens or creates the part. @throws FilespoolError folder-unusable, disk-full, digest-unsupported */
-  static async open(delivery: MessageOf<"deliver">, options: IncomingOptions): Promise<IncomingFile> {
+  /** Opens or creates the part. @throws FilespoolError digest-unsupported; what the file system said */
+  static async open(delivery: Delivered, options: IncomingOptions): Promise<IncomingFile> {
     const file = new IncomingFile(delivery, options);
     try {
       await file.#openPart();
       return file;
     } catch (error) {
       await file.close(error as NodeJS.ErrnoException);
-      throw folderError(error, options.folder);
+      throw error;
     }
   }
 
-  private constructor(delivery: MessageOf<"deliver">, options: IncomingOptions) {
+  private constructor(delivery: Delivered, options: IncomingOptions) {
     this.delivery = delivery;
     this.#options = options;
     this.part = partPath(options.folder, delivery.transfer);
@@ -96,14 +96,18 @@ export class IncomingFile implements Incoming {
   }
 
   async #openPart(): Promise<void> {
-    // O_NOFOLLOW: somebody may have put a link of that name there to make us write elsewhere.
-    const { O_RDWR, O_CREAT, O_NOFOLLOW } = constants;
-    let handle = await open(this.part, O_RDWR | O_CREAT | O_NOFOLLOW, 0o666);
-    if (!tryLock(handle.fd)) {
-      // Another receiver that works on this folder has (or had) the transfer: ours becomes a part of its own.
+    const { O_RDWR, O_CREAT, O_EXCL, O_NOFOLLOW } = constants;
+    const create = O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW;
+    let handle = await open(this.part, create, 0o666).catch(unlessTaken);
+    handle ??= await openOurs(this.part, O_RDWR);
+    if (handle && !tryLock(handle.fd)) {
       await handle.close();
-      this.part = this.part.replace(/part$/, `${randomBytes(4).toString("hex")}.part`);
-      handle = await open(this.part, "wx+", 0o666);
+      handle = null;
+    }
+    if (!handle) {
+      // Another receiver that works on this folder has (or had) the transfer, or somebody has put something else there.
+      this.part = withLot(this.part);
+      handle = await open(this.part, create, 0o666);
     }
     this.#handle = handle;
     const have = Math.min((await handle.stat()).size, this.delivery.size);
@@ -124,11 +128,7 @@ export class IncomingFile implements Incoming {
       this.#taken += part.length;
     }
     if (have > 0) giveBack(parts); // they were copied
-    try {
-      return this.#writer?.append(fresh);
-    } catch (error) {
-      throw folderError(error, this.#options.folder);
-    }
+    return this.#writer?.append(fresh);
   }
 
   async settle(): Promise<void> {
@@ -157,51 +157,11 @@ export class IncomingFile implements Incoming {
   }
 }
 
-export const mismatch = ({ name, digest }: MessageOf<"deliver">, found: string): FilespoolError =>
+export const mismatch = ({ name, digest }: Delivered, found: string): FilespoolError =>
   new FilespoolError("digest-mismatch", `"${name}" arrived with the digest ${found}, not ${digest}`);
 
-/** What could not be removed has two names, and goes when the folder is opened next. */
-export function removeParts(parts: readonly string[]): void {
-  for (const part of parts) {
-    try {
-      if (part.endsWith(".part")) unlinkSync(part);
-      else rmSync(part, { recursive: true, force: true }); // a folder that was put aside
-    } catch {}
-  }
-}
-
-/** Gives the part its final name, as a second one, unless something has that name; false then. */
-export function claim(part: string, path: string, linked: string[]): boolean {
-  try {
-    linkSync(part, path);
-    linked.push(part);
-    return true;
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code === "EEXIST") return false;
-    if (code !== "EPERM" && code !== "ENOTSUP" && code !== "ENOSYS") throw error;
-  }
-  // A file system without hard links (FAT): look first. Who takes the name in between would be replaced.
-  if (isThere(path)) return false;
-  renameSync(part, path);
-  return true;
-}
-
-/** Whether anything is found under that name, be it a link that leads nowhere. */
-export function isThere(path: string): boolean {
-  try {
-    return lstatSync(path, { throwIfNoEntry: false }) !== undefined;
-  } catch {
-    return false;
-  }
-}
-
-/** For a `catch`: null for what is not there. */
-export function unlessMissing(error: NodeJS.ErrnoException): null {
-  if (error.code === "ENOENT") return null;
+/** For a `catch`: null where something has that name. */
+function unlessTaken(error: NodeJS.ErrnoException): null {
+  if (error.code === "EEXIST") return null;
   throw error;
 }
-
-/** An error of the file system in the target folder. */
-export const folderError = (error: unknown, folder: string): FilespoolError =>
-  fileError(error, folder, "folder-unusable");

@@ -13,18 +13,21 @@
  * into `.filespool-<transfer>.old`, and to remove it when the new one is on disk; after a crash in between it is put back.
  * Never here: what an archive may hold (tar-unpack.ts). Why: adr/0041.
  */
-import { mkdirSync, renameSync, rmSync } from "node:fs";
-import { chmod, lstat, readdir, rename, rm } from "node:fs/promises";
+import { mkdirSync, renameSync, rmdirSync } from "node:fs";
+import { readdir, rename, rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { FilespoolError } from "../protocol/errors.ts";
 import type { MessageOf } from "../protocol/messages.ts";
-import { OWN_PREFIX, safeName } from "../protocol/names.ts";
-import { type Incoming, isThere } from "./incoming-file.ts";
+import { safeName } from "../protocol/names.ts";
+import type { Incoming } from "./incoming-file.ts";
+import { isThere } from "./landing-errors.ts";
+import { look, ownName, withLot } from "./own-files.ts";
+import { removeTree, within } from "./remove-tree.ts";
 import { SmallFile } from "./small-file.ts";
 import type { UnpackOptions } from "./tar-unpack.ts";
 
 /** Why an archive cannot be unpacked in this folder, however often it is tried. */
-export const UNPACKED_NEVER: ReadonlySet<string> = new Set(["archive-refused", "target-refused"]);
+const UNPACKED_NEVER: ReadonlySet<string> = new Set(["archive-refused", "target-refused"]);
 
 /**
  * An archive until it is settled, a tree from then on. Everything before that is the archive's own business, so its
@@ -73,9 +76,10 @@ export class IncomingTree implements Incoming {
     if (this.#archive instanceof SmallFile) this.#archive.write();
     await this.#archive.settle();
     const archive = this.#archive.part;
-    const tree = archive.replace(/part$/, "tree");
+    let tree = archive.replace(/part$/, "tree");
     // Not resumed but made anew: nobody knows how much of it was on disk.
     await removeTree(tree); // of an attempt that was stopped
+    if (look(tree).is !== "nothing") tree = withLot(tree); // somebody else's
     const { unpack } = await import("./tar-unpack.ts");
     try {
       await unpack(archive, tree, { ...this.#options, place: join(dirname(tree), safeName(this.delivery.name)) });
@@ -90,16 +94,29 @@ export class IncomingTree implements Incoming {
     this.part = tree;
   }
 
-  /** Takes the place of whatever has that name; what had it is to be removed once the folder is synced. */
+  /**
+   * Takes the place of a folder of that name; what had it is to be removed once the folder is synced.
+   * @throws what the file system said; then the name is what it was
+   */
   replace(path: string, replaced: string[]): void {
-    const aside = this.part.replace(/tree$/, "old");
-    if (isThere(path)) {
-      rmSync(aside, { recursive: true, force: true });
-      mkdirSync(aside);
-      renameSync(path, join(aside, basename(path)));
-      replaced.push(aside);
+    if (!isThere(path)) return renameSync(this.part, path);
+    let aside = this.part.replace(/tree$/, "old");
+    if (isThere(aside)) aside = withLot(aside);
+    mkdirSync(aside, 0o700);
+    const kept = join(aside, basename(path));
+    try {
+      renameSync(path, kept);
+      try {
+        renameSync(this.part, path);
+      } catch (error) {
+        renameSync(kept, path);
+        throw error;
+      }
+    } catch (error) {
+      rmdirSync(aside);
+      throw error;
     }
-    renameSync(this.part, path);
+    replaced.push(aside);
   }
 }
 
@@ -108,36 +125,18 @@ export class IncomingTree implements Incoming {
  * has gone on with go. By the time of the last change that nobody can set: a tree has the times of what was packed.
  */
 export async function tidyTrees(folder: string, names: readonly string[], beforeMs: number): Promise<void> {
-  for (const name of names.filter((name) => name.startsWith(OWN_PREFIX))) {
+  for (const name of names) {
     const path = join(folder, name);
-    if (name.endsWith(".old")) {
-      for (const replaced of await readdir(path).catch(() => []))
-        if (!isThere(join(folder, replaced))) await rename(join(path, replaced), join(folder, replaced));
+    const kind = ownName(name)?.kind;
+    if (kind === "old") {
+      await within(path, async (inside) => {
+        for (const replaced of await readdir(inside))
+          if (!isThere(join(folder, replaced))) await rename(join(inside, replaced), join(folder, replaced));
+      });
       await removeTree(path);
-    } else if (name.endsWith(".tree")) {
-      const stat = await lstat(path).catch(() => null);
-      if (stat && stat.ctimeMs < beforeMs) await removeTree(path);
+    } else if (kind === "tree") {
+      const found = look(path);
+      if (found.is === "folder" && found.stat.ctimeMs < beforeMs) await removeTree(path);
     }
   }
-}
-
-/** Removes a folder whole, also where folders in it forbid that. */
-export async function removeTree(path: string): Promise<void> {
-  try {
-    await rm(path, { recursive: true, force: true });
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "EACCES") throw error;
-    await allow(path);
-    await rm(path, { recursive: true, force: true });
-  }
-}
-
-/**
- * Lets us in again, from the top: a folder has to be opened before what is in it can be seen. Links are not followed:
- * their entries are no directories here, so nothing outside the tree changes its mode.
- */
-async function allow(folder: string): Promise<void> {
-  await chmod(folder, 0o700);
-  for (const entry of await readdir(folder, { withFileTypes: true }))
-    if (entry.isDirectory()) await allow(join(folder, entry.name));
 }

@@ -6,31 +6,58 @@
  */
 import { FilespoolError } from "../protocol/errors.ts";
 import { LIMITS } from "../protocol/limits.ts";
-import type { MessageOf } from "../protocol/messages.ts";
 import { quoteName } from "../protocol/names.ts";
+import { checkDigest } from "../spool/digest.ts";
 import type { Client } from "./client.ts";
 import { about } from "./events.ts";
-import { type Incoming, IncomingFile, type IncomingOptions } from "./incoming-file.ts";
+import { type Delivered, type Incoming, IncomingFile, type IncomingOptions } from "./incoming-file.ts";
 import { IncomingTree } from "./incoming-tree.ts";
+import type { Lander } from "./landed-hook.ts";
+import { ofFile } from "./landing-errors.ts";
 import type { ReceiveOptions } from "./options.ts";
 import { SmallFile } from "./small-file.ts";
 
 /** The delivery as this receiver was asked to take it: under another name, or a folder as its archive. */
-export function adapted(delivery: MessageOf<"deliver">, { as, unpack }: ReceiveOptions): MessageOf<"deliver"> {
+export function adapted(delivery: Delivered, { as, unpack }: ReceiveOptions): Delivered {
   if (as === undefined && unpack !== false) return delivery;
   return { ...delivery, name: as ?? delivery.name, kind: unpack === false ? "file" : delivery.kind };
 }
 
-/** "file" as it is, "tar" unpacked. @throws FilespoolError kind-unsupported */
-export function checkKind({ kind = "file", name }: MessageOf<"deliver">): void {
+/**
+ * Lets a delivery in, or says why not, before any byte of it is sent.
+ * @returns the file, ready to take its content; "skip": something has its name, and that is the policy; or why it cannot land
+ * @throws FilespoolError folder-unusable, connections-full: no other file could land either
+ */
+export async function letIn(
+  delivery: Delivered,
+  landing: Lander,
+  options: ReceiveOptions & { readonly bufferBytes: number },
+  client: Client,
+): Promise<Incoming | "skip" | FilespoolError> {
+  const { bufferBytes } = options;
+  try {
+    checkKind(delivery);
+    if (landing.check(delivery) === "skip") return "skip";
+    const folder = await landing.folderFor(delivery);
+    if (folder !== "") landing.room.take(delivery);
+    return await openIncoming(delivery, { folder, bufferBytes, sync: landing.sync }, client);
+  } catch (error) {
+    landing.room.over(delivery.delivery);
+    return error instanceof FilespoolError ? error : ofFile(error, { delivery, part: "" }, landing.folder);
+  }
+}
+
+/** "file" as it is, "tar" unpacked, and with a digest that can be checked. @throws FilespoolError kind-unsupported, digest-unsupported */
+function checkKind({ kind = "file", name, algorithm }: Delivered): void {
+  checkDigest(algorithm);
   if (kind === "file" || kind === "tar") return;
   const what = `${quoteName(name)} is of the kind "${kind}"`;
   throw new FilespoolError("kind-unsupported", `${what}, which this version of filespool cannot land`);
 }
 
-/** @param client is told of progress, and of what was left out of a folder @throws FilespoolError folder-unusable, disk-full, digest-unsupported */
-export async function openIncoming(
-  delivery: MessageOf<"deliver">,
+/** @param client is told of progress, and of what was left out of a folder @throws what the file system said */
+async function openIncoming(
+  delivery: Delivered,
   options: Omit<IncomingOptions, "onSynced">,
   client: Client,
 ): Promise<Incoming> {

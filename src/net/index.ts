@@ -14,6 +14,7 @@ export { formatInvite, type Invite, parseInvite } from "./invite.ts";
 export { type OperateOptions, type Operator, operate, type QueueInfo, type TransferInfo } from "./operate.ts";
 export type {
   ClientOptions,
+  ContentSink,
   FileSource,
   IfExists,
   LandedFile,

@@ -21,22 +21,24 @@ import { join } from "node:path";
 import { FilespoolError } from "../protocol/errors.ts";
 import { numbered } from "../protocol/names.ts";
 import { syncFolder } from "../spool/batch-writer.ts";
-import { forEachLeft, NotedFile } from "./hook-note.ts";
+import { forEachLeft, NotedFile, type Owed } from "./hook-note.ts";
 import { HookPause } from "./hook-pause.ts";
-import { folderError, type Incoming, partPath, unlessMissing } from "./incoming-file.ts";
-import { removeTree } from "./incoming-tree.ts";
-import { type Landed, Landing, unlessTemporary } from "./landing.ts";
+import type { Delivered, Incoming } from "./incoming-file.ts";
+import { type Landed, Landing, unlessTemporary, type Warn } from "./landing.ts";
+import { folderError } from "./landing-errors.ts";
 import type { LandedFile, ReceiveOptions } from "./options.ts";
+import { look, ownPath, unlessMissing, withLot } from "./own-files.ts";
+import { removeTree } from "./remove-tree.ts";
+import type { TargetRoom } from "./target-room.ts";
 
 type Hook = NonNullable<ReceiveOptions["onLanded"]>;
 
-/** What a receiver needs of a landing. A hook may have had enough of a transfer, whatever its name. */
+/** What a receiver needs of a landing. */
 export type Lander = Pick<
   Landing,
-  "sync" | "batchMax" | "recover" | "land" | "landedBefore" | "confirm" | "confirmRest" | "close"
-> & {
-  check(name: string, transfer: string): "take" | "skip";
-};
+  | ("folder" | "sync" | "openMax" | "batchMax" | "room" | "recover" | "check" | "land")
+  | ("landedBefore" | "confirm" | "confirmRest" | "close")
+> & { folderFor(delivery: Delivered): Promise<string> | string };
 
 /**
  * Opens the target folder. With a hook, it first takes back what a run that was killed had left half done; so nobody
@@ -44,10 +46,12 @@ export type Lander = Pick<
  * @throws FilespoolError folder-unusable
  */
 export async function openLanding(options: ReceiveOptions, origin: string): Promise<Lander> {
-  const { out, ifExists = "refuse", durability, onLanded } = options;
-  const landing = await Landing.open(out, ifExists, durability !== "none", origin);
+  const { out, ifExists = "refuse", durability, onLanded, onEvent, sink } = options;
+  if (sink) return new (await import("./landing-sink.ts")).SinkLanding(sink, options);
+  const warn = (path: string, message: string) => onEvent?.({ event: "warning", path, message });
+  const landing = await Landing.open(out, ifExists, durability !== "none", origin, warn);
   if (!onLanded) return landing;
-  const hooked = new HookedLanding(landing, onLanded, options);
+  const hooked = new HookedLanding(landing, onLanded, options, warn);
   try {
     await hooked.recover().catch(unlessTemporary);
   } catch (error) {
@@ -72,10 +76,12 @@ class HookedLanding implements Lander {
   /** A run that was killed, or a file of this one that went wrong, may have left notes; ours stay locked until then. */
   #hasUnfinished = true;
   #unfinished: NotedFile[] = [];
+  readonly #warn: Warn;
 
-  constructor(landing: Landing, hook: Hook, options: ReceiveOptions) {
+  constructor(landing: Landing, hook: Hook, options: ReceiveOptions, warn: Warn) {
     this.#landing = landing;
     this.#hook = hook;
+    this.#warn = warn;
     this.#signal = options.signal ?? new AbortController().signal;
     this.#pause = new HookPause(options, this.#signal);
   }
@@ -83,6 +89,22 @@ class HookedLanding implements Lander {
   /** Whether what is said to be there must survive a power cut; the notes keep to it as the files do. */
   get sync(): boolean {
     return this.#landing.sync;
+  }
+
+  get folder(): string {
+    return this.#landing.folder;
+  }
+
+  folderFor(): string {
+    return this.folder;
+  }
+
+  get openMax(): number {
+    return this.#landing.openMax;
+  }
+
+  get room(): TargetRoom {
+    return this.#landing.room;
   }
 
   async recover(): Promise<void> {
@@ -95,9 +117,8 @@ class HookedLanding implements Lander {
     this.#hasUnfinished = false;
   }
 
-  check(name: string, transfer: string): "take" | "skip" {
-    this.#pause.check(transfer);
-    return this.#landing.check(name);
+  check(delivery: Delivered): "take" | "skip" {
+    return this.#landing.check(delivery);
   }
 
   /** What the journal says. A file that was taken back is no longer in it, so it lands anew. */
@@ -160,32 +181,37 @@ class HookedLanding implements Lander {
       return null;
     } catch (error) {
       // Stopped on request: that is nobody's failure, and the next run finds the note.
-      const isStop = this.#signal.aborted || (error as FilespoolError).code === "interrupted";
-      if (isStop) throw new FilespoolError("interrupted");
+      const { code } = error as FilespoolError;
+      if (this.#signal.aborted || code === "interrupted") throw new FilespoolError("interrupted");
+      // Nor is it, where the machine could not even start it; this run goes on with the note.
+      if (code === "connections-full") throw error;
       await noted.isTakenBack();
       await this.#takeBack(transfer, path);
       const why = (error as Error)?.message ?? String(error);
       const failure = new FilespoolError("command-failed", why, { cause: error });
-      return { failure, delayMs: this.#pause.failed(transfer) };
+      return { failure, delayMs: this.#pause.failed() };
     }
   }
 
   /** Afterwards the transfer has not landed, and nothing of it is there. A file that is gone was taken by the hook. */
   async #takeBack(transfer: string, path: string | null): Promise<void> {
     const { folder, sync } = this.#landing;
-    const part = partPath(folder, transfer);
-    const tree = part.replace(/part$/, "tree");
+    const hiding = [ownPath(folder, transfer, "part"), ownPath(folder, transfer, "tree")] as const;
+    const removed: string[] = [...hiding];
     if (path !== null) {
       // A folder is a tree, so that it is removed as one.
       const isFolder = (await lstat(path).catch(() => null))?.isDirectory();
-      const hidden = isFolder ? tree : part;
+      let hidden = hiding[isFolder ? 1 : 0];
       this.#landing.doubt(transfer, hidden);
       await removeTree(hidden); // of two names of one file, a rename would leave both
+      if (look(hidden).is !== "nothing") hidden = withLot(hidden); // somebody else's
+      this.#landing.doubt(transfer, hidden);
       await rename(path, hidden).catch(unlessMissing); // 1. from here on the journal's word is void
+      removed.push(hidden);
       if (sync) await syncFolder(folder);
     }
     await this.#landing.retract(transfer); // 2. and so it says
-    for (const hidden of [part, tree]) await removeTree(hidden);
+    for (const hidden of removed) await removeTree(hidden);
   }
 
   /**
@@ -195,7 +221,7 @@ class HookedLanding implements Lander {
    */
   async #takeBackUnfinished(): Promise<void> {
     const { folder } = this.#landing;
-    await forEachLeft(folder, async ({ transfer, name, ino, isTakenBack }, takeBack) => {
+    const settle = async ({ transfer, name, ino, isTakenBack }: Owed, takeBack: () => Promise<void>) => {
       const path = await this.#find(name, ino);
       const hasLanded = path !== null && this.landedBefore(transfer);
       // Where its file is, and our journal does not know it, that of another says that it landed: its hook is still owed.
@@ -203,7 +229,8 @@ class HookedLanding implements Lander {
       await takeBack();
       await this.#takeBack(transfer, path);
       return true;
-    });
+    };
+    await forEachLeft(folder, settle, this.#warn);
   }
 
   /** Where a file has landed: under the name that it was to have, or a numbered one. Null: nowhere, or moved away. */

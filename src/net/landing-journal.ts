@@ -2,6 +2,7 @@
  * The journal of a target folder: which transfers are about to land, so that after a crash nobody has to guess which did.
  *
  *   .filespool-landed-<random>    ["<transfer>",1790000000000,"host:port/queue"]    about to land, or landed
+ *                                 [..., ".filespool-<transfer>.<lot>.part"]         the same, from a part of that name
  *                                 ["<transfer>",0,"host:port/queue"]                retracted: the last word counts
  *
  * A transfer that is listed has landed if its part is gone (of a folder: its tree, too) or has a second name. There is
@@ -9,28 +10,40 @@
  * stops a landing half-way, a crash or an error, leaves transfers in doubt; `endDoubts` asks the folder, and comes before
  * anybody touches a part: at the start of a run, after an error, and before anything is asked for on a new connection.
  * Entries leave when the server has confirmed the ack.
+ *
+ * A journal in which one line makes no sense is believed in nothing: the line may have retracted another one, and whoever
+ * believes that one acks a file that is not there. It is set aside under a name that people are told, and what it had
+ * listed may land a second time; that can be seen, while a file that is lost cannot. Why: adr/0066, adr/0082.
  */
-import { randomBytes } from "node:crypto";
 import { constants } from "node:fs";
-import { type FileHandle, lstat, open, rename, rm } from "node:fs/promises";
-import { join } from "node:path";
+import { type FileHandle, open, rename, rm } from "node:fs/promises";
+import { basename, join } from "node:path";
 import { tryLock } from "fs-native-extensions";
 import { FilespoolError } from "../protocol/errors.ts";
-import { OWN_PREFIX } from "../protocol/names.ts";
 import { syncFolder } from "../spool/batch-writer.ts";
-import { partPath, unlessMissing } from "./incoming-file.ts";
+import type { Incoming } from "./incoming-file.ts";
+import { JOURNAL, look, openOurs, ownName, ownPath, setAside, UNNAMED, unnamedPath } from "./own-files.ts";
 
-/** A line of it: the transfer, the time (ms since the epoch), the server and queue that it came from. */
-type Entry = readonly [transfer: string, atMs: number, origin: string];
+/**
+ * A line of it: the transfer, the time (ms since the epoch), the server and queue that it came from, and the name of its part
+ * or tree where that is not the ordinary one.
+ */
+type Entry = readonly [transfer: string, atMs: number, origin: string, part?: string];
 
-const JOURNAL = `${OWN_PREFIX}-landed-`;
-const UNNAMED = `${OWN_PREFIX}-new-`; // one that is being written, and has nothing that any other does not have
 /**
  * How long an entry whose ack was never confirmed is believed. Not longer than a server remembers what was collected
  * (tombstoneTtlMs): after that the same transfer may be sent anew, and must land anew.
  */
 export const ENTRY_TTL_MS = 7 * 86_400_000;
 const JOURNAL_BYTES_MAX = 1_000_000; // a longer one is written anew, without the entries that were confirmed
+/** No receiver writes one that is longer, whatever was unconfirmed. Without it, a file of a terabyte would be read. */
+const READ_BYTES_MAX = 64_000_000;
+
+/** Where the content of a transfer may be that has not landed: under the name that its entry says, or under ordinary ones. */
+interface Places {
+  readonly announced: string | null;
+  readonly others: readonly string[];
+}
 
 export class LandingJournal {
   readonly #folder: string;
@@ -39,7 +52,7 @@ export class LandingJournal {
   /** Transfers that landed, or were about to, and whose ack is not confirmed. */
   readonly #unconfirmed = new Map<string, Entry>();
   /** Those of them that were about to when something went wrong, and where their content was then; null: it got no name. */
-  readonly #doubted = new Map<string, readonly string[] | null>();
+  readonly #doubted = new Map<string, Places | null>();
   /** Ours, locked; and the ones before it, which stop being needed once it is on disk. */
   #journal: { readonly handle: FileHandle; readonly path: string; bytes: number } | null = null;
   #old: string[] = [];
@@ -51,61 +64,87 @@ export class LandingJournal {
     this.#origin = origin;
   }
 
-  /** Reads what earlier runs left in the folder, by its names. All of it is in doubt. @throws what the file system said */
-  async read(names: readonly string[]): Promise<void> {
-    for (const name of names.filter((name) => name.startsWith(JOURNAL) || name.startsWith(UNNAMED))) {
+  /**
+   * Reads what earlier runs left in the folder, by its names. All of it is in doubt.
+   * @param warn is told of a journal that made no sense, and under which name it is now
+   * @throws what the file system said
+   */
+  async read(names: readonly string[], warn: (path: string, message: string) => void): Promise<void> {
+    for (const name of names) {
+      const isJournal = name.startsWith(JOURNAL);
+      if (!isJournal && !name.startsWith(UNNAMED)) continue;
       const path = join(this.#folder, name);
-      const journal = await open(path, constants.O_RDWR | constants.O_NOFOLLOW).catch(unlessMissing);
-      // Gone or locked: another receiver is working on this folder, and answers for what it landed itself.
-      const isOurs = journal !== null && tryLock(journal.fd);
-      const lines = isOurs && name.startsWith(JOURNAL) ? (await journal.readFile("utf8")).split("\n") : [];
-      if (isOurs && name.startsWith(UNNAMED)) await rm(path, { force: true });
-      else if (isOurs) this.#old.push(path);
-      await journal?.close();
-      lines.pop(); // what follows the last line end was cut off while it was being written
-      // Nor was a line with a hole in it on disk when the power was cut: nothing has relied on it.
-      const entries = lines.filter((line) => !line.includes("\0")).map((line) => JSON.parse(line) as Entry);
-      for (const [transfer, entry] of new Map(entries.map((entry) => [entry[0], entry]))) {
-        if (entry[1] <= Date.now() - ENTRY_TTL_MS) continue;
-        const part = partPath(this.#folder, transfer);
-        this.#unconfirmed.set(transfer, entry);
-        this.#doubted.set(transfer, [part, part.replace(/part$/, "tree")]);
+      const journal = await openOurs(path, constants.O_RDWR);
+      if (!journal) continue;
+      try {
+        // Locked: another receiver is working on this folder, and answers for what it landed itself.
+        if (!tryLock(journal.fd)) continue;
+        const entries = isJournal ? await entriesIn(journal) : [];
+        if (entries === null) warn(path, `this journal is damaged, and is called ${setAside(path)} now; ${AGAIN}`);
+        else if (isJournal) this.#old.push(path);
+        else await rm(path, { force: true });
+        this.#doubtAll(entries ?? []);
+      } finally {
+        await journal.close();
       }
+    }
+  }
+
+  #doubtAll(entries: readonly Entry[]): void {
+    for (const [transfer, entry] of new Map(entries.map((entry) => [entry[0], entry]))) {
+      if (entry[1] <= Date.now() - ENTRY_TTL_MS) continue;
+      const ordinary = [ownPath(this.#folder, transfer, "part"), ownPath(this.#folder, transfer, "tree")];
+      const announced = entry[3] === undefined ? null : join(this.#folder, entry[3]);
+      this.#unconfirmed.set(transfer, entry);
+      this.#doubted.set(transfer, { announced, others: ordinary });
     }
   }
 
   /** The landing of this one went wrong, and it may be announced. `part`: where its content was; null: it got no name. */
   doubt(transfer: string, part: string | null): void {
-    if (this.#unconfirmed.has(transfer)) this.#doubted.set(transfer, part === null ? null : [part]);
+    if (!this.#unconfirmed.has(transfer)) return;
+    this.#doubted.set(transfer, part === null ? null : { announced: part, others: [] });
   }
 
-  /** Finds out which of the doubted have landed, and retracts the others. @throws what the file system said; the doubts stay */
-  async endDoubts(): Promise<void> {
-    if (this.#doubted.size === 0) return;
+  /**
+   * Finds out which of the doubted have landed, and retracts the others.
+   * @returns parts of files that have landed under a second name, which their parts may lose now
+   * @throws what the file system said; the doubts stay
+   */
+  async endDoubts(): Promise<string[]> {
+    if (this.#doubted.size === 0) return [];
     // Whoever gave them their names may have been stopped before those were on disk; we are going to ack them.
     if (this.#sync) await syncFolder(this.#folder);
-    const missing: string[] = [];
+    const missing = new Set<string>();
+    const linked: string[] = [];
     for (const [transfer, places] of this.#doubted) {
-      if (places === null) missing.push(transfer);
-      for (const path of places ?? []) {
-        const found = await lstat(path).catch(unlessMissing);
-        // Of two names the first goes: to write there would change what landed.
-        if (found?.isFile() && found.nlink > 1) await rm(path, { force: true });
-        else if (found) missing.push(transfer);
+      if (places === null) missing.add(transfer);
+      const { announced, others } = places ?? { announced: null, others: [] };
+      for (const path of announced === null ? others : [announced, ...others]) {
+        const found = look(path);
+        if (found.is === "twin") linked.push(path);
+        // What somebody else has put under another name says nothing; under that of the part, nobody knows what became of it.
+        else if (found.is !== "nothing" && (found.is !== "foreign" || path === announced || announced === null))
+          missing.add(transfer);
       }
     }
-    if (missing.length > 0) await this.retract(missing);
+    if (missing.size > 0) await this.retract([...missing]);
     this.#doubted.clear();
+    return linked;
   }
 
-  /** Whether it is listed, and no doubt about it. */
+  /** Whether it is listed, not for too long, and there is no doubt about it. */
   has(transfer: string): boolean {
-    return this.#unconfirmed.has(transfer) && !this.#doubted.has(transfer);
+    const entry = this.#unconfirmed.get(transfer);
+    return entry !== undefined && entry[1] > Date.now() - ENTRY_TTL_MS && !this.#doubted.has(transfer);
   }
 
   /** These are about to land. @throws what the file system said; they may be announced */
-  async announce(transfers: readonly string[]): Promise<void> {
-    const entries = transfers.map((transfer): Entry => [transfer, Date.now(), this.#origin]);
+  async announce(files: readonly Pick<Incoming, "delivery" | "part">[]): Promise<void> {
+    const entries = files.map(({ delivery: { transfer }, part }): Entry => {
+      const isOrdinary = part.endsWith(`-${transfer}.part`) || part.endsWith(`-${transfer}.tree`);
+      return isOrdinary ? [transfer, Date.now(), this.#origin] : [transfer, Date.now(), this.#origin, basename(part)];
+    });
     for (const entry of entries) this.#unconfirmed.set(entry[0], entry);
     await this.#write(entries);
   }
@@ -124,15 +163,20 @@ export class LandingJournal {
     if (!journal || this.#old.length > 0 || journal.bytes > JOURNAL_BYTES_MAX) return this.#renew(entries);
     const { handle, bytes } = journal;
     journal.bytes = Infinity; // one whose end is not known is replaced
-    journal.bytes = await this.#append(handle, entries, bytes);
+    try {
+      journal.bytes = await this.#append(handle, entries, bytes);
+    } catch (error) {
+      // It is as long as files may be here (ulimit -f); without what was confirmed it is short again.
+      if ((error as NodeJS.ErrnoException).code !== "EFBIG") throw error;
+      await this.#renew(entries);
+    }
   }
 
   /** Begins a journal with what is unconfirmed and what is to be said now, and then removes the ones before it. */
   async #renew(entries: readonly Entry[]): Promise<void> {
-    const name = randomBytes(6).toString("hex");
-    const path = join(this.#folder, JOURNAL + name);
-    const unnamed = join(this.#folder, UNNAMED + name);
-    const handle = await open(unnamed, "ax");
+    const unnamed = unnamedPath(this.#folder);
+    const path = join(this.#folder, basename(unnamed).replace(UNNAMED, JOURNAL));
+    const handle = await open(unnamed, "ax", 0o600); // ours alone: who could write to it could have us ack what is not there
     const all = new Map([...this.#unconfirmed.values(), ...entries].map((entry) => [entry[0], entry]));
     let bytes = 0;
     try {
@@ -185,5 +229,31 @@ export class LandingJournal {
     if (this.#journal) this.#old.push(this.#journal.path);
     if (this.#unconfirmed.size === 0) for (const path of this.#old) await rm(path, { force: true });
     await this.#journal?.handle.close();
+  }
+}
+
+const AGAIN = "a file that had landed, and whose ack was under way, may land a second time";
+
+/** What a journal says, in its order; null when it makes no sense. @throws what the file system said */
+async function entriesIn(journal: FileHandle): Promise<Entry[] | null> {
+  if ((await journal.stat()).size > READ_BYTES_MAX) return null;
+  const lines = (await journal.readFile("utf8")).split("\n");
+  lines.pop(); // what follows the last line end was cut off while it was being written
+  // Nor was a line with a hole in it on disk when the power was cut: nothing has relied on it.
+  const entries = lines.filter((line) => !line.includes("\0")).map(entryOf);
+  return entries.every((entry) => entry !== null) ? entries : null;
+}
+
+const ID = /^[0-9a-f]{32}$/;
+
+function entryOf(line: string): Entry | null {
+  try {
+    const [transfer, atMs, origin = "", part] = JSON.parse(line) as [string, number, string?, string?];
+    const isId = typeof transfer === "string" && ID.test(transfer);
+    const isPart = part === undefined || ownName(part)?.transfer === transfer; // and so it leads nowhere else
+    if (!isId || !isPart || typeof atMs !== "number" || typeof origin !== "string") return null;
+    return part === undefined ? [transfer, atMs, origin] : [transfer, atMs, origin, part];
+  } catch {
+    return null;
   }
 }

@@ -7,32 +7,55 @@
  *   2. the journal says, on disk, that these transfers are about to land
  *   3. each part is linked or renamed to its final name
  *   4. the folder is synced: now the names would survive
- *   5. linked parts lose their names; sooner, a power cut could keep the end of the part and not the link
- *   6. only then may the receiver ack
+ *   5. who watches the folder is told of each name that was linked; a crash before 6 is found by two names, and they are told again
+ *   6. linked parts lose their names; sooner, a power cut could keep the end of the part and not the link
+ *   7. only then may the receiver ack
  *
- * A crash between 3 and 6 makes the server deliver the file again, and by then the user may have moved it
+ * A file that this folder cannot take fails by itself, in any of these steps, and the others land (landing-errors.ts).
+ * A crash between 3 and 7 makes the server deliver the file again, and by then the user may have moved it
  * away. The journal answers whether it had landed (landing-journal.ts); then it is acked and not landed twice.
  *
  * Nothing is ever overwritten by accident: `link` fails if the name is taken, where `rename` would replace it.
  * Names are single path components (protocol/names.ts), and links in the folder are never followed. adr/0016
  */
-import { renameSync } from "node:fs";
-import { readdir, rm } from "node:fs/promises";
+import { lstatSync, renameSync } from "node:fs";
+import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { FilespoolError } from "../protocol/errors.ts";
-import { numbered, OWN_PREFIX, quoteName, safeName } from "../protocol/names.ts";
+import { numbered, quoteName, safeName } from "../protocol/names.ts";
 import { makeFolder, syncFolder } from "../spool/batch-writer.ts";
-import { claim, folderError, type Incoming, isThere, removeOldParts, removeParts } from "./incoming-file.ts";
-import { tidyTrees, UNPACKED_NEVER } from "./incoming-tree.ts";
+import { descriptorsLeft } from "./descriptors.ts";
+import { checkReplaceable, claim, finalNamesOf, type Linked, removeParts, tellWhole } from "./final-name.ts";
+import { type Delivered, type Incoming, removeOldParts } from "./incoming-file.ts";
+import { tidyTrees } from "./incoming-tree.ts";
+import { fileErrorOf, folderError, nameError } from "./landing-errors.ts";
 import { ENTRY_TTL_MS, LandingJournal } from "./landing-journal.ts";
 import type { IfExists } from "./options.ts";
+import { ownNames } from "./own-files.ts";
+import { removeTree } from "./remove-tree.ts";
 import { SmallFile } from "./small-file.ts";
+import { TargetRoom } from "./target-room.ts";
 
 /** Without a path: skipped. */
 export type Landed = { readonly path: string | null } | { readonly failure: FilespoolError; readonly delayMs?: number };
 
+/** Told of what is in the folder under a name of ours, and was left out. */
+export type Warn = (path: string, message: string) => void;
+
+/** Files that share their syncs when they land, where there are descriptors for them: each is open until it is synced. */
+const BATCH_MAX = 128;
+/** Descriptors that a receiver needs beside those: its connection, the folder, the journal, a command and its pipes. */
+const OTHERS = 12;
+
 /** Syncs at a time: enough that the threads which there are for them never wait. adr/0033, adr/0057 */
 const SYNCS_MAX = 32;
+
+/** What a batch has changed in the folder: files that have their names, second names, and folders that were replaced. */
+interface Named {
+  readonly files: Set<Incoming>;
+  readonly linked: Linked[];
+  readonly aside: string[];
+}
 
 /** For a `catch` at the start: what may pass is tried again with the first connection. */
 export function unlessTemporary(error: FilespoolError): void {
@@ -40,9 +63,12 @@ export function unlessTemporary(error: FilespoolError): void {
 }
 
 export class Landing {
-  readonly batchMax: number = 128; // files that share their syncs when they land
+  /** Files that may be open at a time. */
+  readonly openMax = Math.min(BATCH_MAX, Math.max(1, Math.floor((descriptorsLeft() - OTHERS) / 2)));
+  batchMax = this.openMax;
   readonly folder: string;
   readonly sync: boolean;
+  readonly room: TargetRoom;
   readonly #ifExists: IfExists;
   readonly #journal: LandingJournal;
   /** Names of ours that were there when the folder was opened, until what nobody needs of them is gone. */
@@ -51,14 +77,21 @@ export class Landing {
   /**
    * Opens the target folder, creating it when it is missing, and reads what an earlier run left.
    * @param origin names the server and the queue; see LandingJournal.confirmRest
+   * @param warn is told of what has a name of ours and is not ours, or makes no sense
    * @throws FilespoolError folder-unusable
    */
-  static async open(folder: string, ifExists: IfExists, sync: boolean, origin = ""): Promise<Landing> {
+  static async open(
+    folder: string,
+    ifExists: IfExists,
+    sync: boolean,
+    origin = "",
+    warn: Warn = () => {},
+  ): Promise<Landing> {
     const landing = new Landing(folder, ifExists, sync, origin);
     try {
       await makeFolder(folder, sync);
-      const names = (await readdir(folder)).filter((name) => name.startsWith(OWN_PREFIX));
-      await landing.#journal.read(names);
+      const names = ownNames(folder, await readdir(folder), warn);
+      await landing.#journal.read(names, warn);
       landing.#left = names;
       await landing.recover().catch(unlessTemporary);
     } catch (error) {
@@ -71,6 +104,7 @@ export class Landing {
   private constructor(folder: string, ifExists: IfExists, sync: boolean, origin: string) {
     this.folder = folder;
     this.sync = sync;
+    this.room = new TargetRoom(folder);
     this.#ifExists = ifExists;
     this.#journal = new LandingJournal(folder, sync, origin);
   }
@@ -81,7 +115,7 @@ export class Landing {
    */
   async recover(): Promise<void> {
     try {
-      await this.#journal.endDoubts();
+      await this.#endDoubts();
       await removeOldParts(this.folder, this.#left, Date.now() - ENTRY_TTL_MS);
       await tidyTrees(this.folder, this.#left, Date.now() - ENTRY_TTL_MS);
       this.#left = [];
@@ -90,9 +124,21 @@ export class Landing {
     }
   }
 
+  /** What has its final name is told of again: nobody knows whether it was. */
+  async #endDoubts(): Promise<void> {
+    const parts = await this.#journal.endDoubts();
+    for (const linked of await finalNamesOf(this.folder, parts)) tellWhole(linked);
+    removeParts(parts);
+  }
+
   /** A hook wants this one to be taken away again; `part` is the name that it will have then. */
   doubt(transfer: string, part: string): void {
     this.#journal.doubt(transfer, part);
+  }
+
+  /** Where the part of a file is to lie: beside its final name, so that landing copies nothing. */
+  folderFor(): string {
+    return this.folder;
   }
 
   /** Whether the file of this transfer has landed before, and its ack was not confirmed. */
@@ -102,14 +148,30 @@ export class Landing {
 
   /**
    * Decides, before any byte is sent, whether a file of this name may land: "skip" is the user's policy.
-   * @throws FilespoolError name-refused, file-exists
+   * @throws FilespoolError name-refused, file-exists, target-refused
    */
-  check(wireName: string): "take" | "skip" {
+  check({ name: wireName, kind }: Delivered): "take" | "skip" {
     const name = safeName(wireName);
-    if (this.#ifExists === "rename" || this.#ifExists === "overwrite") return "take";
-    const isTaken = isThere(join(this.folder, name)); // who may not look is told when the part is opened
+    const path = join(this.folder, name);
+    if (this.#ifExists === "rename") return "take";
+    if (this.#ifExists === "overwrite") {
+      this.#look(name, () => checkReplaceable(path, kind === "tar"));
+      return "take";
+    }
+    const isTaken = this.#look(name, () => lstatSync(path, { throwIfNoEntry: false }) !== undefined);
     if (isTaken && this.#ifExists === "refuse") throw this.#exists(name);
     return isTaken ? "skip" : "take";
+  }
+
+  /** Who may not look is told when the part is opened. @throws FilespoolError the disk has no such names; what is no error of the system */
+  #look<T>(name: string, look: () => T): T | undefined {
+    try {
+      return look();
+    } catch (error) {
+      const refused = error instanceof FilespoolError ? error : nameError(error, name, this.folder);
+      if (refused) throw refused;
+      return undefined;
+    }
   }
 
   #exists(name: string): FilespoolError {
@@ -121,33 +183,41 @@ export class Landing {
   /** Lands complete files, in order. A failure of one does not touch the others. @throws FilespoolError folder-unusable, disk-full */
   async land(files: readonly Incoming[]): Promise<Landed[]> {
     const landed: Landed[] = [];
-    const linked: string[] = [];
+    const named: Named = { files: new Set(), linked: [], aside: [] };
     try {
       const failures = await this.#settle(files); // 1. contents, and the names of their parts
       const settled = files.filter((file) => !failures.has(file));
-      await this.#journal.announce(settled.map(({ delivery }) => delivery.transfer)); // 2. intention
+      if (settled.length > 0) await this.#journal.announce(settled); // 2. intention
       for (const file of files) {
         const failure = failures.get(file);
-        if (failure) landed.push({ failure });
-        else landed.push(this.#place(file, linked) ?? (await this.#leaveOut(file))); // 3. names
+        landed.push(failure ? { failure } : this.#place(file, named)); // 3. names
       }
+      await this.#leaveOut(settled.filter((file) => !named.files.has(file)));
       if (this.sync) await syncFolder(this.folder); // 4. names on disk
-      removeParts(linked); // 5. no second names
+      for (const linked of named.linked) tellWhole(linked); // 5. who watches the folder
+      removeParts(named.linked.map(({ part }) => part)); // 6. no second names
+      for (const path of named.aside) await removeTree(path).catch(() => {}); // or with the next start
       return landed;
     } catch (error) {
       // Some have their names by now. The folder is asked, as after a crash; if it cannot be, `recover` will.
       for (const [index, { delivery, part }] of files.entries())
         this.#journal.doubt(delivery.transfer, index < landed.length ? part : null);
-      await this.#journal.endDoubts().catch(() => {});
-      throw folderError(error, this.folder);
+      await this.#endDoubts().catch(() => {});
+      const failure = folderError(error, this.folder);
+      if (failure.code === "connections-full") this.batchMax = Math.max(1, this.batchMax >> 1);
+      throw failure;
     }
   }
   // endregion: land
-
-  /** Each file is settled or closed with its part kept. @throws whatever is not the fault of one file's content */
+  /** Each file is settled or closed with its part kept. @returns those that failed by themselves @throws what is not the fault of one file */
   async #settle(files: readonly Incoming[]): Promise<Map<Incoming, FilespoolError>> {
     const failures = new Map<Incoming, FilespoolError>();
-    const fails = (file: Incoming, error: unknown) => void failures.set(file, folderError(error, this.folder));
+    let ofFolder: unknown = null;
+    const fails = (file: Incoming, error: unknown) => {
+      const failure = fileErrorOf(error, "content", file, this.folder);
+      if (failure) failures.set(file, failure);
+      else ofFolder ??= error;
+    };
     // All small ones are written before the first is synced.
     for (const file of files) {
       try {
@@ -167,8 +237,7 @@ export class Landing {
     };
     await Promise.all(Array.from({ length: SYNCS_MAX }, work));
     await (beside ?? (this.sync && syncFolder(this.folder)));
-    const isOfContent = ({ code }: FilespoolError) => code === "digest-mismatch" || UNPACKED_NEVER.has(code);
-    for (const failure of failures.values()) if (!isOfContent(failure)) throw failure;
+    if (ofFolder !== null) throw ofFolder;
     return failures;
   }
 
@@ -177,32 +246,42 @@ export class Landing {
     return this.#journal.retract([transfer]);
   }
 
-  /** Gives a file its name; null when the name is taken. */
-  #place(file: Incoming, linked: string[]): Landed | null {
+  /** Gives a file its name, or says why it has none. @throws what the file system said of the folder */
+  #place(file: Incoming, named: Named): Landed {
     const name = safeName(file.delivery.name);
     try {
-      if (this.#ifExists === "overwrite") {
-        if (file.replace) file.replace(join(this.folder, name), linked);
-        else renameSync(file.part, join(this.folder, name));
-        return { path: join(this.folder, name) };
-      }
-      for (let number = 0; ; number++) {
-        const path = join(this.folder, number === 0 ? name : numbered(name, number));
-        if (claim(file.part, path, linked)) return { path };
-        if (this.#ifExists !== "rename") return null;
-      }
+      const path = this.#ifExists === "overwrite" ? this.#replace(file, name, named) : this.#claim(file, name, named);
+      if (path !== null) named.files.add(file);
+      return path !== null || this.#ifExists === "skip" ? { path } : { failure: this.#exists(name) };
     } catch (error) {
-      const { code } = error as NodeJS.ErrnoException;
-      if (code !== "EISDIR" && code !== "ENOTEMPTY") throw error;
-      return null;
+      const failure = fileErrorOf(error, "name", file, this.folder);
+      if (failure === null) throw error;
+      return { failure };
     }
   }
 
-  async #leaveOut(file: Incoming): Promise<Landed> {
-    await this.retract(file.delivery.transfer);
-    await rm(file.part, { recursive: true, force: true });
-    const name = safeName(file.delivery.name);
-    return this.#ifExists === "skip" ? { path: null } : { failure: this.#exists(name) };
+  #replace(file: Incoming, name: string, { aside }: Named): string {
+    const path = join(this.folder, name);
+    checkReplaceable(path, file.replace !== undefined); // it may have appeared since `check`
+    if (file.replace) file.replace(path, aside);
+    else renameSync(file.part, path);
+    return path;
+  }
+
+  /** Null when the name is taken. */
+  #claim(file: Incoming, name: string, { linked }: Named): string | null {
+    for (let number = 0; ; number++) {
+      const path = join(this.folder, number === 0 ? name : numbered(name, number));
+      if (claim(file.part, path, linked)) return path;
+      if (this.#ifExists !== "rename") return null;
+    }
+  }
+
+  /** These were announced and do not land now: the journal says so before a part goes. */
+  async #leaveOut(files: readonly Incoming[]): Promise<void> {
+    if (files.length === 0) return;
+    await this.#journal.retract(files.map(({ delivery }) => delivery.transfer));
+    for (const { part } of files) await removeTree(part);
   }
 
   /** See LandingJournal. */

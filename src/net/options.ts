@@ -6,7 +6,7 @@
  */
 import type { FilespoolError } from "../protocol/errors.ts";
 import { LIMITS } from "../protocol/limits.ts";
-import type { TransferEvent } from "./events.ts";
+import type { About, TransferEvent } from "./events.ts";
 
 /** How this version names itself to a peer. */
 export const AGENT = "filespool/0.1";
@@ -117,9 +117,26 @@ export interface LandedFile {
   readonly signal: AbortSignal;
 }
 
+/** Takes contents instead of a target folder, each verified and whole. */
+export interface ContentSink {
+  /**
+   * Takes a content, and resolves when all of it was taken; the ack follows. A second call comes after the end of the first.
+   * @throws FilespoolError interrupted when nobody takes any more; whatever it throws ends the run, and is no failed attempt
+   */
+  readonly write: (
+    file: About,
+    content: Iterable<Uint8Array> | AsyncIterable<Uint8Array>,
+    signal: AbortSignal,
+  ) => Promise<void>;
+  /** A folder that nobody else can look into, for what is too large to be verified in memory; asked for when such a file comes. */
+  readonly folder: () => Promise<string>;
+}
+
 export interface ReceiveOptions extends ClientOptions {
-  /** Target folder; created when it is missing. */
+  /** Target folder; created when it is missing. Not used with `sink`. */
   readonly out: string;
+  /** Takes what would land; `onLanded` and `ifExists` have no meaning then. */
+  readonly sink?: ContentSink;
   /** Default "refuse". */
   readonly ifExists?: IfExists;
   /** Ends after so many files, and waits for them. Otherwise the run ends when the queue is empty, ... */

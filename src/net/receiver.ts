@@ -15,17 +15,15 @@ import type { MessageOf } from "../protocol/messages.ts";
 import { Client } from "./client.ts";
 import type { Connection, Data } from "./connection.ts";
 import { about } from "./events.ts";
-import { adapted, checkKind, openIncoming } from "./incoming.ts";
-import { folderError, type Incoming } from "./incoming-file.ts";
+import { adapted, letIn } from "./incoming.ts";
+import type { Delivered, Incoming } from "./incoming-file.ts";
 import { type Lander, openLanding } from "./landed-hook.ts";
 import type { Landed } from "./landing.ts";
+import { folderError, ofFile } from "./landing-errors.ts";
 import { complete, type ReceiveOptions, type ReceiveSummary } from "./options.ts";
 import { ReceiveWindow } from "./receive-window.ts";
-
-type Delivered = MessageOf<"deliver">;
-
-/** Failures of an attempt; for others a file is held, and somebody else may take it. */
-const FAILED: ReadonlySet<string> = new Set(["digest-mismatch", "command-failed"]);
+import { Setbacks } from "./setbacks.ts";
+import { Tally } from "./tally.ts";
 
 /**
  * Collects files until the queue is empty (or as `count`, `follow` and `waitMs` say).
@@ -36,13 +34,12 @@ export async function receive(options: ReceiveOptions): Promise<ReceiveSummary> 
   const landing = await openLanding(options, `${host}:${port}/${queue}`);
   const receiver = new Receiver(options, landing);
   await receiver.run().finally(() => landing.close());
-  return { ...receiver.summary, failures: [...receiver.failures.values()] };
+  return receiver.tally.summary();
 }
 
 class Receiver {
-  readonly summary = { landed: 0, skipped: 0, bytes: 0, elsewhere: 0 };
-  /** What kept a transfer from landing, unless a later attempt lands it after all. */
-  readonly failures = new Map<string, FilespoolError>();
+  readonly tally: Tally;
+  readonly #setbacks: Setbacks;
   readonly #options: ReturnType<typeof complete<ReceiveOptions>>;
   readonly #landing: Lander;
   readonly #client: Client;
@@ -52,8 +49,6 @@ class Receiver {
   #talk = new Conversation(DELIVERY_RECEIVER, "greeting");
   /** Deliveries without a verdict that the server has confirmed, by token. */
   readonly #open = new Map<string, Delivered>();
-  /** Tokens among them that will get none: they may not land here, and go back when the run ends. */
-  readonly #held = new Set<string>();
   #window!: ReceiveWindow;
   /** The file whose data is arriving. */
   #file: Incoming | null = null;
@@ -69,6 +64,22 @@ class Receiver {
     this.#options = complete(options);
     this.#landing = landing;
     this.#client = new Client(options);
+    this.tally = new Tally(this.#options, this.#client);
+    this.#setbacks = new Setbacks(this.tally.failures, {
+      client: this.#client,
+      room: landing.room,
+      failed: () => this.#window.failed(),
+      nack: (delivery, counts, reason) => {
+        this.#open.delete(delivery);
+        this.#connection.send({ type: "nack", delivery, counts, reason });
+        this.#window.isEmpty = false;
+        this.#want();
+      },
+      changed: () => {
+        this.#want();
+        this.#endIfDone();
+      },
+    });
   }
 
   run(): Promise<void> {
@@ -77,8 +88,8 @@ class Receiver {
       this.#connection = connection;
       this.#talk = new Conversation(DELIVERY_RECEIVER, "greeting");
       this.#open.clear();
-      this.#held.clear();
-      this.#window = new ReceiveWindow(this.#options, this.#done, () => this.#end());
+      this.#landing.room.reset();
+      this.#window = new ReceiveWindow(this.#options, this.tally.done, () => this.#end());
       const ended = new Promise<void>((resolve, reject) => {
         this.#isOver = false;
         this.#end = (error) => {
@@ -107,6 +118,7 @@ class Receiver {
         this.#landingNow = null;
         for (const file of [...unfinished, this.#file]) await file?.close();
         this.#file = null;
+        this.#setbacks.clear();
       }
     });
   }
@@ -130,9 +142,8 @@ class Receiver {
       this.#window.delivered();
       this.#open.set(delivery.delivery, delivery);
       this.#client.emit({ event: "delivered", ...about(delivery), digest: delivery.digest, attempt: delivery.attempt });
-      if (await this.#declines(delivery)) return this.#talk.carryOut("decline", this.#effects);
-      const { out: folder, bufferBytes } = this.#options;
-      this.#file = await openIncoming(delivery, { folder, bufferBytes, sync: this.#landing.sync }, this.#client);
+      this.#file = await this.#accepted(delivery);
+      if (!this.#file) return this.#talk.carryOut("decline", this.#effects);
       await this.#talk.carryOut("begin", this.#effects, delivery);
       if (this.#file.isComplete) await this.#talk.carryOut("full", this.#effects);
     },
@@ -146,27 +157,35 @@ class Receiver {
     },
 
     write: async ({ offset, parts, length }: Data) => {
-      checkChunk(offset, length, this.#file?.delivery.size ?? 0);
-      await this.#file?.append(offset, parts, length);
-      if (this.#file?.isComplete) await this.#talk.carryOut("full", this.#effects);
+      const file = this.#file as Incoming;
+      checkChunk(offset, length, file.delivery.size);
+      try {
+        await file.append(offset, parts, length);
+      } catch (error) {
+        return this.#stopWriting(file, error);
+      }
+      if (file.isComplete) await this.#talk.carryOut("full", this.#effects);
     },
 
     // The last byte is here. Landing goes on beside the reading of further files.
     land: () => {
       if (this.#file) this.#complete.push(this.#file);
+      if (this.#file) this.#landing.room.arrived(this.#file.delivery);
       this.#file = null;
-      this.#landingNow ??= this.#land().catch((error: unknown) => this.#end(folderError(error, this.#options.out)));
+      this.#landingNow ??= this.#land().catch((error: unknown) => this.#end(folderError(error, this.#landing.folder)));
     },
 
     // The part stays for the next attempt.
     suspend: async () => {
-      await this.#file?.close();
+      const file = this.#file;
       this.#file = null;
+      await file?.close();
+      if (file) this.#landing.room.over(file.delivery.delivery);
     },
 
     caughtUp: ({ leased }: MessageOf<"empty">) => {
       this.#window.isEmpty = true;
-      this.summary.elsewhere = leased ?? 0;
+      this.tally.elsewhere = leased ?? 0;
       // What did not come again, and nobody holds, is off the queue: only the reply to its ack was lost.
       if (leased === 0) this.#landing.confirmRest(new Set([...this.#open.values()].map(({ transfer }) => transfer)));
       this.#endIfDone();
@@ -190,9 +209,9 @@ class Receiver {
       const error = asError(loss);
       this.#open.delete(token);
       // What was held has failed already; and what has landed counts as landed, only its ack came too late.
-      if (lost && !this.#held.delete(token) && !this.#landing.landedBefore(lost.transfer)) {
+      if (lost && !this.#setbacks.delete(token) && !this.#landing.landedBefore(lost.transfer)) {
         this.#window.failed();
-        if (loss.type === "withdraw") this.failures.set(lost.transfer, error);
+        if (loss.type === "withdraw") this.tally.failures.set(lost.transfer, error);
       }
       // The verdict could not be written down (a full disk, say): at once it would fail again.
       if (loss.type === "refuse" && error.retry) throw error;
@@ -210,74 +229,46 @@ class Receiver {
     if (files > 0) this.#connection.send({ type: "want", files });
   }
 
-  get #done(): number {
-    return this.summary.landed + this.summary.skipped;
-  }
-
   /** Called whenever something has come to its end. */
   #endIfDone(): void {
-    const isBusy = this.#open.size > this.#held.size || this.#file !== null || this.#landingNow !== null;
-    if (!isBusy) this.#window.endIfDone(this.#done, this.#held.size);
+    const isBusy = this.#open.size > this.#setbacks.forGood || this.#file !== null || this.#landingNow !== null;
+    if (!isBusy) this.#window.endIfDone(this.tally.done, this.#setbacks.forGood);
   }
 
-  /** Files that are not to be sent: landed by an earlier run, skipped by policy, or not allowed to land. */
-  async #declines(delivery: Delivered): Promise<boolean> {
-    const { delivery: token, transfer, name, attempt } = delivery;
+  /** The file, ready to take its content; null if it is not to be sent: landed before, skipped by policy, or kept from landing. */
+  async #accepted(delivery: Delivered): Promise<Incoming | null> {
+    const { delivery: token, transfer, attempt, size } = delivery;
     // When a lease runs out on the way, a file comes twice: the first may be landing at this moment.
     if (attempt > 1) await this.#landingNow;
-    if (this.#isOver) return true; // that failed, and what became of it is found out first on the next connection
+    // Large files are open until they have landed, and so many may be open.
+    const isLarge = size > LIMITS.pipelineBytesMax;
+    if (isLarge && this.#complete.length >= this.#landing.openMax) await this.#landingNow;
+    if (this.#isOver) return null; // that failed, and what became of it is found out first on the next connection
     if (this.#landing.landedBefore(transfer)) {
       this.#window.failed(); // it counted when it landed, if anybody saw it land
       this.#connection.send({ type: "ack", delivery: token });
-      return true;
+      return null;
     }
-    try {
-      checkKind(delivery);
-      if (this.#landing.check(name, transfer) === "take") return false;
-      this.#landed(delivery, null);
+    const pausing = this.tally.failures.pausing(transfer);
+    const file = pausing?.error ?? (await letIn(delivery, this.#landing, this.#options, this.#client));
+    if (file === "skip") {
+      this.tally.landed(delivery, null);
       this.#connection.send({ type: "ack", delivery: token });
-    } catch (error) {
-      if (!(error instanceof FilespoolError)) throw error;
-      // A large file is not sent before its start. A start at its end lets the server go on with the next one.
-      const { size } = delivery;
-      if (size > LIMITS.pipelineBytesMax) this.#connection.send({ type: "start", delivery: token, offset: size });
-      this.#hold(delivery, error);
+      return null;
     }
-    return true;
+    if (!(file instanceof FilespoolError)) return file;
+    // Of a large file nothing is sent before its start. A start at its end lets the server go on with the next one.
+    if (isLarge) this.#connection.send({ type: "start", delivery: token, offset: size });
+    if (pausing) this.#setbacks.hold(delivery, file, pausing.leftMs);
+    else this.#setbacks.add(delivery, file);
+    return null;
   }
 
-  /** No verdict: the file stays leased, so that it is not offered to us again in this run. */
-  #hold(delivery: Delivered, error: FilespoolError): void {
-    this.#held.add(delivery.delivery);
-    this.#window.failed();
-    if (!this.failures.has(delivery.transfer))
-      this.#client.emit({ event: "refused", ...about(delivery), ...failure(error) });
-    this.failures.set(delivery.transfer, error);
-    this.#want();
-    this.#endIfDone();
-  }
-
-  /** The content is not what its digest says: a failed attempt. The server delivers it again, or buries it. */
-  #reject(delivery: Delivered, error: FilespoolError, delayMs = 0): void {
-    this.#open.delete(delivery.delivery);
-    this.#window.failed();
-    this.failures.set(delivery.transfer, error);
-    const { code, message: reason } = failure(error);
-    this.#connection.send({ type: "nack", delivery: delivery.delivery, counts: true, reason });
-    const again = { event: "retrying", delayMs, attempt: delivery.attempt, code, message: reason } as const;
-    // Infinity: this run leaves it to the next one.
-    this.#client.emit(delayMs < Infinity ? again : { event: "refused", ...about(delivery), code, message: reason });
-    this.#window.isEmpty = false; // it comes again, or the server says once more that nothing is waiting
-    this.#want();
-  }
-
-  #landed(delivery: Delivered, path: string | null): void {
-    this.summary[path === null ? "skipped" : "landed"]++;
-    if (path !== null) this.summary.bytes += delivery.size;
-    this.#client.progressed();
-    this.failures.delete(delivery.transfer);
-    const outcome = { digest: delivery.digest, path: path ?? "", skipped: path === null };
-    this.#client.emit({ event: "landed", ...about(delivery), ...outcome });
+  /** The disk takes no more of the file that is arriving. Others may fit. @throws FilespoolError that is no fault of the file */
+  async #stopWriting(file: Incoming, error: unknown): Promise<void> {
+    const failure = ofFile(error, file, this.#landing.folder);
+    await this.#talk.carryOut("stop", this.#effects);
+    this.#setbacks.add(file.delivery, failure, { isWritten: true, isSending: true });
   }
 
   /** Lands what is complete, batch by batch, until nothing is left. */
@@ -287,11 +278,11 @@ class Receiver {
       const landed = await this.#landing.land(batch); // 1. in the folder, on disk
       for (const [index, { delivery }] of batch.entries()) {
         const outcome = landed[index] as Landed;
+        this.#landing.room.over(delivery.delivery);
         if ("path" in outcome) {
-          this.#landed(delivery, outcome.path);
+          this.tally.landed(delivery, outcome.path);
           this.#connection.send({ type: "ack", delivery: delivery.delivery }); // 2. only then say so
-        } else if (FAILED.has(outcome.failure.code)) this.#reject(delivery, outcome.failure, outcome.delayMs);
-        else this.#hold(delivery, outcome.failure);
+        } else this.#setbacks.add(delivery, outcome.failure, { isWritten: true, delayMs: outcome.delayMs });
       }
     }
     this.#landingNow = null;

@@ -5,20 +5,23 @@
  * it is complete. Its calls are synchronous, but for the sync: each takes some microseconds, and a trip through the
  * thread pool takes more than that. Writing many and then syncing them lets the disk take them together: adr/0033.
  */
-import { closeSync, constants, fdatasync, openSync, writeSync } from "node:fs";
+import { closeSync, constants, fdatasync, ftruncateSync, openSync, unlinkSync, writeSync } from "node:fs";
 import { overlap } from "../protocol/chunks.ts";
 import type { MessageOf } from "../protocol/messages.ts";
 import { digestOf } from "../spool/digest.ts";
-import { type Incoming, mismatch, partPath } from "./incoming-file.ts";
+import { type Incoming, mismatch } from "./incoming-file.ts";
+import { openOursSync, partPath, withLot } from "./own-files.ts";
 import { giveBack } from "./read-blocks.ts";
 
-const { O_WRONLY, O_CREAT, O_TRUNC, O_NOFOLLOW } = constants;
+const { O_WRONLY, O_CREAT, O_EXCL, O_NOFOLLOW } = constants;
+/** Creates or fails: nothing that is there already is written to by accident. */
+const CREATE = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW;
 
 export class SmallFile implements Incoming {
   readonly delivery: MessageOf<"deliver">;
-  readonly part: string;
+  part: string;
   readonly #sync: boolean;
-  readonly #content: Buffer;
+  readonly content: Buffer;
   #fd: number | null = null;
   offset = 0;
 
@@ -26,36 +29,58 @@ export class SmallFile implements Incoming {
     this.delivery = delivery;
     this.part = partPath(folder, delivery.transfer);
     this.#sync = sync;
-    this.#content = Buffer.allocUnsafe(delivery.size);
+    this.content = Buffer.allocUnsafe(delivery.size);
   }
 
   get isComplete(): boolean {
-    return this.offset === this.#content.length;
+    return this.offset === this.content.length;
   }
 
   /** Takes bytes, by a copy. @throws FilespoolError offset-gap, size-mismatch */
   append(offset: number, parts: readonly Uint8Array[], length: number): undefined {
-    overlap(this.offset, this.#content.length, { offset, length });
+    overlap(this.offset, this.content.length, { offset, length });
     for (const part of parts) {
-      this.#content.set(part, offset); // what has come before comes again the same, or the digest finds it
+      this.content.set(part, offset); // what has come before comes again the same, or the digest finds it
       offset += part.length;
     }
     this.offset = Math.max(this.offset, offset);
     giveBack(parts);
   }
 
+  /** @throws FilespoolError digest-mismatch */
+  verify(): void {
+    const found = digestOf(this.delivery.algorithm, this.content);
+    if (found !== this.delivery.digest) throw mismatch(this.delivery, found);
+  }
+
   /** Verifies the content and writes it under the part's name. @throws FilespoolError digest-mismatch; what the file system said */
   write(): void {
-    const found = digestOf(this.delivery.algorithm, this.#content);
-    if (found !== this.delivery.digest) throw mismatch(this.delivery, found);
-    const fd = openSync(this.part, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, 0o666);
+    this.verify();
+    const fd = this.#open();
     this.#fd = fd;
     try {
-      for (let at = 0; at < this.#content.length; ) at += writeSync(fd, this.#content, at);
+      for (let at = 0; at < this.content.length; ) at += writeSync(fd, this.content, at);
     } catch (error) {
       this.close();
+      unlinkSync(this.part); // half of it is of no use, and takes room
       throw error;
     }
+  }
+
+  /** A new part. One that a killed run left is used again; where somebody has put something else, ours gets another name. */
+  #open(): number {
+    try {
+      return openSync(this.part, CREATE, 0o666);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+    }
+    const fd = openOursSync(this.part, O_WRONLY);
+    if (fd === null) {
+      this.part = withLot(this.part);
+      return openSync(this.part, CREATE, 0o666);
+    }
+    ftruncateSync(fd, 0);
+    return fd;
   }
 
   /** Makes what was written durable. */

@@ -83,6 +83,8 @@ export const DELIVERY_RECEIVER = {
   receiving: {
     data: { to: "receiving", do: ["write"] },
     full: { to: "ready", do: ["land"] },
+    // The disk takes no more of it. What is on its way already is read and dropped.
+    stop: { to: "skipping", do: ["suspend"] },
     withdraw: { to: "ready", do: ["suspend", "giveUp"] },
     acked: { to: "receiving", do: ["settle"] },
     refuse: { to: "receiving", do: ["giveUp"] },

@@ -142,7 +142,7 @@ export function fileError(
   if (full) return new FilespoolError("disk-full", `no space left for ${what}`, { cause: error });
   // Out of descriptors or memory: another connection that ends gives some back.
   if (BUSY.has(name))
-    return new FilespoolError("connections-full", `too much is open for ${what} (${name})`, { cause: error });
+    return new FilespoolError("connections-full", `too much is open for ${what}: ${inWords(error)}`, { cause: error });
   return new FilespoolError(otherwise, `cannot use ${what}: ${inWords(error)}`, { cause: error });
 }
 

@@ -1,10 +1,12 @@
 /** A server that means harm to whoever sends to it or receives from it: what it says is wrong, absurd or without end. */
+
 import { statSync } from "node:fs";
 import { describe, expect, test, vi } from "vitest";
 import type { StreamSource } from "../../src/net/options.ts";
 import { ERRORS, type ErrorCode } from "../../src/protocol/errors.ts";
 import type { Message, MessageOf } from "../../src/protocol/messages.ts";
 import { content, sha256 } from "../support/content.ts";
+import { serveLies } from "../support/hostile-server.ts";
 import { usedBytes } from "../support/memory.ts";
 import { frameOf, idOf, listenRaw, type RawPeer, WELCOME } from "../support/raw-peer.ts";
 import { Workspace } from "../support/workspace.ts";
@@ -217,13 +219,26 @@ describe("a receiver lands nothing and gets no more than it asked for from", () 
     ],
     ["a second welcome", (peer) => void peer.send(WELCOME), "frame-unexpected"],
     ["its own words", (peer) => void peer.send({ type: "ack", delivery: "d" }), "frame-unexpected"],
-    ["a digest that nobody knows", (peer) => void peer.send({ ...DELIVER, algorithm: "md5" }), "digest-unsupported"],
     ["a size without an end", (peer) => void peer.send({ ...DELIVER, size: Infinity }), "message-invalid"],
   ])("%s", async (_, script, code) => {
     const work = new Workspace();
     const run = work.receive({ port: await giving(script), retryMs: 0 });
     expect(await endOf(run.done)).toBe(code);
     expect(visible(work)).toEqual([]);
+  });
+
+  test("a digest that nobody knows: that file is held, and those behind it land", async () => {
+    const work = new Workspace();
+    for (const size of [100, MiB]) {
+      const lies = [
+        { bytes: content(size), algorithm: "md5" },
+        { bytes: content(size), name: "good" },
+      ];
+      const { port, verdicts } = await serveLies(lies);
+      const { landed, failures } = await work.receive({ port, retryMs: 0, ifExists: "overwrite" }).done;
+      expect([landed, failures]).toMatchObject([1, [{ code: "digest-unsupported" }]]);
+      expect([verdicts.map(({ type }) => type), work.list()]).toEqual([["ack"], ["good"]]);
+    }
   });
 
   test("the largest size that there is: room is taken for what arrives, not for what is announced", async () => {

@@ -92,6 +92,9 @@ class Delivery implements Model {
       yield { name: "hold", bad: true, run: () => this.#decline("hold") };
       return;
     }
+    const taking = this.#taking;
+    if (state === "receiving" && taking)
+      yield { name: "the disk takes no more", bad: true, run: () => this.#stop(taking) };
     if (this.#toReceiver.length > 0) yield { name: "receiver reads", run: () => this.#receiverReads() };
     for (const attempt of this.#landing) {
       yield { name: "landed", run: () => this.#settle(attempt, "ack") };
@@ -185,6 +188,12 @@ class Delivery implements Model {
     if (how === "nack") return this.#settle(attempt, "nack");
     if (attempt.large) this.#toServer.push({ type: "start", token: attempt.token, from: attempt.chunks });
     this.#forget(attempt);
+  }
+
+  /** In the middle of its data, which goes on until the server has read the verdict. */
+  #stop(attempt: Attempt): void {
+    this.#hear("stop");
+    this.#settle(attempt, "nack");
   }
 
   #start(attempt: Attempt): void {

@@ -116,9 +116,9 @@ export function listFolder(path: string): string[] {
 export const exists = (path: string): boolean => program().machine.disk.find(path) !== undefined;
 
 /** As `statfs` answers. */
-export function roomOnDisk(): { bavail: number; bsize: number } {
+export function roomOnDisk(): { bavail: number; bsize: number; blocks: number } {
   const { capacity, used } = program().machine.disk;
-  return { bavail: Math.max(0, capacity - used), bsize: 1 };
+  return { bavail: Math.max(0, capacity - used), bsize: 1, blocks: capacity };
 }
 
 export function removeFile(path: string, force: boolean): void {
@@ -163,7 +163,9 @@ export function statOf(inode: Inode) {
     isDirectory: () => isFolder,
     isSymbolicLink: () => false,
     nlink: links,
+    uid: process.geteuid?.() ?? 0, // nobody else works on these machines
     size,
+    dev: 1,
     ino: number,
     mtimeMs: Date.now() - (program().world.nowMs - changedMs),
     big: { dev: 1n, ino: BigInt(number), size: BigInt(size), mtimeNs: ns, ctimeNs: ns },

@@ -66,11 +66,11 @@ export function replaceCall(name: "open" | "mkdir", make: (original: Call) => Ca
   syncBuiltinESMExports();
 }
 
-type SyncName = "linkSync" | "unlinkSync";
-type SyncCall = (...values: unknown[]) => void;
+type SyncName = "linkSync" | "unlinkSync" | "renameSync" | "statfsSync" | "openSync";
+type SyncCall = (...values: unknown[]) => unknown;
 
 /** Replaces a function of node:fs that waits, until the test is over. */
-function replaceSync(name: SyncName, make: (original: SyncCall) => SyncCall): void {
+export function replaceSync(name: SyncName, make: (original: SyncCall) => SyncCall): void {
   const calls = fs as unknown as { [call in SyncName]: SyncCall };
   const original = calls[name];
   onTestFinished(() => {
@@ -90,6 +90,7 @@ export const failCalls = (name: SyncName, error: Error): void =>
 /** Is told of each call of a function of node:fs, after it ended, until the test is over. */
 export const watchCalls = (name: SyncName, onCall: () => void): void =>
   replaceSync(name, (original) => (...values) => {
-    original(...values);
+    const result = original(...values);
     onCall();
+    return result;
   });

@@ -87,6 +87,7 @@ export async function writeFile(path: string, content: Uint8Array): Promise<void
 export const mkdir = (path: string): Promise<void> => call(() => files.makeFolder(path));
 export const readdir = (path: string): Promise<string[]> => call(() => files.listFolder(path));
 export const rm = (path: string, { force = false } = {}): Promise<void> => call(() => files.removeFile(path, force));
+export const rmdir = (path: string): Promise<void> => call(() => files.removeFile(path, false));
 export const unlink = (path: string): Promise<void> => call(() => files.removeFile(path, false));
 export const link = (from: string, to: string): Promise<void> => call(() => files.linkFile(from, to));
 export const rename = (from: string, to: string): Promise<void> => call(() => files.renameFile(from, to));

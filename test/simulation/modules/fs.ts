@@ -26,9 +26,9 @@ export function closeSync(fd: number): void {
   files.forget(fd);
 }
 
-export function fstatSync(fd: number) {
+export function fstatSync(fd: number, options?: { bigint: boolean }) {
   const { big, ...stat } = files.statOf(files.file(fd).inode);
-  return { ...stat, ...big };
+  return options?.bigint ? { ...stat, ...big } : stat;
 }
 
 export const readSync = (fd: number, into: Uint8Array, offset: number, length: number, position: number): number =>
@@ -80,7 +80,25 @@ export const mkdtempSync = never;
 export const symlinkSync = never;
 export const statSync = never;
 
-export const lstatSync = (path: string): object | undefined => program().machine.disk.find(path);
+export function ftruncateSync(fd: number, length: number): void {
+  moment();
+  files.file(fd).inode.truncate(length);
+}
+
+export function lstatSync(path: string): object | undefined {
+  const inode = program().machine.disk.find(path);
+  return inode && files.statOf(inode);
+}
+
+/** There are no rights here. */
+export const accessSync = (): void => {};
+
+/** What a system tells of a process is not on this disk. */
+export function readFileSync(path: string): never {
+  throw files.systemError("ENOENT", "open", path);
+}
+export const readdirSync = readFileSync;
+
 export const existsSync = files.exists;
 export const realpathSync = (path: string): string => path;
 export const statfsSync = files.roomOnDisk;
@@ -98,4 +116,9 @@ export const read = Object.assign(() => {}, {
 export function mkdirSync(path: string): void {
   moment();
   files.makeFolder(path);
+}
+
+export function rmdirSync(path: string): void {
+  moment();
+  files.removeFile(path, false);
 }
