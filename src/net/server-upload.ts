@@ -18,7 +18,7 @@ import { type Access, demand } from "./access.ts";
 import type { Connection, Data } from "./connection.ts";
 import { about } from "./events.ts";
 import { giveBack } from "./read-blocks.ts";
-import { type ServerContext, welcome } from "./server.ts";
+import { type ServerContext, welcome } from "./session.ts";
 
 type Receiving = Offer & { readonly wait: boolean };
 

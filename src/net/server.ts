@@ -14,12 +14,16 @@ import type { MessageOf } from "../protocol/messages.ts";
 import { inWords } from "../spool/errno.ts";
 import type { Spool } from "../spool/spool.ts";
 import { type Access, demand, EVERYBODY, type Gate, missingProtection } from "./access.ts";
-import { Connection, type Patience } from "./connection.ts";
+import { Connection } from "./connection.ts";
+import type { Patience } from "./deadlines.ts";
 import { about, type ServerEvent } from "./events.ts";
 import { AGENT, DEFAULTS } from "./options.ts";
 import { DeliverySession } from "./server-delivery.ts";
 import { OperateSession } from "./server-operate.ts";
 import { UploadSession } from "./server-upload.ts";
+import type { ServerContext, Session } from "./session.ts";
+import { SharedLimit } from "./shared-limit.ts";
+import { Suspects } from "./suspects.ts";
 import { TurnedAway } from "./turned-away.ts";
 
 export interface NetLimits extends Patience {
@@ -27,6 +31,9 @@ export interface NetLimits extends Patience {
   readonly connectionsMax: number;
   /** How long `close` waits for what is in flight. */
   readonly drainMs: number;
+  /** What all connections may hold together; see LIMITS. */
+  readonly unsentBytesMax: number;
+  readonly deliveriesMax: number;
 }
 
 export interface ServerOptions {
@@ -47,29 +54,10 @@ export interface ServerOptions {
   readonly onEvent?: (event: ServerEvent) => void;
 }
 
-/** What the two kinds of session share of their server. */
-export interface ServerContext {
-  readonly spool: Spool;
-  readonly bufferBytes: number;
-  readonly agent: string;
-  readonly isDraining: boolean;
-  /** Verdicts that are being written down, by queue, of all connections. */
-  readonly recording: Map<string, number>;
-  emit(event: ServerEvent): void;
-}
-
 /** A certificate and its private key, both PEM. */
 export interface TlsIdentity {
   readonly cert: string;
   readonly key: string;
-}
-
-/** One conversation. */
-interface Session {
-  /** Runs until the peer says goodbye; throws when the conversation breaks. */
-  run(): Promise<void>;
-  /** Ends the conversation as soon as nothing is in flight. */
-  drain(): void;
 }
 
 interface Running {
@@ -112,6 +100,10 @@ export class Server implements ServerContext {
   readonly agent = AGENT;
   isDraining = false;
   readonly recording = new Map<string, number>();
+  readonly deliveries = new SharedLimit(() => this.limits.deliveriesMax);
+  readonly suspects: Suspects;
+  /** Bytes that wait to be sent, of all connections. */
+  readonly unsent = new SharedLimit(() => this.limits.unsentBytesMax);
   readonly #listener: SocketServer;
   readonly #tls: typeof import("./tls.ts") | undefined;
   readonly #options: ServerOptions;
@@ -131,6 +123,7 @@ export class Server implements ServerContext {
     this.host = host;
     this.port = typeof address === "object" && address ? address.port : 0;
     this.spool = options.spool;
+    this.suspects = new Suspects((transfer, listener) => this.spool.operate.onEnded(transfer, listener));
     this.bufferBytes = options.bufferBytes ?? DEFAULTS.bufferBytes;
     this.#listener = listener;
     this.#tls = encryption;
@@ -170,7 +163,7 @@ export class Server implements ServerContext {
   }
 
   #accept(socket: Socket): void {
-    const connection = Connection.accept(socket, this.limits);
+    const connection = Connection.accept(socket, this.limits, this.unsent);
     if (this.#running.size >= this.limits.connectionsMax) return this.#turnedAway.full(connection);
     const over = this.#converse(connection).finally(() => this.#running.delete(connection));
     this.#running.set(connection, { session: null, access: EVERYBODY, over });
@@ -186,8 +179,7 @@ export class Server implements ServerContext {
       const { role, queue } = hello;
       this.emit({ event: "connected", connection: id, role, peer, ...(queue !== undefined && { queue }) });
       const running = this.#running.get(connection);
-      const access = running?.access ?? EVERYBODY;
-      const session = this.#sessionFor(connection, hello, access);
+      const session = this.#sessionFor(connection, hello, running);
       if (running) running.session = session;
       await session.run();
       connection.end();
@@ -205,9 +197,10 @@ export class Server implements ServerContext {
     }
   }
 
-  #sessionFor(connection: Connection, hello: MessageOf<"hello">, access: Access): Session {
+  #sessionFor(connection: Connection, hello: MessageOf<"hello">, running?: Running): Session {
+    const { access = EVERYBODY, who = "" } = running ?? {};
     if (hello.role === "sender") return new UploadSession(connection, this, access);
-    if (hello.role === "receiver") return new DeliverySession(connection, this, access, hello);
+    if (hello.role === "receiver") return new DeliverySession(connection, this, access, hello, who);
     return new OperateSession(connection, this, access);
   }
 
@@ -236,6 +229,7 @@ export class Server implements ServerContext {
     older?.destroy(new FilespoolError("superseded")); // without a word: its own client gave it up
     // What the older one held must be free before this one asks, or it would hear that nothing is waiting.
     if (older) await this.#running.get(older)?.over;
+    this.suspects.back(who);
     return hello;
   }
 
@@ -286,14 +280,4 @@ export class Server implements ServerContext {
     clearTimeout(cut);
     await this.#sweeping;
   }
-}
-
-/** The answer to a hello. */
-export function welcome({ spool, agent }: ServerContext): MessageOf<"welcome"> {
-  const { durability, limits } = spool;
-  const { pipelineBytesMax, windowFiles, windowBytes, dataBytesMax } = LIMITS;
-  const fileBytesMax = Math.min(limits.fileBytesMax, LIMITS.fileBytesMax);
-  const bounds = { dataBytesMax, fileBytesMax, pipelineBytesMax, windowFiles, windowBytes, leaseMs: limits.leaseMs };
-  const version = LIMITS.versions[0] as number;
-  return { type: "welcome", version, agent, durability, digests: [...spool.digests], ...bounds };
 }

@@ -19,6 +19,7 @@ import { dirname, join } from "node:path";
 import { type Database, open, type RootDatabase } from "lmdb";
 import { FilespoolError } from "../protocol/errors.ts";
 import { fileError, syncFolder } from "./batch-writer.ts";
+import { EntryViews } from "./entry-views.ts";
 import { GroupCommit, type Move } from "./group-commit.ts";
 import type { Entry, Place, Position, UploadRecord } from "./local-records.ts";
 import type { Ending } from "./operate.ts";
@@ -33,6 +34,7 @@ export class LocalIndex {
   readonly #root: RootDatabase;
   readonly #uploads: Database<UploadRecord, string>;
   readonly #entries: Database<Entry, Position>;
+  readonly views: EntryViews;
   readonly #transfers: Database<Place, string>;
   readonly #tombs: Database<boolean, [number, string]>;
   readonly #totals: Database<[files: number, bytes: number], string>;
@@ -89,6 +91,7 @@ export class LocalIndex {
     });
     this.#uploads = root.openDB({ name: "uploads" });
     this.#entries = root.openDB({ name: "entries" });
+    this.views = new EntryViews(root);
     this.#transfers = root.openDB({ name: "transfers" });
     this.#tombs = root.openDB({ name: "tombs" });
     this.#totals = root.openDB({ name: "totals" });

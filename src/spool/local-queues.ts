@@ -11,9 +11,10 @@ import { type FileHandle, open, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { FilespoolError } from "../protocol/errors.ts";
 import { fileError } from "./batch-writer.ts";
+import type { Glance } from "./entry-views.ts";
 import { Leases } from "./leases.ts";
 import type { LocalIndex } from "./local-index.ts";
-import { deadQueue, type Entry } from "./local-records.ts";
+import { deadQueue } from "./local-records.ts";
 import { LookAhead, type QueueState } from "./look-ahead.ts";
 import type { Ending } from "./operate.ts";
 import {
@@ -26,12 +27,15 @@ import {
   type Swept,
 } from "./spool.ts";
 
+/** What is next in a queue. */
+type Next = Glance & { readonly sequence: number };
+
 /** What a lease is on: a file at its place in the index. It stays open between two reads. */
 interface Lent {
   readonly delivery: Delivery;
   readonly home: string;
   readonly sequence: number;
-  readonly content: Uint8Array | undefined;
+  readonly isInline: boolean;
   handle: Promise<FileHandle> | null;
 }
 
@@ -97,33 +101,33 @@ export class LocalQueues {
   lease(queue: string): Delivery | null {
     const next = this.#next(queue);
     if (!next) this.#forgetIdle(queue);
-    return next && this.#lend(queue, next.sequence, next.entry);
+    return next && this.#lend(queue, next);
   }
 
   /** The first file that nobody holds. */
-  #next(home: string): { sequence: number; entry: Entry } | null {
+  #next(home: string): Next | null {
     const { returned, cursor, busy, ahead } = this.#queue(home);
-    const entry = returned[0] === undefined ? undefined : this.index.entry(home, returned[0]);
-    if (entry) return { sequence: returned[0] as number, entry };
+    const first = returned[0] === undefined ? undefined : this.index.views.glance(home, returned[0]);
+    if (first) return { sequence: returned[0] as number, ...first };
     for (let at = cursor; ; ) {
       const next = ahead.after(at, (behind, limit) => this.index.sequences(home, behind, limit));
       if (next === undefined) return null;
-      const found = busy.has(next) ? undefined : this.index.entry(home, next); // an operator has hold of it, or took it off
-      if (found) return { sequence: next, entry: found };
+      const found = busy.has(next) ? undefined : this.index.views.glance(home, next); // an operator has hold of it, or took it off
+      if (found) return { sequence: next, ...found };
       at = next;
     }
   }
 
-  #lend(home: string, sequence: number, entry: Entry): Delivery {
+  #lend(home: string, { sequence, entry, isInline, content }: Next): Delivery {
     const state = this.#queue(home);
     state.returned.shift(); // where anything came back, this is the first of it
     state.cursor = Math.max(state.cursor, sequence);
-    const { transfer, queue, name, size, algorithm, digest, kind, content } = entry;
+    const { transfer, queue, name, size, algorithm, digest, kind } = entry;
     const attempt = entry.failures + 1;
     const lend = (token: string): Lent => ({
       // Spreading costs a microsecond.
       delivery: { transfer, queue, name, size, algorithm, digest, kind, attempt, token, content },
-      ...{ home, sequence, content, handle: null },
+      ...{ home, sequence, isInline, handle: null },
     });
     const { delivery } = this.#leases.grant(lend, this.#ticks());
     state.busy.set(sequence, delivery.token);
@@ -156,11 +160,7 @@ export class LocalQueues {
 
   async read(token: string, offset: number, into: Uint8Array): Promise<number> {
     const lent = this.#leases.get(token);
-    if (lent.content) {
-      const piece = lent.content.subarray(offset, offset + into.length);
-      into.set(piece);
-      return piece.length;
-    }
+    if (lent.isInline) return this.index.views.read(lent.home, lent.sequence, offset, into);
     const path = this.dataPath(lent.delivery.transfer);
     try {
       lent.handle ??= open(path, "r");
@@ -194,7 +194,7 @@ export class LocalQueues {
       () => {
         this.#leave(lent);
         this.onEnded(delivery.transfer);
-        if (!lent.content) this.removeContent(delivery.transfer); // 2. only then may its content go
+        if (!lent.isInline) this.removeContent(delivery.transfer); // 2. only then may its content go
       },
       (error: unknown) => {
         this.#giveBack(lent);
@@ -281,7 +281,7 @@ export class LocalQueues {
     for (const home of fileTtlMs === Infinity ? [] : this.index.queues()) {
       let next = this.#next(home);
       for (; next && next.entry.storedAtMs + fileTtlMs < nowMs && files.length < SWEEP_MAX; next = this.#next(home))
-        files.push(this.#collect(this.#lend(home, next.sequence, next.entry).token, "expired"));
+        files.push(this.#collect(this.#lend(home, next).token, "expired"));
       this.#forgetIdle(home);
     }
     const [ended] = await Promise.all([Promise.all(leases), ...files]);
