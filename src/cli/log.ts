@@ -31,7 +31,7 @@ type Destination = ReturnType<typeof pino.destination>;
 const FIELDS = [
   ...["event", "connection", "peer", "role", "queue", "transfer", "name", "size", "digest", "offset", "attempt"],
   ...["repeated", "dead", "reason", "code", "message", "host", "port", "connections", "applied", "restart"],
-  ...["files", "deadOnly"],
+  ...["files", "deadOnly", "more", "times"],
 ] as const;
 
 /** Lines that wait for a disk that does not take them, bytes; beyond it the newest are dropped. */

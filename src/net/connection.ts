@@ -11,7 +11,7 @@
 import { once } from "node:events";
 import type { Socket } from "node:net";
 import { Decoder, type Frame, joinParts } from "../protocol/decoder.ts";
-import { asError, FilespoolError, failureForPeer } from "../protocol/errors.ts";
+import { asError, asGoodbye, FilespoolError, failureForPeer, goodbye } from "../protocol/errors.ts";
 import { FLAG_OPTIONAL, FRAMES, frameName, HEADER_BYTES } from "../protocol/frame.ts";
 import { LIMITS } from "../protocol/limits.ts";
 import { decodeMessage, encodeMessage, type Message } from "../protocol/messages.ts";
@@ -148,7 +148,7 @@ export class Connection {
     }
     if (message.type === "error") {
       this.#hasSaidWhy = true;
-      throw asError(message);
+      throw this.#isServer ? asGoodbye(message) : asError(message, `the server at ${this.peer}`);
     }
     // Until the peer has said who it is, it sends no content, and has one deadline whatever else it says.
     this.#deadlines.knows();
@@ -239,7 +239,7 @@ export class Connection {
   /** Tells the peer why, then ends. Whatever is being read or written here fails with `error`. */
   fail(error: FilespoolError): void {
     if (this.#failure || this.#socket.destroyed) return;
-    this.send({ type: "error", ...failureForPeer(error) });
+    this.send({ type: "error", ...(this.#isServer ? failureForPeer(error) : goodbye(error)) });
     this.#failure = error;
     this.#wake();
     this.end();

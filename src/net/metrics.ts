@@ -220,7 +220,7 @@ export class Metrics {
         happened.collectedBytes += event.size;
         break;
       case "returned":
-        happened.returned++;
+        happened.returned += 1 + (event.more ?? 0);
         if (event.dead) happened.dead++;
         break;
       case "resumed":
@@ -228,10 +228,10 @@ export class Metrics {
         happened[event.event]++;
         break;
       case "refused":
-        count(this.#refused, event.code);
+        count(this.#refused, event.code, 1 + (event.more ?? 0));
         break;
       case "error":
-        count(this.#errors, event.code);
+        count(this.#errors, event.code, event.times);
         break;
       case "draining":
         this.#isDraining = 1;

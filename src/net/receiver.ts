@@ -178,6 +178,7 @@ class Receiver {
       this.#open.delete(delivery);
       if (!settled) return;
       this.#landing.confirm(settled.transfer);
+      this.#client.progressed(); // not when it landed: as long as no ack can be recorded, the same file comes again
       this.#client.emit({ event: "acked", ...about(settled) });
       this.#want();
       this.#endIfDone();
@@ -194,8 +195,8 @@ class Receiver {
         this.#window.failed();
         if (loss.type === "withdraw") this.failures.set(lost.transfer, error);
       }
-      // The verdict could not be written down (a full disk, say): at once it would fail again.
-      if (loss.type === "refuse" && error.retry) throw error;
+      // The verdict could not be written down, which is the server's trouble (its disk, a bug): at once it would fail again.
+      if (loss.type === "refuse" && error.code !== "lease-lost") throw error;
       this.#client.emit({ event: "retrying", delayMs: 0, attempt: 1, ...failure(error) });
       this.#want();
       this.#endIfDone();
@@ -274,7 +275,6 @@ class Receiver {
   #landed(delivery: Delivered, path: string | null): void {
     this.summary[path === null ? "skipped" : "landed"]++;
     if (path !== null) this.summary.bytes += delivery.size;
-    this.#client.progressed();
     this.failures.delete(delivery.transfer);
     const outcome = { digest: delivery.digest, path: path ?? "", skipped: path === null };
     this.#client.emit({ event: "landed", ...about(delivery), ...outcome });

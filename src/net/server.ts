@@ -17,7 +17,8 @@ import { type Access, demand, EVERYBODY, type Gate, missingProtection } from "./
 import { Connection } from "./connection.ts";
 import type { Patience } from "./deadlines.ts";
 import { about, type ServerEvent } from "./events.ts";
-import { AGENT, DEFAULTS } from "./options.ts";
+import { AGENT, DEFAULTS, type TlsIdentity } from "./options.ts";
+import { PerSecond } from "./per-second.ts";
 import { DeliverySession } from "./server-delivery.ts";
 import { OperateSession } from "./server-operate.ts";
 import { UploadSession } from "./server-upload.ts";
@@ -52,12 +53,6 @@ export interface ServerOptions {
   readonly insecure?: boolean;
   readonly limits?: Partial<NetLimits>;
   readonly onEvent?: (event: ServerEvent) => void;
-}
-
-/** A certificate and its private key, both PEM. */
-export interface TlsIdentity {
-  readonly cert: string;
-  readonly key: string;
 }
 
 interface Running {
@@ -114,7 +109,12 @@ export class Server implements ServerContext {
   readonly #newest = new Map<string, Connection>();
   /** Bytes of the connections that are over. */
   readonly #traffic = { received: 0, sent: 0 };
+  /** Connections that are over, and whose sockets are not closed yet. */
+  leaving = 0;
   readonly #turnedAway: TurnedAway;
+  readonly #troubles = new PerSecond<FilespoolError>((error, times) =>
+    this.emit({ event: "error", ...failure(error), ...(times > 1 && { times }) }),
+  );
   readonly #sweeper: NodeJS.Timeout;
   #sweeping: Promise<void> | null = null;
 
@@ -137,7 +137,7 @@ export class Server implements ServerContext {
     }, SWEEP_MS).unref();
     this.#endRights();
     listener.on(options.tls ? "secureConnection" : "connection", (socket: Socket) => this.#accept(socket));
-    listener.on("error", (error) => this.#report(error));
+    listener.on("error", (error) => this.report(error));
     this.#turnedAway = new TurnedAway(listener, (event) => this.emit(event));
     this.emit({ event: "listening", host: this.host, port: this.port });
   }
@@ -158,13 +158,17 @@ export class Server implements ServerContext {
     sum.sent += traffic.sent;
   }
 
-  #report(error: unknown): void {
-    this.emit({ event: "error", ...failure(known(error)) });
+  /** Trouble of our own, for whoever runs this server. */
+  report(error: unknown): void {
+    this.#troubles.note(known(error).code, known(error));
   }
 
   #accept(socket: Socket): void {
     const connection = Connection.accept(socket, this.limits, this.unsent);
-    if (this.#running.size >= this.limits.connectionsMax) return this.#turnedAway.full(connection);
+    if (this.#running.size >= this.limits.connectionsMax) {
+      this.#turnedAway.full(connection);
+      return this.#leaves(connection);
+    }
     const over = this.#converse(connection).finally(() => this.#running.delete(connection));
     this.#running.set(connection, { session: null, access: EVERYBODY, over });
   }
@@ -186,15 +190,24 @@ export class Server implements ServerContext {
       this.emit({ event: "disconnected", connection: id, role, peer });
     } catch (error) {
       const failed = known(error);
-      if (failed.code === "internal") this.#report(error);
+      if (failed.code === "internal") this.report(error);
       connection.fail(failed);
-      const role = hello?.role ?? "sender";
-      this.emit({ event: "disconnected", connection: id, role, peer, ...failure(failed) });
+      // Who was not let in is told of together with all the others: else any stranger could fill a disk with lines.
+      if (!hello) this.#turnedAway.note(failed, peer);
+      else this.emit({ event: "disconnected", connection: id, role: hello.role, peer, ...failure(failed) });
     } finally {
       const { who = "" } = this.#running.get(connection) ?? {};
       if (this.#newest.get(who) === connection) this.#newest.delete(who);
       this.#count(this.#traffic, connection);
+      this.#leaves(connection);
     }
+  }
+
+  /** A socket that waits for its other end to close is a descriptor as well, for a second at most. These are bounded like the others. */
+  #leaves(connection: Connection): void {
+    if (this.leaving >= this.limits.connectionsMax) return connection.destroy(new FilespoolError("connection-lost"));
+    this.leaving++;
+    void connection.closed().then(() => this.leaving--);
   }
 
   #sessionFor(connection: Connection, hello: MessageOf<"hello">, running?: Running): Session {
@@ -250,7 +263,7 @@ export class Server implements ServerContext {
         this.emit({ event: "returned", ...nobody, ...about(lease), dead: lease.dead, reason: "the lease ran out" });
       }
     } catch (error) {
-      this.#report(error);
+      this.report(error);
     }
   }
 
@@ -279,5 +292,7 @@ export class Server implements ServerContext {
     await Promise.all([...this.#running.values()].map(({ over }) => over));
     clearTimeout(cut);
     await this.#sweeping;
+    this.#turnedAway.close();
+    this.#troubles.close();
   }
 }

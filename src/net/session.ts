@@ -23,6 +23,8 @@ export interface ServerContext {
   readonly deliveries: SharedLimit;
   readonly suspects: Suspects;
   emit(event: ServerEvent): void;
+  /** Trouble of the server's own: a disk that fails, a bug. At most one event a second for each code. */
+  report(error: unknown): void;
 }
 
 /** One conversation. */

@@ -17,8 +17,9 @@ import { LIMITS } from "../protocol/limits.ts";
 import type { MessageOf } from "../protocol/messages.ts";
 import type { Delivery } from "../spool/spool.ts";
 import type { Connection } from "./connection.ts";
-import { about } from "./events.ts";
+import { about, type ServerEvent } from "./events.ts";
 import type { OpenDeliveries } from "./open-deliveries.ts";
+import { PerSecond, TOLD_AT_ONCE, withMore } from "./per-second.ts";
 import type { ServerContext } from "./session.ts";
 
 export type Verdict = MessageOf<"ack"> | MessageOf<"nack">;
@@ -36,6 +37,8 @@ export class Verdicts {
   /** Failed attempts that are being recorded: nobody knows yet whether those files come again. */
   returning = 0;
   #resting: NodeJS.Timeout | undefined;
+  /** A receiver may give back, and be handed the same file, as fast as it likes. */
+  readonly #returned: PerSecond<Extract<ServerEvent, { event: "returned" }>>;
 
   constructor(
     connection: Connection,
@@ -49,6 +52,7 @@ export class Verdicts {
     this.#queue = queue;
     this.#open = open;
     this.#onChange = onChange;
+    this.#returned = new PerSecond((event, count) => server.emit(withMore(event, count)), TOLD_AT_ONCE);
   }
 
   /** Nothing is to be handed out for a moment. */
@@ -72,7 +76,7 @@ export class Verdicts {
       this.#onChange(false);
     };
     const recorded = this.#record(verdict, delivery).then(over, (error: unknown) => {
-      if (known(error).code !== "lease-lost") this.#rest();
+      if (known(error).code !== "lease-lost") this.#rest(error);
       this.tellLost(delivery.token, known(error));
       over();
     });
@@ -83,7 +87,7 @@ export class Verdicts {
   withdraw(delivery: string, error: FilespoolError): void {
     this.#connection.send({ type: "withdraw", delivery, ...failureForPeer(error) });
     if (!this.#open.remove(delivery)) return;
-    this.#returns(this.#server.spool.nack(delivery, error.message).catch(() => this.#rest()));
+    this.#returns(this.#server.spool.nack(delivery, error.message).catch((cause) => this.#rest(cause)));
   }
 
   /** The receiver vanished with this one. Once, that says nothing about the file; again and again it does. */
@@ -91,7 +95,8 @@ export class Verdicts {
     if (!this.#server.suspects.vanished(delivery.transfer, receiver)) return this.#server.spool.release(delivery.token);
     const before = LIMITS.vanishingsMax - 1;
     const reason = `its receiver vanished without a word after it had all of the file, and so did at least ${before} before it`;
-    await this.#fail(delivery, reason).catch(() => {}); // where that cannot be written down, it went back
+    // Where that cannot be written down, it went back.
+    await this.#fail(delivery, reason).catch((error: unknown) => this.#server.report(error));
   }
 
   tellLost(delivery: string, error: FilespoolError): void {
@@ -101,6 +106,7 @@ export class Verdicts {
   /** The connection is over. */
   close(): void {
     clearTimeout(this.#resting);
+    this.#returned.close();
   }
 
   /** Writes a verdict down, and only then says that it is. @throws FilespoolError lease-lost, disk-full, spool-unusable, by the promise */
@@ -126,7 +132,9 @@ export class Verdicts {
 
   #tellReturned(delivery: Delivery, reason: string, dead: boolean): void {
     const { id: connection, peer } = this.#connection;
-    this.#server.emit({ event: "returned", connection, peer, ...about(delivery), reason, dead });
+    const event = { event: "returned", connection, peer, ...about(delivery), reason, dead } as const;
+    if (dead) this.#server.emit(event);
+    else this.#returned.note("returned", event);
   }
 
   /** A file goes back, or to the dead letters; after that the receiver hears whether there is more. */
@@ -138,7 +146,8 @@ export class Verdicts {
     });
   }
 
-  #rest(): void {
+  #rest(why: unknown): void {
+    this.#server.report(why);
     clearTimeout(this.#resting);
     this.#resting = setTimeout(() => {
       this.#resting = undefined;

@@ -90,7 +90,7 @@ async function filledSpool(): Promise<MemorySpool> {
 export async function converse(bytes: Buffer): Promise<void> {
   const spool = await filledSpool();
   const connection = new FakeConnection(bytes);
-  const still = { isDraining: false, recording: new Map<string, number>(), emit: () => {} };
+  const still = { isDraining: false, recording: new Map<string, number>(), emit: () => {}, report: () => {} };
   const shared = { deliveries: new SharedLimit(() => 100), suspects: new Suspects(() => () => {}) };
   const context: ServerContext = { spool, bufferBytes: 64 * KiB, agent: "fuzz", ...still, ...shared };
   try {
