@@ -54,6 +54,7 @@ const ADVICE: Readonly<Record<ErrorCode, string | null>> = {
   "transfer-ended": null,
   cancelled: "add --again to store it as a new file",
   expired: "the server decides: serve --file-ttl; add --again to store it as a new file",
+  "peer-failed": "this is a bug at the other end: tell whoever runs it, whose log says more",
   "dead-letter": "an operator sees why with filespool dead, and puts it back with filespool requeue",
   // Not a failure of the file: somebody started the command twice, and the newer one has it.
   superseded: "the same transfer was started once more, and goes on there",
@@ -67,6 +68,7 @@ const ADVICE: Readonly<Record<ErrorCode, string | null>> = {
   "spool-full": `collect files, or raise serve --max-spool-size; or ${LATER}`,
   "index-full": `collect files, or raise serve --max-index-size; or ${LATER}`,
   "disk-full": `make room on the disk; or ${LATER}`,
+  "storage-failed": `nothing can be done here: whoever runs the server has to look at its disk and its log; then ${AGAIN}`,
   uncollected: "nothing is lost: it stays in its queue; ask later with filespool status, or wait for longer",
   stalled: AGAIN,
   // On this machine.

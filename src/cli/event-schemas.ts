@@ -56,6 +56,10 @@ const digest = v.pipe(text, v.description("hexadecimal"));
 const host = text;
 const port = v.pipe(count, v.maxValue(65_535));
 const maybe = <T extends v.GenericSchema>(schema: T) => v.optional(schema);
+const more = maybe(
+  v.pipe(count, v.description("others of this connection in the second before, for the same reason, without an event")),
+);
+const times = maybe(v.pipe(count, v.description("how often since the event before, if more than once")));
 const maybeAbout = {
   transfer: maybe(about.transfer),
   queue: maybe(about.queue),
@@ -211,7 +215,7 @@ const SERVE = {
     code: maybe(code),
     message: maybe(text),
   }),
-  "turned-away": row("turned-away", "Connections were ended before a word: no room for them, or they do not encrypt.", {
+  "turned-away": row("turned-away", "Connections were ended before they were let in, all for one reason.", {
     ...failure,
     connections: v.pipe(count, v.description("how many since the event before; at most one event a second tells it")),
     peer: v.pipe(text, v.description("address of the last of them")),
@@ -220,12 +224,13 @@ const SERVE = {
   stored: row("stored", "A file is complete, verified, and on disk.", { ...about, ...peer, digest, repeated: flag }),
   delivered: row("delivered", "A receiver is handed a file, under a lease.", { ...about, ...peer, attempt: count }),
   acked: row("acked", "A receiver has it, and it is off its queue.", { ...about, ...peer }),
-  refused: row("refused", "A file was not taken; the sender is told why.", { ...about, ...peer, ...failure }),
+  refused: row("refused", "A file was not taken; the sender is told why.", { ...about, ...peer, ...failure, more }),
   returned: row("returned", "A delivery failed, or its lease ran out: the file is the first of its queue again.", {
     ...about,
     ...peer,
     reason: text,
     dead: v.pipe(flag, v.description("it failed too often, and is a dead letter now")),
+    more,
   }),
   expired: row("expired", "The time of a file or of an unfinished upload was over.", {
     ...about,
@@ -259,7 +264,7 @@ const SERVE = {
   }),
   draining: row("draining", "No new work is taken; so many connections finish theirs.", { connections: count }),
   // Alone among all, it has two meanings: trouble that the server survives has no exit code.
-  error: v.union([row("error", "Trouble that the server survives.", failure), ENDS.error]),
+  error: v.union([row("error", "Trouble that the server survives.", { ...failure, times }), ENDS.error]),
   done: row("done", "The server has ended in order.", {}),
 };
 
@@ -271,11 +276,13 @@ export const EVENT_SCHEMAS = {
 
 /** As JSON has it: what is endless is null. */
 type Shown<E> = { [F in keyof E]: F extends "size" ? E[F] | null : E[F] };
+/** Keys that any of the members of a union has. */
+type KeyOf<U> = U extends unknown ? keyof U : never;
 /** The events of a union that the rows do not describe in full; `never` when all is well. */
 type Lacking<E extends { readonly event: string }, Rows> = {
   [N in E["event"]]: N extends keyof Rows
     ? Rows[N] extends v.GenericSchema<infer _, infer Out>
-      ? [Shown<Extract<E, { readonly event: N }>>, keyof Extract<E, { readonly event: N }>] extends [Out, keyof Out]
+      ? [Shown<Extract<E, { readonly event: N }>>, keyof Extract<E, { readonly event: N }>] extends [Out, KeyOf<Out>]
         ? never
         : N
       : N

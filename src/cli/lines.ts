@@ -66,6 +66,9 @@ function blame(event: { path?: string; name?: string; message: string }): string
   return name === undefined || event.message.includes(name) ? line`${event.message}` : line`${name}: ${event.message}`;
 }
 
+/** Of a crowd of them only one is told. */
+const others = (more = 0): string => (more === 0 ? "" : `, and ${more} more like it`);
+
 /** What `send` and `receive` say. */
 const TRANSFER: Table<TransferEvent> = {
   // What "stored" will mean at this server is said at the beginning, for those who want to know.
@@ -185,13 +188,17 @@ const SERVER: Table<ServerEvent | OperateEvent> = {
     text: () => line`${file(e)}, from queue ${e.queue}, by ${e.peer}`,
   }),
   // For a server it is a warning and no error: refusing is its work, and the sender is the one who has to act.
-  refused: (e) => ({ tone: "warn", verb: "refused", text: () => line`${blame(e)} (from ${e.peer})` }),
+  refused: (e) => ({ tone: "warn", verb: "refused", text: () => line`${blame(e)} (from ${e.peer})${others(e.more)}` }),
   // A dead letter is the only thing that a server calls bad by itself: a person has to look at it.
   returned: (e) => {
     // A lease that ran out has no peer any more.
     const by = e.peer === "" ? "" : line` by ${e.peer}`;
     const where = e.dead ? "it failed too often and is a dead letter now" : "it is the first of its queue again";
-    return { tone: e.dead ? "bad" : "warn", verb: "returned", text: () => line`${e.name}${by}: ${e.reason}; ${where}` };
+    return {
+      tone: e.dead ? "bad" : "warn",
+      verb: "returned",
+      text: () => line`${e.name}${by}: ${e.reason}; ${where}${others(e.more)}`,
+    };
   },
   // Deleting what somebody sent is worth a line, also when it was told to.
   expired: (e) => {
@@ -223,7 +230,10 @@ const SERVER: Table<ServerEvent | OperateEvent> = {
       line`${counted(e.files, e.deadOnly ? "dead letter" : "file")} of queue ${e.queue}, by the operator at ${e.peer}`,
   }),
   // The server's own trouble, such as a disk that fails; it goes on serving what it can.
-  error: (e) => ({ tone: "bad", verb: "error", text: () => line`${e.message}` }),
+  error: (e) => {
+    const often = e.times === undefined ? "" : `, ${e.times} times`;
+    return { tone: "bad", verb: "error", text: () => line`${e.message}${often}` };
+  },
   // Beside the address of the server, so that both can be found by the same look.
   metrics: (e) => ({
     tone: "good",

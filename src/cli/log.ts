@@ -25,7 +25,7 @@ export type LogLevel = "debug" | "info" | "warn" | "error";
 const FIELDS = [
   ...["event", "connection", "peer", "role", "queue", "transfer", "name", "size", "digest", "offset", "attempt"],
   ...["repeated", "dead", "reason", "code", "message", "host", "port", "connections", "applied", "restart"],
-  ...["files", "deadOnly", "what", "ageMs"],
+  ...["files", "deadOnly", "what", "ageMs", "more", "times"],
 ] as const;
 
 /** How much an event matters to whoever reads the log later. What is not here is "info". */

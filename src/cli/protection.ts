@@ -10,7 +10,7 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import type { Exposure } from "../net/access.ts";
-import type { TlsIdentity } from "../net/server.ts";
+import type { TlsIdentity } from "../net/options.ts";
 import type { TokenGate } from "../net/token-gate.ts";
 import type { FilespoolError } from "../protocol/errors.ts";
 import { readText } from "./credentials.ts";

@@ -158,7 +158,7 @@ const spoolLimitsOf = (values: Values): SpoolLimits => ({
 });
 
 /** Those of the network. A connection keeps the ones with which it was accepted. */
-const netLimitsOf = (values: Values): Omit<NetLimits, "drainMs"> => ({
+const netLimitsOf = (values: Values): Partial<NetLimits> => ({
   connectionsMax: values["max-connections"],
   handshakeMs: values["handshake-timeout"],
   heartbeatMs: values.heartbeat,

@@ -55,7 +55,8 @@ export class Client {
       let connection: Connection | undefined;
       let connectedMs = Infinity;
       const { host, port, signal, tls } = this.#options;
-      const interrupt = () => connection?.destroy(new FilespoolError("interrupted"));
+      // With a word: a receiver that vanished without one leaves a mark on its file.
+      const interrupt = () => connection?.fail(new FilespoolError("interrupted"));
       try {
         if (signal?.aborted) throw new FilespoolError("interrupted");
         connection = await connect(host, port, signal, tls);

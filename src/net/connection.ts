@@ -2,41 +2,34 @@
  * Connection: one socket on one side, frames and messages on the other, and a watch on the time.
  *
  * Reading is by `next()` and `read()`, one frame at a time, so that whoever is slow stops the socket, and with it the
- * peer (intake.ts). Writing gathers the frames of one turn of the event loop (outbox.ts). Nothing here knows what a
- * conversation is about. What it does know is when to give up, since TCP by itself would wait for hours:
+ * peer (intake.ts). Writing gathers the frames of one turn of the event loop (outbox.ts). When to give up is said by
+ * deadlines.ts. Nothing here knows what a conversation is about.
  *
- *   no hello or welcome; pings are neither       handshakeMs
- *   nothing heard while we listen (half-open)    idleMs; each side pings after heartbeatMs of its own silence
- *   a frame that has begun but does not end      stallMs + its length at bytesPerSecondMin (slow loris)
- *   a peer that does not take what we send       stallMs + what is unsent at bytesPerSecondMin
- *   pings or skipped frames, and nothing else    pingsPerSecondMax
- *
- * Invariant: at most one frame and two reads are held for the peer, and before a server reads on, the control
- * frames it has not got rid of are below UNSENT_BYTES_MAX. A client always reads; else both could wait for ever.
+ * Invariant: at most one frame and two reads are held for the peer, and a server does not read on while many of its
+ * answers are unsent (outbox.ts). A client always reads; else both could wait for ever.
  */
 import { once } from "node:events";
 import type { Socket } from "node:net";
 import { Decoder, type Frame, joinParts } from "../protocol/decoder.ts";
-import { asError, FilespoolError, failureForPeer } from "../protocol/errors.ts";
+import { asError, asGoodbye, FilespoolError, failureForPeer, goodbye } from "../protocol/errors.ts";
 import { FLAG_OPTIONAL, FRAMES, frameName, HEADER_BYTES } from "../protocol/frame.ts";
 import { LIMITS } from "../protocol/limits.ts";
 import { decodeMessage, encodeMessage, type Message } from "../protocol/messages.ts";
 import { nativeChecksum } from "../spool/digest.ts";
 import { inWords } from "../spool/errno.ts";
+import { Deadlines, LOOK_MS, type Patience } from "./deadlines.ts";
 import { Intake } from "./intake.ts";
 import { Outbox, type Sent } from "./outbox.ts";
-
-/** The deadlines of this file; see LIMITS. Tests make them short. */
-export type Patience = { readonly [key in (typeof PATIENCE)[number]]: number };
-const PATIENCE = ["handshakeMs", "heartbeatMs", "idleMs", "stallMs", "bytesPerSecondMin", "pingsPerSecondMax"] as const;
+import type { SharedLimit } from "./shared-limit.ts";
 
 /** A data frame as it arrives: `parts` are `length` bytes of the file from `offset` on, for `giveBack` once they are used. */
 export interface Data extends Pick<Frame, "offset" | "length" | "parts"> {
   readonly type: "data";
 }
 
-const UNSENT_BYTES_MAX = 256 * 1024;
 const LINGER_MS = 1000;
+/** How a connection fails whose peer is no more, or is stuck. */
+const VANISHED: ReadonlySet<string> = new Set(["connection-lost", "timed-out", "stalled"]);
 /** Where messages are put together; the outbox copies them at once. */
 const scratch = new Uint8Array(LIMITS.controlBytesMax);
 
@@ -47,45 +40,39 @@ export class Connection {
   readonly id = ++connections;
   readonly #socket: Socket;
   readonly #intake: Intake;
-  readonly #outbox: Outbox;
-  readonly #patience: Patience;
+  /** What waits to be sent. */
+  readonly outbox: Outbox;
+  readonly #deadlines: Deadlines;
   readonly #isServer: boolean;
   readonly #decoder = new Decoder(nativeChecksum);
-  readonly #clock = setInterval(() => this.#watch(), 250).unref();
+  readonly #clock = setInterval(() => this.#watch(), LOOK_MS).unref();
   #failure: FilespoolError | null = null;
   /** The peer has ended its side of the stream. */
   #hasEnded = false;
   /** Wakes whoever waits for bytes: some are here, or none will come. */
   #wake: () => void = () => {};
-  /** Null once the peer has said who it is. Until then it has one deadline, whatever else it says, and sends no content. */
-  #strangerSinceMs: number | null = performance.now();
-  #pings = 0;
+  /** The peer has said why it ends. */
+  #hasSaidWhy = false;
   /** Bytes of all frames so far. */
   #takenBytes = 0;
   /** Who waits for the kernel to take something. */
   #onTaken: (() => void)[] = [];
-  /** Times of the monotonic clock: last heard, last said, last time the kernel took something, frame begun (0: none). */
-  #heardMs = performance.now();
-  #saidMs = this.#heardMs;
-  #tookMs = this.#heardMs;
-  #begunMs = 0;
-  #listening = true;
 
   /** The server's end of a connection; its listener has `pauseOnConnect`. */
-  static accept(socket: Socket, patience?: Partial<Patience>): Connection {
+  static accept(socket: Socket, patience?: Partial<Patience>, limit?: SharedLimit): Connection {
     const intake = new Intake();
-    return new Connection(intake.adopt(socket), intake, patience, true);
+    return new Connection(intake.adopt(socket), intake, patience, true, limit);
   }
 
   /** @param socket what `intake` listens to */
-  constructor(socket: Socket, intake: Intake, patience?: Partial<Patience>, isServer = false) {
+  constructor(socket: Socket, intake: Intake, patience?: Partial<Patience>, isServer = false, limit?: SharedLimit) {
     this.#socket = socket.setNoDelay(true).setKeepAlive(true, 30_000);
-    this.#patience = { ...LIMITS, ...patience };
+    this.#deadlines = new Deadlines(patience);
     this.#isServer = isServer;
     this.#intake = intake;
     this.#decoder.payloadBytesMax = LIMITS.controlBytesMax;
     intake.onArrival = () => this.#wake();
-    this.#outbox = new Outbox(socket, () => this.#taken());
+    this.outbox = new Outbox(socket, () => this.#taken(), limit);
     socket.on("error", (error) => this.destroy(lost(error)));
     socket.on("end", () => {
       this.#hasEnded = true;
@@ -93,6 +80,7 @@ export class Connection {
     });
     socket.on("close", () => {
       clearInterval(this.#clock);
+      this.outbox.close();
       if (!this.#hasEnded) this.#failure ??= lost(new Error("it was closed"));
       this.#wake();
       this.#taken();
@@ -135,7 +123,7 @@ export class Connection {
     for (;;) {
       const incoming = this.next();
       if (incoming) return incoming;
-      if (this.#isServer) await this.#below(() => this.#outbox.unsent - this.#outbox.unsentData, UNSENT_BYTES_MAX);
+      if (this.#isServer) await this.#until(() => this.outbox.mayAnswer);
       const bytes = await this.#receive();
       if (bytes) this.#decoder.push(bytes);
       else if (this.#decoder.midFrame) throw new FilespoolError("connection-lost", "the stream ended inside a frame");
@@ -144,7 +132,7 @@ export class Connection {
   }
 
   #interpret(frame: Frame): Message | Data | null {
-    this.#begunMs = 0;
+    this.#deadlines.hasFrame();
     const name = frameName(frame.type);
     const { blocks } = this.#intake;
     if (name === "data") blocks.lend(frame.parts);
@@ -155,25 +143,26 @@ export class Connection {
       throw new FilespoolError("frame-unknown", `frame type 0x${frame.type.toString(16)}`);
     const message = name && decodeMessage(name, joinParts(frame.parts));
     if (!message || message.type === "ping") {
-      const isFlood = ++this.#pings > this.#patience.pingsPerSecondMax;
-      if (isFlood) throw new FilespoolError("flood", "too many frames that say nothing");
+      this.#deadlines.pinged();
       return null;
     }
-    if (message.type === "error") throw asError(message);
-    this.#strangerSinceMs = null;
+    if (message.type === "error") {
+      this.#hasSaidWhy = true;
+      throw this.#isServer ? asGoodbye(message) : asError(message, `the server at ${this.peer}`);
+    }
+    // Until the peer has said who it is, it sends no content, and has one deadline whatever else it says.
+    this.#deadlines.knows();
     this.#decoder.payloadBytesMax = LIMITS.dataBytesMax;
     return message;
   }
 
   async #receive(): Promise<Buffer | null> {
-    this.#listening = true;
-    this.#heardMs = performance.now();
-    if (this.#decoder.midFrame && this.#begunMs === 0) this.#begunMs = this.#heardMs;
+    this.#deadlines.listens(this.#decoder.midFrame);
     for (;;) {
       if (this.#failure) throw this.#failure;
       const bytes = this.#intake.take();
       if (bytes || this.#hasEnded) {
-        this.#listening = false;
+        this.#deadlines.hears();
         return bytes ?? null;
       }
       await new Promise<void>((wake) => {
@@ -185,7 +174,7 @@ export class Connection {
   /** Sends a message. Never waits: messages are small, and `read` keeps their number down. */
   send(message: Message): void {
     const { type, payload } = encodeMessage(message, scratch);
-    if (this.#speaks()) this.#outbox.put(type, payload, 0, false);
+    if (this.#speaks()) this.outbox.put(type, payload, 0, false);
   }
 
   /**
@@ -195,7 +184,7 @@ export class Connection {
   sendData(offset: number, bytes: Uint8Array): Promise<void> | undefined {
     if (!this.#speaks()) return Promise.reject(this.#failure ?? lost(new Error("the conversation is over")));
     let sent: Sent = () => {};
-    const isCopied = !this.#outbox.put(FRAMES.data, bytes, offset, true, (error) => sent(error));
+    const isCopied = !this.outbox.put(FRAMES.data, bytes, offset, true, (error) => sent(error));
     if (isCopied) return undefined;
     return new Promise((resolve, reject) => {
       sent = (error) => {
@@ -208,18 +197,21 @@ export class Connection {
 
   /** To a socket that was ended, a write would be an error that resets it, and our last words would be lost. */
   #speaks(): boolean {
-    this.#saidMs = performance.now();
-    if (this.#outbox.unsent === 0) this.#tookMs = this.#saidMs;
+    this.#deadlines.says(this.outbox.unsent === 0);
     return !this.#socket.writableEnded;
   }
 
-  /** Waits until no more than `bytes` of file content are waiting for the kernel; undefined when that is so already. */
+  /**
+   * Waits until no more than `bytes` of file content are waiting for the kernel, and there is room for more; undefined
+   * when that is so already.
+   */
   unsentBelow(bytes: number): Promise<void> | undefined {
-    return this.#outbox.unsentData > bytes ? this.#below(() => this.#outbox.unsentData, bytes) : undefined;
+    const isSo = () => this.outbox.unsentData <= bytes && this.outbox.room > 0;
+    return isSo() ? undefined : this.#until(isSo);
   }
 
-  async #below(unsent: () => number, bytes: number): Promise<void> {
-    while (unsent() > bytes && !this.#socket.destroyed) {
+  async #until(isSo: () => boolean): Promise<void> {
+    while (!isSo() && !this.#socket.destroyed) {
       await new Promise<void>((resolve) => {
         this.#onTaken.push(resolve);
       });
@@ -227,31 +219,19 @@ export class Connection {
   }
 
   #taken(): void {
-    this.#tookMs = performance.now();
+    this.#deadlines.took();
     for (const resolve of this.#onTaken.splice(0)) resolve();
   }
 
   #watch(): void {
-    const { handshakeMs, idleMs, stallMs, heartbeatMs, bytesPerSecondMin } = this.#patience;
-    const nowMs = performance.now();
-    const slow = (bytes: number) => stallMs + (bytes / bytesPerSecondMin) * 1000;
-    const { unsent } = this.#outbox;
-    this.#pings = Math.max(0, this.#pings - this.#patience.pingsPerSecondMax / 4);
-    if (this.#strangerSinceMs !== null) {
-      if (nowMs - this.#strangerSinceMs > handshakeMs)
-        this.fail(new FilespoolError("timed-out", "the other end said nothing that is complete in time"));
-    } else if (this.#listening && nowMs - this.#heardMs > idleMs) {
-      this.fail(new FilespoolError("timed-out", `nothing was heard from ${this.peer} for ${idleMs} ms`));
-    } else if (this.#listening && this.#begunMs > 0 && nowMs - this.#begunMs > slow(this.#decoder.frameBytes)) {
-      this.fail(new FilespoolError("stalled", `a frame from ${this.peer} did not end in time`));
-    } else if (unsent > 0 && nowMs - this.#tookMs > slow(unsent)) {
-      this.fail(new FilespoolError("stalled", `${this.peer} does not take what it is sent`));
-    } else if (nowMs - this.#saidMs > heartbeatMs) this.send({ type: "ping" });
+    const due = this.#deadlines.look(this.peer, this.outbox.unsent, this.#decoder.frameBytes);
+    if (due === "ping") this.send({ type: "ping" });
+    else if (due) this.fail(due);
   }
 
   /** Ends our side of the stream after everything that was sent. */
   end(): void {
-    this.#outbox.flush();
+    this.outbox.flush();
     this.#socket.end();
     this.#discardRest();
   }
@@ -259,7 +239,7 @@ export class Connection {
   /** Tells the peer why, then ends. Whatever is being read or written here fails with `error`. */
   fail(error: FilespoolError): void {
     if (this.#failure || this.#socket.destroyed) return;
-    this.send({ type: "error", ...failureForPeer(error) });
+    this.send({ type: "error", ...(this.#isServer ? failureForPeer(error) : goodbye(error)) });
     this.#failure = error;
     this.#wake();
     this.end();
@@ -278,6 +258,11 @@ export class Connection {
     this.#intake.ignore();
     const timer = setTimeout(() => this.destroy(new FilespoolError("connection-lost")), LINGER_MS);
     this.#socket.once("close", () => clearTimeout(timer));
+  }
+
+  /** Whether the peer went away without a word: its stream ended or broke, or it fell silent. @param error what `read` threw */
+  hasVanished(error: FilespoolError | null): boolean {
+    return !this.#hasSaidWhy && (error === null || VANISHED.has(error.code));
   }
 
   /** Resolves when the socket is closed on both sides. */

@@ -67,15 +67,16 @@ export type ServerEvent =
   | Event<"connected", Peer & { role: Role; queue?: string }>
   /** With `code` and `message` when the conversation broke. */
   | Event<"disconnected", Partial<Failure> & Peer & { role: Role }>
-  /** Ended before a word: so many connections (one, or those of a second), of which `peer` is the last. */
+  /** Ended before they were let in: so many connections (one, or those of a second), of which `peer` is the last. */
   | Event<"turned-away", Failure & { connections: number; peer: string }>
   | FileEvent<"resumed", Peer & { offset: number }>
   | FileEvent<"stored", Peer & { digest: string; repeated: boolean }>
   | FileEvent<"delivered", Peer & { attempt: number }>
   | FileEvent<"acked", Peer>
-  | FileEvent<"refused", Failure & Peer>
+  /** `more`: so many others of that connection, for the same reason, have no event of their own. */
+  | FileEvent<"refused", Failure & Peer & { more?: number }>
   /** Not taken; back to the head of its queue, or (`dead`) it failed too often and is a dead letter now. 0: no connection. */
-  | FileEvent<"returned", Peer & { reason: string; dead: boolean }>
+  | FileEvent<"returned", Peer & { reason: string; dead: boolean; more?: number }>
   /**
    * Its time was over: a waiting file, a dead letter, or an unfinished upload, `ageMs` after it was stored, died, or made its
    * last progress. Removed, or (`dead`) a dead letter now.
@@ -85,7 +86,8 @@ export type ServerEvent =
   | FileEvent<"cancelled", Peer>
   | Event<"requeued", Peer & { queue: string; files: number }>
   | Event<"purged", Peer & { queue: string; files: number; deadOnly: boolean }>
-  | Event<"error", Failure>
+  /** `times`: so often since the event before, if more than once. */
+  | Event<"error", Failure & { times?: number }>
   /** The server no longer takes new work and waits for `connections` to finish theirs. */
   | Event<"draining", { connections: number }>;
 

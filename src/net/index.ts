@@ -24,12 +24,13 @@ export type {
   SendSummary,
   Source,
   StreamSource,
+  TlsIdentity,
   TlsTrust,
 } from "./options.ts";
 export { type ReceiptOptions, type ReceiptSummary, receipts } from "./receipts.ts";
 export { receive } from "./receiver.ts";
 export { send } from "./sender.ts";
-export { createServer, type NetLimits, type Server, type ServerOptions, type TlsIdentity } from "./server.ts";
+export { createServer, type NetLimits, type Server, type ServerOptions } from "./server.ts";
 export { fingerprintOf, ownIdentity } from "./tls.ts";
 export { TokenGate, type TokenGateOptions } from "./token-gate.ts";
 export { createToken, readTokens, revokeToken, rotateToken, type TokenRecord, type TokenWish } from "./tokens.ts";

@@ -170,7 +170,7 @@ export class Metrics {
         counters.add("collectedBytes", event.size);
         break;
       case "returned":
-        counters.add("returned");
+        counters.add("returned", 1 + (event.more ?? 0));
         if (event.dead) counters.add("dead");
         break;
       case "expired":
@@ -183,10 +183,10 @@ export class Metrics {
         counters.add(event.event);
         break;
       case "refused":
-        counters.add("refused", event.code);
+        counters.add("refused", event.code, 1 + (event.more ?? 0));
         break;
       case "error":
-        counters.add("errors", event.code);
+        counters.add("errors", event.code, event.times);
         break;
       case "draining":
         this.#isDraining = 1;

@@ -29,6 +29,12 @@ export interface TlsTrust {
   readonly ca?: string;
 }
 
+/** A certificate and its private key, both PEM. */
+export interface TlsIdentity {
+  readonly cert: string;
+  readonly key: string;
+}
+
 /** For each option its default is in DEFAULTS. */
 export interface ClientOptions {
   readonly host?: string;

@@ -197,6 +197,7 @@ class Receiver {
       this.#open.delete(delivery);
       if (!settled) return;
       this.#landing.confirm(settled.transfer);
+      this.#client.progressed(); // not when it landed: as long as no ack can be recorded, the same file comes again
       this.#client.emit({ event: "acked", ...about(settled) });
       this.#want();
       this.#endIfDone();
@@ -213,8 +214,8 @@ class Receiver {
         this.#window.failed();
         if (loss.type === "withdraw") this.tally.failures.set(lost.transfer, error);
       }
-      // The verdict could not be written down (a full disk, say): at once it would fail again.
-      if (loss.type === "refuse" && error.retry) throw error;
+      // The verdict could not be written down, which is the server's trouble (its disk, a bug): at once it would fail again.
+      if (loss.type === "refuse" && error.code !== "lease-lost") throw error;
       this.#client.emit({ event: "retrying", delayMs: 0, attempt: 1, ...failure(error) });
       this.#want();
       this.#endIfDone();

@@ -13,6 +13,7 @@ import { chunkAt } from "../protocol/chunks.ts";
 import { LIMITS } from "../protocol/limits.ts";
 import { readBuffer } from "../spool/read-buffer.ts";
 import type { Connection } from "./connection.ts";
+import type { Outbox } from "./outbox.ts";
 
 /** Payloads that the kernel has not taken. */
 export const BUFFERS = 3;
@@ -76,36 +77,117 @@ export async function sendContent(connection: Connection, content: Content): Pro
   return sendFrom(connection, content, buffers).finally(() => files--);
 }
 
-async function sendFrom(connection: Connection, content: Content, buffers: number): Promise<boolean> {
+async function sendFrom(connection: Connection, content: Content, count: number): Promise<boolean> {
   const { size, chunkBytes } = content;
   const frame = new FrameLength(chunkBytes);
-  const free: Buffer[] = [];
+  const buffers = new Buffers(connection.outbox);
   const sending: Promise<void>[] = [];
-  for (let offset = content.from; ; ) {
-    if (!content.goOn()) return false;
-    const chunk = chunkAt(offset, size, frame.bytes);
-    if (!chunk) return true;
-    if (sending.length === buffers) await sending.shift();
-    const room = Math.min(frame.bytes, size);
-    let buffer = free.pop();
-    if (buffer?.length !== room) buffer = readBuffer(room); // frames have become longer, or shorter
-    const piece = buffer.subarray(0, chunk.length);
-    await content.read(piece, offset);
-    offset += chunk.length;
-    frame.passed(chunk.length);
-    const [end, used] = [offset, buffer];
-    const isSent = () => {
-      free.push(used);
-      content.onSent?.(end);
-    };
-    const taking = connection.sendData(chunk.offset, piece);
-    if (!taking) {
-      await connection.unsentBelow(COPIED_BYTES_MAX);
-      isSent();
-      continue;
+  try {
+    for (let offset = content.from; ; ) {
+      if (!content.goOn()) return false;
+      const longest = chunkAt(offset, size, frame.bytes);
+      if (!longest) return true;
+      if (sending.length === count) await sending.shift();
+      const full = Math.min(frame.bytes, size);
+      while (!buffers.fits(full) && sending.length > 0) await sending.shift();
+      if (!buffers.fits(full)) await connection.unsentBelow(COPIED_BYTES_MAX);
+      const [buffer, room] = buffers.take(full);
+      const piece = buffer.subarray(0, Math.min(room, longest.length));
+      await content.read(piece, offset);
+      const at = offset;
+      offset += piece.length;
+      frame.passed(piece.length);
+      const end = offset;
+      const taking = connection.sendData(at, piece);
+      buffers.handedOver(buffer);
+      const isSent = () => {
+        buffers.back(buffer);
+        content.onSent?.(end);
+      };
+      if (!taking) {
+        await connection.unsentBelow(COPIED_BYTES_MAX);
+        isSent();
+        continue;
+      }
+      const sent = taking.then(isSent, (error: unknown) => {
+        buffers.back(buffer); // nobody touches it any more
+        throw error;
+      });
+      sent.catch(() => {}); // a lost connection is reported where it is read
+      sending.push(sent);
     }
-    const sent = taking.then(isSent);
-    sent.catch(() => {}); // a lost connection is reported where it is read
-    sending.push(sent);
+  } finally {
+    buffers.close();
   }
 }
+
+/**
+ * The buffers of one file. Those that are read into and those that wait for it are counted here, the others where they
+ * are sent. Where all connections together hold too much, there is one after the other, and a short one rather than none.
+ */
+class Buffers {
+  readonly #outbox: Outbox;
+  #idle: Buffer[] = [];
+  #held = 0;
+  #isOver = false;
+
+  constructor(outbox: Outbox) {
+    this.#outbox = outbox;
+  }
+
+  #hold(bytes: number): void {
+    if (this.#isOver) return;
+    this.#held += bytes;
+    this.#outbox.hold(bytes);
+  }
+
+  /** Whether there is one of this size, or room for it. Others that wait are let go: frames became longer, or shorter. */
+  fits(bytes: number): boolean {
+    if (this.#idle.at(-1)?.length === lengthFor(bytes)) return true;
+    for (const buffer of this.#idle.splice(0)) this.#drop(buffer);
+    return this.#outbox.room >= bytes;
+  }
+
+  /** One of this size, or as long a one as there is room for, and how much of it may be used. */
+  take(bytes: number): [buffer: Buffer, room: number] {
+    const idle = this.#idle.pop();
+    if (idle?.length === lengthFor(bytes)) return [idle, bytes];
+    let room = bytes;
+    while (room > LIMITS.pieceBytes && room > this.#outbox.room)
+      room = Math.max(LIMITS.pieceBytes, Math.ceil(room / 4));
+    const length = lengthFor(room);
+    this.#hold(length);
+    return [(length === SMALL_BYTES ? smallOnes.pop() : undefined) ?? readBuffer(length), room];
+  }
+
+  #drop(buffer: Buffer): void {
+    this.#hold(-buffer.length);
+    if (buffer.length === SMALL_BYTES && smallOnes.length < SMALL_ONES_MAX) smallOnes.push(buffer);
+  }
+
+  /** Its content is being sent. */
+  handedOver({ length }: Buffer): void {
+    this.#hold(-length);
+  }
+
+  /** It was sent. */
+  back(buffer: Buffer): void {
+    this.#hold(buffer.length);
+    if (this.#isOver) this.#drop(buffer);
+    else this.#idle.push(buffer);
+  }
+
+  close(): void {
+    for (const buffer of this.#idle.splice(0)) this.#drop(buffer);
+    this.#hold(-this.#held); // one that was being read into when that failed
+    this.#isOver = true;
+  }
+}
+
+/** Small files come one after the other, and a new buffer for each would cost more than all else. These are used again. */
+const SMALL_BYTES = LIMITS.pipelineBytesMax;
+const SMALL_ONES_MAX = 64;
+const smallOnes: Buffer[] = [];
+
+/** Three sizes would do; frames of large files have the length that was asked for. */
+const lengthFor = (bytes: number): number => (bytes > LIMITS.pieceBytes && bytes < SMALL_BYTES ? SMALL_BYTES : bytes);

@@ -8,8 +8,9 @@
  * Whatever has no verdict when the connection ends goes back to the head of its queue at once: nobody waits
  * for a lease to run out because of a cut that was noticed.
  */
+import { chunkAt } from "../protocol/chunks.ts";
 import { DELIVERY_SERVER } from "../protocol/delivery.ts";
-import { FilespoolError, failureForPeer, known } from "../protocol/errors.ts";
+import { FilespoolError, known } from "../protocol/errors.ts";
 import { LIMITS } from "../protocol/limits.ts";
 import { Conversation, type Effects } from "../protocol/machine.ts";
 import type { Message, MessageOf } from "../protocol/messages.ts";
@@ -17,23 +18,23 @@ import type { Delivery } from "../spool/spool.ts";
 import { type Access, demand } from "./access.ts";
 import type { Connection, Data } from "./connection.ts";
 import { about } from "./events.ts";
-import { COPY_BYTES_MAX } from "./outbox.ts";
+import { OpenDeliveries } from "./open-deliveries.ts";
 import { sendContent } from "./send-content.ts";
-import { type ServerContext, welcome } from "./server.ts";
-
-type Verdict = MessageOf<"ack"> | MessageOf<"nack">;
+import { type ServerContext, welcome } from "./session.ts";
+import { type Verdict, Verdicts } from "./verdicts.ts";
 
 export class DeliverySession {
   readonly #connection: Connection;
   readonly #server: ServerContext;
   readonly #access: Access;
   readonly #queue: string;
+  /** Names one run of a receiver, over all of its connections. */
+  readonly #receiver: string;
   readonly #chunkBytes: number;
   readonly #talk = new Conversation(DELIVERY_SERVER, "greeting");
-  /** Deliveries without a verdict, by token; go back when the connection ends. A token not in here is lost, or a guess. */
-  readonly #open = new Map<string, Delivery>();
-  /** Those among them whose verdict is being recorded. */
-  #recording = 0;
+  /** What was delivered and is not settled. What has no verdict goes back when the connection ends. */
+  readonly #open: OpenDeliveries;
+  readonly #verdicts: Verdicts;
   /** The one that is being sent, or whose `start` we wait for; and from which byte on. */
   #current: Delivery | null = null;
   #from = 0;
@@ -44,12 +45,27 @@ export class DeliverySession {
   #isOver = false;
   /** Wakes `#handOut`: something that it waits for may have changed. */
   #ring: () => void = () => {};
+  /** The same, for whoever keeps it until then. */
+  readonly #wake = (): void => this.#ring();
 
-  constructor(connection: Connection, server: ServerContext, access: Access, hello: MessageOf<"hello">) {
+  constructor(
+    connection: Connection,
+    server: ServerContext,
+    access: Access,
+    hello: MessageOf<"hello">,
+    receiver: string,
+  ) {
     this.#connection = connection;
     this.#access = access;
     this.#server = server;
     this.#queue = hello.queue ?? "";
+    this.#receiver = receiver;
+    this.#open = new OpenDeliveries(server.deliveries);
+    this.#verdicts = new Verdicts(connection, server, this.#queue, this.#open, (mayBeMore) => {
+      if (mayBeMore) this.#saidEmpty = false;
+      this.#ring();
+      this.drain();
+    });
     const { bufferBytesMin, dataBytesMax } = LIMITS;
     this.#chunkBytes = Math.max(bufferBytesMin, Math.min(server.bufferBytes, hello.dataBytesMax ?? dataBytesMax));
   }
@@ -61,6 +77,7 @@ export class DeliverySession {
     });
     await this.#talk.carryOut("hello", this.#effects);
     const handingOut = this.#handOut().catch((error: unknown) => this.#connection.fail(known(error)));
+    let broken: FilespoolError | null = null;
     try {
       while (this.#talk.state !== "closed") {
         const frame = await this.#connection.read();
@@ -68,19 +85,35 @@ export class DeliverySession {
         await this.#talk.carryOut(this.#eventOf(frame), this.#effects, frame);
         this.#ring();
       }
+    } catch (error) {
+      broken = known(error);
+      throw error;
     } finally {
+      const hasVanished = this.#talk.state !== "closed" && this.#connection.hasVanished(broken);
       this.#isOver = true;
       this.#current = null;
       stopListening();
+      this.#server.deliveries.leave(this.#wake);
+      this.#verdicts.close();
       this.#ring();
       await handingOut;
-      for (const token of this.#open.keys()) this.#server.spool.release(token);
+      await this.#giveBack(hasVanished);
+    }
+  }
+
+  /** What has no verdict goes back; what a receiver was working on when it vanished is looked at (suspects.ts). */
+  async #giveBack(hasVanished: boolean): Promise<void> {
+    const isSuspicious = hasVanished && !this.#server.isDraining;
+    const suspect = isSuspicious ? this.#open.suspectAt(this.#connection.outbox.takenData) : undefined;
+    for (const delivery of this.#open.takeAll()) {
+      if (delivery === suspect) await this.#verdicts.blame(delivery, this.#receiver);
+      else this.#server.spool.release(delivery.token);
     }
   }
 
   /** When the server is shutting down: no new deliveries, and goodbye after the last verdict. */
   drain(): void {
-    if (this.#server.isDraining && this.#open.size === 0) this.#connection.fail(new FilespoolError("shutting-down"));
+    if (this.#server.isDraining && this.#open.isNone) this.#connection.fail(new FilespoolError("shutting-down"));
   }
 
   /** The event of the table that a frame is: a verdict on the current delivery is another than one on an earlier. */
@@ -103,15 +136,21 @@ export class DeliverySession {
   /** Leases and sends, one file at a time, until the connection is over. */
   async #handOut(): Promise<void> {
     while (!this.#isOver) {
-      // A large file that was asked for is sent from here too, so that the other loop can go on reading.
+      // What cannot be sent at once is sent from here too, so that the other loop can go on reading.
       if (this.#talk.state === "streaming") {
-        if (!this.#sendSmall()) await this.#sendCurrent();
+        await this.#sendCurrent();
         continue;
       }
-      if (this.#talk.state !== "ready" || this.#credit === 0 || this.#server.isDraining || this.#saidEmpty) {
+      if (!this.#mayDeliver) {
         await new Promise<void>((ring) => {
           this.#ring = ring;
         });
+        continue;
+      }
+      // What waits for a slow peer waits on the disk: nothing is leased before it can be sent.
+      const waiting = this.#connection.unsentBelow(LIMITS.windowBytes);
+      if (waiting) {
+        await waiting;
         continue;
       }
       demand(this.#access, "collect", this.#queue); // each time: a right may have been taken away since hello
@@ -121,30 +160,44 @@ export class DeliverySession {
       if (!delivery && this.#saidEmpty && !this.#isOver) await this.#talk.carryOut("none", this.#effects);
       if (!delivery) continue;
       this.#saidEmpty = false;
-      this.#open.set(delivery.token, delivery);
+      this.#open.add(delivery);
       if (this.#isOver) break; // `run` gives it back
       this.#current = delivery;
       this.#credit--;
-      const work = this.#talk.carryOut(
-        delivery.size > LIMITS.pipelineBytesMax ? "large" : "small",
-        this.#effects,
-        delivery,
-      );
+      const isSmall = delivery.size <= LIMITS.pipelineBytesMax;
+      const work = this.#talk.carryOut(isSmall ? "small" : "large", this.#effects, delivery);
       if (work) await work;
+      if (isSmall) this.#sendAtOnce(delivery);
+      delivery.content = undefined; // it was sent, or is read again when there is room for it
     }
   }
 
-  /** Small content that came with its lease is copied, and so sent at once. False: it takes the way of the others. */
-  #sendSmall(): boolean {
-    const content = this.#current?.content;
-    if (!content || content.length > Math.min(COPY_BYTES_MAX, this.#chunkBytes)) return false;
-    if (this.#connection.unsentBelow(LIMITS.windowBytes)) return false;
-    const sending = content.length > 0 ? this.#connection.sendData(0, content) : undefined;
-    sending?.catch(() => {}); // only when the connection is gone, and the other way hears of it as well
-    if (sending) return false;
+  /** Whether another file may be handed out now. When that changes, somebody rings. */
+  get #mayDeliver(): boolean {
+    const isWanted = this.#talk.state === "ready" && this.#credit > 0 && !this.#saidEmpty;
+    if (!isWanted || this.#server.isDraining || this.#verdicts.isResting) return false;
+    if (this.#open.hasRoom) return true;
+    this.#server.deliveries.wait(this.#wake);
+    return false;
+  }
+
+  /** Small content that came with its lease is sent at once, if there is room for it. Else it takes the way of the others. */
+  #sendAtOnce({ content, size }: Delivery): void {
+    if (!content || size > this.#connection.outbox.room) return;
+    for (let chunk = chunkAt(0, size, this.#chunkBytes); chunk; ) {
+      const end = chunk.offset + chunk.length;
+      // Fails only when the connection is gone, and whoever reads hears of that.
+      this.#connection.sendData(chunk.offset, content.subarray(chunk.offset, end))?.catch(() => {});
+      chunk = chunkAt(end, size, this.#chunkBytes);
+    }
+    void this.#sent();
+  }
+
+  /** All of the current one was handed over. */
+  #sent(): Promise<void> | undefined {
+    this.#open.sent(this.#current?.token ?? "", this.#connection.outbox.handedData);
     this.#current = null;
-    void this.#talk.carryOut("sent", this.#effects);
-    return true;
+    return this.#talk.carryOut("sent", this.#effects);
   }
 
   /** Sends the content of the current delivery, unless a verdict or the end of the connection comes in between. */
@@ -154,7 +207,6 @@ export class DeliverySession {
     const { spool } = this.#server;
     const { token, size } = delivery;
     try {
-      await this.#connection.unsentBelow(LIMITS.windowBytes);
       const isSent = await sendContent(this.#connection, {
         from: this.#from,
         size,
@@ -166,9 +218,7 @@ export class DeliverySession {
         goOn: () => this.#current === delivery,
         onSent: () => spool.renew(token), // taking bytes is progress, and progress keeps the lease
       });
-      if (!isSent || this.#current !== delivery) return;
-      this.#current = null;
-      await this.#talk.carryOut("sent", this.#effects);
+      if (isSent && this.#current === delivery) await this.#sent();
     } catch (error) {
       // A connection that is gone says nothing about the file; `run` gives it back.
       const isGone = known(error).kind === "unreachable";
@@ -198,86 +248,27 @@ export class DeliverySession {
       this.#from = "offset" in cause ? Math.min(cause.offset, this.#current?.size ?? 0) : 0;
     },
 
-    // Verdicts are recorded beside the reading: many acks share one sync of the index.
     record: (verdict: Verdict) => {
-      const delivery = this.#open.get(verdict.delivery);
-      if (this.#current === delivery) this.#current = null;
-      if (!delivery) return this.#tellLost(verdict, new FilespoolError("lease-lost"));
-      this.#count(1);
-      const over = () => {
-        this.#count(-1);
-        this.#open.delete(delivery.token);
-        this.#ring();
-        this.drain();
-      };
-      const recorded = this.#record(verdict, delivery).then(over, (error: unknown) => {
-        this.#tellLost(verdict, known(error));
-        over();
-      });
-      if (verdict.type === "nack") this.#returns(recorded);
+      if (this.#current?.token === verdict.delivery) this.#current = null;
+      this.#verdicts.record(verdict);
     },
 
     renew: ({ delivery: id }: MessageOf<"working">) => void (this.#open.has(id) && this.#server.spool.renew(id)),
     tellEmpty: () => {
       // An ack takes its file off the count at once, and if it cannot be written down the file is there again: so one of
       // another connection counts. A receiver that hears 0 forgets what it has landed.
-      const theirs = (this.#server.recording.get(this.#queue) ?? 0) - this.#recording;
-      const ours = this.#open.size - this.#recording;
-      this.#connection.send({
-        type: "empty",
-        leased: Math.max(0, this.#server.spool.waiting(this.#queue) - ours + theirs),
-      });
+      const ours = this.#open.size;
+      const leased = this.#server.spool.waiting(this.#queue) - ours + this.#verdicts.elsewhere;
+      this.#connection.send({ type: "empty", leased: Math.max(0, leased) });
     },
-    tellLost: (start: MessageOf<"start">) => this.#tellLost(start, new FilespoolError("lease-lost")),
+    tellLost: ({ delivery }: MessageOf<"start">) => this.#verdicts.tellLost(delivery, new FilespoolError("lease-lost")),
 
-    // The content cannot be read, or the lease is over. That counts as a failed attempt.
     withdraw: (error: FilespoolError) => {
       const delivery = this.#current?.token ?? "";
       this.#current = null;
-      this.#connection.send({ type: "withdraw", delivery, ...failureForPeer(error) });
-      if (this.#open.delete(delivery)) this.#returns(this.#server.spool.nack(delivery, error.message).catch(() => {}));
+      this.#verdicts.withdraw(delivery, error);
     },
 
     close: () => {},
   };
-
-  /** A file goes back, or to the dead letters; after that the receiver hears whether there is more. */
-  #returns(written: Promise<unknown>): void {
-    void written.finally(() => {
-      this.#saidEmpty = false;
-      this.#ring();
-    });
-  }
-
-  #count(verdicts: 1 | -1): void {
-    this.#recording += verdicts;
-    const { recording } = this.#server;
-    const all = (recording.get(this.#queue) ?? 0) + verdicts;
-    if (all > 0) recording.set(this.#queue, all);
-    else recording.delete(this.#queue);
-  }
-
-  /** Writes a verdict down, and only then says that it is. @throws FilespoolError lease-lost, disk-full, spool-unusable, by the promise */
-  #record(verdict: Verdict, delivery: Delivery): Promise<void> {
-    if (verdict.type === "nack") return this.#recordFailure(verdict, delivery);
-    // 1. off the queue, durably
-    return this.#server.spool.ack(delivery.token).then(() => {
-      const { id: connection, peer } = this.#connection;
-      this.#connection.send({ type: "acked", delivery: delivery.token }); // 2. only then say so
-      this.#server.emit({ event: "acked", connection, peer, ...about(delivery) });
-    });
-  }
-
-  /** A failed attempt counts, and may be the last; what was merely given back goes to the head of its queue at once. */
-  async #recordFailure({ counts, reason }: MessageOf<"nack">, delivery: Delivery): Promise<void> {
-    const { spool } = this.#server;
-    const { id: connection, peer } = this.#connection;
-    const dead = counts && (await spool.nack(delivery.token, reason));
-    if (!counts) spool.release(delivery.token);
-    this.#server.emit({ event: "returned", connection, peer, ...about(delivery), reason, dead });
-  }
-
-  #tellLost({ delivery }: { readonly delivery: string }, error: FilespoolError): void {
-    this.#connection.send({ type: "refuse", about: delivery, ...failureForPeer(error) });
-  }
 }

@@ -18,7 +18,7 @@ import type { From, Known, Page, SpoolOperations } from "../spool/operate.ts";
 import { type Access, demand, RIGHTS } from "./access.ts";
 import type { Connection } from "./connection.ts";
 import { about } from "./events.ts";
-import { type ServerContext, welcome } from "./server.ts";
+import { type ServerContext, welcome } from "./session.ts";
 
 /** The orders of an operator, by their names in a refusal. */
 export type Operation = "list" | "cancel" | "requeue" | "purge";

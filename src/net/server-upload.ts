@@ -16,9 +16,10 @@ import { UPLOAD_SERVER } from "../protocol/upload.ts";
 import type { Offer, OfferAnswer, Upload } from "../spool/spool.ts";
 import { type Access, demand } from "./access.ts";
 import type { Connection, Data } from "./connection.ts";
-import { about } from "./events.ts";
+import { about, type ServerEvent } from "./events.ts";
+import { PerSecond, TOLD_AT_ONCE, withMore } from "./per-second.ts";
 import { giveBack } from "./read-blocks.ts";
-import { type ServerContext, welcome } from "./server.ts";
+import { type ServerContext, welcome } from "./session.ts";
 
 type Receiving = Offer & { readonly wait: boolean };
 
@@ -36,12 +37,15 @@ export class UploadSession {
   #skippedBytes = 0;
   /** Files that are becoming durable, while others may arrive. */
   readonly #storing = new Set<Promise<void>>();
+  /** An offer costs its sender a frame, and one that is refused nothing else. */
+  readonly #refusals: PerSecond<Extract<ServerEvent, { event: "refused" }>>;
 
   constructor(connection: Connection, server: ServerContext, access: Access) {
     this.#connection = connection;
     this.#peer = connection.peer;
     this.#server = server;
     this.#access = access;
+    this.#refusals = new PerSecond((event, count) => server.emit(withMore(event, count)), TOLD_AT_ONCE);
   }
 
   async run(): Promise<void> {
@@ -59,6 +63,7 @@ export class UploadSession {
     } finally {
       await this.#upload?.suspend().catch(() => {}); // what arrived is kept, for when the sender comes back
       await Promise.all(this.#storing);
+      this.#refusals.close();
     }
   }
 
@@ -195,6 +200,7 @@ export class UploadSession {
   #tellRefused(offer: Offer, error: FilespoolError): void {
     this.#connection.send({ type: "refuse", about: offer.transfer, ...failureForPeer(error) });
     const { id } = this.#connection;
-    this.#server.emit({ event: "refused", connection: id, peer: this.#peer, ...about(offer), ...failure(error) });
+    const event = { event: "refused", connection: id, peer: this.#peer, ...about(offer), ...failure(error) } as const;
+    this.#refusals.note(error.code, event);
   }
 }

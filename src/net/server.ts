@@ -14,12 +14,17 @@ import type { MessageOf } from "../protocol/messages.ts";
 import { inWords } from "../spool/errno.ts";
 import type { Spool } from "../spool/spool.ts";
 import { type Access, demand, EVERYBODY, type Gate, missingProtection } from "./access.ts";
-import { Connection, type Patience } from "./connection.ts";
+import { Connection } from "./connection.ts";
+import type { Patience } from "./deadlines.ts";
 import type { ServerEvent } from "./events.ts";
-import { AGENT, DEFAULTS } from "./options.ts";
+import { AGENT, DEFAULTS, type TlsIdentity } from "./options.ts";
+import { PerSecond } from "./per-second.ts";
 import { DeliverySession } from "./server-delivery.ts";
 import { OperateSession } from "./server-operate.ts";
 import { UploadSession } from "./server-upload.ts";
+import type { ServerContext, Session } from "./session.ts";
+import { SharedLimit } from "./shared-limit.ts";
+import { Suspects } from "./suspects.ts";
 import { SWEEP_MS, Sweeps } from "./sweeps.ts";
 import { TurnedAway } from "./turned-away.ts";
 
@@ -28,6 +33,9 @@ export interface NetLimits extends Patience {
   readonly connectionsMax: number;
   /** How long `close` waits for what is in flight. */
   readonly drainMs: number;
+  /** What all connections may hold together; see LIMITS. */
+  readonly unsentBytesMax: number;
+  readonly deliveriesMax: number;
 }
 
 export interface ServerOptions {
@@ -46,31 +54,6 @@ export interface ServerOptions {
   readonly insecure?: boolean;
   readonly limits?: Partial<NetLimits>;
   readonly onEvent?: (event: ServerEvent) => void;
-}
-
-/** What the two kinds of session share of their server. */
-export interface ServerContext {
-  readonly spool: Spool;
-  readonly bufferBytes: number;
-  readonly agent: string;
-  readonly isDraining: boolean;
-  /** Verdicts that are being written down, by queue, of all connections. */
-  readonly recording: Map<string, number>;
-  emit(event: ServerEvent): void;
-}
-
-/** A certificate and its private key, both PEM. */
-export interface TlsIdentity {
-  readonly cert: string;
-  readonly key: string;
-}
-
-/** One conversation. */
-interface Session {
-  /** Runs until the peer says goodbye; throws when the conversation breaks. */
-  run(): Promise<void>;
-  /** Ends the conversation as soon as nothing is in flight. */
-  drain(): void;
 }
 
 interface Running {
@@ -111,6 +94,10 @@ export class Server implements ServerContext {
   readonly agent = AGENT;
   isDraining = false;
   readonly recording = new Map<string, number>();
+  readonly deliveries = new SharedLimit(() => this.limits.deliveriesMax);
+  readonly suspects: Suspects;
+  /** Bytes that wait to be sent, of all connections. */
+  readonly unsent = new SharedLimit(() => this.limits.unsentBytesMax);
   readonly #listener: SocketServer;
   readonly #tls: typeof import("./tls.ts") | undefined;
   readonly #options: ServerOptions;
@@ -121,7 +108,12 @@ export class Server implements ServerContext {
   readonly #newest = new Map<string, Connection>();
   /** Bytes of the connections that are over. */
   readonly #traffic = { received: 0, sent: 0 };
+  /** Connections that are over, and whose sockets are not closed yet. */
+  leaving = 0;
   readonly #turnedAway: TurnedAway;
+  readonly #troubles = new PerSecond<FilespoolError>((error, times) =>
+    this.emit({ event: "error", ...failure(error), ...(times > 1 && { times }) }),
+  );
   readonly #sweeper: NodeJS.Timeout;
   readonly #sweeps: Sweeps;
 
@@ -130,19 +122,20 @@ export class Server implements ServerContext {
     this.host = host;
     this.port = typeof address === "object" && address ? address.port : 0;
     this.spool = options.spool;
+    this.suspects = new Suspects((transfer, listener) => this.spool.operate.onEnded(transfer, listener));
     this.bufferBytes = options.bufferBytes ?? DEFAULTS.bufferBytes;
     this.#listener = listener;
     this.#tls = encryption;
     this.#options = options;
     this.limits = { connectionsMax: 10_000, drainMs: 10_000, ...LIMITS, ...options.limits };
-    this.#sweeps = new Sweeps(this, (error) => this.#report(error));
+    this.#sweeps = new Sweeps(this, (error) => this.report(error));
     this.#sweeper = setInterval(() => {
       this.#endRights(); // not part of the sweep, which may wait for a disk
       this.#sweeps.begin();
     }, SWEEP_MS).unref();
     this.#endRights();
     listener.on(options.tls ? "secureConnection" : "connection", (socket: Socket) => this.#accept(socket));
-    listener.on("error", (error) => this.#report(error));
+    listener.on("error", (error) => this.report(error));
     this.#turnedAway = new TurnedAway(listener, (event) => this.emit(event));
     this.emit({ event: "listening", host: this.host, port: this.port });
   }
@@ -163,13 +156,17 @@ export class Server implements ServerContext {
     sum.sent += traffic.sent;
   }
 
-  #report(error: unknown): void {
-    this.emit({ event: "error", ...failure(known(error)) });
+  /** Trouble of our own, for whoever runs this server. */
+  report(error: unknown): void {
+    this.#troubles.note(known(error).code, known(error));
   }
 
   #accept(socket: Socket): void {
-    const connection = Connection.accept(socket, this.limits);
-    if (this.#running.size >= this.limits.connectionsMax) return this.#turnedAway.full(connection);
+    const connection = Connection.accept(socket, this.limits, this.unsent);
+    if (this.#running.size >= this.limits.connectionsMax) {
+      this.#turnedAway.full(connection);
+      return this.#leaves(connection);
+    }
     const over = this.#converse(connection).finally(() => this.#running.delete(connection));
     this.#running.set(connection, { session: null, access: EVERYBODY, over });
   }
@@ -184,28 +181,37 @@ export class Server implements ServerContext {
       const { role, queue } = hello;
       this.emit({ event: "connected", connection: id, role, peer, ...(queue !== undefined && { queue }) });
       const running = this.#running.get(connection);
-      const access = running?.access ?? EVERYBODY;
-      const session = this.#sessionFor(connection, hello, access);
+      const session = this.#sessionFor(connection, hello, running);
       if (running) running.session = session;
       await session.run();
       connection.end();
       this.emit({ event: "disconnected", connection: id, role, peer });
     } catch (error) {
       const failed = known(error);
-      if (failed.code === "internal") this.#report(error);
+      if (failed.code === "internal") this.report(error);
       connection.fail(failed);
-      const role = hello?.role ?? "sender";
-      this.emit({ event: "disconnected", connection: id, role, peer, ...failure(failed) });
+      // Who was not let in is told of together with all the others: else any stranger could fill a disk with lines.
+      if (!hello) this.#turnedAway.note(failed, peer);
+      else this.emit({ event: "disconnected", connection: id, role: hello.role, peer, ...failure(failed) });
     } finally {
       const { who = "" } = this.#running.get(connection) ?? {};
       if (this.#newest.get(who) === connection) this.#newest.delete(who);
       this.#count(this.#traffic, connection);
+      this.#leaves(connection);
     }
   }
 
-  #sessionFor(connection: Connection, hello: MessageOf<"hello">, access: Access): Session {
+  /** A socket that waits for its other end to close is a descriptor as well, for a second at most. These are bounded like the others. */
+  #leaves(connection: Connection): void {
+    if (this.leaving >= this.limits.connectionsMax) return connection.destroy(new FilespoolError("connection-lost"));
+    this.leaving++;
+    void connection.closed().then(() => this.leaving--);
+  }
+
+  #sessionFor(connection: Connection, hello: MessageOf<"hello">, running?: Running): Session {
+    const { access = EVERYBODY, who = "" } = running ?? {};
     if (hello.role === "sender") return new UploadSession(connection, this, access);
-    if (hello.role === "receiver") return new DeliverySession(connection, this, access, hello);
+    if (hello.role === "receiver") return new DeliverySession(connection, this, access, hello, who);
     return new OperateSession(connection, this, access);
   }
 
@@ -234,6 +240,7 @@ export class Server implements ServerContext {
     older?.destroy(new FilespoolError("superseded")); // without a word: its own client gave it up
     // What the older one held must be free before this one asks, or it would hear that nothing is waiting.
     if (older) await this.#running.get(older)?.over;
+    this.suspects.back(who);
     return hello;
   }
 
@@ -271,15 +278,7 @@ export class Server implements ServerContext {
     await Promise.all([...this.#running.values()].map(({ over }) => over));
     clearTimeout(cut);
     await this.#sweeps.idle();
+    this.#turnedAway.close();
+    this.#troubles.close();
   }
-}
-
-/** The answer to a hello. */
-export function welcome({ spool, agent }: ServerContext): MessageOf<"welcome"> {
-  const { durability, limits } = spool;
-  const { pipelineBytesMax, windowFiles, windowBytes, dataBytesMax } = LIMITS;
-  const fileBytesMax = Math.min(limits.fileBytesMax, LIMITS.fileBytesMax);
-  const bounds = { dataBytesMax, fileBytesMax, pipelineBytesMax, windowFiles, windowBytes, leaseMs: limits.leaseMs };
-  const version = LIMITS.versions[0] as number;
-  return { type: "welcome", version, agent, durability, digests: [...spool.digests], ...bounds };
 }

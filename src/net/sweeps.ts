@@ -11,7 +11,7 @@
 import { FilespoolError } from "../protocol/errors.ts";
 import type { Swept } from "../spool/spool.ts";
 import { about } from "./events.ts";
-import type { ServerContext } from "./server.ts";
+import type { ServerContext } from "./session.ts";
 
 export const SWEEP_MS = 1000;
 

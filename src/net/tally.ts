@@ -35,7 +35,6 @@ export class Tally {
       this.#landed++;
       this.#bytes += delivery.size;
     }
-    this.#client.progressed();
     this.failures.landed(delivery.transfer);
     const outcome = { digest: delivery.digest, path: path ?? "", skipped: path === null };
     this.#client.emit({ event: "landed", ...about(delivery), ...outcome });

@@ -21,9 +21,8 @@ import { FilespoolError } from "../protocol/errors.ts";
 import { LIMITS } from "../protocol/limits.ts";
 import { inWords } from "../spool/errno.ts";
 import { unreachable } from "./dial.ts";
-import type { TlsTrust } from "./options.ts";
+import type { TlsIdentity, TlsTrust } from "./options.ts";
 import { makePrivateFolder, withLock, writeWhole } from "./private-files.ts";
-import type { TlsIdentity } from "./server.ts";
 
 // Both ends are ours, so there is no old peer to be polite to: the versions before have settings that can be wrong.
 const VERSION = "TLSv1.3" as const;

@@ -73,6 +73,7 @@ export const ERRORS = {
   "transfer-ended": row("refused", "client", false, "the transfer has come to an end already"),
   cancelled: row("refused", "client", false, "an operator has cancelled this transfer"),
   expired: row("refused", "client", false, "nobody collected the file in the time that the server keeps files"),
+  "peer-failed": row("refused", "server", false, "the other end reports a bug of its own"),
   "dead-letter": row("refused", "client", false, "the file was given up and is a dead letter"),
   "lease-lost": row("refused", "client", false, "the delivery is no longer leased to this receiver"),
 
@@ -85,6 +86,7 @@ export const ERRORS = {
   "spool-full": row("temporary", "server", true, "the spool holds as many bytes as it may"),
   "index-full": row("temporary", "server", true, "the server's index is as large as it may be"),
   "disk-full": row("temporary", "server", true, "the server's disk is full"),
+  "storage-failed": row("temporary", "server", true, "the server cannot use its disk; whoever runs it has to look"),
   uncollected: row("temporary", "network", true, "nobody has collected the file so far"),
   stalled: row("temporary", "client", true, "the peer took too long to send or take the next bytes"),
 
@@ -135,17 +137,45 @@ export function failure({ code, message }: FilespoolError): { code: ErrorCode; m
 }
 
 /**
- * The same for a peer. What is about its own frames and files it hears in full; of our disk, folders and bugs only what
- * the table says, since paths and the words of an operating system are nobody else's business.
+ * The same for a client, as a server says it. What is about the client's own frames and files it hears in full; of our
+ * disk, folders and bugs only that there is something, since paths and the words of an operating system are nobody else's
+ * business. And a code that is about *this* machine is about another one there: it must not send people to look at theirs.
  */
 export function failureForPeer({ code, kind, message }: FilespoolError): { code: ErrorCode; message: string } {
+  const told = kind === "local" ? "storage-failed" : code;
   const isTheirs = kind === "integrity" || kind === "refused" || kind === "unreachable";
-  return { code, message: isTheirs ? message.slice(0, 500) : ERRORS[code].means };
+  return { code: told, message: isTheirs ? message.slice(0, 500) : ERRORS[told].means };
 }
 
-/** The error that a peer's message stands for. A code that this version does not know is the peer's fault. */
-export function asError({ code, message }: { readonly code: string; readonly message: string }): FilespoolError {
-  return new FilespoolError(isErrorCode(code) ? code : "frame-unexpected", message);
+/** The same as a client says it, when it says why it goes. What keeps it from going on is its own, and no disk of the server's. */
+export function goodbye(error: FilespoolError): { code: ErrorCode; message: string } {
+  const { code, kind } = error;
+  return kind === "local" ? { code, message: ERRORS[code].means } : failureForPeer(error);
+}
+
+/**
+ * The error that a server's message stands for. What it says of itself is about its own disk, folders, bugs and users: to
+ * take it for ours would send a person to look in the wrong place, or end a run as if somebody had pressed Ctrl-C.
+ * A code that this version does not know is the server's fault.
+ * @param who for messages
+ */
+export function asError(
+  { code, message }: { readonly code: string; readonly message: string },
+  who = "the server",
+): FilespoolError {
+  if (!isErrorCode(code)) return new FilespoolError("frame-unexpected", message);
+  const { kind } = ERRORS[code];
+  if (kind === "bug") return new FilespoolError("peer-failed", `${who} reports a bug of its own: ${message}`);
+  if (kind === "local") return new FilespoolError("storage-failed", `${who} cannot go on: ${message}`);
+  return new FilespoolError(code === "interrupted" ? "shutting-down" : code, message);
+}
+
+/** The same for what a client says when it goes. Only its bug must not look like one of the server's. */
+export function asGoodbye({ code, message }: { readonly code: string; readonly message: string }): FilespoolError {
+  if (!isErrorCode(code)) return new FilespoolError("frame-unexpected", message);
+  if (ERRORS[code].kind === "bug")
+    return new FilespoolError("peer-failed", `the client reports a bug of its own: ${message}`);
+  return new FilespoolError(code, message);
 }
 
 /** Our own bug: the one thing that must stop the program rather than be handled. */

@@ -36,6 +36,18 @@ export const LIMITS = {
   /** Payload bytes that may be unanswered in pipelined transfers on one connection. */
   windowBytes: 4 * MiB,
 
+  /** Bytes that a server holds for all its peers together, from the disk to the kernel. Without it, a crowd that reads nothing holds all of its memory. */
+  unsentBytesMax: 16 * MiB,
+  /** What each of them may hold of that always, so that nobody starves. */
+  pieceBytes: 16 * KiB,
+  /** Deliveries without a verdict, of all connections together: each costs about a kilobyte. One of its own each may always have. */
+  deliveriesMax: 8192,
+
+  /** From so many receivers on that vanished with a file, each counts as a failed attempt. Without it, a file that kills its receivers goes round for ever. */
+  vanishingsMax: 3,
+  /** Files that are remembered because a receiver vanished with them. */
+  suspectsMax: 10_000,
+
   /** UTF-8 bytes of a file name: the longest that Linux, macOS and Windows file systems can hold. */
   nameBytesMax: 255,
   /** UTF-8 bytes of a queue name. */
@@ -71,6 +83,9 @@ export const LIMITS = {
 assert(LIMITS.bufferBytesMax <= LIMITS.dataBytesMax, "a buffer must fit one data frame");
 assert(LIMITS.bufferBytesDefault <= LIMITS.bufferBytesMax, "the default buffer must be allowed");
 assert(LIMITS.pipelineBytesMax <= LIMITS.windowBytes, "the window must have room for one pipelined file");
+assert(LIMITS.pieceBytes <= LIMITS.pipelineBytesMax, "a small file is a few pieces");
+assert(LIMITS.windowFiles * 2 <= LIMITS.deliveriesMax, "whoever is alone may fill its window");
+assert(LIMITS.bufferBytesMax * 4 <= LIMITS.unsentBytesMax, "whoever is alone may use its largest buffers");
 assert(LIMITS.heartbeatMs * 2 < LIMITS.idleMs, "two heartbeats may be lost before a peer counts as gone");
 assert(
   LIMITS.nameBytesMax * 6 + 4 * LIMITS.textCharsMax < LIMITS.controlBytesMax,

@@ -19,6 +19,7 @@ import { join } from "node:path";
 import type { Database, Key, RootDatabase } from "lmdb";
 import { FilespoolError } from "../protocol/errors.ts";
 import { fileError } from "./batch-writer.ts";
+import { EntryViews } from "./entry-views.ts";
 import { GroupCommit } from "./group-commit.ts";
 import { openIndexFile } from "./index-file.ts";
 import { type Age, Ages } from "./local-ages.ts";
@@ -42,6 +43,7 @@ export class LocalIndex {
   readonly #databases: Database<unknown, Key>[] = [];
   readonly #uploads: Database<UploadRecord, string>;
   readonly #entries: Database<Entry, Position>;
+  readonly views: EntryViews;
   readonly #transfers: Database<Place, string>;
   readonly #tombs: Database<boolean, [number, string]>;
   readonly #meta: Database<number, string>;
@@ -91,6 +93,7 @@ export class LocalIndex {
     };
     this.#uploads = database("uploads");
     this.#entries = database("entries");
+    this.views = new EntryViews(root);
     this.#transfers = database("transfers");
     this.#tombs = database("tombs");
     this.#meta = database("meta");

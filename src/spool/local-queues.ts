@@ -11,12 +11,16 @@ import { type FileHandle, open, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { FilespoolError } from "../protocol/errors.ts";
 import { fileError } from "./batch-writer.ts";
+import type { Glance } from "./entry-views.ts";
 import { Leases } from "./leases.ts";
 import type { LocalIndex } from "./local-index.ts";
 import { deadQueue, type Entry } from "./local-records.ts";
 import { LookAhead, placeIn, type QueueState } from "./look-ahead.ts";
 import type { Ending } from "./operate.ts";
 import { ACKS_REMEMBERED, type Delivery, LEASE_EXPIRED, type SpoolLimits, SWEEP_MAX } from "./spool.ts";
+
+/** What is next in a queue. */
+type Next = Glance & { readonly sequence: number };
 
 /** What a lease is on: a file at its place in the index. It stays open between two reads. */
 interface Lent {
@@ -25,7 +29,7 @@ interface Lent {
   readonly sequence: number;
   /** When it was stored, ms since the epoch. */
   readonly sinceMs: number;
-  readonly content: Uint8Array | undefined;
+  readonly isInline: boolean;
   handle: Promise<FileHandle> | null;
 }
 
@@ -96,7 +100,7 @@ export class LocalQueues {
 
   lease(queue: string): Delivery | null | Promise<Delivery | null> {
     const next = this.#next(queue);
-    if (next) return this.#lend(queue, next.sequence, next.entry);
+    if (next) return this.#lend(queue, next);
     const { returning } = this.#queue(queue);
     // Nobody holds those files, and nobody knows yet whether they come again: "nothing is waiting" could be a lie.
     if (returning.size > 0) return Promise.race(returning).then(() => this.lease(queue));
@@ -105,29 +109,29 @@ export class LocalQueues {
   }
 
   /** The first file that nobody holds. */
-  #next(home: string): { sequence: number; entry: Entry } | null {
+  #next(home: string): Next | null {
     const { returned, cursor, busy, ahead } = this.#queue(home);
-    const entry = returned[0] === undefined ? undefined : this.index.entry(home, returned[0]);
-    if (entry) return { sequence: returned[0] as number, entry };
+    const first = returned[0] === undefined ? undefined : this.index.views.glance(home, returned[0]);
+    if (first) return { sequence: returned[0] as number, ...first };
     for (let at = cursor; ; ) {
       const next = ahead.after(at, (behind, limit) => this.index.sequences(home, behind, limit));
       if (next === undefined) return null;
-      const found = busy.has(next) ? undefined : this.index.entry(home, next); // an operator has hold of it, or took it off
-      if (found) return { sequence: next, entry: found };
+      const found = busy.has(next) ? undefined : this.index.views.glance(home, next); // an operator has hold of it, or took it off
+      if (found) return { sequence: next, ...found };
       at = next;
     }
   }
 
-  #lend(home: string, sequence: number, entry: Entry): Delivery {
+  #lend(home: string, { sequence, entry, isInline, content }: Next): Delivery {
     const state = this.#queue(home);
     state.returned.shift(); // where anything came back, this is the first of it
     state.cursor = Math.max(state.cursor, sequence);
-    const { transfer, queue, name, size, algorithm, digest, kind, content } = entry;
+    const { transfer, queue, name, size, algorithm, digest, kind } = entry;
     const attempt = entry.failures + 1;
     const lend = (token: string): Lent => ({
       // Spreading costs a microsecond.
       delivery: { transfer, queue, name, size, algorithm, digest, kind, attempt, token, content },
-      ...{ home, sequence, sinceMs: entry.storedAtMs, content, handle: null },
+      ...{ home, sequence, sinceMs: entry.storedAtMs, isInline, handle: null },
     });
     const { delivery } = this.#leases.grant(lend, this.#ticks());
     state.busy.set(sequence, delivery.token);
@@ -160,11 +164,7 @@ export class LocalQueues {
 
   async read(token: string, offset: number, into: Uint8Array): Promise<number> {
     const lent = this.#leases.get(token);
-    if (lent.content) {
-      const piece = lent.content.subarray(offset, offset + into.length);
-      into.set(piece);
-      return piece.length;
-    }
+    if (lent.isInline) return this.index.views.read(lent.home, lent.sequence, offset, into);
     const path = this.dataPath(lent.delivery.transfer);
     try {
       lent.handle ??= open(path, "r");
@@ -198,7 +198,7 @@ export class LocalQueues {
       () => {
         this.#leave(lent);
         this.onEnded(delivery.transfer);
-        if (!lent.content) this.removeContent(delivery.transfer); // 2. only then may its content go
+        if (!lent.isInline) this.removeContent(delivery.transfer); // 2. only then may its content go
       },
       (error: unknown) => {
         this.#giveBack(lent);

@@ -40,8 +40,8 @@ export interface StoredFile extends Offer {
 export interface Delivery extends StoredFile {
   readonly token: string;
   readonly attempt: number;
-  /** All of it, where a spool has it in memory anyway; else it is read. */
-  readonly content?: Uint8Array | undefined;
+  /** All of it, where a spool has it in memory anyway; else it is read. Whoever has sent it drops it, and it can be read again. */
+  content?: Uint8Array | undefined;
 }
 
 export interface DeadLetter extends StoredFile {

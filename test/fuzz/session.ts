@@ -2,9 +2,11 @@
 
 import { EVERYBODY } from "../../src/net/access.ts";
 import type { Connection, Data } from "../../src/net/connection.ts";
-import type { ServerContext } from "../../src/net/server.ts";
 import { DeliverySession } from "../../src/net/server-delivery.ts";
 import { UploadSession } from "../../src/net/server-upload.ts";
+import type { ServerContext } from "../../src/net/session.ts";
+import { SharedLimit } from "../../src/net/shared-limit.ts";
+import { Suspects } from "../../src/net/suspects.ts";
 import { Decoder, joinParts } from "../../src/protocol/decoder.ts";
 import { FilespoolError } from "../../src/protocol/errors.ts";
 import { FLAG_OPTIONAL, frameName } from "../../src/protocol/frame.ts";
@@ -52,7 +54,11 @@ class FakeConnection {
   }
 
   async sendData(): Promise<void> {}
-  async unsentBelow(): Promise<void> {}
+  unsentBelow(): void {}
+  hasVanished(): boolean {
+    return true;
+  }
+  readonly outbox = { room: Infinity, handedData: 0, takenData: 0, hold: () => {} };
 
   fail(error: FilespoolError): void {
     this.#failure ??= error;
@@ -84,8 +90,9 @@ async function filledSpool(): Promise<MemorySpool> {
 export async function converse(bytes: Buffer): Promise<void> {
   const spool = await filledSpool();
   const connection = new FakeConnection(bytes);
-  const still = { isDraining: false, recording: new Map<string, number>(), emit: () => {} };
-  const context: ServerContext = { spool, bufferBytes: 64 * KiB, agent: "fuzz", ...still };
+  const still = { isDraining: false, recording: new Map<string, number>(), emit: () => {}, report: () => {} };
+  const shared = { deliveries: new SharedLimit(() => 100), suspects: new Suspects(() => () => {}) };
+  const context: ServerContext = { spool, bufferBytes: 64 * KiB, agent: "fuzz", ...still, ...shared };
   try {
     const hello = await connection.read();
     if (hello?.type !== "hello" || hello.role === "operator") return;
@@ -93,7 +100,7 @@ export async function converse(bytes: Buffer): Promise<void> {
     const session =
       hello.role === "sender"
         ? new UploadSession(socket, context, EVERYBODY)
-        : new DeliverySession(socket, context, EVERYBODY, hello);
+        : new DeliverySession(socket, context, EVERYBODY, hello, hello.peer);
     await session.run();
   } catch (error) {
     if (!(error instanceof FilespoolError) || error.kind === "bug") throw error;

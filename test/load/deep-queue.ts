@@ -11,19 +11,22 @@ const IN_FLIGHT = 256;
 const SAMPLE = 2000;
 const MEMORY_MAX = 250 * MiB;
 
-/** Fills the queue by the spool itself; that the way over the wire does the same is what the sample below is for. */
-async function fill(folder: string, files: number): Promise<number> {
+/**
+ * Fills a queue by the spool itself; that the way over the wire does the same is what the sample below is for. The files
+ * are numbered from `first` on.
+ */
+export async function fill(folder: string, files: number, size: number, queue: string, first = 0): Promise<number> {
   const spool = await LocalSpool.open({ folder: join(folder, "spool") });
-  const content = new Uint8Array(SIZE);
+  const content = new Uint8Array(size);
   const hasher = createDigest(DIGESTS[0] as string);
   hasher.update(content);
   const digest = hasher.hex();
   const beganMs = performance.now();
-  let next = 0;
+  let next = first;
   const worker = async () => {
-    while (next < files) {
+    while (next < first + files) {
       const transfer = (next++).toString(16).padStart(32, "0");
-      const offer = { transfer, queue: "deep", name: `deep ${next}`, size: SIZE, algorithm: DIGESTS[0] as string };
+      const offer = { transfer, queue, name: `${queue} ${next}`, size, algorithm: DIGESTS[0] as string };
       const answer = await spool.offer(offer, { onDurable: () => {}, onSuperseded: () => {} });
       if (answer.kind !== "upload") throw new Error("stored already");
       await answer.upload.append(0, [content]);
@@ -39,7 +42,7 @@ export async function deepQueue(folder: string, files: number): Promise<Record<s
   const empty = await LoadServer.start(folder);
   const emptyStartMs = empty.startMs;
   await empty.stop();
-  const fillRate = await fill(folder, files);
+  const fillRate = await fill(folder, files, SIZE, "deep");
   const server = await LoadServer.start(folder);
   const { port, startMs } = server;
   mkdirSync(join(folder, "in"));

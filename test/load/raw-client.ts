@@ -12,14 +12,19 @@ export class RawClient {
   readonly #socket: Socket;
   readonly #timers: NodeJS.Timeout[] = [];
   isClosed = false;
+  receivedBytes = 0;
 
-  static async connect(port: number, hello: Uint8Array): Promise<RawClient> {
+  /** @param isReading false: after the welcome it takes nothing off its socket any more */
+  static async connect(port: number, hello: Uint8Array, isReading = true): Promise<RawClient> {
     const socket = connect({ port, host: "localhost" });
     await once(socket, "connect");
     const client = new RawClient(socket);
     socket.write(hello);
     await once(socket, "data"); // the welcome
-    socket.resume();
+    socket.on("data", (bytes) => {
+      client.receivedBytes += bytes.length;
+    });
+    if (!isReading) socket.pause();
     client.#every(PING_MS, () => socket.write(frameOf({ type: "ping" })));
     return client;
   }
@@ -43,6 +48,10 @@ export class RawClient {
       this.isClosed = true;
       for (const timer of this.#timers) clearInterval(timer);
     });
+  }
+
+  write(bytes: Uint8Array): void {
+    this.#socket.write(bytes);
   }
 
   #every(ms: number, act: () => void): void {

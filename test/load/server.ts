@@ -15,6 +15,8 @@ export class LoadServer {
   readonly #child: ChildProcess;
   readonly #watch: NodeJS.Timeout;
   peakBytes = 0;
+  /** How much it has told of what happens, a line for each delivery among it. */
+  saidChars = 0;
 
   static async start(folder: string, ...words: string[]): Promise<LoadServer> {
     const beganMs = performance.now();
@@ -24,7 +26,6 @@ export class LoadServer {
     for await (const line of lines) {
       const event = JSON.parse(line) as { event: string; port: number };
       if (event.event !== "listening") continue;
-      child.stdout.resume();
       return new LoadServer(child, event.port, performance.now() - beganMs);
     }
     throw new Error("the server ended before it listened");
@@ -35,6 +36,9 @@ export class LoadServer {
     this.port = port;
     this.startMs = startMs;
     this.#watch = setInterval(() => this.memory(), 100);
+    child.stdout?.on("data", (text: string) => {
+      this.saidChars += text.length;
+    });
   }
 
   /** Anonymous memory now, bytes. */

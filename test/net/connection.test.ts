@@ -1,6 +1,7 @@
 import { once } from "node:events";
 import { describe, expect, onTestFinished, test } from "vitest";
-import { Connection, type Patience } from "../../src/net/connection.ts";
+import { Connection } from "../../src/net/connection.ts";
+import type { Patience } from "../../src/net/deadlines.ts";
 import { connect } from "../../src/net/dial.ts";
 import { Intake } from "../../src/net/intake.ts";
 import { FilespoolError } from "../../src/protocol/errors.ts";
