@@ -13,6 +13,7 @@
  * That a run may be ended at any moment is what the rest of the project is built for, so nothing here tries to
  * save anything: an orderly end is a courtesy to the peer, not a condition for the safety of a file.
  */
+import { FilespoolError } from "../protocol/errors.ts";
 import { EXIT } from "./exit.ts";
 import { run } from "./program.ts";
 
@@ -36,11 +37,24 @@ for (const stream of [process.stdout, process.stderr]) {
   });
 }
 
+/** Node throws where the working folder is gone, and every relative path would be in vain. */
+function workingFolder(): string {
+  try {
+    return process.cwd();
+  } catch (cause) {
+    throw new FilespoolError("folder-unusable", "the working folder was removed; change to another one (cd)", {
+      cause,
+    });
+  }
+}
+
 // The only place in the project that reads the process: everything below here is handed what it needs.
 const running = run({
   words: process.argv.slice(2),
   env: process.env,
-  folder: process.cwd(),
+  get folder() {
+    return workingFolder();
+  },
   // Node opens it when it is asked for; most runs need it for nothing.
   get stdin() {
     return process.stdin;

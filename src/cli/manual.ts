@@ -13,8 +13,9 @@
  *
  * Never here: installing it. npm links what package.json names as "man" when the package is installed globally.
  */
+
+import { CONFIG_RULE } from "./arguments.ts";
 import { COMMAND_NAMES, COMMANDS, OVERVIEW } from "./commands.ts";
-import { CONFIG_FILE } from "./config.ts";
 import { EXIT_CODES } from "./exit.ts";
 import { type KnobName, knobOf, knobsOn, shownFallback, variableOf } from "./knobs.ts";
 
@@ -89,7 +90,7 @@ ${commands.join("\n")}
 ${shared.map(setting).join("\n")}
 .TP
 ${bold("--config")} ${italic("file")}
-Config file (default: ${safe(CONFIG_FILE)} in the working folder, if there is one).
+${safe(CONFIG_RULE)}
 .TP
 ${bold("--help")}, ${bold("--version")}
 What a command takes; which version this is.

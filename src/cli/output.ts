@@ -14,7 +14,7 @@ import { pipeline } from "node:stream/promises";
 import type { TransferEvent } from "../net/events.ts";
 import type { LandedFile, ReceiveOptions } from "../net/options.ts";
 import { FilespoolError } from "../protocol/errors.ts";
-import { safeName } from "../protocol/names.ts";
+import { CONFIG_NAME, foldedName, OWN_PREFIX, safeName } from "../protocol/names.ts";
 import type { Settings } from "./config.ts";
 import { UsageError } from "./exit.ts";
 
@@ -62,7 +62,9 @@ function nameIn(output: string): string {
   try {
     if (safeName(name) === name) return name;
   } catch {}
-  throw new UsageError(`--output does not accept ${JSON.stringify(output)}: a file cannot be called that everywhere`);
+  const isOurs = [CONFIG_NAME, OWN_PREFIX].some((ours) => foldedName(name).startsWith(ours));
+  const why = isOurs ? "filespool reads files of that name itself" : "a file cannot be called that everywhere";
+  throw new UsageError(`--output does not accept ${JSON.stringify(output)}: ${why}`);
 }
 
 /**

@@ -16,6 +16,7 @@ import { createToken, isExpired, readTokens, revokeToken, rotateToken, type Toke
 import { isQueueName } from "../protocol/messages.ts";
 import { isGiven, type Settings } from "./config.ts";
 import { EXIT, UsageError } from "./exit.ts";
+import { checkSpool, markSpool } from "./own-spool.ts";
 import { counted, line } from "./printable.ts";
 import { hasOwnIdentity, identityOf, tokensFile } from "./protection.ts";
 import type { Report } from "./report.ts";
@@ -36,6 +37,7 @@ const nowMs = (): number => Date.now();
 export async function token(settings: Settings, operands: readonly string[], report: Report): Promise<number> {
   const [action, id, ...more] = operands;
   if (more.length > 0) throw new UsageError(`token ${action} takes one id at most`);
+  checkSpool(settings);
   const file = tokensFile(settings.values);
   switch (action) {
     // The queue is asked for by name and has no default here: a right that was given by oversight is not noticed.
@@ -44,6 +46,7 @@ export async function token(settings: Settings, operands: readonly string[], rep
       if (!isGiven(settings, "queue"))
         throw new UsageError('token create needs --queue: a name, "photos-*", or "*" for every queue');
       const made = await createToken(file, wishOf(settings), nowMs());
+      await markSpool(settings.values.spool);
       report.result({ event: "token", ...facts(made.record), token: made.token }, made.token);
       report.aside(line`This is shown once. It is token ${made.record.id}: ${described(made.record)}.`);
       return EXIT.done;
@@ -83,8 +86,10 @@ export async function invite(settings: Settings, report: Report): Promise<number
   const { values } = settings;
   const { host, port, queue } = values;
   if (!isQueueName(queue)) throw new UsageError(`an invite is for one queue, and "${queue}" is not the name of one`);
+  checkSpool(settings);
   const identity = await identityOf({ ...values, tls: true });
   const { record, token } = await createToken(tokensFile(values), wishOf(settings), nowMs());
+  await markSpool(values.spool);
   const tls = values.authority ? {} : { fingerprints: identity ? [fingerprintOf(identity.cert)] : [] };
   const address = formatInvite({ host, port, queue, token, tls });
   report.result({ event: "invite", ...facts(record), invite: address }, address);

@@ -16,7 +16,7 @@ import { join } from "node:path";
 import { tryLock } from "fs-native-extensions";
 import { FilespoolError } from "../protocol/errors.ts";
 import type { MessageOf } from "../protocol/messages.ts";
-import { OWN_PREFIX, safeName } from "../protocol/names.ts";
+import { OWN_PREFIX } from "../protocol/names.ts";
 import { syncFolder } from "../spool/batch-writer.ts";
 import { type Incoming, unlessMissing } from "./incoming-file.ts";
 import type { Landing } from "./landing.ts";
@@ -46,14 +46,16 @@ export class NotedFile implements Incoming {
   readonly #file: Incoming;
   readonly #folder: string;
   readonly #sync: boolean;
+  readonly #names: Landing["names"];
   readonly replace?: NonNullable<Incoming["replace"]>;
   /** Locked as long as we live, so that no other receiver takes it for what a dead one left. */
   #handle: FileHandle | null = null;
 
-  constructor(file: Incoming, { folder, sync }: Pick<Landing, "folder" | "sync">) {
+  constructor(file: Incoming, { folder, sync, names }: Pick<Landing, "folder" | "sync" | "names">) {
     this.#file = file;
     this.#folder = folder;
     this.#sync = sync;
+    this.#names = names;
     if (file.replace) this.replace = file.replace.bind(file);
   }
 
@@ -86,7 +88,7 @@ export class NotedFile implements Incoming {
     if (this.#file instanceof SmallFile) this.#file.write();
     await this.#file.settle();
     const { transfer, name } = this.delivery;
-    const note = { transfer, name: safeName(name), ino: (await lstat(this.part)).ino };
+    const note = { transfer, name: this.#names.nameOf(name), ino: (await lstat(this.part)).ino };
     // It gets its name when it is locked and says everything, so nobody ever finds it otherwise.
     const unnamed = join(this.#folder, UNNAMED + randomBytes(6).toString("hex"));
     this.#handle = await open(unnamed, "ax");

@@ -26,6 +26,7 @@ import { HookPause } from "./hook-pause.ts";
 import { folderError, type Incoming, partPath, unlessMissing } from "./incoming-file.ts";
 import { removeTree } from "./incoming-tree.ts";
 import { type Landed, Landing, unlessTemporary } from "./landing.ts";
+import { LandingNames } from "./landing-names.ts";
 import type { LandedFile, ReceiveOptions } from "./options.ts";
 
 type Hook = NonNullable<ReceiveOptions["onLanded"]>;
@@ -44,8 +45,10 @@ export type Lander = Pick<
  * @throws FilespoolError folder-unusable
  */
 export async function openLanding(options: ReceiveOptions, origin: string): Promise<Lander> {
-  const { out, ifExists = "refuse", durability, onLanded } = options;
-  const landing = await Landing.open(out, ifExists, durability !== "none", origin);
+  const { out, ifExists = "refuse", durability, onLanded, as, allowDotfiles = false, ownPlaces = [] } = options;
+  // Who says what a file is to be called may call it as they like, but for our own places.
+  const names = new LandingNames(out, { allowDotfiles: allowDotfiles || as !== undefined, ownPlaces });
+  const landing = await Landing.open(out, ifExists, durability !== "none", origin, names);
   if (!onLanded) return landing;
   const hooked = new HookedLanding(landing, onLanded, options);
   try {

@@ -14,17 +14,19 @@
  * away. The journal answers whether it had landed (landing-journal.ts); then it is acked and not landed twice.
  *
  * Nothing is ever overwritten by accident: `link` fails if the name is taken, where `rename` would replace it.
- * Names are single path components (protocol/names.ts), and links in the folder are never followed. adr/0016
+ * Names are single path components and nothing that this machine obeys (landing-names.ts), and links in the folder are
+ * never followed. adr/0016
  */
 import { renameSync } from "node:fs";
 import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { FilespoolError } from "../protocol/errors.ts";
-import { numbered, OWN_PREFIX, quoteName, safeName } from "../protocol/names.ts";
+import { numbered, OWN_PREFIX, quoteName } from "../protocol/names.ts";
 import { makeFolder, syncFolder } from "../spool/batch-writer.ts";
 import { claim, folderError, type Incoming, isThere, removeOldParts, removeParts } from "./incoming-file.ts";
 import { tidyTrees } from "./incoming-tree.ts";
 import { ENTRY_TTL_MS, LandingJournal } from "./landing-journal.ts";
+import { LandingNames } from "./landing-names.ts";
 import type { IfExists } from "./options.ts";
 import { SmallFile } from "./small-file.ts";
 
@@ -43,6 +45,8 @@ export class Landing {
   readonly batchMax: number = 128; // files that share their syncs when they land
   readonly folder: string;
   readonly sync: boolean;
+  /** Which name a file has here; asked by everybody who has to find it. */
+  readonly names: LandingNames;
   readonly #ifExists: IfExists;
   readonly #journal: LandingJournal;
   /** Names of ours that were there when the folder was opened, until what nobody needs of them is gone. */
@@ -53,13 +57,19 @@ export class Landing {
    * @param origin names the server and the queue; see LandingJournal.confirmRest
    * @throws FilespoolError folder-unusable
    */
-  static async open(folder: string, ifExists: IfExists, sync: boolean, origin = ""): Promise<Landing> {
-    const landing = new Landing(folder, ifExists, sync, origin);
+  static async open(
+    folder: string,
+    ifExists: IfExists,
+    sync: boolean,
+    origin = "",
+    names = new LandingNames(folder),
+  ): Promise<Landing> {
+    const landing = new Landing(folder, ifExists, sync, origin, names);
     try {
       await makeFolder(folder, sync);
-      const names = (await readdir(folder)).filter((name) => name.startsWith(OWN_PREFIX));
-      await landing.#journal.read(names);
-      landing.#left = names;
+      const ours = (await readdir(folder)).filter((name) => name.startsWith(OWN_PREFIX));
+      await landing.#journal.read(ours);
+      landing.#left = ours;
       await landing.recover().catch(unlessTemporary);
     } catch (error) {
       await landing.close().catch(() => {});
@@ -68,8 +78,9 @@ export class Landing {
     return landing;
   }
 
-  private constructor(folder: string, ifExists: IfExists, sync: boolean, origin: string) {
+  private constructor(folder: string, ifExists: IfExists, sync: boolean, origin: string, names: LandingNames) {
     this.folder = folder;
+    this.names = names;
     this.sync = sync;
     this.#ifExists = ifExists;
     this.#journal = new LandingJournal(folder, sync, origin);
@@ -105,7 +116,7 @@ export class Landing {
    * @throws FilespoolError name-refused, file-exists
    */
   check(wireName: string): "take" | "skip" {
-    const name = safeName(wireName);
+    const name = this.names.nameOf(wireName);
     if (this.#ifExists === "rename" || this.#ifExists === "overwrite") return "take";
     const isTaken = isThere(join(this.folder, name)); // who may not look is told when the part is opened
     if (isTaken && this.#ifExists === "refuse") throw this.#exists(name);
@@ -179,7 +190,7 @@ export class Landing {
 
   /** Gives a file its name; null when the name is taken. */
   #place(file: Incoming, linked: string[]): Landed | null {
-    const name = safeName(file.delivery.name);
+    const name = this.names.nameOf(file.delivery.name);
     try {
       if (this.#ifExists === "overwrite") {
         if (file.replace) file.replace(join(this.folder, name), linked);
@@ -187,8 +198,9 @@ export class Landing {
         return { path: join(this.folder, name) };
       }
       for (let number = 0; ; number++) {
-        const path = join(this.folder, number === 0 ? name : numbered(name, number));
-        if (claim(file.part, path, linked)) return { path };
+        const candidate = number === 0 ? name : numbered(name, number);
+        const path = join(this.folder, candidate);
+        if (this.names.mayUse(candidate) && claim(file.part, path, linked)) return { path };
         if (this.#ifExists !== "rename") return null;
       }
     } catch (error) {
@@ -201,7 +213,7 @@ export class Landing {
   async #leaveOut(file: Incoming): Promise<Landed> {
     await this.retract(file.delivery.transfer);
     await rm(file.part, { recursive: true, force: true });
-    const name = safeName(file.delivery.name);
+    const name = this.names.nameOf(file.delivery.name);
     return this.#ifExists === "skip" ? { path: null } : { failure: this.#exists(name) };
   }
 

@@ -19,7 +19,7 @@ import { adapted, checkKind, openIncoming } from "./incoming.ts";
 import { folderError, type Incoming } from "./incoming-file.ts";
 import { type Lander, openLanding } from "./landed-hook.ts";
 import type { Landed } from "./landing.ts";
-import { complete, type ReceiveOptions, type ReceiveSummary } from "./options.ts";
+import { completeReceive, type ReceiveOptions, type ReceiveSummary } from "./options.ts";
 import { ReceiveWindow } from "./receive-window.ts";
 
 type Delivered = MessageOf<"deliver">;
@@ -31,9 +31,9 @@ const FAILED: ReadonlySet<string> = new Set(["digest-mismatch", "command-failed"
  * Collects files until the queue is empty (or as `count`, `follow` and `waitMs` say).
  * @throws FilespoolError unreachable, interrupted, folder-unusable, or whatever else ends the run rather than one file
  */
-export async function receive(options: ReceiveOptions): Promise<ReceiveSummary> {
-  const { host, port, queue } = complete(options);
-  const landing = await openLanding(options, `${host}:${port}/${queue}`);
+export async function receive(given: ReceiveOptions): Promise<ReceiveSummary> {
+  const options = completeReceive(given);
+  const landing = await openLanding(options, `${options.host}:${options.port}/${options.queue}`);
   const receiver = new Receiver(options, landing);
   await receiver.run().finally(() => landing.close());
   return { ...receiver.summary, failures: [...receiver.failures.values()] };
@@ -43,7 +43,7 @@ class Receiver {
   readonly summary = { landed: 0, skipped: 0, bytes: 0, elsewhere: 0 };
   /** What kept a transfer from landing, unless a later attempt lands it after all. */
   readonly failures = new Map<string, FilespoolError>();
-  readonly #options: ReturnType<typeof complete<ReceiveOptions>>;
+  readonly #options: ReturnType<typeof completeReceive>;
   readonly #landing: Lander;
   readonly #client: Client;
 
@@ -65,8 +65,8 @@ class Receiver {
   /** It has ended: what was read together with its last frame is not ours any more. */
   #isOver = false;
 
-  constructor(options: ReceiveOptions, landing: Lander) {
-    this.#options = complete(options);
+  constructor(options: ReturnType<typeof completeReceive>, landing: Lander) {
+    this.#options = options;
     this.#landing = landing;
     this.#client = new Client(options);
   }

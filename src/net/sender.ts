@@ -17,7 +17,7 @@ import { DIGESTS, digestOf } from "../spool/digest.ts";
 import { Client } from "./client.ts";
 import type { Connection } from "./connection.ts";
 import { about } from "./events.ts";
-import { complete, type SendOptions, type SendSummary, type StreamSource } from "./options.ts";
+import { complete, labelOf, type SendOptions, type SendSummary, type StreamSource } from "./options.ts";
 import { COPY_BYTES_MAX } from "./outbox.ts";
 import { FolderFound, OutgoingFile } from "./outgoing-file.ts";
 import { OutgoingStream } from "./outgoing-stream.ts";
@@ -144,7 +144,7 @@ class Sender {
       // If not the file but the connection failed: the file is still among the open ones.
       if (failure.kind !== "local") throw failure;
       if (job?.talk.allows("fail")) this.#step(job, "fail");
-      this.#report(path, job, failure);
+      this.#report(source, job, failure);
     } finally {
       file?.close();
     }
@@ -153,8 +153,9 @@ class Sender {
   /** A folder goes out as the stream of its archive. */
   async #writeFolder(path: string): Promise<void> {
     const { packFolder } = await import("./tar-pack.ts");
-    const warn = (left: string, message: string) => this.#client.emit({ event: "warning", path: left, message });
-    await this.#writeFile(packFolder(path, warn));
+    const warn = (left: string, message: string) =>
+      this.#client.emit({ event: "warning", path: labelOf(left), message });
+    await this.#writeFile({ ...packFolder(path, warn), path: labelOf(path) });
   }
 
   #open(source: string | StreamSource): OutgoingFile | OutgoingStream {
@@ -238,9 +239,9 @@ class Sender {
   readonly #effects: Effects<typeof UPLOAD_SENDER> = {
     offer: (job: Job) => {
       const wait = job.size > this.#server.pipelineBytesMax;
-      const { transfer, queue, name, size, kind, path } = job; // one by one: spreading costs as much as sending
+      const { transfer, queue, name, size, kind, path, stream } = job; // one by one: spreading costs as much as sending
       this.#connection.send({ type: "offer", transfer, queue, name, size, algorithm: this.#algorithm, wait, kind });
-      this.#client.emit({ event: "offered", path, transfer, queue, name, size });
+      this.#client.emit({ event: "offered", path: labelOf(stream ?? path), transfer, queue, name, size });
     },
     // The writing loop does it; this one only says from where.
     stream: (job: Job) => {
@@ -278,14 +279,14 @@ class Sender {
     const isMismatch = refusal.code === "digest-mismatch" && ++job.mismatches > MISMATCHES_MAX;
     if (refusal.retry && !isMismatch) throw refusal;
     this.#step(job, "refuse");
-    this.#report(job.path, job, refusal);
+    this.#report(job.stream ?? job.path, job, refusal);
   }
 
   /** This file cannot be sent; the others go on. */
-  #report(path: string, job: Job | undefined, failure: FilespoolError): void {
+  #report(source: string | StreamSource | OutgoingStream, job: Job | undefined, failure: FilespoolError): void {
     const { code, message } = failure;
     this.summary.failures.push(failure);
-    this.#client.emit({ event: "refused", path, code, message, ...(job && about(job)) });
+    this.#client.emit({ event: "refused", path: labelOf(source), code, message, ...(job && about(job)) });
   }
 }
 

@@ -157,7 +157,8 @@ test("a flag beats a variable, which beats the config file, which beats the defa
   };
   const env = { FILESPOOL_PORT: String(port) };
   expect(await queueOf([], env)).toBe("default");
-  writeSmall(place.path("filespool.config.json"), JSON.stringify({ queue: "from-file", port: 1 }));
+  mkdirSync(place.path("home/.config/filespool"), { recursive: true });
+  writeSmall(place.path("home/.config/filespool/config.json"), JSON.stringify({ queue: "from-file", port: 1 }));
   writeSmall(place.path("other.json"), JSON.stringify({ queue: "from-other" }));
   expect(await queueOf([], env)).toBe("from-file");
   expect(await queueOf(["--config", "other.json"], env)).toBe("from-other");

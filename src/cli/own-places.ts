@@ -1,0 +1,40 @@
+/**
+ * Where our own programs keep what they read: the places on which no received file may land.
+ *
+ * A receiver knows its own settings, and more: the variables and the config file also speak of other programs of this user
+ * (the spool of a server, a key), and a file that lands there would be theirs. So every setting that is the path of
+ * a file is such a place, whichever command has it; a new one is so by itself, from the table of settings.
+ *
+ * The default spool is one only where there is a spool: "spool" is a name like any other.
+ * Never here: what it means to land there (net/landing-names.ts). Why: adr/0069.
+ */
+import { dirname, resolve } from "node:path";
+import { isSpool } from "../net/landing-names.ts";
+import { configPlaces, stateFolder } from "./base-directories.ts";
+import type { Settings } from "./config.ts";
+import type { ConfigFile } from "./config-file.ts";
+import { KNOB_NAMES, KNOBS, type KnobName, knobOf, variableOf } from "./knobs.ts";
+import type { World } from "./program.ts";
+
+/** Settings that are the path of what a program of ours reads or keeps, and not of where files go. */
+const isPlace = (name: KnobName): boolean => knobOf(name).argument === "file" || name === "spool";
+
+/** Absolute paths of files and folders. */
+export function ownPlaces(
+  { values }: Settings,
+  { env, folder }: Pick<World, "env" | "folder">,
+  file: ConfigFile | null,
+): string[] {
+  const said = KNOB_NAMES.filter(isPlace).flatMap((name) => [values[name], env[variableOf(name)], file?.values[name]]);
+  // "-" is standard output.
+  const named = said.filter((path) => typeof path === "string" && path !== "" && path !== "-") as string[];
+  const spool = resolve(folder, KNOBS.spool.fallback);
+  const others = named.filter((path) => resolve(folder, path) !== spool || isSpool(spool));
+  const state = stateFolder(env);
+  return [
+    ...configPlaces(env).map((path) => dirname(path)),
+    ...(file === null ? [] : [file.path]),
+    ...(state === null ? [] : [state]),
+    ...others,
+  ].map((path) => resolve(folder, path));
+}
