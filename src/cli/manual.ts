@@ -25,6 +25,8 @@ const safe = (text: string): string =>
     .replaceAll("\\", "\\e")
     .replaceAll("-", "\\-")
     .replaceAll(/^(?=[.'])/gm, "\\&");
+/** Long paths may be broken behind a slash, or a narrow screen could not take them. */
+const breakable = (text: string): string => text.replaceAll("/", "/\\:");
 const bold = (text: string): string => `\\fB${safe(text)}\\fR`;
 const italic = (text: string): string => `\\fI${safe(text)}\\fR`;
 /** "fsync: survives ..." explains a word, which stays as it is typed. */
@@ -90,7 +92,7 @@ ${commands.join("\n")}
 ${shared.map(setting).join("\n")}
 .TP
 ${bold("--config")} ${italic("file")}
-${safe(CONFIG_RULE)}
+${breakable(safe(CONFIG_RULE))}
 .TP
 ${bold("--help")}, ${bold("--version")}
 What a command takes; which version this is.

@@ -64,7 +64,7 @@ export function safeName(wireName: string): string {
 /**
  * A name in the form in which two names are the same file on the most forgiving disk: case, ligatures and invisible
  * joiners do not tell them apart everywhere (in git: CVE-2014-9390). For comparing; no file is ever called like this.
- * Through capitals to small letters, because some letters meet only there (the dotless i of Turkish and our i).
+ * Through capitals to small letters, because some letters meet only there (our i, and that of Turkish without a dot).
  */
 export const foldedName = (name: string): string =>
   name.normalize("NFKC").replace(IGNORABLE, "").toUpperCase().toLowerCase();

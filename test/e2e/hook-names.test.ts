@@ -35,7 +35,6 @@ test("paths in --json are absolute at both ends, also of what fails; people see 
   const sender = await place.run(place.start(["send", "--json", ...to, "a", "none", "folder", "../w/a"], { cwd }), 7);
   expect(sender.all("offered").map(({ path }) => path)).toEqual([`${cwd}/a`, `${cwd}/folder`, `${cwd}/a`]);
   expect(sender.all("refused").map(({ path }) => path)).toEqual([`${cwd}/none`]);
-  expect(sender.stderr).toMatch(/cannot send none: there is no such file/);
   const people = await place.run(place.start(["send", ...to, "none"], { cwd }), 7);
   expect(people.stderr).toMatch(/^failed {4}cannot send none: there is no such file/);
   const receive = ["receive", "--yes", ...to, "--out", "in", "--count", "1"];
