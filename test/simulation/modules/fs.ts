@@ -64,7 +64,23 @@ export function renameSync(from: string, to: string): void {
   files.renameFile(from, to);
 }
 
-export const lstatSync = (path: string): object | undefined => program().machine.disk.find(path);
+export function lstatSync(path: string, { throwIfNoEntry = true } = {}) {
+  const inode = program().machine.disk.find(path);
+  if (inode) return files.statOf(inode);
+  if (throwIfNoEntry) throw files.systemError("ENOENT", "lstat", path);
+  return undefined;
+}
+
+/** There are no links here, so both look at the same. */
+export const statSync = (path: string) => {
+  const { big, ...stat } = lstatSync(path) as ReturnType<typeof files.statOf>;
+  return { ...stat, ...big };
+};
+
+export function readlinkSync(path: string): string {
+  throw files.systemError("EINVAL", "readlink", path);
+}
+
 export const existsSync = files.exists;
 export const statfsSync = files.roomOnDisk;
 
