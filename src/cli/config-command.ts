@@ -195,6 +195,8 @@ async function init(around: Around): Promise<number> {
   }
   report.result({ event: "written", path, settings: Object.keys(settings).length }, path);
   report.aside(line`This file is read by every later run of yours${named === undefined ? "" : " that names it"}.`);
+  // The folders before it may be open to others: better heard now than by the next run.
+  if (named === undefined) await readConfig(undefined, world).catch((error: Error) => report.complain(error.message));
   return EXIT.done;
 }
 

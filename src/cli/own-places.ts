@@ -30,11 +30,10 @@ export function ownPlaces(
   const named = said.filter((path) => typeof path === "string" && path !== "" && path !== "-") as string[];
   const spool = resolve(folder, KNOBS.spool.fallback);
   const others = named.filter((path) => resolve(folder, path) !== spool || isSpool(spool));
-  const state = stateFolder(env);
-  return [
-    ...configPlaces(env).map((path) => dirname(path)),
-    ...(file === null ? [] : [file.path]),
-    ...(state === null ? [] : [state]),
-    ...others,
-  ].map((path) => resolve(folder, path));
+  // Another run of this user may have other variables, or none: a service, a job at night.
+  const { HOME, FILESPOOL_CONFIG } = env;
+  const runs = [env, { HOME }, {}];
+  const folders = runs.flatMap((run) => [...configPlaces(run).map((path) => dirname(path)), stateFolder(run)]);
+  const paths = [...folders, file?.path, FILESPOOL_CONFIG, ...others].filter((path) => path != null && path !== "");
+  return [...new Set(paths.map((path) => resolve(folder, path as string)))];
 }

@@ -15,7 +15,17 @@ import type { Mutant } from "./found.ts";
 import { MUTANTS } from "./table.ts";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
-const COPIED = ["src", "test", "adr", "examples", "scripts", "package.json", "tsconfig.json", "vitest.config.ts"];
+const COPIED = [
+  "src",
+  "test",
+  "adr",
+  "examples",
+  "scripts",
+  "package.json",
+  "tsconfig.json",
+  "tsconfig.build.json",
+  "vitest.config.ts",
+];
 const RUN_MS_MAX = 180_000;
 
 helpIfAsked(import.meta.url);

@@ -5,6 +5,7 @@
  * that nothing seems to need. `from` must be in the file exactly once, so that a fault cannot silently become another.
  */
 import { FOUND, type Mutant } from "./found.ts";
+import { TRUST } from "./trust.ts";
 
 const contract = "test/spool/contract.test.ts";
 const synced = "test/spool/synced.test.ts";
@@ -230,4 +231,5 @@ export const MUTANTS: readonly Mutant[] = [
     noticedBy: "test/protocol/names.test.ts",
   },
   ...FOUND,
+  ...TRUST,
 ];
