@@ -18,6 +18,8 @@ const isWindows = process.platform === "win32";
 export const SYSTEM_FOLDER = "/etc/filespool";
 /** What a config file is called in the folders of its own. */
 const FILE = "config.json";
+/** What the key of a sender is called in the folder of its state. */
+export const KEY_FILE = "sender-key";
 /** The user's own, as texts call it. */
 export const USER_CONFIG_SHOWN = `$XDG_CONFIG_HOME/filespool/${FILE} (~/.config/filespool/${FILE})`;
 

@@ -8,9 +8,9 @@
  * The default spool is one only where there is a spool: "spool" is a name like any other.
  * Never here: what it means to land there (net/landing-names.ts). Why: adr/0069.
  */
-import { dirname, resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { isSpool } from "../net/landing-names.ts";
-import { configPlaces, stateFolder } from "./base-directories.ts";
+import { configPlaces, KEY_FILE, stateFolder } from "./base-directories.ts";
 import type { Settings } from "./config.ts";
 import type { ConfigFile } from "./config-file.ts";
 import { KNOB_NAMES, KNOBS, type KnobName, knobOf, variableOf } from "./knobs.ts";
@@ -32,8 +32,11 @@ export function ownPlaces(
   const others = named.filter((path) => resolve(folder, path) !== spool || isSpool(spool));
   // Another run of this user may have other variables, or none: a service, a job at night.
   const { HOME, FILESPOOL_CONFIG } = env;
-  const runs = [env, { HOME }, {}];
+  const runs = [env, { ...env, FILESPOOL_STATE: undefined }, { HOME }, {}];
   const folders = runs.flatMap((run) => [...configPlaces(run).map((path) => dirname(path)), stateFolder(run)]);
-  const paths = [...folders, file?.path, FILESPOOL_CONFIG, ...others].filter((path) => path != null && path !== "");
+  // A folder that a variable names may hold much else; what is ours in there is the key.
+  const keys = runs.map(stateFolder).map((state) => state && join(state, KEY_FILE));
+  const ours = [...folders.filter((path) => path !== env.FILESPOOL_STATE), ...keys, file?.path, FILESPOOL_CONFIG];
+  const paths = [...ours, ...others].filter((path) => path != null && path !== "");
   return [...new Set(paths.map((path) => resolve(folder, path as string)))];
 }

@@ -18,7 +18,7 @@ import { chmod, link, open, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { inWords } from "../spool/errno.ts";
 import { makeFolders } from "../spool/make-folders.ts";
-import { stateFolder } from "./base-directories.ts";
+import { KEY_FILE, stateFolder } from "./base-directories.ts";
 import { readOwn } from "./own-files.ts";
 import { line } from "./printable.ts";
 import type { Report } from "./report.ts";
@@ -37,7 +37,7 @@ const newKey = (): string => randomBytes(KEY_BYTES).toString("hex");
  *   it is a pity about the resume after a crash, but no reason to refuse a transfer.
  */
 export async function senderKey(folder: string, warn: (sentence: string) => void): Promise<string> {
-  const path = join(folder, "sender-key");
+  const path = join(folder, KEY_FILE);
   try {
     return (await readKey(path)) ?? (await createKey(folder, path));
   } catch (error) {

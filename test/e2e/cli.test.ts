@@ -29,7 +29,7 @@ test.each(["1500", "4MiB"])(
     const paths = awkwardFiles(place);
     const { port } = await place.serve("--buffer-size", size);
     await place.run(place.send(port, "--buffer-size", size, "--", ...paths));
-    const receiver = await place.run(place.receive(port, "--buffer-size", size));
+    const receiver = await place.run(place.receive(port, "--buffer-size", size, "--allow-dotfiles"));
     const names = paths.map((path) => basename(path));
     expect(receiver.all("landed").map(({ name }) => name)).toEqual(names);
     expect(namesIn(place.path("inbox"))).toEqual(names.sort());

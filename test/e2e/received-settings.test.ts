@@ -77,16 +77,28 @@ describe("a file that was received is no settings", () => {
       const above = await place.run(into(place.path("home/.config")), 4);
       expect(above.all("refused")).toMatchObject([{ name: "filespool", code: "name-refused" }]);
       expect(existsSync(place.path("home/.config/filespool"))).toBe(false);
-      for (const out of ["home/.config/filespool", "state", "state/sub", "spool", "spool/data"]) {
+      // In a place of our own, a state folder that nobody has named among them.
+      const places = [
+        "home/.config/filespool",
+        "home/.local/state/filespool",
+        "state/filespool/x",
+        "spool",
+        "spool/data",
+      ];
+      for (const out of places) {
         const refused = await place.run(into(place.path(out)), 7);
         expect(refused.all("error")).toMatchObject([{ code: "folder-unusable" }]);
         expect(refused.all("connected")).toEqual([]);
       }
-      // A secret that this very run reads.
+      // A secret that this very run reads, and the key of the sender.
       await place.run(place.send(port, writeSmall(place.path("token.txt"), "theirs")));
       writeSmall(place.path("token.txt"), "my-token");
       const named = await into(place.folder, "--token-file", place.path("token.txt")).ended;
       expect([named, readFileSync(place.path("token.txt"), "utf8")]).toEqual([4, "my-token"]);
+      const key = readFileSync(place.path("state/sender-key"), "utf8");
+      await place.run(place.send(port, writeSmall(place.path("from/sender-key"), "theirs")));
+      expect(await into(place.path("state")).ended).toBe(4);
+      expect(readFileSync(place.path("state/sender-key"), "utf8")).toBe(key);
     },
   );
 
