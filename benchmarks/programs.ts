@@ -102,7 +102,7 @@ export async function run(
 /** Runs the built program. `state` is a folder for its sender key, and for notes. */
 export async function filespool(words: readonly string[], state: string, cwd?: string): Promise<Ran> {
   const file = join(state, `usage-${process.hrtime.bigint()}`);
-  const env = { FILESPOOL_STATE: state, BENCH_USAGE_FILE: file };
+  const env = { FILESPOOL_STATE: state, FILESPOOL_CONFIG: "/dev/null", BENCH_USAGE_FILE: file };
   const ran = await run([process.execPath, "-r", PRELOAD, MAIN, ...words], { env, ...(cwd && { cwd }) });
   const used = existsSync(file) ? Number(readFileSync(file, "utf8")) : 0;
   return { ...ran, cpuMs: used };

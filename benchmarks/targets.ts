@@ -212,7 +212,7 @@ const start: Part = async ({ folder, isQuick, report }) => {
 async function untilConnected(words: readonly string[], state: string): Promise<number> {
   const { spawn } = await import("node:child_process");
   const begunMs = performance.now();
-  const env = { ...process.env, FILESPOOL_STATE: state };
+  const env = { ...process.env, FILESPOOL_STATE: state, FILESPOOL_CONFIG: "/dev/null" };
   const child = spawn(process.execPath, [MAIN, ...words], { env, stdio: ["ignore", "pipe", "ignore"] });
   const ended = new Promise((over) => child.once("close", over));
   const ms = await new Promise<number>((found) => {

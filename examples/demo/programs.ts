@@ -44,13 +44,13 @@ export class Program {
   readonly #watchers = new Set<() => void>();
   #isOver = false;
 
-  /** @param folder where it runs, so that no config file or state of this machine has a say */
+  /** @param folder where it runs. No config file or state of this machine has a say */
   constructor(stage: Stage, who: Exclude<Who, "demo">, words: readonly string[], folder: string) {
     this.#who = who;
     const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("FILESPOOL_")));
     const child = spawn(process.execPath, ["--import", LOADER, MAIN, ...words, "--json"], {
       cwd: folder,
-      env: { ...env, FILESPOOL_STATE: folder },
+      env: { ...env, FILESPOOL_STATE: folder, FILESPOOL_CONFIG: "/dev/null" },
       stdio: ["ignore", "pipe", "pipe"],
     });
     this.#child = child;

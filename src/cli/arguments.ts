@@ -21,6 +21,7 @@ import {
   Help,
   Option,
 } from "commander";
+import { SYSTEM_FOLDER, USER_CONFIG_SHOWN } from "./base-directories.ts";
 import {
   COMMAND_NAMES,
   COMMANDS,
@@ -30,7 +31,6 @@ import {
   type Example,
   OVERVIEW,
 } from "./commands.ts";
-import { CONFIG_FILE } from "./config.ts";
 import { EXIT_CODES, UsageError } from "./exit.ts";
 import { KNOB_NAMES, type KnobName, knobOf, knobsOn, shownFallback, variableOf } from "./knobs.ts";
 import { wrapped } from "./printable.ts";
@@ -86,10 +86,17 @@ const EXIT_TABLE = `
 Exit codes (man filespool says more):
 ${EXIT_CODES.map(({ code, short }) => `  ${String(code).padStart(3)}  ${short}\n`).join("")}`;
 
+/** Which file that is; also for the manual. */
+export const CONFIG_RULE =
+  "The config file is the one that --config or FILESPOOL_CONFIG names; else the first of " +
+  `${USER_CONFIG_SHOWN} and ${SYSTEM_FOLDER}/config.json that is there, if nobody but you and root can write it. ` +
+  "None in the working folder is read unless it is named.";
+
 /** Said once, so that the list of options can stay short. */
 const SOURCES = [
-  `Every option is also a variable (--buffer-size: ${variableOf("buffer-size")}) and a key in ${CONFIG_FILE} ` +
+  `Every option is also a variable (--buffer-size: ${variableOf("buffer-size")}) and a key in a config file ` +
     '("buffer-size": "1MiB"). A flag beats a variable, which beats the file.',
+  CONFIG_RULE,
   "Sizes: 1000, 64KiB, 1MiB, 10GB. Durations: 500ms, 30s, 5m, 7d.",
 ] as const;
 
@@ -208,7 +215,7 @@ function addCommand(program: CommanderCommand, verb: Verb, columns: number): Com
     command.addOption(option.hideHelp(!own.includes(name)));
   }
   // Not in the table: its value says where the table's values are.
-  command.option("--config <file>", `config file (default: ${CONFIG_FILE}, if there is one)`);
+  command.option("--config <file>", "config file (default: your own, else the machine's; see below)");
   return command.addHelpText("after", proseOf(SOURCES, columns) + examplesOf(examples));
 }
 

@@ -14,6 +14,7 @@
 import type { Typed } from "./arguments.ts";
 import { OPERATOR_COMMANDS } from "./commands-operate.ts";
 import type { Settings } from "./config.ts";
+import type { ConfigFile } from "./config-file.ts";
 import type { Outlet } from "./outlet.ts";
 import type { World } from "./program.ts";
 import type { Asker } from "./prompts.ts";
@@ -64,6 +65,8 @@ export interface Around {
   readonly world: World;
   /** What was typed, for a command that looks at settings itself. */
   readonly typed: Typed;
+  /** The config file that was read, if there was one; null as well for a command that looks at settings itself. */
+  readonly file: ConfigFile | null;
   /** Reads flags, variables and config file once more, as they are now. @throws UsageError */
   readonly reread: () => Promise<Settings>;
   /** Ends the command, whichever of the two signals came: a client has nothing to drain. */
@@ -111,6 +114,7 @@ export const COMMANDS: Readonly<Record<Command, CommandRow>> = {
       const { allowHost } = await import("./prompts.ts");
       const { checkServe } = await import("./serve-rules.ts");
       checkServe(task.settings);
+      (await import("./own-spool.ts")).checkSpool(task.settings);
       return { ...task, settings: await allowHost(task.settings, asker) };
     },
     run: async ({ settings }, around) => (await import("./serve.ts")).serve(settings, around),
@@ -156,9 +160,9 @@ export const COMMANDS: Readonly<Record<Command, CommandRow>> = {
       ["for ever, keeping files of equal names apart", "filespool receive --follow --if-exists rename"],
     ],
     async run({ settings }, around) {
-      const { report, world, signal } = around;
+      const { report, world, file, signal } = around;
       if (settings.values.follow) (await import("./outlet.ts")).staysOn(around, report.complain);
-      return (await import("./receive.ts")).receive(settings, report, { signal, now: world.now }, world);
+      return (await import("./receive.ts")).receive(settings, report, { signal, now: world.now }, { world, file });
     },
   },
   // A hot folder. What it is to do with each file is settled before the first one is touched.
@@ -228,12 +232,12 @@ export const COMMANDS: Readonly<Record<Command, CommandRow>> = {
   },
   config: {
     kind: "local",
-    about: "check a config file, or show which settings hold and why",
+    about: "check a config file, show which settings hold and why, or begin a file",
     operands: [
       {
         syntax: "<action>",
-        help: "check: find every mistake; show: every setting and its origin",
-        choices: ["check", "show"],
+        help: "check: find every mistake; show: every setting and its origin; init: write a file of your own",
+        choices: ["check", "show", "init"],
       },
       { syntax: "[command]", help: "show: of which command (default: serve)" },
     ],
@@ -241,6 +245,7 @@ export const COMMANDS: Readonly<Record<Command, CommandRow>> = {
       ["every mistake of a file, before a server reads it", "filespool config check --config server.json"],
       ["what a server would be started with", "filespool config show"],
       ["the same for a receiver, with a flag", "filespool config show receive --port 7000"],
+      ["a file of your own, which later runs read by themselves", "filespool config init --host files.example.org"],
     ],
     inspects: true,
     run: async ({ operands }, around) => (await import("./config-command.ts")).config(operands, around),

@@ -1,5 +1,5 @@
 /**
- * `filespool config check` and `filespool config show`: what is wrong with a config file, and what holds.
+ * `filespool config check`, `show` and `init`: what is wrong with a config file, what holds, and a file to begin with.
  *
  * A server that is started with a wrong file stops at the first mistake, because it has to stop anyway. Whoever writes the
  * file wants to hear of all of them at once, and before it is put into force. Both look at the same table and use the same
@@ -7,19 +7,29 @@
  *
  *   check   nothing but the file: no variable, no flag. Exit code 0, or 2 with a sentence for each mistake
  *   show    what a command would be started with here and now, and for each setting which source had the last word
+ *   init    writes a file where one is read without being named, with the settings that were given as flags
  *
  * Secrets are never shown, not even their length.
  */
+import { open } from "node:fs/promises";
+import { dirname, resolve as resolvePath } from "node:path";
+import { fileURLToPath } from "node:url";
+import { FilespoolError } from "../protocol/errors.ts";
+import { inWords } from "../spool/errno.ts";
+import { makeFolders } from "../spool/make-folders.ts";
+import { configPlaces, userConfig } from "./base-directories.ts";
 import { type Around, COMMAND_NAMES, COMMANDS, type Command } from "./commands.ts";
-import { CONFIG_FILE, type ConfigFile, loadConfig, parseValue, readConfig, resolve, unknownKeys } from "./config.ts";
+import { parseValue, resolve } from "./config.ts";
+import { type ConfigFile, isKey, loadConfig, readConfig, tellOfConfig, unknownKeys } from "./config-file.ts";
 import { EXIT, UsageError } from "./exit.ts";
 import { KNOB_NAMES, KNOBS, type KnobName, knobOf, knobsOn, shapeOf } from "./knobs.ts";
 import { counted, line } from "./printable.ts";
 import { allowHost } from "./prompts.ts";
 import { brokenRules } from "./serve-rules.ts";
 
-/** Runs either of them. @returns the exit code @throws UsageError */
+/** Runs one of them. @returns the exit code @throws UsageError */
 export function config([action, command]: readonly string[], around: Around): Promise<number> {
+  if (action === "init") return init(around);
   return action === "check" ? check(around) : show(command ?? "serve", around);
 }
 
@@ -36,9 +46,11 @@ const pathOf = ({ typed, world }: Around): string | undefined =>
  */
 async function check(around: Around): Promise<number> {
   const { report, world } = around;
-  const file = await readConfig(pathOf(around), world.folder);
+  const file = await readConfig(pathOf(around), world);
+  tellOfConfig(file, pathOf(around), world, report);
   if (file === null) {
-    report.say(`There is no ${CONFIG_FILE} here, so there is nothing to check.`);
+    const places = configPlaces(world.env).join(", ");
+    report.say(line`There is no config file (${places}), so there is nothing to check; --config names one.`);
     return EXIT.done;
   }
   // All of them before the end: whoever mends one would otherwise have to come back for the next.
@@ -72,7 +84,7 @@ export async function mistakesIn(file: ConfigFile): Promise<string[]> {
         Object.entries(right).filter(([name]) => isTakenBy(command, name, right[name])),
       );
       const settings = resolve(command, { flags: {}, env: {}, file: { ...file, values: usable } });
-      if (command !== "serve") continue;
+      if (command !== "serve" || !isForServer(file)) continue;
       for (const rule of brokenRules(settings)) mistakes.add(rule);
       await allowHost(settings, null);
     } catch (error) {
@@ -83,6 +95,16 @@ export async function mistakesIn(file: ConfigFile): Promise<string[]> {
   }
   return [...mistakes];
 }
+
+/**
+ * Whether a file is meant for a server: the host in a file for clients is one that they go to, and nobody listens there.
+ */
+const isForServer = ({ values }: ConfigFile): boolean =>
+  /^(0\.0\.0\.0|\[?::\]?)(:|$)/.test(String(values.host)) ||
+  KNOB_NAMES.filter((name) => Object.hasOwn(values, name)).some((name) => {
+    const { on } = knobOf(name);
+    return on.includes("serve") && !on.includes("send") && !on.includes("receive");
+  });
 
 /**
  * Why none of the commands that have this setting would take its value, or null when one would. The first refusal is
@@ -119,7 +141,8 @@ async function show(name: string, around: Around): Promise<number> {
     throw new UsageError(`there is no command ${JSON.stringify(name)} with settings to show; there are ${known}`);
   }
   // Exactly what the command itself would do, its errors included: a setting that it would refuse cannot be shown.
-  const file = await loadConfig(pathOf(around), world.folder);
+  const file = await loadConfig(pathOf(around), world);
+  tellOfConfig(file, pathOf(around), world, report);
   const { values, origins } = resolve(command, { flags: typed.flags, env: world.env, file });
   // In the order of the help, defaults included: what was not set is often what explains a surprise.
   const names = knobsOn(command);
@@ -136,4 +159,69 @@ async function show(name: string, around: Around): Promise<number> {
     report.row(event, () => line`${setting.padEnd(widest)}  ${shown ?? `(${unset})`}${origin}`);
   }
   return EXIT.done;
+}
+
+/** Flags that say how this very run talks, and are no wish for later ones. */
+const OF_THIS_RUN: readonly KnobName[] = ["json", "quiet", "verbose", "yes", "no-input"];
+
+/**
+ * `config init`. Never over a file that is there. What it makes is its owner's alone, since settings may hold a token, and
+ * since no other file would be read.
+ * @throws UsageError; FilespoolError folder-unusable
+ */
+async function init(around: Around): Promise<number> {
+  const { report, world, typed } = around;
+  const named = pathOf(around);
+  const path = named === undefined ? userConfig(world.env) : resolvePath(world.folder, named);
+  if (path === null) throw new UsageError("there is no home folder to put a config file in; --config says where");
+  const settings = settingsIn(typed.flags, world.folder);
+  const text = `${JSON.stringify({ $schema: SCHEMA, ...settings }, null, 2)}\n`;
+  try {
+    await makeFolders(dirname(path), 0o700);
+    const file = await open(path, "wx", 0o600);
+    try {
+      await file.writeFile(text);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+  } catch (error) {
+    const { code, syscall } = error as NodeJS.ErrnoException;
+    if (code === "EEXIST" && syscall === "open")
+      throw new UsageError(
+        `there is something at ${path} already, and it stays as it is; --config names another place`,
+      );
+    throw new FilespoolError("folder-unusable", `cannot write ${path}: ${inWords(error)}`, { cause: error });
+  }
+  report.result({ event: "written", path, settings: Object.keys(settings).length }, path);
+  report.aside(line`This file is read by every later run of yours${named === undefined ? "" : " that names it"}.`);
+  // The folders before it may be open to others: better heard now than by the next run.
+  if (named === undefined) await readConfig(undefined, world).catch((error: Error) => report.complain(error.message));
+  return EXIT.done;
+}
+
+/** Where the schema is in this installation, for editors. */
+const SCHEMA = fileURLToPath(new URL("../../filespool.schema.json", import.meta.url));
+
+/**
+ * Flags as keys of a file: judged as a file would be, numbers as numbers, and paths as they are meant here, since the
+ * file is read in other working folders.
+ * @throws UsageError for what a file may not say, or no command would take
+ */
+function settingsIn(
+  flags: Readonly<Record<string, string | true>>,
+  folder: string,
+): Record<string, string | number | true> {
+  const names = KNOB_NAMES.filter((name) => flags[name] !== undefined && !OF_THIS_RUN.includes(name));
+  const settings: Record<string, string | number | true> = {};
+  for (const name of names) {
+    if (!isKey(name)) throw new UsageError(`--${name} is a flag and nothing else; a config file cannot say it`);
+    const raw = flags[name] as string | true;
+    const isNumber = JSON.stringify(knobOf(name).schema).includes('"integer"') && /^\d+$/.test(String(raw));
+    const isPath = ["file", "folder"].includes(knobOf(name).argument ?? "") && raw !== "-";
+    settings[name] = isNumber ? Number(raw) : isPath ? resolvePath(folder, String(raw)) : raw;
+    const mistake = mistakeOf({ path: "the flags", values: settings }, name);
+    if (mistake !== null) throw new UsageError(mistake.replace(`"${name}" in the flags`, `--${name}`));
+  }
+  return settings;
 }

@@ -5,7 +5,7 @@
  * "$schema": "./node_modules/filespool/filespool.schema.json" makes editors use it. It is no second rule: the program
  * judges values by the same shapes (shapes.ts) and does not read the schema.
  */
-import { isKey } from "./config.ts";
+import { isKey } from "./config-file.ts";
 import { KNOB_NAMES, knobOf, shownFallback } from "./knobs.ts";
 import type { JsonSchema } from "./shapes.ts";
 

@@ -15,22 +15,19 @@
  *
  *   --port does not accept "x": it takes a whole number from 0 to 65535
  *   FILESPOOL_PORT does not accept "x": ...
- *   "port" in filespool.config.json does not accept "x": ...
+ *   "port" in /etc/filespool/config.json does not accept "x": ...
  *
- * Never here: the settings themselves (knobs.ts), and how questions look (terminal.ts). Why this order: adr/0022.
+ * Never here: the settings themselves (knobs.ts), where the file is (config-file.ts), and how questions look (terminal.ts). Why this order: adr/0022.
  */
-import { readFile } from "node:fs/promises";
-import { resolve as resolvePath } from "node:path";
-import { inWords } from "../spool/errno.ts";
+import { INVITE_SCHEME } from "../net/invite.ts";
 import type { Command } from "./commands.ts";
+import type { ConfigFile } from "./config-file.ts";
 import { UsageError } from "./exit.ts";
+import { withPorts } from "./host-port.ts";
 import { KNOBS, type KnobName, knobOf, knobsOn, shapeOf, type Values, variableOf } from "./knobs.ts";
 
-/** Looked for in the working folder when `--config` is not given. */
-export const CONFIG_FILE = "filespool.config.json";
-
 /** Strongest first. The index is the rank, which decides between settings that exclude each other. */
-const ORIGINS = ["flag", "variable", "file", "answer", "default"] as const;
+export const ORIGINS = ["flag", "variable", "file", "answer", "default"] as const;
 export type OriginKind = (typeof ORIGINS)[number];
 
 /** Where a value came from; `label` is how an error message names the place, e.g. `--port`. */
@@ -45,12 +42,6 @@ export interface Origin {
 export interface Settings {
   readonly values: Values;
   readonly origins: Readonly<Record<KnobName, Origin>>;
-}
-
-/** A config file that was read: every key is known, no value has been looked at yet. `path` is as messages show it. */
-export interface ConfigFile {
-  readonly path: string;
-  readonly values: Readonly<Record<string, unknown>>;
 }
 
 /** All that was said by anybody before the first question is asked. */
@@ -104,7 +95,7 @@ export function resolve(command: Command, sources: Sources): Settings {
     origins[name] = said.origin;
   }
   // The table has just given every name a value of its own type; the compiler cannot see that through a loop.
-  return withoutConflict({ values, origins } as unknown as Settings);
+  return withPorts(command, withoutConflict({ values, origins } as unknown as Settings));
 }
 
 /** What one source says, as it was written. From a JSON file it may be of any type. */
@@ -136,7 +127,8 @@ export function parseValue(command: Command, name: KnobName, { raw, origin }: Sa
   const value = text === null ? null : parse(text);
   if (value !== null) return value;
   // A secret that was mistyped is nearly the secret.
-  const shown = knobOf(name).secret ? "what it holds" : JSON.stringify(raw);
+  const isSecret = knobOf(name).secret || String(raw).includes(INVITE_SCHEME);
+  const shown = isSecret ? "what it holds" : JSON.stringify(raw);
   throw new UsageError(`${origin.label} does not accept ${shown}: it takes ${accepts}`);
 }
 
@@ -158,95 +150,4 @@ function withoutConflict(settings: Settings): Settings {
     values = rank("follow") < rank(name) ? { ...values, [name]: undefined } : { ...values, follow: false };
   }
   return { values, origins };
-}
-
-/**
- * Reads the config file that was asked for, or the one in the working folder if there is one.
- * @param asked path from `--config` or FILESPOOL_CONFIG
- * @throws UsageError when it cannot be read, is not a JSON object, or has a key that nothing knows
- */
-export async function loadConfig(asked: string | undefined, folder: string): Promise<ConfigFile | null> {
-  const file = await readConfig(asked, folder);
-  // A key that nothing knows is a mistyped one, and to ignore it would be to run without the setting that somebody
-  // believes to have made. Variables are not judged like that: others may use the prefix for things of their own.
-  const [first] = file === null ? [] : unknownKeys(file);
-  if (first !== undefined) throw new UsageError(first);
-  return file;
-}
-
-/** The same, whatever its keys are. @throws UsageError when it cannot be read or is not a JSON object */
-export async function readConfig(asked: string | undefined, folder: string): Promise<ConfigFile | null> {
-  // Messages show the path as it was given: that is the one that the person knows.
-  const path = asked ?? CONFIG_FILE;
-  let text: string;
-  try {
-    text = await readFile(resolvePath(folder, path), "utf8");
-  } catch (error) {
-    // Only the file that nobody asked for may be absent. One that is there and unreadable is a surprise
-    // in either case, and going on without it would mean to run with other settings than intended.
-    if (asked === undefined && (error as NodeJS.ErrnoException).code === "ENOENT") return null;
-    throw new UsageError(`the config file ${path} cannot be read: ${inWords(error)}`);
-  }
-  let values: unknown;
-  try {
-    values = JSON.parse(text);
-  } catch (error) {
-    throw new UsageError(`the config file ${path} is not JSON: ${(error as Error).message}`);
-  }
-  if (typeof values !== "object" || values === null || Array.isArray(values)) {
-    throw new UsageError(`the config file ${path} must hold one JSON object, such as {"port": 5011}`);
-  }
-  // For editors: it says where filespool.schema.json is, and is no setting.
-  const { $schema: _, ...settings } = values as Record<string, unknown>;
-  return { path, values: settings };
-}
-
-/** A sentence for each key that nothing knows. */
-export function unknownKeys({ path, values }: ConfigFile): string[] {
-  const unknown = Object.keys(values).filter((key) => !Object.hasOwn(KNOBS, key) || !isKey(key as KnobName));
-  return unknown.map((key) => {
-    const near = closest(key, Object.keys(KNOBS));
-    const hint =
-      near === null ? "its keys are named like the flags, without the dashes in front" : `did you mean "${near}"?`;
-    return `the config file ${path} has the unknown key ${JSON.stringify(key)}: ${hint}`;
-  });
-}
-
-/** Whether a config file may say it, for one command at least. */
-export const isKey = (name: KnobName): boolean =>
-  knobOf(name).on.some((command) => !knobOf(name).flagOnly?.includes(command));
-
-/** The candidate that differs least from `word`, or null when none is close enough to be what was meant. */
-export function closest(word: string, candidates: readonly string[]): string | null {
-  // People who write JSON write camelCase: bufferSize is a spelling of buffer-size, not a mistake of distance 2.
-  const kebab = word
-    .replace(/([a-z])([A-Z])/g, "$1-$2")
-    .replaceAll("_", "-")
-    .toLowerCase();
-  let best: string | null = null;
-  // Two letters exchanged are two edits. A suggestion that shares no letter would only confuse.
-  let bestDistance = Math.min(kebab.length - 1, Math.max(2, Math.floor(kebab.length / 3))) + 1;
-  for (const candidate of candidates) {
-    const distance = editDistance(kebab, candidate);
-    if (distance < bestDistance) [best, bestDistance] = [candidate, distance];
-  }
-  return best;
-}
-
-/**
- * Levenshtein distance: the fewest insertions, deletions and replacements that turn one word into the other. It is
- * quadratic, and the words are a dozen letters long.
- */
-function editDistance(from: string, to: string): number {
-  // One row of the usual table at a time: `row[j]` is the distance between the letters read so far and to[0, j).
-  let row = Array.from({ length: to.length + 1 }, (_, j) => j);
-  for (let i = 1; i <= from.length; i++) {
-    const next = [i];
-    for (let j = 1; j <= to.length; j++) {
-      const replaced = (row[j - 1] as number) + (from[i - 1] === to[j - 1] ? 0 : 1);
-      next.push(Math.min(replaced, (row[j] as number) + 1, (next[j - 1] as number) + 1));
-    }
-    row = next;
-  }
-  return row[to.length] as number;
 }

@@ -115,7 +115,10 @@ async function warnOfOpenFiles({ values, origins }: Settings, report: Report): P
   for (const file of new Set(files)) if (file !== undefined) await warnIfOpen(file, report);
 }
 
-/** A file that cannot be looked at is told of by whoever reads it. */
+/**
+ * Of a file that holds a secret. Who can write there says where the secret goes, or whose it is; they need not read it.
+ * A file that cannot be looked at is told of by whoever reads it.
+ */
 export async function warnIfOpen(file: string, report: Report): Promise<void> {
   const mode = await stat(file).then(
     (found) => found.mode,
@@ -123,6 +126,8 @@ export async function warnIfOpen(file: string, report: Report): Promise<void> {
   );
   if (process.platform !== "win32" && (mode & 0o004) !== 0)
     report.complain(`every user of this machine can read the secret in ${file}; close it: chmod go= ${file}`);
+  else if (process.platform !== "win32" && (mode & 0o022) !== 0)
+    report.complain(`others may write to the secret in ${file}; close it: chmod go= ${file}`);
 }
 
 /** The content of a setting, or of the file that another one names; its line end is no part of it. */

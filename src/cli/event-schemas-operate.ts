@@ -114,5 +114,9 @@ export const operateSchemas = <Ends extends object, Client extends object>(ends:
       from: text,
     }),
     done: row("done", "The file is right.", { settings: count }),
+    written: row("written", "The file was made.", {
+      path: v.pipe(text, v.description("its absolute path")),
+      settings: v.pipe(count, v.description("how many settings it holds")),
+    }),
   },
 });

@@ -21,7 +21,7 @@
  * A receive of them, in which the name of one is taken:
  *
  *   {"event":"delivered","name":"a.txt",...}             under a lease, which progress renews
- *   {"event":"landed","path":"inbox/a.txt",...}          in the folder, on disk
+ *   {"event":"landed","path":"/home/a/inbox/a.txt",...}          in the folder, on disk
  *   {"event":"acked","name":"a.txt",...}                 off the queue
  *   {"event":"delivered","name":"holiday.raw",...}
  *   {"event":"refused","code":"file-exists",...}         it stays in the queue
@@ -100,7 +100,7 @@ const CLIENT = {
   refused: row("refused", "This file failed for good in this run; the others go on.", {
     ...maybeAbout,
     ...failure,
-    path: maybe(v.pipe(text, v.description("the path that was to be sent"))),
+    path: maybe(v.pipe(text, v.description("the absolute path of what was to be sent, or what a stream is called"))),
   }),
   retrying: row("retrying", "The connection, or a file that did not match its digest, is tried again.", {
     ...failure,
@@ -113,14 +113,17 @@ const CLIENT = {
 // Both ends pass over what a folder may hold and a file may not: sockets, links that lead out of it, names too long.
 const WARNING = row("warning", "Something in a folder was left out; the rest goes on.", {
   ...maybeAbout,
-  path: text,
+  path: v.pipe(text, v.description("send: its absolute path; receive: its path in the folder")),
   message: text,
 });
 
 /** A sender: what was offered becomes stored, or refused; with --wait it becomes collected, or is outstanding still. */
 const SEND = {
   ...CLIENT,
-  offered: row("offered", "The server has been asked to take this file.", { ...about, path: text }),
+  offered: row("offered", "The server has been asked to take this file.", {
+    ...about,
+    path: v.pipe(text, v.description("its absolute path, or what a stream is called")),
+  }),
   changed: row("changed", "Not what the server has under this size and time, by its digest: sent as a new transfer.", {
     ...about,
     path: text,
@@ -185,7 +188,7 @@ const RECEIVE = {
   landed: row("landed", "The file is in the folder, whole and verified.", {
     ...about,
     digest,
-    path: v.pipe(text, v.description("where it is; empty if it was skipped, - for standard output")),
+    path: v.pipe(text, v.description("where it is, absolute; empty if it was skipped, - for standard output")),
     skipped: v.pipe(flag, v.description("a file of that name was there, and --if-exists is skip")),
   }),
   warning: WARNING,

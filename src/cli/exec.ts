@@ -4,10 +4,12 @@
  * The path is never part of the command's text. `{}` becomes `"$1"`, and the path is handed over as that argument, so that a
  * file called `; rm -rf ~` is a file name to the shell and nothing else:
  *
- *   --exec 'convert {} thumbs/'     sh -c 'convert "$1" thumbs/' sh ./inbox/photo.jpg
+ *   --exec 'convert {} thumbs/'     sh -c 'convert "$1" thumbs/' sh /home/alice/inbox/photo.jpg
  *
- * Write {} without quotes around it; the quotes are there already. The same is in the environment: FILESPOOL_PATH, _NAME,
- * _TRANSFER, _DIGEST and _QUEUE. An exit code other than 0 makes the delivery a failed attempt, and the next file waits (net/hook-pause.ts).
+ * It is absolute, so it begins with a "/": a file called "--output=x" is an option to no command. Write {} without quotes
+ * around it; the quotes are there already. The same is in the environment: FILESPOOL_PATH, _NAME, _TRANSFER, _DIGEST and
+ * _QUEUE. Our own secrets are not: a command that was written for files needs no token, and may well write its environment
+ * into a log. An exit code other than 0 makes the delivery a failed attempt, and the next file waits (net/hook-pause.ts).
  */
 import { spawn } from "node:child_process";
 import type { LandedFile } from "../net/options.ts";
@@ -17,11 +19,16 @@ import { inWords } from "../spool/errno.ts";
 /** What the machine has too little of at the moment. */
 const BUSY = new Set(["EMFILE", "ENFILE", "EAGAIN", "ENOMEM"]);
 
+import { KNOB_NAMES, knobOf, variableOf } from "./knobs.ts";
+
 /** How long a command that was asked to stop may take before it is stopped. */
 const KILL_AFTER_MS = 3000;
 
+/** The variables that hold a secret of ours, by the table of settings: a new secret is one here by itself. */
+const SECRETS: ReadonlySet<string> = new Set(KNOB_NAMES.filter((name) => knobOf(name).secret).map(variableOf));
+
 /**
- * @param env the environment that the command gets besides
+ * @param env the environment that the command gets besides, without our secrets
  * @param quietStdout stdout belongs to somebody else (`--json`, `--output -`), so the command's goes to stderr
  */
 export function commandHook(
@@ -29,6 +36,7 @@ export function commandHook(
   env: Readonly<Record<string, string | undefined>>,
   quietStdout: boolean,
 ): (file: LandedFile) => Promise<void> {
+  const kept = Object.fromEntries(Object.entries(env).filter(([name]) => !SECRETS.has(name)));
   const script = command.replaceAll("{}", '"$1"');
   return ({ path, name, transfer, digest, queue, signal }) =>
     new Promise((resolve, reject) => {
@@ -36,7 +44,7 @@ export function commandHook(
       const added = Object.fromEntries(Object.entries(facts).map(([key, value]) => [`FILESPOOL_${key}`, value]));
       // A group of its own, so that what the command has started ends with it.
       const child = spawn("sh", ["-c", script, "sh", path], {
-        env: { ...env, ...added },
+        env: { ...kept, ...added },
         stdio: ["ignore", quietStdout ? 2 : 1, 2],
         detached: true,
       });

@@ -11,7 +11,7 @@
 import { LIMITS } from "../protocol/limits.ts";
 import { SPOOL_LIMITS } from "../spool/spool.ts";
 import { knob, optional } from "./knob.ts";
-import { count, duration, oneOf, orUnlimited, size, text, toggle } from "./shapes.ts";
+import { count, duration, oneOf, orUnlimited, PLACE, size, text, toggle } from "./shapes.ts";
 
 const MiB = 1024 * 1024;
 const SECOND = 1_000;
@@ -153,10 +153,7 @@ export const SERVE_KNOBS = {
     help: "port for /metrics, /healthz and /readyz over HTTP; 0 for any free one",
     unset: "none of them",
   }),
-  "metrics-host": knob(
-    text("host", "a host name or an IP address", (host) => !/[\s/]/.test(host)),
-    { fallback: "localhost", on: ["serve"], help: "address for these three" },
-  ),
+  "metrics-host": knob(PLACE, { fallback: "localhost", on: ["serve"], help: "address for these three" }),
   // Apart from --insecure: a server with TLS and tokens may well show its numbers to a network that it trusts.
   "metrics-insecure": knob(toggle, {
     fallback: false,

@@ -21,23 +21,29 @@
 import { isQueuePattern } from "../net/access.ts";
 import { LIMITS } from "../protocol/limits.ts";
 import { isQueueName } from "../protocol/messages.ts";
-import { safeName } from "../protocol/names.ts";
+import { checkQueue, safeName } from "../protocol/names.ts";
 import { COMMAND_NAMES, type Command, commandsOf } from "./commands.ts";
 import { type Knob, knob, optional } from "./knob.ts";
 import { SERVE_KNOBS } from "./knobs-serve.ts";
 import { TRUST_KNOBS } from "./knobs-trust.ts";
 import { WATCH_KNOBS } from "./knobs-watch.ts";
-import { count, duration, oneOf, orUnlimited, type Shape, size, text, toggle } from "./shapes.ts";
+import { count, duration, oneOf, orUnlimited, PLACE, type Shape, size, text, toggle } from "./shapes.ts";
 
 const arePatterns = (names: string): boolean => names.split(",").every((name) => isQueuePattern(name.trim()));
 
-function isFileName(name: string): boolean {
+/** Whether a rule of names (protocol/names.ts) lets a name pass as it is. */
+function passes(name: string, rule: (name: string) => unknown): boolean {
   try {
-    return safeName(name) === name;
+    return (rule(name) ?? name) === name;
   } catch {
     return false;
   }
 }
+
+const isFileName = (name: string): boolean => passes(name, safeName);
+/** A queue that files may be put into. Others may exist from before there was that rule, and can be emptied. */
+export const isSendQueue = (name: string): boolean => isQueueName(name) && passes(name, checkQueue);
+const oldQueue = text("name", "a queue name: letters, digits, space, dot, dash, underscore", isQueueName);
 
 // Who has a setting: commands by name where it is theirs alone, by kind where all of that kind have it.
 const ALL: readonly Command[] = COMMAND_NAMES;
@@ -48,6 +54,10 @@ const CLIENTS = commandsOf("client");
 /** The same shape for each of these commands, where it differs from that of the others. */
 const forEach = <T>(commands: readonly Command[], shape: Shape<T>): Partial<Record<Command, Shape<T>>> =>
   Object.fromEntries(commands.map((command) => [command, shape]));
+
+// What can be seen, so that no two queues look the same: a space at the end would be one more queue.
+const SEND_QUEUE =
+  "a queue name: visible letters (in Unicode's NFC), digits, dot, dash, underscore, and single spaces inside";
 
 // Who was given an invite has the answer to all that is asked about the server: see admission.ts.
 const WHERE = "Host of the server, or an invite?";
@@ -60,15 +70,12 @@ const YEARS = 3_650 * 86_400 * SECOND;
 export const KNOBS = {
   // Where. Asked for on a terminal, as the program did that this one descends from. Whether such a host exists
   // is found out when it is used; a space or the slash of a URL is a mistake at once.
-  host: knob(
-    text("host", "a host name or an IP address", (host) => !/[\s/]/.test(host)),
-    {
-      fallback: "localhost",
-      on: [...NETWORKED, "invite"],
-      help: "address to listen on, or the server's address",
-      ask: { serve: "Host to listen on?", send: WHERE, receive: WHERE },
-    },
-  ),
+  host: knob(PLACE, {
+    fallback: "localhost",
+    on: [...NETWORKED, "invite"],
+    help: "address to listen on, or the server's address; its port may stand behind it, as in [::1]:5011",
+    ask: { serve: "Host to listen on?", send: WHERE, receive: WHERE },
+  }),
   // 0 asks the system for a free port. That means something to who listens only, hence `only` for the clients.
   port: knob(count(0, 65_535), {
     fallback: 5011,
@@ -84,12 +91,14 @@ export const KNOBS = {
     help: "serve: listen beyond this machine without encryption or tokens; others: send a token there unencrypted",
   }),
   // The protocol's own rule, so that a wrong name is told before a connection is made.
-  queue: knob(text("name", "a queue name: letters, digits, space, dot, dash, underscore", isQueueName), {
+  queue: knob(text("name", SEND_QUEUE, isSendQueue), {
     fallback: "default",
     on: [...CLIENTS, "requeue", "token", "invite"],
     help: "queue to put files in or take them from",
     ask: { walk: "Queue?" },
     only: {
+      receive: oldQueue,
+      requeue: oldQueue,
       token: text("names", 'queue names with commas between them; "photos-*" and "*" stand for many', arePatterns),
     },
   }),
@@ -168,7 +177,7 @@ export const KNOBS = {
   // The path is an argument of the command and never part of its text: see exec.ts.
   exec: optional(text("command", "a shell command, with {} for the path"), {
     on: ["receive"],
-    help: "run this for each landed file before it is acked; {} is its path; a failure gives the file back, and is tried again after a pause that grows as long as this run waits for files",
+    help: "run this for each landed file before it is acked; {} is its absolute path; a failure gives the file back, and is tried again after a pause that grows as long as this run waits for files",
     unset: "nothing",
   }),
   // Refusing is the only default that can lose nothing: the file goes back to its queue.
@@ -176,6 +185,12 @@ export const KNOBS = {
     fallback: "refuse",
     on: ["receive"],
     help: "what to do when a file of that name is already there: refuse, rename, overwrite or skip",
+  }),
+  // A shell, and many a program, obeys a dot file that it finds; whoever sent it should not decide that one is there.
+  "allow-dotfiles": knob(toggle, {
+    fallback: false,
+    on: ["receive"],
+    help: 'let names that begin with a dot, such as .bashrc, be as they are; else they get a "_" in front',
   }),
   // Without any of these three, a run takes what is waiting. config.ts knows that follow excludes the other two.
   count: optional(count(1, Number.MAX_SAFE_INTEGER), {

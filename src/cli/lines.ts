@@ -18,6 +18,7 @@
  * tone), not yet a string with colours: report.ts decides about streams and colours, and tests can compare
  * lines as they are. Everything that came from outside is escaped by the `line` template.
  */
+import { basename } from "node:path";
 import type { ServerEvent, TransferEvent } from "../net/events.ts";
 import type { ErrorCode } from "../protocol/errors.ts";
 import { counted, line } from "./printable.ts";
@@ -60,10 +61,11 @@ const file = (about: { name: string; size: number }) => line`${about.name}, ${hu
 export const address = (host: string, port: number): string =>
   host.includes(":") ? line`[${host}]:${port}` : line`${host}:${port}`;
 
-/** The file and what is wrong with it. A message that names its file needs no second name in front. */
-function blame(event: { path?: string; name?: string; message: string }): string {
-  const name = event.path ?? event.name;
-  return name === undefined || event.message.includes(name) ? line`${event.message}` : line`${name}: ${event.message}`;
+/** The file and what is wrong with it. A message that names its file, as it was typed, needs no second name in front. */
+function blame({ path, name, message }: { path?: string; name?: string; message: string }): string {
+  const what = path ?? name;
+  const isNamed = what === undefined || message.includes(what) || message.split(/[\s"/:;,]+/).includes(basename(what));
+  return isNamed ? line`${message}` : line`${what}: ${message}`;
 }
 
 /** Of a crowd of them only one is told. */

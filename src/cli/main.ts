@@ -14,6 +14,7 @@
  * save anything: an orderly end is a courtesy to the peer, not a condition for the safety of a file.
  */
 import { isatty } from "node:tty";
+import { FilespoolError } from "../protocol/errors.ts";
 import { outputOf } from "./descriptor-output.ts";
 import { EXIT } from "./exit.ts";
 import { run } from "./program.ts";
@@ -47,11 +48,24 @@ let onHangup = (): void => {
 };
 process.on("SIGHUP", () => onHangup());
 
+/** Node throws where the working folder is gone, and every relative path would be in vain. */
+function workingFolder(): string {
+  try {
+    return process.cwd();
+  } catch (cause) {
+    throw new FilespoolError("folder-unusable", "the working folder was removed; change to another one (cd)", {
+      cause,
+    });
+  }
+}
+
 // The only place in the project that reads the process: everything below here is handed what it needs.
 const running = run({
   words: process.argv.slice(2),
   env: process.env,
-  folder: process.cwd(),
+  get folder() {
+    return workingFolder();
+  },
   // Node opens it when it is asked for; most runs need it for nothing.
   get stdin() {
     return process.stdin;

@@ -13,8 +13,9 @@
  *
  * Never here: installing it. npm links what package.json names as "man" when the package is installed globally.
  */
+
+import { CONFIG_RULE } from "./arguments.ts";
 import { COMMAND_NAMES, COMMANDS, OVERVIEW } from "./commands.ts";
-import { CONFIG_FILE } from "./config.ts";
 import { EXIT_CODES } from "./exit.ts";
 import { type KnobName, knobOf, knobsOn, shownFallback, variableOf } from "./knobs.ts";
 
@@ -24,6 +25,8 @@ const safe = (text: string): string =>
     .replaceAll("\\", "\\e")
     .replaceAll("-", "\\-")
     .replaceAll(/^(?=[.'])/gm, "\\&");
+/** Long paths may be broken behind a slash, or a narrow screen could not take them. */
+const breakable = (text: string): string => text.replaceAll("/", "/\\:");
 const bold = (text: string): string => `\\fB${safe(text)}\\fR`;
 const italic = (text: string): string => `\\fI${safe(text)}\\fR`;
 /** "fsync: survives ..." explains a word, which stays as it is typed. */
@@ -89,7 +92,7 @@ ${commands.join("\n")}
 ${shared.map(setting).join("\n")}
 .TP
 ${bold("--config")} ${italic("file")}
-Config file (default: ${safe(CONFIG_FILE)} in the working folder, if there is one).
+${breakable(safe(CONFIG_RULE))}
 .TP
 ${bold("--help")}, ${bold("--version")}
 What a command takes; which version this is.

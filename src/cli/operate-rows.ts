@@ -8,6 +8,7 @@
  * Read next: table.ts, which gives the columns their widths.
  */
 import type { QueueInfo, TransferInfo } from "../net/operate.ts";
+import { isSendQueue } from "./knobs.ts";
 import { printable } from "./printable.ts";
 import { humanDuration, humanSize } from "./sizes.ts";
 import type { Column } from "./table.ts";
@@ -24,7 +25,20 @@ export const QUEUES: readonly Column[] = [
 ];
 /** Bytes are those of the files; what unfinished uploads have reserved is not in a queue. */
 export const queueRow = ({ queue, files, bytes, dead, uploads }: QueueInfo) =>
-  [String(files), humanSize(bytes), String(dead), String(uploads), printable(queue)] as const;
+  [String(files), humanSize(bytes), String(dead), String(uploads), shownQueue(queue)] as const;
+
+/**
+ * The name of a queue. One that looks like another (made before such names were refused) is shown as a shell with
+ * $'...' takes it, so that whoever empties it can tell the two apart and type it.
+ */
+function shownQueue(queue: string): string {
+  if (isSendQueue(queue)) return printable(queue);
+  const escaped = queue.replace(/[^ -~]/gu, (char) => {
+    const code = char.codePointAt(0) as number;
+    return code > 0xffff ? `\\U${code.toString(16).padStart(8, "0")}` : `\\u${code.toString(16).padStart(4, "0")}`;
+  });
+  return `$'${escaped}'`;
+}
 
 // The id is never cut: it is there to be copied into the next command.
 export const TRANSFERS: readonly Column[] = [

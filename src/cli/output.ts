@@ -13,7 +13,7 @@ import { pipeline } from "node:stream/promises";
 import type { ContentSink, ReceiveOptions } from "../net/options.ts";
 import { kindOf } from "../net/own-files.ts";
 import { FilespoolError } from "../protocol/errors.ts";
-import { safeName } from "../protocol/names.ts";
+import { CONFIG_NAME, foldedName, OWN_PREFIX, safeName } from "../protocol/names.ts";
 import { inWords } from "../spool/errno.ts";
 import type { Settings } from "./config.ts";
 import type { DescriptorOutput } from "./descriptor-output.ts";
@@ -99,7 +99,9 @@ function nameIn(output: string): string {
   try {
     if (safeName(name) === name) return name;
   } catch {}
-  throw new UsageError(`--output does not accept ${JSON.stringify(output)}: a file cannot be called that everywhere`);
+  const isOurs = [CONFIG_NAME, OWN_PREFIX].some((ours) => foldedName(name).startsWith(ours));
+  const why = isOurs ? "filespool reads files of that name itself" : "a file cannot be called that everywhere";
+  throw new UsageError(`--output does not accept ${JSON.stringify(output)}: ${why}`);
 }
 
 /**

@@ -22,7 +22,8 @@ import { readFileSync } from "node:fs";
 import type { Readable, Writable } from "node:stream";
 import { overview, parseArguments, type Typed } from "./arguments.ts";
 import { type Around, COMMANDS, type Command, type Task } from "./commands.ts";
-import { loadConfig, resolve, type Settings, withOrigin } from "./config.ts";
+import { resolve, type Settings, withOrigin } from "./config.ts";
+import { loadConfig, type Surroundings, tellOfConfig } from "./config-file.ts";
 import { EXIT, OutputError, UsageError } from "./exit.ts";
 import type { KnobName } from "./knobs.ts";
 import { Outlet } from "./outlet.ts";
@@ -41,9 +42,9 @@ type End<S> = S & { readonly isTTY?: boolean | undefined; readonly columns?: num
 export interface World {
   /** The words after the program's name. */
   readonly words: readonly string[];
-  /** FILESPOOL_* and the few variables of other conventions: NO_COLOR, FORCE_COLOR, XDG_STATE_HOME. */
+  /** FILESPOOL_* and the few variables of other conventions: NO_COLOR, FORCE_COLOR, HOME, XDG_CONFIG_HOME, XDG_STATE_HOME. */
   readonly env: Readonly<Record<string, string | undefined>>;
-  /** The working folder. */
+  /** The working folder. To look at it throws where that is gone: FilespoolError folder-unusable. */
   readonly folder: string;
   readonly stdin: End<Readable>;
   readonly stdout: End<Writable>;
@@ -124,13 +125,15 @@ async function carryOut(world: World, stdout: Outlet, stderr: Outlet): Promise<S
     const { verb, flags, operands, config, isWalk } = typed;
     const path = config ?? (env.FILESPOOL_CONFIG || undefined);
     const inspects = verb !== "client" && COMMANDS[verb].inspects;
-    const file = inspects ? null : await loadConfig(path, world.folder);
+    const around = surroundingsOf(world);
+    const file = inspects ? null : await loadConfig(path, around);
     // Both roles of a client share the settings that are asked for before the role is known.
     let command: Command = verb === "client" ? "send" : verb;
     const settings = resolve(command, { flags, env, file });
     const output = command === "receive" ? settings.values.output : undefined;
     isContents = output === "-";
     report = reportOf({ ...settings.values, output });
+    if (!inspects) tellOfConfig(file, path, around, report);
     // From here on it is decided whether anybody may be asked; null is carried along where not.
     const asker = mayAsk(world, settings.values) ? await askerOf(world) : null;
     let task: Task = { settings, operands };
@@ -145,10 +148,16 @@ async function carryOut(world: World, stdout: Outlet, stderr: Outlet): Promise<S
       command = await askRole(asker);
       task = { ...task, settings: withAnswersOf(asked, settings, resolve(command, { flags, env, file })) };
     }
-    const reread = async () => resolve(command, { flags, env, file: await loadConfig(path, world.folder) });
-    const around = { world, report, stdout, stderr, reread, typed, signal: eitherOf(world) };
+    const reread = async () => resolve(command, { flags, env, file: await loadConfig(path, around) });
     if (asker !== null) task = { ...task, settings: await askSettings(command, task.settings, asker, isWalk) };
-    return over(await runCommand(around, command, { told, task }, asker));
+    return over(
+      await runCommand(
+        { world, report, stdout, stderr, reread, typed, file, signal: eitherOf(world) },
+        command,
+        { told, task },
+        asker,
+      ),
+    );
   } catch (error) {
     return over(report.fail(error));
   } finally {
@@ -158,13 +167,13 @@ async function carryOut(world: World, stdout: Outlet, stderr: Outlet): Promise<S
 
 /** What was typed or, if nothing was typed, chosen. Null: help or version was asked for, and is printed. */
 async function whatToDo(world: World): Promise<(Typed & { isWalk: boolean }) | null> {
-  const { words, env, folder, stdout, stderr } = world;
+  const { words, env, stdout, stderr } = world;
   // With any word at all, the words decide; questions are then about settings only.
   if (words.length > 0) {
     const typed = parseArguments(words, version(), stdout);
     return typed && { ...typed, isWalk: typed.verb === "client" };
   }
-  const file = await loadConfig(env.FILESPOOL_CONFIG || undefined, folder);
+  const file = await loadConfig(env.FILESPOOL_CONFIG || undefined, surroundingsOf(world));
   // Whether anything may be asked is the same for every command; serve stands for all.
   if (!mayAsk(world, resolve("serve", { flags: {}, env, file }).values)) {
     overview(version(), stderr);
@@ -219,6 +228,15 @@ async function askerOf(world: World): Promise<Asker> {
   const { terminalAsker } = await import("./terminal.ts");
   return terminalAsker({ input: world.stdin, output: world.stdout, folder: world.folder, signal: eitherOf(world) });
 }
+
+/** For whoever looks for the config file; the folder is looked at when it is needed. */
+const surroundingsOf = (world: World): Surroundings => ({
+  env: world.env,
+  get folder() {
+    return world.folder;
+  },
+  signal: eitherOf(world),
+});
 
 /** For all who are to stop by either signal: a client has nothing to drain, and neither has a question. */
 const eitherOf = ({ interrupt, terminate }: World): AbortSignal => AbortSignal.any([interrupt, terminate]);

@@ -28,6 +28,7 @@ import { isGiven, type Settings, withAnswer } from "./config.ts";
 import { filledBy, isInvite, isInvited, problemOf } from "./credentials.ts";
 import { UsageError } from "./exit.ts";
 import { type KnobName, knobOf, knobsOn, shapeOf, shownFallback, type Values } from "./knobs.ts";
+import { placeOf } from "./place.ts";
 import { exposureOf } from "./protection.ts";
 
 /** One of several answers. */
@@ -110,21 +111,15 @@ async function askPlace(command: Command, settings: Settings, asker: Asker): Pro
   const check = (answer: string) => {
     if (isInvite(answer)) return problemOf(answer, "an invite");
     const parts = placeOf(answer);
-    if (host.parse(parts.host) === null) return `Please give ${host.accepts}, or an invite.`;
+    if (parts === null || host.parse(parts.host) === null) return `Please give ${host.accepts}, or an invite.`;
     return parts.port !== undefined && port.parse(parts.port) === null ? `Its port is ${port.accepts}.` : undefined;
   };
   const answer = await asker.text(knobOf("host").ask?.[command] as string, shownFallback("host") as string, check);
   if (isInvite(answer)) return filledBy(answer, settings, "answer");
-  const parts = placeOf(answer);
+  const parts = placeOf(answer) ?? { host: answer, port: undefined };
   const filled = withAnswer(settings, "host", parts.host);
   if (parts.port === undefined || isGiven(settings, "port")) return filled;
   return withAnswer(filled, "port", port.parse(parts.port) as number);
-}
-
-/** "files.example.org:6000" or "[::1]:6000" in two; an IPv6 address without brackets is all host. */
-function placeOf(answer: string): { host: string; port: string | undefined } {
-  const [, bracketed, name, port] = /^(?:\[(.+)\]|([^:]+))(?::([^:]*))?$/.exec(answer) ?? [];
-  return { host: bracketed ?? name ?? answer, port };
 }
 
 /** The first question of a bare `filespool`: which of the three programs. Who operates a server types the command. */

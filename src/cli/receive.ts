@@ -13,21 +13,30 @@
  * A file that could not land (its name is taken, say) stays in the queue for whoever may take it, and the exit
  * code is that of the first such failure. Never here: how a file lands (net/landing.ts, adr/0016).
  */
+import { basename, join } from "node:path";
+import type { TransferEvent } from "../net/events.ts";
 import { receive as receiveFiles } from "../net/receiver.ts";
+import type { Around } from "./commands.ts";
 import { isGiven, type Settings } from "./config.ts";
 import { connectionOf } from "./credentials.ts";
 import { commandHook } from "./exec.ts";
 import { EXIT, exitCodeOf } from "./exit.ts";
 import { targetOf } from "./output.ts";
+import { ownPlaces } from "./own-places.ts";
 import { counted, line } from "./printable.ts";
-import type { World } from "./program.ts";
 import type { Report } from "./report.ts";
 import type { Run } from "./send.ts";
 import { exactDuration, humanDuration, humanSize } from "./sizes.ts";
 
+/** Programs get absolute paths. People see the folder as they typed it, which is shorter and which they know. */
+function asTyped(event: TransferEvent, out: string): TransferEvent {
+  if (event.event !== "landed" || event.skipped || event.path === "-") return event;
+  return { ...event, path: join(out, basename(event.path)) };
+}
+
 /**
  * Collects files, and tells where each of them is.
- * @param settings host, port, queue, buffer-size, out, if-exists, durability, count, follow, wait, retry
+ * @param settings host, port, queue, buffer-size, out, if-exists, allow-dotfiles, durability, count, follow, wait, retry
  * @returns the exit code
  * @throws FilespoolError when the run as a whole failed, such as unreachable or interrupted
  */
@@ -35,9 +44,10 @@ export async function receive(
   settings: Settings,
   report: Report,
   { signal, now }: Run,
-  { env, stdout }: Pick<World, "env" | "stdout">,
+  { world, file }: Pick<Around, "world" | "file">,
 ): Promise<number> {
   const { host, port, queue, output, exec, json, durability, count, follow, wait, retry } = settings.values;
+  const { env, stdout } = world;
   // Without this line, a run that waits could not be told from one that hangs.
   if (follow) report.say(line`Waiting for files in queue "${queue}"; Ctrl-C ends it.`);
   // For errors whose message does not say where: "the server is shutting down" (which one?).
@@ -53,6 +63,8 @@ export async function receive(
     durability,
     follow,
     ifExists: settings.values["if-exists"],
+    allowDotfiles: settings.values["allow-dotfiles"],
+    ownPlaces: ownPlaces(settings, world, file),
     bufferBytes: settings.values["buffer-size"],
     // Left out rather than undefined: the library tells "not said" by the absence of the key.
     ...(count !== undefined && { count }),
@@ -63,7 +75,7 @@ export async function receive(
     // As in send.ts: no patience with a server that never answered, unless it was asked for.
     connectRetryMs: isGiven(settings, "retry") ? retry : 0,
     signal,
-    onEvent: (event) => report.transfer(event),
+    onEvent: (event) => report.transfer(event, (told) => asTyped(told, target.options.out)),
   }).finally(target.end);
   const tookMs = now() - startMs;
   let sentence = line`Done: ${counted(landed, "file")} landed in ${target.shown}`;

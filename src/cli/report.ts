@@ -117,11 +117,11 @@ export class Report {
     return this.#hasConnected;
   }
 
-  /** An event of `send` or `receive`. */
-  readonly transfer = (event: TransferEvent): void => {
+  /** An event of `send` or `receive`. @param shown makes of it what people see, where that differs */
+  readonly transfer = (event: TransferEvent, shown?: (event: TransferEvent) => TransferEvent): void => {
     if (event.event === "connected") this.#hasConnected = true;
     if (this.#progress !== null) this.#watch(this.#progress, event);
-    if (!this.#json(event)) this.#line(transferLine(event));
+    if (!this.#json(event)) this.#line(transferLine(shown?.(event) ?? event));
   };
 
   /** An event of `serve`. A field and not a method, like `transfer`: both are handed to the library as they are. */

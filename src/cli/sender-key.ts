@@ -14,26 +14,22 @@
  * start at the same moment on a new machine.
  */
 import { randomBytes } from "node:crypto";
-import { chmod, link, open, readFile, rm, stat } from "node:fs/promises";
-import { homedir } from "node:os";
+import { chmod, link, open, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { inWords } from "../spool/errno.ts";
 import { makeFolders } from "../spool/make-folders.ts";
+import { KEY_FILE, stateFolder } from "./base-directories.ts";
+import { readOwn } from "./own-files.ts";
 import { line } from "./printable.ts";
 import type { Report } from "./report.ts";
 
 /** Bytes of randomness; the file holds twice as many hexadecimal digits and a line end. */
 const KEY_BYTES = 32;
+const KEY_FILE_BYTES_MAX = 1024;
 const KEY_FORM = /^[0-9a-f]{64}$/;
 
 /** A key nobody has had before and nobody can guess. */
 const newKey = (): string => randomBytes(KEY_BYTES).toString("hex");
-
-/** The folder for what should outlive a run: FILESPOOL_STATE, else what the XDG base directory rules say. */
-export function stateFolder(env: Readonly<Record<string, string | undefined>>): string {
-  if (env.FILESPOOL_STATE) return env.FILESPOOL_STATE;
-  return join(env.XDG_STATE_HOME || join(homedir(), ".local", "state"), "filespool");
-}
 
 /**
  * The key of this user, created if there is none yet.
@@ -41,7 +37,7 @@ export function stateFolder(env: Readonly<Record<string, string | undefined>>): 
  *   it is a pity about the resume after a crash, but no reason to refuse a transfer.
  */
 export async function senderKey(folder: string, warn: (sentence: string) => void): Promise<string> {
-  const path = join(folder, "sender-key");
+  const path = join(folder, KEY_FILE);
   try {
     return (await readKey(path)) ?? (await createKey(folder, path));
   } catch (error) {
@@ -51,8 +47,17 @@ export async function senderKey(folder: string, warn: (sentence: string) => void
 }
 
 /** The key of whoever runs this program; that it could not be kept is a remark of the run. */
-export const ownSenderKey = (env: Readonly<Record<string, string | undefined>>, report: Report): Promise<string> =>
-  senderKey(stateFolder(env), (sentence) => report.remark(line`${sentence}`));
+export async function ownSenderKey(
+  env: Readonly<Record<string, string | undefined>>,
+  report: Pick<Report, "remark">,
+): Promise<string> {
+  const folder = stateFolder(env);
+  if (folder !== null) return senderKey(folder, (sentence) => report.remark(line`${sentence}`));
+  report.remark(
+    "no home folder, so a killed send will not be continued by the next one; FILESPOOL_STATE names a place",
+  );
+  return newKey();
+}
 
 /**
  * The key in the file, or null when there is no file.
@@ -60,13 +65,9 @@ export const ownSenderKey = (env: Readonly<Record<string, string | undefined>>, 
  *   damaged key may be mended from a backup, and a new one would give up every transfer under way.
  */
 async function readKey(path: string): Promise<string | null> {
-  let text: string;
-  try {
-    text = (await readFile(path, "utf8")).trim();
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return null;
-    throw error;
-  }
+  // Whoever has put a key there knows the ids of all transfers that are made with it.
+  const text = (await readOwn(path, KEY_FILE_BYTES_MAX, false))?.trim();
+  if (text === undefined) return null;
   if (!KEY_FORM.test(text)) throw new Error("the file does not hold a key; remove it to get a new one");
   // A copy or a restored backup may have left it open to others; a secret that was readable is still one
   // worth closing.

@@ -30,6 +30,7 @@ import type { KnobName, Values } from "./knobs.ts";
 import type { OperateEvent } from "./lines.ts";
 import type { Log } from "./log.ts";
 import { staysOn } from "./outlet.ts";
+import { markSpool, warnOfOpenSpool } from "./own-spool.ts";
 import { line } from "./printable.ts";
 import { gateOf, identityOf } from "./protection.ts";
 import { Reloader, type ReloadHook } from "./reload.ts";
@@ -84,6 +85,8 @@ export async function serve(settings: Settings, around: Around): Promise<number>
     const gate = await gateOf(values, (error) => tell({ event: "error", code: error.code, message: error.message }));
     const spool = await LocalSpool.open({ folder, durability, bufferBytes, limits: spoolLimitsOf(values) });
     try {
+      await markSpool(folder);
+      await warnOfOpenSpool(folder, report);
       const served = watch ? watch.timed(spool) : spool;
       const server = await createServer({
         host,

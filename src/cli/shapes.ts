@@ -13,6 +13,7 @@
  * These functions are the vocabulary of knobs.ts, and nothing there needs more than them. One law holds for each
  * shape, and a test checks it for every default: parse(show(value)) is the value.
  */
+import { placeOf } from "./place.ts";
 import { exactDuration, exactSize, parseCount, parseDuration, parseSize } from "./sizes.ts";
 
 /** How values of one kind are read from text and written back. `show(parse(text))` means the same as `text`. */
@@ -128,6 +129,13 @@ export function text(argument: string, accepts: string, check: (text: string) =>
     schema: { type: "string", minLength: 1 },
   };
 }
+
+/** A host, with or without its port: place.ts takes the two apart. Whether there is such a host, its use tells. */
+export const PLACE: Shape<string> = text(
+  "host",
+  "a host name or an IP address",
+  (host) => placeOf(host) !== null && !/[\s/]/.test(host),
+);
 
 /** Several texts in one, with commas between them; none is empty. `read` gives the form in which one is kept, or null. */
 export function list<T extends string>(

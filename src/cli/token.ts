@@ -26,6 +26,7 @@ import { isQueueName } from "../protocol/messages.ts";
 import { isGiven, type Settings } from "./config.ts";
 import { EXIT, OutputError, UsageError } from "./exit.ts";
 import type { Outlet } from "./outlet.ts";
+import { checkSpool, markSpool } from "./own-spool.ts";
 import { counted, line } from "./printable.ts";
 import { hasOwnIdentity, identityOf, tokensFile } from "./protection.ts";
 import type { Report } from "./report.ts";
@@ -51,6 +52,7 @@ export async function token(
 ): Promise<number> {
   const [action, id, ...more] = operands;
   if (more.length > 0) throw new UsageError(`token ${action} takes one id at most`);
+  checkSpool(settings);
   const file = tokensFile(settings.values);
   switch (action) {
     // The queue is asked for by name and has no default here: a right that was given by oversight is not noticed.
@@ -60,6 +62,7 @@ export async function token(
         throw new UsageError('token create needs --queue: a name, "photos-*", or "*" for every queue');
       checkSeen(stdout);
       const made = await createToken(file, wishOf(settings), nowMs());
+      await markSpool(settings.values.spool);
       report.result({ event: "token", ...facts(made.record), token: made.token }, made.token);
       await seen(stdout, file, made.token);
       report.aside(line`This is shown once. It is token ${made.record.id}: ${described(made.record)}.`);
@@ -104,9 +107,11 @@ export async function invite(settings: Settings, report: Report, stdout: Outlet)
   const { host, port, queue } = values;
   checkSeen(stdout);
   if (!isQueueName(queue)) throw new UsageError(`an invite is for one queue, and "${queue}" is not the name of one`);
+  checkSpool(settings);
   const identity = await identityOf({ ...values, tls: true });
   const file = tokensFile(values);
   const { record, token } = await createToken(file, wishOf(settings), nowMs());
+  await markSpool(values.spool);
   const tls = values.authority ? {} : { fingerprints: identity ? [fingerprintOf(identity.cert)] : [] };
   const address = formatInvite({ host, port, queue, token, tls });
   report.result({ event: "invite", ...facts(record), invite: address }, address);

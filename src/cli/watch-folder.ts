@@ -13,13 +13,14 @@
 import type { TransferEvent } from "../net/events.ts";
 import { watchFolder } from "../net/watch-folder.ts";
 import { FilespoolError } from "../protocol/errors.ts";
+import { stateFolder } from "./base-directories.ts";
 import { isGiven, type Settings } from "./config.ts";
 import { connectionOf } from "./credentials.ts";
 import { EXIT, exitCodeOf, UsageError } from "./exit.ts";
 import { counted, line } from "./printable.ts";
 import type { World } from "./program.ts";
 import type { Report } from "./report.ts";
-import { senderKey, stateFolder } from "./sender-key.ts";
+import { senderKey } from "./sender-key.ts";
 import { humanDuration, humanSize } from "./sizes.ts";
 
 /** @throws UsageError for settings that contradict each other */
@@ -48,6 +49,8 @@ export async function watch(
   report.talksTo(host, port);
   const startMs = now();
   const state = stateFolder(env);
+  if (state === null)
+    throw new UsageError("no home folder to remember in which files were sent; FILESPOOL_STATE names a place");
   // Without a key that lasts, a crash could send a file twice: worth a word on any screen.
   const key = await senderKey(state, report.complain);
   /** The first one, for the exit code. */

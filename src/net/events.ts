@@ -24,6 +24,7 @@ type Failure = { code: ErrorCode; message: string };
 export type TransferEvent =
   /** `server` is its agent string; `durability` is what `stored` means there. */
   | Event<"connected", { host: string; port: number; server: string; durability: string }>
+  /** `path`: absolute; of a stream, what messages call it. */
   | FileEvent<"offered", { path: string }>
   /** `offset`: bytes the other end has already, which are not sent again. */
   | FileEvent<"resumed", { offset: number }>
@@ -35,16 +36,16 @@ export type TransferEvent =
   | FileEvent<"changed", { path: string; before: string }>
   /** `attempt`: failed deliveries of this file so far, plus one. */
   | FileEvent<"delivered", { digest: string; attempt: number }>
-  /** In the folder under `path`, verified. `skipped`: a file of that name was there, and the policy is skip. */
+  /** In the folder under `path` (absolute), verified. `skipped`: a file of that name was there, and the policy is skip. */
   | FileEvent<"landed", { digest: string; path: string; skipped: boolean }>
   | FileEvent<"acked">
   /** Sender: a receiver has it, verified; null where the server did not note when. */
   | FileEvent<"collected", { digest: string; collectedAtMs: number | null }>
   /** Sender: the time to wait for that is over, and the file is still on the server. */
   | FileEvent<"outstanding", { state: string }>
-  /** This file failed for good (this run); the others go on. `path` is the sender's. */
+  /** This file failed for good (this run); the others go on. `path`: the sender's, as in `offered`. */
   | Event<"refused", Failure & { path?: string } & Partial<About>>
-  /** Something in a folder was left out: a socket, a link that leads out of it. The rest goes on. */
+  /** Something in a folder was left out: a socket, a link that leads out of it. `path`: absolute; receiving: in the folder. */
   | Event<"warning", { path: string; message: string } & Partial<About>>
   /** A folder is being watched for files to send. */
   | Event<"watching", { folder: string; queue: string }>

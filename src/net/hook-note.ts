@@ -42,15 +42,17 @@ export class NotedFile implements Incoming {
   readonly #file: Incoming;
   readonly #folder: string;
   readonly #sync: boolean;
+  readonly #names: Landing["names"];
   readonly replace?: NonNullable<Incoming["replace"]>;
   /** Locked as long as we live, so that no other receiver takes it for what a dead one left. */
   #handle: FileHandle | null = null;
   #note = "";
 
-  constructor(file: Incoming, { folder, sync }: Pick<Landing, "folder" | "sync">) {
+  constructor(file: Incoming, { folder, sync, names }: Pick<Landing, "folder" | "sync" | "names">) {
     this.#file = file;
     this.#folder = folder;
     this.#sync = sync;
+    this.#names = names;
     if (file.replace) this.replace = file.replace.bind(file);
   }
 
@@ -83,7 +85,7 @@ export class NotedFile implements Incoming {
     if (this.#file instanceof SmallFile) this.#file.write();
     await this.#file.settle();
     const { transfer, name } = this.delivery;
-    const note = { transfer, name: safeName(name), ino: (await lstat(this.part)).ino };
+    const note = { transfer, name: this.#names.nameOf(name), ino: (await lstat(this.part)).ino };
     // It gets its name when it is locked and says everything, so nobody ever finds it otherwise.
     const unnamed = unnamedPath(this.#folder);
     const handle = await open(unnamed, "ax", 0o600); // ours alone: what it says decides what is taken away

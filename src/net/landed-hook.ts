@@ -24,8 +24,9 @@ import { syncFolder } from "../spool/batch-writer.ts";
 import { forEachLeft, NotedFile, type Owed } from "./hook-note.ts";
 import { HookPause } from "./hook-pause.ts";
 import type { Delivered, Incoming } from "./incoming-file.ts";
-import { type Landed, Landing, unlessTemporary, type Warn } from "./landing.ts";
-import { folderError } from "./landing-errors.ts";
+import { type Landed, Landing, type Warn } from "./landing.ts";
+import { folderError, unlessTemporary } from "./landing-errors.ts";
+import { LandingNames } from "./landing-names.ts";
 import type { LandedFile, ReceiveOptions } from "./options.ts";
 import { look, ownPath, unlessMissing, withLot } from "./own-files.ts";
 import { removeTree } from "./remove-tree.ts";
@@ -46,10 +47,22 @@ export type Lander = Pick<
  * @throws FilespoolError folder-unusable
  */
 export async function openLanding(options: ReceiveOptions, origin: string): Promise<Lander> {
-  const { out, ifExists = "refuse", durability, onLanded, onEvent, sink } = options;
+  const {
+    out,
+    ifExists = "refuse",
+    durability,
+    onLanded,
+    onEvent,
+    sink,
+    as,
+    allowDotfiles = false,
+    ownPlaces = [],
+  } = options;
   if (sink) return new (await import("./landing-sink.ts")).SinkLanding(sink, options);
   const warn = (path: string, message: string) => onEvent?.({ event: "warning", path, message });
-  const landing = await Landing.open(out, ifExists, durability !== "none", origin, warn);
+  // Who says what a file is to be called may call it as they like, but for our own places.
+  const names = new LandingNames(out, { allowDotfiles: allowDotfiles || as !== undefined, ownPlaces });
+  const landing = await Landing.open(out, ifExists, durability !== "none", origin, warn, names);
   if (!onLanded) return landing;
   const hooked = new HookedLanding(landing, onLanded, options, warn);
   try {

@@ -115,3 +115,8 @@ export function isThere(path: string): boolean {
     return false;
   }
 }
+
+/** For a `catch` at the start: what may pass is tried again with the first connection. */
+export function unlessTemporary(error: FilespoolError): void {
+  if (!error.retry) throw error;
+}

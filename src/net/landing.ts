@@ -16,20 +16,22 @@
  * away. The journal answers whether it had landed (landing-journal.ts); then it is acked and not landed twice.
  *
  * Nothing is ever overwritten by accident: `link` fails if the name is taken, where `rename` would replace it.
- * Names are single path components (protocol/names.ts), and links in the folder are never followed. adr/0016
+ * Names are single path components and nothing that this machine obeys (landing-names.ts), and links in the folder are
+ * never followed. adr/0016
  */
 import { lstatSync, renameSync } from "node:fs";
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { FilespoolError } from "../protocol/errors.ts";
-import { numbered, quoteName, safeName } from "../protocol/names.ts";
+import { numbered, quoteName } from "../protocol/names.ts";
 import { makeFolder, syncFolder } from "../spool/batch-writer.ts";
 import { descriptorsLeft } from "./descriptors.ts";
 import { checkReplaceable, claim, finalNamesOf, type Linked, removeParts, tellWhole } from "./final-name.ts";
 import { type Delivered, type Incoming, removeOldParts } from "./incoming-file.ts";
 import { tidyTrees } from "./incoming-tree.ts";
-import { fileErrorOf, folderError, nameError } from "./landing-errors.ts";
+import { fileErrorOf, folderError, nameError, unlessTemporary } from "./landing-errors.ts";
 import { ENTRY_TTL_MS, LandingJournal } from "./landing-journal.ts";
+import { LandingNames } from "./landing-names.ts";
 import type { IfExists } from "./options.ts";
 import { ownNames } from "./own-files.ts";
 import { removeTree } from "./remove-tree.ts";
@@ -46,7 +48,6 @@ export type Warn = (path: string, message: string) => void;
 const BATCH_MAX = 128;
 /** Descriptors that a receiver needs beside those: its connection, the folder, the journal, a command and its pipes. */
 const OTHERS = 12;
-
 /** Syncs at a time: enough that the threads which there are for them never wait. adr/0033, adr/0057 */
 const SYNCS_MAX = 32;
 
@@ -57,11 +58,6 @@ interface Named {
   readonly aside: string[];
 }
 
-/** For a `catch` at the start: what may pass is tried again with the first connection. */
-export function unlessTemporary(error: FilespoolError): void {
-  if (!error.retry) throw error;
-}
-
 export class Landing {
   /** Files that may be open at a time. */
   readonly openMax = Math.min(BATCH_MAX, Math.max(1, Math.floor((descriptorsLeft() - OTHERS) / 2)));
@@ -69,6 +65,8 @@ export class Landing {
   readonly folder: string;
   readonly sync: boolean;
   readonly room: TargetRoom;
+  /** Which name a file has here; asked by everybody who has to find it. */
+  readonly names: LandingNames;
   readonly #ifExists: IfExists;
   readonly #journal: LandingJournal;
   /** Names of ours that were there when the folder was opened, until what nobody needs of them is gone. */
@@ -86,13 +84,14 @@ export class Landing {
     sync: boolean,
     origin = "",
     warn: Warn = () => {},
+    names = new LandingNames(folder),
   ): Promise<Landing> {
-    const landing = new Landing(folder, ifExists, sync, origin);
+    const landing = new Landing(folder, ifExists, sync, origin, names);
     try {
       await makeFolder(folder, sync);
-      const names = ownNames(folder, await readdir(folder), warn);
-      await landing.#journal.read(names, warn);
-      landing.#left = names;
+      const ours = ownNames(folder, await readdir(folder), warn);
+      await landing.#journal.read(ours, warn);
+      landing.#left = ours;
       await landing.recover().catch(unlessTemporary);
     } catch (error) {
       await landing.close().catch(() => {});
@@ -101,8 +100,9 @@ export class Landing {
     return landing;
   }
 
-  private constructor(folder: string, ifExists: IfExists, sync: boolean, origin: string) {
+  private constructor(folder: string, ifExists: IfExists, sync: boolean, origin: string, names: LandingNames) {
     this.folder = folder;
+    this.names = names;
     this.sync = sync;
     this.room = new TargetRoom(folder);
     this.#ifExists = ifExists;
@@ -151,7 +151,7 @@ export class Landing {
    * @throws FilespoolError name-refused, file-exists, target-refused
    */
   check({ name: wireName, kind }: Delivered): "take" | "skip" {
-    const name = safeName(wireName);
+    const name = this.names.nameOf(wireName);
     const path = join(this.folder, name);
     if (this.#ifExists === "rename") return "take";
     if (this.#ifExists === "overwrite") {
@@ -248,7 +248,7 @@ export class Landing {
 
   /** Gives a file its name, or says why it has none. @throws what the file system said of the folder */
   #place(file: Incoming, named: Named): Landed {
-    const name = safeName(file.delivery.name);
+    const name = this.names.nameOf(file.delivery.name);
     try {
       const path = this.#ifExists === "overwrite" ? this.#replace(file, name, named) : this.#claim(file, name, named);
       if (path !== null) named.files.add(file);
@@ -271,8 +271,9 @@ export class Landing {
   /** Null when the name is taken. */
   #claim(file: Incoming, name: string, { linked }: Named): string | null {
     for (let number = 0; ; number++) {
-      const path = join(this.folder, number === 0 ? name : numbered(name, number));
-      if (claim(file.part, path, linked)) return path;
+      const candidate = number === 0 ? name : numbered(name, number);
+      const path = join(this.folder, candidate);
+      if (this.names.mayUse(candidate) && claim(file.part, path, linked)) return path;
       if (this.#ifExists !== "rename") return null;
     }
   }

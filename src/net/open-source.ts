@@ -6,7 +6,7 @@
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import type { FilespoolError } from "../protocol/errors.ts";
-import type { Source } from "./options.ts";
+import { labelOf, type Source } from "./options.ts";
 import { changed, FolderFound, OutgoingFile } from "./outgoing-file.ts";
 import { OutgoingStream } from "./outgoing-stream.ts";
 
@@ -60,5 +60,6 @@ export function openSource(source: Source, opening: Opening): Opened | Promise<O
 async function openFolder(path: string, opening: Opening): Promise<OutgoingStream> {
   const { warn, refuse, algorithm, bufferBytes, onChange } = opening;
   const { packFolder } = await import("./tar-pack.ts"); // only who sends a folder pays for loading it
-  return new OutgoingStream(packFolder(path, { warn, refuse }), algorithm, bufferBytes, onChange);
+  const archive = { ...packFolder(path, { warn, refuse }), path: labelOf(path) };
+  return new OutgoingStream(archive, algorithm, bufferBytes, onChange);
 }

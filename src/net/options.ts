@@ -4,7 +4,8 @@
  * The command line fills these in from flags, environment, file and prompts (cli/knobs.ts), and passes them on
  * as they are, so that whatever it can do a program can do as well.
  */
-import type { FilespoolError } from "../protocol/errors.ts";
+import { resolve } from "node:path";
+import { FilespoolError } from "../protocol/errors.ts";
 import { LIMITS } from "../protocol/limits.ts";
 import type { About, TransferEvent } from "./events.ts";
 
@@ -82,6 +83,21 @@ export interface FileSource {
 /** Something to send; a text is the path of a file or folder. */
 export type Source = string | FileSource | StreamSource;
 
+/** A file by its absolute path, whatever the working folder is by then; where that is gone, by the path that was given. */
+function absolutePath(path: string): string {
+  try {
+    return resolve(path);
+  } catch {
+    return path;
+  }
+}
+
+/** How events call what is sent: a file by its absolute path, a stream by its label. */
+export function labelOf(source: string | FileSource | Pick<StreamSource, "path" | "name">): string {
+  if (typeof source === "string") return absolutePath(source);
+  return "name" in source ? (source.path ?? source.name) : absolutePath(source.path);
+}
+
 export interface SendOptions extends ClientOptions {
   /**
    * Paths of files, or streams; taken one by one, so there may be any number. An asynchronous list may have nothing to
@@ -117,7 +133,7 @@ export interface LandedFile {
   readonly name: string;
   readonly size: number;
   readonly digest: string;
-  /** Where it is. A folder, if one was sent. */
+  /** Where it is, absolute, so that no program can take a name like "--output=x" for an option. A folder, if one was sent. */
   readonly path: string;
   /** The run is to end: so should the hook. */
   readonly signal: AbortSignal;
@@ -139,7 +155,7 @@ export interface ContentSink {
 }
 
 export interface ReceiveOptions extends ClientOptions {
-  /** Target folder; created when it is missing. Not used with `sink`. */
+  /** Target folder; created when it is missing. Not used with `sink`. A relative path is taken from the working folder at the start. */
   readonly out: string;
   /** Takes what would land; `onLanded` and `ifExists` have no meaning then. */
   readonly sink?: ContentSink;
@@ -153,6 +169,10 @@ export interface ReceiveOptions extends ClientOptions {
   readonly waitMs?: number;
   /** Lands under this name, whatever the sender called it. */
   readonly as?: string;
+  /** Names that begin with a dot get a "_" in front (landing-names.ts), unless this is true or `as` is given. */
+  readonly allowDotfiles?: boolean;
+  /** Files and folders on which, in which and around which nothing may land: settings, secrets, state of this program. */
+  readonly ownPlaces?: readonly string[];
   /** False lands a folder as the archive that it travels as. */
   readonly unpack?: boolean;
   /**
@@ -164,6 +184,20 @@ export interface ReceiveOptions extends ClientOptions {
   readonly hookPauseMs?: number;
   /** "none" leaves syncing of landed files to the operating system. */
   readonly durability?: "fsync" | "none";
+}
+
+/**
+ * With the defaults filled in, and the target folder as it is now: a program that changes its working folder later does
+ * not change where files land.
+ * @throws FilespoolError folder-unusable: the folder is relative, and the working folder is gone
+ */
+export function completeReceive(options: ReceiveOptions) {
+  try {
+    return { ...complete(options), out: resolve(options.out) };
+  } catch (cause) {
+    const what = `cannot find ${options.out}: the working folder was removed; change to another one`;
+    throw new FilespoolError("folder-unusable", what, { cause });
+  }
 }
 
 export interface ReceiveSummary {

@@ -20,7 +20,7 @@ import type { Delivered, Incoming } from "./incoming-file.ts";
 import { type Lander, openLanding } from "./landed-hook.ts";
 import type { Landed } from "./landing.ts";
 import { folderError, ofFile } from "./landing-errors.ts";
-import { complete, type ReceiveOptions, type ReceiveSummary } from "./options.ts";
+import { completeReceive, type ReceiveOptions, type ReceiveSummary } from "./options.ts";
 import { ReceiveWindow } from "./receive-window.ts";
 import { Setbacks } from "./setbacks.ts";
 import { Tally } from "./tally.ts";
@@ -29,9 +29,9 @@ import { Tally } from "./tally.ts";
  * Collects files until the queue is empty (or as `count`, `follow` and `waitMs` say).
  * @throws FilespoolError unreachable, interrupted, folder-unusable, or whatever else ends the run rather than one file
  */
-export async function receive(options: ReceiveOptions): Promise<ReceiveSummary> {
-  const { host, port, queue } = complete(options);
-  const landing = await openLanding(options, `${host}:${port}/${queue}`);
+export async function receive(given: ReceiveOptions): Promise<ReceiveSummary> {
+  const options = completeReceive(given);
+  const landing = await openLanding(options, `${options.host}:${options.port}/${options.queue}`);
   const receiver = new Receiver(options, landing);
   await receiver.run().finally(() => landing.close());
   return receiver.tally.summary();
@@ -40,7 +40,7 @@ export async function receive(options: ReceiveOptions): Promise<ReceiveSummary> 
 class Receiver {
   readonly tally: Tally;
   readonly #setbacks: Setbacks;
-  readonly #options: ReturnType<typeof complete<ReceiveOptions>>;
+  readonly #options: ReturnType<typeof completeReceive>;
   readonly #landing: Lander;
   readonly #client: Client;
 
@@ -60,8 +60,8 @@ class Receiver {
   /** It has ended: what was read together with its last frame is not ours any more. */
   #isOver = false;
 
-  constructor(options: ReceiveOptions, landing: Lander) {
-    this.#options = complete(options);
+  constructor(options: ReturnType<typeof completeReceive>, landing: Lander) {
+    this.#options = options;
     this.#landing = landing;
     this.#client = new Client(options);
     this.tally = new Tally(this.#options, this.#client);

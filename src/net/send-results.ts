@@ -6,7 +6,7 @@
 import type { FilespoolError } from "../protocol/errors.ts";
 import type { MessageOf } from "../protocol/messages.ts";
 import { about, type TransferEvent } from "./events.ts";
-import type { SendSummary } from "./options.ts";
+import { labelOf, type SendSummary } from "./options.ts";
 import type { Job } from "./send-window.ts";
 
 export class SendResults {
@@ -27,14 +27,15 @@ export class SendResults {
     const size = job.stream?.size ?? job.size;
     this.summary.bytes += size;
     // Said only of what was really sent: whoever runs the command again finds both contents known.
-    if (other && !isOld) this.#tell({ event: "changed", path, before: other.before, ...about(job) });
+    if (other && !isOld)
+      this.#tell({ event: "changed", path: labelOf(job.stream ?? path), before: other.before, ...about(job) });
     this.#tell({ event: "stored", transfer, queue, name, size, digest, repeated: isOld, collected });
   }
 
   /** This file cannot be sent; the others go on. @param job if it came so far that it was offered */
-  failed(path: string, job: Job | undefined, failure: FilespoolError): void {
+  failed(source: Parameters<typeof labelOf>[0], job: Job | undefined, failure: FilespoolError): void {
     const { code, message } = failure;
     this.summary.failures.push(failure);
-    this.#tell({ event: "refused", path, code, message, ...(job && about(job)) });
+    this.#tell({ event: "refused", path: labelOf(source), code, message, ...(job && about(job)) });
   }
 }

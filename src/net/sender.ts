@@ -18,7 +18,7 @@ import { Client } from "./client.ts";
 import type { Connection } from "./connection.ts";
 import { about } from "./events.ts";
 import { type Opening, openSource } from "./open-source.ts";
-import { complete, type SendOptions, type SendSummary } from "./options.ts";
+import { complete, labelOf, type SendOptions, type SendSummary } from "./options.ts";
 import { COPY_BYTES_MAX } from "./outbox.ts";
 import { changed, OutgoingFile, SizeUnknown, streamOf } from "./outgoing-file.ts";
 import type { OutgoingStream } from "./outgoing-stream.ts";
@@ -68,7 +68,7 @@ class Sender {
       key: options.senderKey ?? randomBytes(32).toString("hex"),
       salt: options.again ? randomBytes(8).toString("hex") : "",
       onChange: () => this.#ring(),
-      warn: (path, message) => this.#client.emit({ event: "warning", path, message }),
+      warn: (path, message) => this.#client.emit({ event: "warning", path: labelOf(path), message }),
       refuse: (path, failure) => this.#results.failed(path, undefined, failure),
     };
     this.#queue = new SendQueue(options.files, () => this.#ring());
@@ -162,7 +162,7 @@ class Sender {
       if (failure.kind !== "local" && !isUnknown) throw failure;
       if (job?.talk.allows("fail")) this.#step(job, "fail");
       if (isUnknown) return this.#writeFile(streamOf(path));
-      this.#results.failed(path, job, failure);
+      this.#results.failed(isJob(next) ? (next.stream ?? next.path) : next, job, failure);
     } finally {
       file?.close();
     }
@@ -250,9 +250,9 @@ class Sender {
   readonly #effects: Effects<typeof UPLOAD_SENDER> = {
     offer: (job: Job) => {
       const wait = job.size > this.#server.pipelineBytesMax;
-      const { transfer, queue, name, size, kind, path } = job; // one by one: spreading costs as much as sending
+      const { transfer, queue, name, size, kind, path, stream } = job; // one by one: spreading costs as much as sending
       this.#connection.send({ type: "offer", transfer, queue, name, size, algorithm: this.#algorithm, wait, kind });
-      this.#client.emit({ event: "offered", path, transfer, queue, name, size });
+      this.#client.emit({ event: "offered", path: labelOf(stream ?? path), transfer, queue, name, size });
     },
     // The writing loop does it; this one only says from where.
     stream: (job: Job) => {
@@ -293,6 +293,6 @@ class Sender {
     const isMismatch = refusal.code === "digest-mismatch" && ++job.mismatches > MISMATCHES_MAX;
     if (refusal.retry && !isMismatch) throw refusal;
     this.#step(job, "refuse");
-    this.#results.failed(job.path, job, refusal);
+    this.#results.failed(job.stream ?? job.path, job, refusal);
   }
 }

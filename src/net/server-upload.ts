@@ -12,6 +12,7 @@ import { FilespoolError, failure, failureForPeer, known } from "../protocol/erro
 import { LIMITS } from "../protocol/limits.ts";
 import { Conversation, type Effects, type EventOf } from "../protocol/machine.ts";
 import type { MessageOf } from "../protocol/messages.ts";
+import { checkQueue } from "../protocol/names.ts";
 import { UPLOAD_SERVER } from "../protocol/upload.ts";
 import type { Offer, OfferAnswer, Upload } from "../spool/spool.ts";
 import { type Access, demand } from "./access.ts";
@@ -92,6 +93,7 @@ export class UploadSession {
         if (!offer.wait && offer.size > LIMITS.pipelineBytesMax)
           throw new FilespoolError("message-invalid", "too large to pipeline");
         demand(this.#access, "send", queue);
+        checkQueue(queue);
         if (this.#server.isDraining) throw new FilespoolError("shutting-down");
         const answer = this.#server.spool.offer(offer, {
           onDurable: (offset) => this.#connection.send({ type: "progress", transfer: offer.transfer, offset }),

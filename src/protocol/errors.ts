@@ -62,7 +62,7 @@ export const ERRORS = {
   "certificate-refused": row("refused", "server", false, "the server's certificate is not one to be trusted"),
 
   // Refused for good.
-  "name-refused": row("refused", "client", false, "the file name cannot be stored safely"),
+  "name-refused": row("refused", "client", false, "the name of a file or of a queue cannot be used safely"),
   "file-too-large": row("refused", "client", false, "the file is larger than the server takes"),
   "transfer-conflict": row("refused", "client", false, "another file already has this transfer id"),
   "transfer-unknown": row("refused", "client", false, "there is no such transfer"),

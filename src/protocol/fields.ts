@@ -15,7 +15,10 @@ const id = v.pipe(v.string(), v.regex(/^[0-9a-f]{32}$/, "an id is 32 hexadecimal
 const delivery = v.pipe(v.string(), v.regex(/^[\w.-]{1,64}$/));
 const digest = v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/, "a digest is 64 hexadecimal digits"));
 const algorithm = v.pipe(v.string(), v.regex(/^[a-z0-9-]{1,32}$/));
-/** Counted in bytes, since that is what a spool's index keys are bounded in. Shown to people: no control characters. */
+/**
+ * Counted in bytes, since that is what a spool's index keys are bounded in. Shown to people: no control characters. Which
+ * of these names may get new files is a narrower rule, asked for each offer: checkQueue in names.ts.
+ */
 const queue = v.pipe(
   v.string(),
   v.regex(/^[\p{L}\p{N}][\p{L}\p{N} ._-]*$/u, "a queue name has letters, digits, space, dot, dash and underscore"),

@@ -11,7 +11,8 @@
  *   by "_"        as in "12:30.log", is an ordinary character except on Windows, which then refuses the file
  *                 or adds to another), a trailing dot or space (Windows drops them, and two names become one)
  *   prefixed      device names such as "con" or "lpt1.txt" (on Windows they are devices in every folder),
- *   with "_"      and names that start with ".filespool", also as a forgiving file system compares them
+ *   with "_"      and what our own programs read or write: names that start with ".filespool", and
+ *                 "filespool.config.json", also as a forgiving file system compares them
  *   composed      to Unicode NFC, so that "é" from a Mac and "é" from Linux are the same file
  *
  * The server asks it before it takes an offer, so that a sender hears "no" at once; the receiver asks it
@@ -22,11 +23,16 @@ import { LIMITS } from "./limits.ts";
 
 /** Names of our own files in a target folder start with this; no landed file may. */
 export const OWN_PREFIX = ".filespool";
+/** How people call a config file that lies beside their files. A received file must never become one. */
+export const CONFIG_NAME = "filespool.config.json";
 
 /** C0, DEL, C1; line and paragraph separators; marks and overrides that make "gpj.exe" read as "exe.jpg". */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what this is about
 const INVISIBLE = /[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff]/g;
 const DEVICE = /^(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9\u00b9\u00b2\u00b3]) *([.:]|$)/i;
+
+/** Letters and marks that show nothing: a name with one of them looks like the name without it. */
+const IGNORABLE = /\p{Default_Ignorable_Code_Point}/gu;
 
 const utf8 = new TextEncoder();
 
@@ -42,7 +48,7 @@ const PLAIN = /^[\w-](?:[\w .-]{0,200}[\w-])?$/;
  * @throws FilespoolError name-refused with the reason
  */
 export function safeName(wireName: string): string {
-  if (PLAIN.test(wireName) && !DEVICE.test(wireName)) return wireName;
+  if (PLAIN.test(wireName) && !DEVICE.test(wireName) && !isConfigName(wireName)) return wireName;
   const refuse = (why: string) => new FilespoolError("name-refused", `the file name ${quoteName(wireName)} ${why}`);
   if (wireName === "") throw refuse("is empty");
   if (wireName.includes("/") || wireName.includes("\0")) throw refuse("contains a path separator or a NUL");
@@ -55,10 +61,23 @@ export function safeName(wireName: string): string {
   return name;
 }
 
-/** Case, ligatures and invisible joiners do not tell two names apart on every disk (in git: CVE-2014-9390). */
+/**
+ * A name in the form in which two names are the same file on the most forgiving disk: case, ligatures and invisible
+ * joiners do not tell them apart everywhere (in git: CVE-2014-9390). For comparing; no file is ever called like this.
+ * Through capitals to small letters, because some letters meet only there (our i, and that of Turkish without a dot).
+ */
+export const foldedName = (name: string): string =>
+  name.normalize("NFKC").replace(IGNORABLE, "").toUpperCase().toLowerCase();
+
+const isConfigName = (name: string): boolean =>
+  name.length === CONFIG_NAME.length && name.toLowerCase() === CONFIG_NAME;
+
+/** The short names by which FAT and NTFS know ".filespool-..." and "filespool...": "FILESP~1", or "FI" and a checksum. */
+const SHORT = /^fi(lesp|[0-9a-f]{4})~[0-9]/;
+
 function looksLikeOurs(name: string): boolean {
-  const folded = name.normalize("NFKC").replace(/\p{Default_Ignorable_Code_Point}/gu, "");
-  return folded.toLowerCase().startsWith(OWN_PREFIX);
+  const folded = foldedName(name);
+  return folded.startsWith(OWN_PREFIX) || isConfigName(folded) || SHORT.test(folded);
 }
 
 /** "photo.jpg", 2 -> "photo (2).jpg", shortened where it would become too long for a file system. */
@@ -69,6 +88,28 @@ export function numbered(name: string, number: number): string {
   const chars = [...stem];
   while (utf8.encode(chars.join("") + suffix).length > LIMITS.nameBytesMax) chars.pop();
   return chars.join("") + suffix;
+}
+
+/** Most queue names: letters, digits and single spaces, all of which can be seen. */
+const PLAIN_QUEUE = /^[\w.-]+( [\w.-]+)*$/;
+
+/**
+ * Refuses to put a file into a queue whose name looks like that of another queue: "photos " beside "photos", a letter
+ * that shows nothing, two ways to write one letter. Only sending asks this. Files that wait in such a queue since
+ * before there was this rule can still be collected, listed and removed. Letters of two alphabets that look alike
+ * (Latin "a", Cyrillic "а") are not told apart here: most of those names are honest. Why: adr/0070.
+ * @throws FilespoolError name-refused with the reason
+ */
+export function checkQueue(queue: string): void {
+  if (PLAIN_QUEUE.test(queue)) return;
+  const refuse = (why: string) => {
+    const what = `the queue name ${quoteName(queue.replace(IGNORABLE, "\u{fffd}"))} ${why}`;
+    return new FilespoolError("name-refused", `${what}, so it looks like the name of another queue`);
+  };
+  if (queue.endsWith(" ")) throw refuse("ends with a space");
+  if (queue.includes("  ")) throw refuse("has two spaces in a row");
+  if (queue.search(IGNORABLE) >= 0) throw refuse("has a letter that cannot be seen");
+  if (queue.normalize("NFC") !== queue) throw refuse("has letters in another than their usual form (Unicode NFC)");
 }
 
 /** A name as it may be shown in a sentence or on a terminal: in quotes, invisible characters escaped, bounded. */

@@ -1,22 +1,24 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { Ajv2020 } from "ajv/dist/2020.js";
 import { expect, onTestFinished, test } from "vitest";
-import { isKey } from "../../src/cli/config.ts";
 import { mistakesIn } from "../../src/cli/config-command.ts";
+import { isKey } from "../../src/cli/config-file.ts";
 import { configSchema, schemaText } from "../../src/cli/config-schema.ts";
 import { KNOB_NAMES, knobOf, shownFallback } from "../../src/cli/knobs.ts";
 import { start } from "./world.ts";
 
 const isValid = new Ajv2020({ strict: false }).compile(configSchema());
 
-/** Runs `filespool config` in a folder with this config file. */
+/** Runs `filespool config` as a user with this config file. */
 async function config(values: unknown, words: string[], env: Record<string, string> = {}) {
   const folder = mkdtempSync(join(tmpdir(), "filespool-config-"));
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
   const text = typeof values === "string" ? values : JSON.stringify(values);
-  if (values !== null) writeFileSync(join(folder, "filespool.config.json"), text);
+  const file = join(folder, ".config/filespool/config.json");
+  mkdirSync(dirname(file), { recursive: true });
+  if (values !== null) writeFileSync(file, text);
   const run = start(folder, ["config", ...words], { env });
   const code = await run.code;
   const objects = words.includes("--json")
@@ -25,7 +27,7 @@ async function config(values: unknown, words: string[], env: Record<string, stri
         .split("\n")
         .map((line) => JSON.parse(line) as Record<string, string>)
     : [];
-  return { code, out: run.stdout.text, err: run.stderr.text, objects };
+  return { code, out: run.stdout.text, err: run.stderr.text, objects, folder, file };
 }
 
 test("every mistake is named, each once, and the exit code is 2", async () => {
@@ -64,13 +66,13 @@ test("a mistake in a variable or a flag is not the file's", async () => {
 
 test("show says what holds and which source had the last word", async () => {
   const file = { port: 6000, lease: "1m", drain: "2s" };
-  const { code, objects } = await config(file, ["show", "--json", "--port", "8000"], { FILESPOOL_LEASE: "3m" });
+  const { code, objects, ...run } = await config(file, ["show", "--json", "--port", "8000"], { FILESPOOL_LEASE: "3m" });
   expect(code).toBe(0);
   const shown = Object.fromEntries(objects.map(({ name, value, origin, from }) => [name, [value, origin, from]]));
   expect(shown).toMatchObject({
     port: ["8000", "flag", "--port"],
     lease: ["3m", "variable", "FILESPOOL_LEASE"],
-    drain: ["2s", "file", '"drain" in filespool.config.json'],
+    drain: ["2s", "file", `"drain" in ${run.file}`],
     "max-connections": ["10000", "default", "the default"],
     "metrics-port": [null, "default", "the default"],
   });
@@ -93,6 +95,41 @@ test("secrets are neither shown nor quoted", async () => {
     expect(out).toContain("(secret)");
   }
   expect((await mistakesIn({ path: "c", values: { token: "two words hunter2" } })).join()).not.toContain("hunter2");
+});
+
+test("init writes what the flags say, for its owner alone, and later runs read it", async () => {
+  const flags = ["--host", "files.example.org", "--port", "6000", "--follow", "--out", "in", "--retry", "1h"];
+  const run = await config(null, ["init", ...flags, "--json"]);
+  expect([run.code, run.objects]).toEqual([0, [{ event: "written", path: run.file, settings: 5 }]]);
+  const { $schema, ...settings } = JSON.parse(readFileSync(run.file, "utf8"));
+  const out = join(run.folder, "in");
+  expect(settings).toEqual({ host: "files.example.org", port: 6000, follow: true, out, retry: "1h" });
+  expect(JSON.parse(readFileSync($schema, "utf8"))).toMatchObject({ title: "Config file of filespool" });
+  expect(isValid(settings)).toBe(true);
+  expect(statSync(run.file).mode & 0o777).toBe(0o600);
+  const shown = start(run.folder, ["config", "show", "receive"]);
+  expect([await shown.code, shown.stdout.text]).toEqual([0, expect.stringContaining(`"retry" in ${run.file}`)]);
+  expect(await start(run.folder, ["config", "check"]).code).toBe(0);
+});
+
+test("init never writes over a file, and writes nothing that no file may say", async () => {
+  const run = await config({ port: 7 }, ["init"]);
+  expect([run.code, run.err]).toEqual([
+    2,
+    expect.stringMatching(/^error: there is something at .*config\.json already/),
+  ]);
+  expect(readFileSync(run.file, "utf8")).toBe('{"port":7}');
+  const named = join(run.folder, "new/server.json");
+  expect(await start(run.folder, ["config", "init", "--config", named]).code).toBe(0);
+  expect(statSync(dirname(named)).mode & 0o777).toBe(0o700);
+  expect((await config(null, ["init", "--all"])).err).toContain("--all is a flag and nothing else");
+  expect((await config(null, ["init", "--port", "x"])).err).toContain('--port does not accept "x"');
+});
+
+test("a file for clients names the host that they go to, and is right", async () => {
+  expect((await config({ host: "files.example.org" }, ["check"])).code).toBe(0);
+  expect((await config({ host: "files.example.org", lease: "1m" }, ["check"])).code).toBe(2);
+  expect((await config({ host: "0.0.0.0:5011" }, ["check"])).code).toBe(2);
 });
 
 test("the schema in the package is the one of the table", () => {

@@ -1,10 +1,8 @@
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import fc from "fast-check";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { COMMAND_NAMES, type Command } from "../../src/cli/commands.ts";
-import { type ConfigFile, closest, isGiven, loadConfig, resolve, withAnswer } from "../../src/cli/config.ts";
+import { isGiven, resolve, withAnswer } from "../../src/cli/config.ts";
+import { type ConfigFile, closest } from "../../src/cli/config-file.ts";
 import { UsageError } from "../../src/cli/exit.ts";
 import { KNOBS, type KnobName, knobOf, knobsOn, shownFallback, variableOf } from "../../src/cli/knobs.ts";
 
@@ -159,49 +157,6 @@ describe("follow never ends, so it excludes what ends a run", () => {
     expect(resolve("receive", weaker).values).toMatchObject({ follow: true, count: undefined });
     const stronger = said({ flags: { count: "3" }, env: { FILESPOOL_FOLLOW: "1" } });
     expect(resolve("receive", stronger).values).toMatchObject({ follow: false, count: 3 });
-  });
-});
-
-describe("the config file", () => {
-  let folder: string;
-  beforeEach(async () => {
-    folder = await mkdtemp(join(tmpdir(), "filespool-config-"));
-  });
-  afterEach(() => rm(folder, { recursive: true, force: true }));
-  const write = (text: string, name = "filespool.config.json") => writeFile(join(folder, name), text);
-  const problem = async (asked?: string): Promise<string> => {
-    const error = await loadConfig(asked, folder).catch((thrown: unknown) => thrown);
-    expect(error).toBeInstanceOf(UsageError);
-    return (error as Error).message;
-  };
-
-  test("is read from the working folder if there is one, or from where it was said to be", async () => {
-    expect(await loadConfig(undefined, folder)).toBeNull();
-    await write('{"port": 7}');
-    expect(await loadConfig(undefined, folder)).toEqual({ path: "filespool.config.json", values: { port: 7 } });
-    await write('{"port": 8}', "other.json");
-    expect(await loadConfig("other.json", folder)).toMatchObject({ path: "other.json", values: { port: 8 } });
-    expect(await loadConfig(join(folder, "other.json"), "/")).toMatchObject({ values: { port: 8 } });
-  });
-
-  test("that was asked for must be there", async () => {
-    expect(await problem("none.json")).toMatch(
-      /^the config file none\.json cannot be read: there is no such file or folder \(ENOENT\)/,
-    );
-  });
-
-  test.each([
-    ["{", /^the config file filespool\.config\.json is not JSON: /],
-    ["[]", /must hold one JSON object/],
-    ["null", /must hold one JSON object/],
-    ["7", /must hold one JSON object/],
-    ['{"bufferSize": 1}', /has the unknown key "bufferSize": did you mean "buffer-size"\?$/],
-    ['{"prot": 1}', /has the unknown key "prot": did you mean "port"\?$/],
-    ['{"zzzzzz": 1}', /has the unknown key "zzzzzz": its keys are named like the flags, without the dashes in front$/],
-    ['{"__proto__": 1}', /has the unknown key "__proto__"/],
-  ])("%s is an error that names the file", async (text, sentence) => {
-    await write(text);
-    expect(await problem()).toMatch(sentence);
   });
 });
 

@@ -132,8 +132,18 @@ test.each<[string, string[], number, RegExp, Record<string, string>?]>([
     /failed +cannot send none: there is no such file.*\n +check the/,
   ],
   ["name refused", send("OURS", "--name", "a/b"), 2, /--name does not accept "a\/b"/],
-  ["out is a file", ["receive", "--port", "OURS", "--out", "a.txt"], 7, /cannot use a\.txt: .*no folder.*\n +check/],
-  ["out is below a file", ["receive", "--port", "OURS", "--out", "a.txt/x"], 7, /cannot use a\.txt\/x: .*\n +check/],
+  [
+    "out is a file",
+    ["receive", "--port", "OURS", "--out", "a.txt"],
+    7,
+    /cannot use \/\S+\/a\.txt: .*no folder.*\n +check/,
+  ],
+  [
+    "out is below a file",
+    ["receive", "--port", "OURS", "--out", "a.txt/x"],
+    7,
+    /cannot use \/\S+\/a\.txt\/x: .*\n +check/,
+  ],
   ["spool in use", ["serve", "--port", "0", "--spool", "spool"], 7, /another server is using the spool.*\n +stop that/],
   ["spool is a file", ["serve", "--port", "0", "--spool", "a.txt"], 7, /cannot use the spool a\.txt: .*\n +check/],
   ["empty queue", ["receive", "--port", "OURS", "--out", "in"], 0, /^$/],
@@ -179,7 +189,7 @@ test("a command that fails says so, for each attempt of a run that waits, and on
   ]);
   expect(code).toBe(7);
   expect(err).toMatch(
-    /attempt 1: the command for in\/a\.txt ended with exit code 3\n +the file is back in its queue; mend/,
+    /attempt 1: the command for \/\S+\/in\/a\.txt ended with exit code 3\n +the file is back in its queue; mend/,
   );
   expect(err.match(/mend the command/g)).toHaveLength(1);
 });

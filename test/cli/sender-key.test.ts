@@ -1,8 +1,10 @@
+import { execFileSync } from "node:child_process";
 import { chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
-import { homedir, tmpdir } from "node:os";
+import { tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { senderKey, stateFolder } from "../../src/cli/sender-key.ts";
+import { stateFolder } from "../../src/cli/base-directories.ts";
+import { senderKey } from "../../src/cli/sender-key.ts";
 
 let root: string;
 let folder: string;
@@ -60,6 +62,23 @@ test("without a usable folder there is a key for this run, and a sentence that s
   );
 });
 
+test.each<[string, (path: string) => Promise<unknown>]>([
+  ["others may write", (path) => chmod(path, 0o620)],
+  ["others may write through its folder", (path) => chmod(join(path, ".."), 0o777)],
+])("a key that %s is not used: they could have put theirs there", async (_, spoil) => {
+  const key = await senderKey(folder, warn);
+  await spoil(join(folder, "sender-key"));
+  expect(await senderKey(folder, warn)).not.toBe(key);
+  expect(warnings[0]).toMatch(/others may write to .*; close it: chmod go-w /);
+});
+
+test("a pipe in the place of the key holds nobody up", async () => {
+  await mkdir(folder, { recursive: true });
+  execFileSync("mkfifo", [join(folder, "sender-key")]);
+  expect(await senderKey(folder, warn)).toMatch(/^[0-9a-f]{64}$/);
+  expect(warnings[0]).toContain("it is no regular file");
+});
+
 test("a file that holds no key is neither believed nor replaced", async () => {
   await mkdir(folder, { recursive: true });
   await writeFile(join(folder, "sender-key"), "");
@@ -71,11 +90,15 @@ test("a file that holds no key is neither believed nor replaced", async () => {
 test("a name that is taken by what cannot be read is a warning as well", async () => {
   await mkdir(join(folder, "sender-key"), { recursive: true });
   expect(await senderKey(folder, warn)).toMatch(/^[0-9a-f]{64}$/);
-  expect(warnings[0]).toContain("EISDIR");
+  expect(warnings[0]).toContain("it is a folder");
 });
 
 test("the folder: FILESPOOL_STATE, else XDG_STATE_HOME, else the home folder", () => {
   expect(stateFolder({ FILESPOOL_STATE: "/a", XDG_STATE_HOME: "/b" })).toBe("/a");
   expect(stateFolder({ XDG_STATE_HOME: "/b" })).toBe("/b/filespool");
-  expect(stateFolder({})).toBe(join(homedir(), ".local/state/filespool"));
+  expect(stateFolder({ HOME: "/home/a" })).toBe("/home/a/.local/state/filespool");
+  const passwd = join(userInfo().homedir, ".local/state/filespool");
+  // A relative one would lead into the working folder.
+  for (const env of [{}, { HOME: "" }, { HOME: "home" }, { HOME: "", XDG_STATE_HOME: "state" }])
+    expect(stateFolder(env)).toBe(passwd);
 });

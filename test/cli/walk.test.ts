@@ -23,7 +23,7 @@ describe("on a terminal", () => {
 
   test("the original's walk: a server that asks, a client that sends, a client that receives", async () => {
     await writeFile(join(folder, "hello.txt"), "hello");
-    const config = join(folder, "filespool.config.json");
+    const config = join(folder, "server.json");
     await writeFile(config, JSON.stringify({ port: 0, spool: join(folder, "spool") }));
     const server = await play(
       [],
@@ -32,11 +32,11 @@ describe("on a terminal", () => {
         ["Host to listen", "\r"],
         ["Buffer size?", "4KiB\r"],
       ],
+      { FILESPOOL_CONFIG: config },
     );
     await server.stdout.shows("Waiting for sender...");
     expect(server.stdout.text).toContain("Without questions: filespool serve --yes --buffer-size 4KiB");
     const port = /listening on localhost:(\d+)/.exec(server.stdout.text)?.[1] as string;
-    await rm(config);
 
     const sender = await play(
       ["client"],

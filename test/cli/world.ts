@@ -29,7 +29,7 @@ export function start(folder: string, words: string[], { isTTY = false, env = {}
   const [interrupt, terminate] = [new AbortController(), new AbortController()];
   const world: World = {
     words,
-    env: { FILESPOOL_STATE: join(folder, "state"), NO_COLOR: "1", ...env },
+    env: { HOME: folder, FILESPOOL_STATE: join(folder, "state"), NO_COLOR: "1", ...env },
     folder,
     stdin,
     stdout,

@@ -29,7 +29,7 @@ test.each(["1500", "4MiB"])(
     const paths = awkwardFiles(place);
     const { port } = await place.serve("--buffer-size", size);
     await place.run(place.send(port, "--buffer-size", size, "--", ...paths));
-    const receiver = await place.run(place.receive(port, "--buffer-size", size));
+    const receiver = await place.run(place.receive(port, "--buffer-size", size, "--allow-dotfiles"));
     const names = paths.map((path) => basename(path));
     expect(receiver.all("landed").map(({ name }) => name)).toEqual(names);
     expect(namesIn(place.path("inbox"))).toEqual(names.sort());
@@ -157,7 +157,8 @@ test("a flag beats a variable, which beats the config file, which beats the defa
   };
   const env = { FILESPOOL_PORT: String(port) };
   expect(await queueOf([], env)).toBe("default");
-  writeSmall(place.path("filespool.config.json"), JSON.stringify({ queue: "from-file", port: 1 }));
+  mkdirSync(place.path("home/.config/filespool"), { recursive: true });
+  writeSmall(place.path("home/.config/filespool/config.json"), JSON.stringify({ queue: "from-file", port: 1 }));
   writeSmall(place.path("other.json"), JSON.stringify({ queue: "from-other" }));
   expect(await queueOf([], env)).toBe("from-file");
   expect(await queueOf(["--config", "other.json"], env)).toBe("from-other");

@@ -110,6 +110,7 @@ test("so is every line of the commands that look and change, also where they fai
     [["config", "check", "--config", "good.json"]],
     [["config", "check", "--config", "bad.json"], 2],
     [["config", "show", "send"]],
+    [["config", "init", "--queue", "photos", "--config", "new.json"]],
   ];
   const found: string[] = [];
   const seen = new Set<string>();

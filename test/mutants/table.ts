@@ -8,6 +8,7 @@ import { ACCOUNTS } from "./accounts.ts";
 import { FOLDERS } from "./folders.ts";
 import { FOUND, type Mutant } from "./found.ts";
 import { SENDING } from "./sending.ts";
+import { TRUST } from "./trust.ts";
 
 const contract = "test/spool/contract.test.ts";
 const synced = "test/spool/synced.test.ts";
@@ -236,4 +237,5 @@ export const MUTANTS: readonly Mutant[] = [
   ...FOUND,
   ...ACCOUNTS,
   ...SENDING,
+  ...TRUST,
 ];

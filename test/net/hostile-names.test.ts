@@ -17,7 +17,7 @@ const REFUSED = [
 ];
 /** What is wanted on the wire, and what must be in the folder. */
 const NEUTRALISED: readonly (readonly [string, string])[] = [
-  ["..\\..\\x", ".._.._x"],
+  ["..\\..\\x", "_.._.._x"],
   ["C:\\x", "C__x"],
   ["c:x", "c_x"],
   ["\\\\server\\share", "__server_share"],

@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { posix, win32 } from "node:path";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { OWN_PREFIX, quoteName, safeName } from "../../src/protocol/names.ts";
+import { CONFIG_NAME, checkQueue, OWN_PREFIX, quoteName, safeName } from "../../src/protocol/names.ts";
 import { codeOf, failureOf, manyRuns, utf8 } from "./wire.ts";
 
 interface Rule {
@@ -27,11 +27,27 @@ const pieces = [
   "lpt\u00b9",
   "$",
   OWN_PREFIX,
+  CONFIG_NAME,
+  CONFIG_NAME.toUpperCase(),
   "~",
   "-",
 ].concat(
   ["\u0000", "\u001b[", "\u007f", "\u0085", "\u2028", "\u202e", "\u2066", "\ufeff", "\u200b", "\u200d"],
-  ["e\u0301", "\u212b", "\u0301", "\u0338", "\ud55c", "\ufb01", "\u017f", "\u0130", "😀", "\ud83d", "\ude00", "a.txt"],
+  [
+    "e\u0301",
+    "\u212b",
+    "\u0301",
+    "\u0338",
+    "\ud55c",
+    "\ufb01",
+    "\u017f",
+    "\u0130",
+    "\u0131",
+    "😀",
+    "\ud83d",
+    "\ude00",
+    "a.txt",
+  ],
 );
 const codeUnit = fc.integer({ min: 0, max: 0xffff }).map((unit) => String.fromCharCode(unit));
 const anyName = fc.oneof(
@@ -100,6 +116,9 @@ describe("for every name from the wire", () => {
     forEverySafeName((safe) => {
       expect(safe.toLowerCase().startsWith(OWN_PREFIX)).toBe(false);
       expect(safe.normalize("NFKC").toUpperCase().startsWith(OWN_PREFIX.toUpperCase())).toBe(false);
+      expect(safe.toLowerCase()).not.toBe(CONFIG_NAME);
+      const seen = safe.normalize("NFKC").replace(/\p{Default_Ignorable_Code_Point}/gu, "");
+      expect(seen.toUpperCase()).not.toBe(CONFIG_NAME.toUpperCase());
     });
   });
 
@@ -124,6 +143,40 @@ describe("for every name from the wire", () => {
         expect([null, "name-refused"]).toContain(codeOf(() => safeName(wire)));
       }),
       manyRuns,
+    );
+  });
+});
+
+describe("the name of a queue that files are put into", () => {
+  test.each(["default", "team a", "photos-2026_x.y", "données", "文件", "한글", "Å", "a b c"])("may be %s", (name) => {
+    expect(codeOf(() => checkQueue(name))).toBeNull();
+  });
+
+  test.each<[string, string]>([
+    ["photos ", "ends with a space"],
+    ["photos  ", "ends with a space"],
+    ["team  a", "has two spaces in a row"],
+    ["photos\u3164", "has a letter that cannot be seen"],
+    ["pho\u115ftos", "has a letter that cannot be seen"],
+    ["photos\uffa0", "has a letter that cannot be seen"],
+    ["\u1112\u1161\u11ab", "has letters in another than their usual form"],
+    ["\u212b", "has letters in another than their usual form"],
+  ])("must not be %j, which looks like another", (name, why) => {
+    const failure = failureOf(() => checkQueue(name));
+    expect([failure?.code, failure?.message]).toEqual(["name-refused", expect.stringContaining(why)]);
+  });
+
+  test("looks like no other, whatever is added to it that cannot be seen", () => {
+    const visible = fc.stringMatching(/^[a-z0-9]{1,6}( [a-z0-9]{1,6})?$/);
+    fc.assert(
+      fc.property(visible, fc.constantFrom(" ", "\u3164", "\u1160", "\uffa0"), fc.nat(), (name, added, seed) => {
+        const at = 1 + (seed % name.length);
+        const twin = name.slice(0, at) + added + name.slice(at);
+        expect(codeOf(() => checkQueue(name))).toBeNull();
+        // A single space between two letters can be seen; at the end, or beside another one, it cannot.
+        const isSeen = added === " " && at < name.length && name[at] !== " " && name[at - 1] !== " ";
+        expect(codeOf(() => checkQueue(twin))).toBe(isSeen ? null : "name-refused");
+      }),
     );
   });
 });

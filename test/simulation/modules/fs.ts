@@ -78,16 +78,27 @@ const never = (): never => {
 };
 export const mkdtempSync = never;
 export const symlinkSync = never;
-export const statSync = never;
 
 export function ftruncateSync(fd: number, length: number): void {
   moment();
   files.file(fd).inode.truncate(length);
 }
 
-export function lstatSync(path: string): object | undefined {
+export function lstatSync(path: string, { throwIfNoEntry = true } = {}) {
   const inode = program().machine.disk.find(path);
-  return inode && files.statOf(inode);
+  if (inode) return files.statOf(inode);
+  if (throwIfNoEntry) throw files.systemError("ENOENT", "lstat", path);
+  return undefined;
+}
+
+/** There are no links here, so both look at the same. */
+export const statSync = (path: string) => {
+  const { big, ...stat } = lstatSync(path) as ReturnType<typeof files.statOf>;
+  return { ...stat, ...big };
+};
+
+export function readlinkSync(path: string): string {
+  throw files.systemError("EINVAL", "readlink", path);
 }
 
 /** There are no rights here. */

@@ -1,6 +1,6 @@
 /** The command line and its configuration, from the two tables that the program itself is made of. */
+import { CONFIG_RULE } from "../../../src/cli/arguments.ts";
 import { COMMAND_NAMES, COMMANDS, type Command } from "../../../src/cli/commands.ts";
-import { CONFIG_FILE } from "../../../src/cli/config.ts";
 import { KNOBS, type KnobName, knobOf, knobsOn, shapeOf, shownFallback, variableOf } from "../../../src/cli/knobs.ts";
 import { cell, code, fence, join, type Page, table } from "../markdown.ts";
 import { prose } from "../prose.ts";
@@ -74,11 +74,13 @@ export function configurationPage(): Page {
     isWide: true,
     title: "Configuration",
     about: "Every setting: as a flag, as a variable of the environment, as a key of the config file.",
-    from: ["src/cli/knobs.ts", "src/cli/config.ts"],
+    from: ["src/cli/knobs.ts", "src/cli/config.ts", "src/cli/config-file.ts"],
     body: join(
-      `A setting has one name everywhere. \`buffer-size\` is the flag \`--buffer-size\`, the variable \`${variableOf("buffer-size")}\`, and the key \`"buffer-size"\` in \`${CONFIG_FILE}\`:`,
+      `A setting has one name everywhere. \`buffer-size\` is the flag \`--buffer-size\`, the variable \`${variableOf("buffer-size")}\`, and the key \`"buffer-size"\` in a config file:`,
       fence("json", example),
-      `The file is looked for in the working folder; \`--config\` names another one. A key that does not exist is an error, with the nearest one that does.`,
+      `${CONFIG_RULE} \`--config /dev/null\` reads none.`,
+      `\`filespool config init\` makes your own, with the flags that it is given as settings. \`--verbose\` says which file was read. A key that does not exist is an error, with the nearest one that does; so is a key that comes twice.`,
+      prose(fileComment("src/cli/config-file.ts")),
       prose(fileComment("src/cli/config.ts")),
       "## All settings",
       table(["Name and key", "Variable", "Takes", "Default", "Commands"], rows),
