@@ -186,6 +186,12 @@ export const KNOBS = {
     on: ["receive"],
     help: "what to do when a file of that name is already there: refuse, rename, overwrite or skip",
   }),
+  // All, as with a folder: a script that cannot be run any more, or a photo from today, is not what was sent.
+  preserve: knob(oneOf(["none", "mode", "time", "all"], "what"), {
+    fallback: "all",
+    on: ["receive"],
+    help: "what a single file keeps of its sender's: mode (never more than the umask allows), time of change, all or none",
+  }),
   // A shell, and many a program, obeys a dot file that it finds; whoever sent it should not decide that one is there.
   "allow-dotfiles": knob(toggle, {
     fallback: false,

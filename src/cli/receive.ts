@@ -36,7 +36,7 @@ function asTyped(event: TransferEvent, out: string): TransferEvent {
 
 /**
  * Collects files, and tells where each of them is.
- * @param settings host, port, queue, buffer-size, out, if-exists, allow-dotfiles, durability, count, follow, wait, retry
+ * @param settings host, port, queue, buffer-size, out, if-exists, preserve, allow-dotfiles, durability, count, follow, wait, retry
  * @returns the exit code
  * @throws FilespoolError when the run as a whole failed, such as unreachable or interrupted
  */
@@ -63,6 +63,7 @@ export async function receive(
     durability,
     follow,
     ifExists: settings.values["if-exists"],
+    preserve: settings.values.preserve,
     allowDotfiles: settings.values["allow-dotfiles"],
     ownPlaces: ownPlaces(settings, world, file),
     bufferBytes: settings.values["buffer-size"],

@@ -15,7 +15,17 @@
  * Node has no exclusive rename (renameat2 with RENAME_NOREPLACE), and to rename one name of a file to another one of the
  * same file is to do nothing, as POSIX has it. Why: adr/0084.
  */
-import { closeSync, constants, fstatSync, linkSync, lstatSync, openSync, renameSync, unlinkSync } from "node:fs";
+import {
+  closeSync,
+  constants,
+  fchmodSync,
+  fstatSync,
+  linkSync,
+  lstatSync,
+  openSync,
+  renameSync,
+  unlinkSync,
+} from "node:fs";
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { FilespoolError } from "../protocol/errors.ts";
@@ -60,18 +70,38 @@ export function checkReplaceable(path: string, isFolder: boolean): void {
 
 /**
  * Tells who watches the folder that the file is whole. It may have been taken away by now, since its name could be seen
- * before; and what somebody else has put in its place is not touched.
- * @param finish what is to be done to the file through an open descriptor, when it has its name for good
+ * before; and what somebody else has put in its place is not touched. A file that even its owner may only read is made
+ * writable for as long as it takes to open it; after a crash in that moment its owner may write to it, and nobody else may
+ * do more than before.
  */
-export function tellWhole({ part, path }: Linked, finish?: (fd: number) => void): void {
+export function tellWhole({ part, path }: Linked): void {
   try {
-    const fd = openSync(path, constants.O_WRONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+    closeSync(openSync(path, TO_WRITE));
+  } catch (error) {
+    // Otherwise there is nothing to do: the file is there and on disk, and that is what was promised.
+    if ((error as NodeJS.ErrnoException).code === "EACCES") tellReadOnly(part, path);
+  }
+}
+
+const SAFELY = constants.O_NOFOLLOW | constants.O_NONBLOCK;
+const TO_WRITE = constants.O_WRONLY | SAFELY;
+
+function tellReadOnly(part: string, path: string): void {
+  try {
+    const reading = openSync(path, constants.O_RDONLY | SAFELY);
     try {
-      if (finish && isSame(fd, part)) finish(fd);
+      if (!isSame(reading, part)) return;
+      const mode = fstatSync(reading).mode & 0o777;
+      fchmodSync(reading, mode | 0o200);
+      try {
+        closeSync(openSync(path, TO_WRITE));
+      } finally {
+        fchmodSync(reading, mode);
+      }
     } finally {
-      closeSync(fd);
+      closeSync(reading);
     }
-  } catch {} // the file is there and on disk; that is what was promised
+  } catch {} // somebody has put something else there, which is theirs
 }
 
 function isSame(fd: number, part: string): boolean {

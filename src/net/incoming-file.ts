@@ -16,6 +16,7 @@ import { FilespoolError } from "../protocol/errors.ts";
 import type { MessageOf } from "../protocol/messages.ts";
 import { BatchWriter } from "../spool/batch-writer.ts";
 import { createDigest, type Digest, digestPrefix } from "../spool/digest.ts";
+import { type FileAttributes, syncAll } from "./file-attributes.ts";
 import { look, openOurs, ownName, partPath, withLot } from "./own-files.ts";
 import { giveBack } from "./read-blocks.ts";
 
@@ -47,15 +48,19 @@ export interface IncomingOptions {
   readonly folder: string;
   readonly bufferBytes: number;
   readonly sync: boolean;
+  readonly attributes: FileAttributes;
   /** So many bytes would survive now. */
   readonly onSynced: (offset: number) => void;
 }
 
-/** Removes parts that nobody has gone on with since, and those with two names: to write there would change what landed. */
+/**
+ * Removes parts that nobody has gone on with since, and those with two names: to write there would change what landed.
+ * The time of change may be the sender's by now, which the time of the last change of any kind (ctime) never is.
+ */
 export async function removeOldParts(folder: string, names: readonly string[], beforeMs: number): Promise<void> {
   for (const path of names.filter((name) => ownName(name)?.kind === "part").map((name) => join(folder, name))) {
     const found = look(path);
-    if (found.is === "twin" || (found.is === "file" && found.stat.mtimeMs < beforeMs)) await rm(path, { force: true });
+    if (found.is === "twin" || (found.is === "file" && found.stat.ctimeMs < beforeMs)) await rm(path, { force: true });
   }
 }
 
@@ -98,7 +103,8 @@ export class IncomingFile implements Incoming {
   async #openPart(): Promise<void> {
     const { O_RDWR, O_CREAT, O_EXCL, O_NOFOLLOW } = constants;
     const create = O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW;
-    let handle = await open(this.part, create, 0o666).catch(unlessTaken);
+    const { createMode } = this.#options.attributes;
+    let handle = await open(this.part, create, createMode).catch(unlessTaken);
     handle ??= await openOurs(this.part, O_RDWR);
     if (handle && !tryLock(handle.fd)) {
       await handle.close();
@@ -107,7 +113,7 @@ export class IncomingFile implements Incoming {
     if (!handle) {
       // Another receiver that works on this folder has (or had) the transfer, or somebody has put something else there.
       this.part = withLot(this.part);
-      handle = await open(this.part, create, 0o666);
+      handle = await open(this.part, create, createMode);
     }
     this.#handle = handle;
     const have = Math.min((await handle.stat()).size, this.delivery.size);
@@ -140,6 +146,9 @@ export class IncomingFile implements Incoming {
     }
     try {
       await this.#writer?.sync();
+      const { attributes, sync } = this.#options;
+      // Whatever is written sets a time of change, so ours comes last, and needs a sync of its own.
+      if (this.#handle && (await attributes.set(this.#handle.fd)) && sync) await syncAll(this.#handle.fd);
     } finally {
       await this.close();
     }

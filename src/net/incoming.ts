@@ -10,6 +10,7 @@ import { quoteName } from "../protocol/names.ts";
 import { checkDigest } from "../spool/digest.ts";
 import type { Client } from "./client.ts";
 import { about } from "./events.ts";
+import { FileAttributes } from "./file-attributes.ts";
 import { type Delivered, type Incoming, IncomingFile, type IncomingOptions } from "./incoming-file.ts";
 import { IncomingTree } from "./incoming-tree.ts";
 import type { Lander } from "./landed-hook.ts";
@@ -40,11 +41,25 @@ export async function letIn(
     if (landing.check(delivery) === "skip") return "skip";
     const folder = await landing.folderFor(delivery);
     if (folder !== "") landing.room.take(delivery);
-    return await openIncoming(delivery, { folder, bufferBytes, sync: landing.sync }, client);
+    const attributes = attributesOf(delivery, options, client);
+    return await openIncoming(delivery, { folder, bufferBytes, sync: landing.sync, attributes }, client);
   } catch (error) {
     landing.room.over(delivery.delivery);
     return error instanceof FilespoolError ? error : ofFile(error, { delivery, part: "" }, landing.folder);
   }
+}
+
+/** What the user of a run was told already: a disk that keeps no modes keeps none of the next thousand files, either. */
+const told = new WeakMap<Client, Set<string>>();
+
+/** What is handed on instead of landing has no name of its own, so there is nothing that could keep a mode. */
+function attributesOf(delivery: Delivered, { sink, preserve = "all" }: ReceiveOptions, client: Client): FileAttributes {
+  return new FileAttributes(delivery, sink ? "none" : preserve, (what, message) => {
+    const before = told.get(client) ?? new Set();
+    if (before.has(what)) return;
+    told.set(client, before.add(what));
+    client.emit({ event: "warning", ...about(delivery), path: delivery.name, message });
+  });
 }
 
 /** "file" as it is, "tar" unpacked, and with a digest that can be checked. @throws FilespoolError kind-unsupported, digest-unsupported */
@@ -61,7 +76,7 @@ async function openIncoming(
   options: Omit<IncomingOptions, "onSynced">,
   client: Client,
 ): Promise<Incoming> {
-  const { folder, sync } = options;
+  const { folder, sync, attributes } = options;
   const onSynced = (offset: number) => {
     client.progressed();
     client.emit({ event: "progress", ...about(delivery), offset });
@@ -71,7 +86,7 @@ async function openIncoming(
   // resumed.
   const isSmall = delivery.size <= LIMITS.pipelineBytesMax;
   const file = isSmall
-    ? new SmallFile(delivery, folder, sync)
+    ? new SmallFile(delivery, folder, sync, attributes)
     : await IncomingFile.open(delivery, { ...options, onSynced });
   return delivery.kind === "tar" ? new IncomingTree(file, { sync, warn }) : file;
 }

@@ -8,6 +8,7 @@ import { resolve } from "node:path";
 import { FilespoolError } from "../protocol/errors.ts";
 import { LIMITS } from "../protocol/limits.ts";
 import type { About, TransferEvent } from "./events.ts";
+import type { Preserve } from "./file-attributes.ts";
 
 /** How this version names itself to a peer. */
 export const AGENT = "filespool/0.1";
@@ -182,6 +183,8 @@ export interface ReceiveOptions extends ClientOptions {
   readonly onLanded?: (file: LandedFile) => Promise<void> | void;
   /** The pause after a hook that failed, 1 s; it doubles while that goes on, to 60 times as much (hook-pause.ts). */
   readonly hookPauseMs?: number;
+  /** Whether a single file gets the permission bits (as far as the umask allows) and the time of change that it has at the sender. Default "all". */
+  readonly preserve?: Preserve;
   /** "none" leaves syncing of landed files to the operating system. */
   readonly durability?: "fsync" | "none";
 }

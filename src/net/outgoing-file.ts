@@ -24,6 +24,7 @@ import { inWords } from "../spool/errno.ts";
 import { readBuffer } from "../spool/read-buffer.ts";
 import type { Connection } from "./connection.ts";
 import { grainLeftMs, identityOf, isDoubtful, isUnchanged } from "./file-identity.ts";
+import { decimalOf, momentOf } from "./file-times.ts";
 import type { StreamSource } from "./options.ts";
 import { type Content, sendContent } from "./send-content.ts";
 
@@ -49,6 +50,10 @@ export class OutgoingFile {
   readonly name: string;
   /** Bytes. */
   readonly size: number;
+  /** Permission bits. */
+  readonly mode: number;
+  /** Time of change in seconds since 1970, as decimal text. */
+  readonly mtime: string;
   readonly transfer: string;
   /** What it was derived from, beside name and queue: see file-identity.ts. */
   readonly identity: string;
@@ -85,6 +90,8 @@ export class OutgoingFile {
       throw this.#stat.isDirectory() ? new FolderFound(path) : unreadable(path, `it is ${kindOf(this.#stat)}`);
     }
     this.size = Number(this.#stat.size);
+    this.mode = Number(this.#stat.mode) & 0o777;
+    this.mtime = decimalOf(momentOf(this.#stat.mtimeNs));
     const nowMs = Date.now();
     this.isDoubtful = isDoubtful(this.#stat, nowMs);
     this.grainLeftMs = grainLeftMs(this.#stat, nowMs);

@@ -21,7 +21,17 @@
  * <lot> that nobody could guess. Never here: what the files say, and what follows from that. Why: adr/0082.
  */
 import { randomBytes } from "node:crypto";
-import { closeSync, constants, fstatSync, lstatSync, openSync, renameSync, type Stats, unlinkSync } from "node:fs";
+import {
+  closeSync,
+  constants,
+  fchmodSync,
+  fstatSync,
+  lstatSync,
+  openSync,
+  renameSync,
+  type Stats,
+  unlinkSync,
+} from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { OWN_PREFIX } from "../protocol/names.ts";
@@ -154,10 +164,33 @@ function isOwner(uid: number, folder: string): boolean {
 /** Opening it neither follows a link nor waits for the other end of a pipe. */
 const SAFELY = constants.O_NOFOLLOW | constants.O_NONBLOCK;
 
+/**
+ * A part that was read-only at its sender is so here as soon as it waits for its name. Should it not get one, whoever goes on
+ * with it has to write to it again. @returns false: it is another file by now @throws what the file system said
+ */
+function letOwnerWrite(path: string, { dev, ino, mode }: Stats): boolean {
+  if ((mode & 0o200) !== 0 || ownName(basename(path))?.kind !== "part") return true;
+  let fd: number;
+  try {
+    fd = openSync(path, constants.O_RDONLY | SAFELY);
+  } catch (error) {
+    return unlessSwapped(error as NodeJS.ErrnoException) !== null;
+  }
+  try {
+    const now = fstatSync(fd);
+    const isIt = now.dev === dev && now.ino === ino && now.nlink === 1;
+    if (isIt) fchmodSync(fd, (now.mode & 0o777) | 0o200);
+    return isIt;
+  } finally {
+    closeSync(fd);
+  }
+}
+
 /** Opens a plain file of ours that is there. Null: nothing is there, or nothing of ours. @throws what the file system said */
 export async function openOurs(path: string, flags: number): Promise<FileHandle | null> {
   const before = look(path);
   if (before.is !== "file") return null;
+  if (!letOwnerWrite(path, before.stat)) return null;
   const handle = await open(path, flags | SAFELY).catch(unlessSwapped);
   if (!handle) return null;
   const { dev, ino, nlink } = await handle.stat();
@@ -169,7 +202,7 @@ export async function openOurs(path: string, flags: number): Promise<FileHandle 
 /** The same in calls that wait, for what is small. */
 export function openOursSync(path: string, flags: number): number | null {
   const before = look(path);
-  if (before.is !== "file") return null;
+  if (before.is !== "file" || !letOwnerWrite(path, before.stat)) return null;
   try {
     const fd = openSync(path, flags | SAFELY);
     const { dev, ino, nlink } = fstatSync(fd);

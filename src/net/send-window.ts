@@ -19,6 +19,9 @@ export interface Job extends About {
   readonly path: string;
   /** "tar" for a folder. */
   readonly kind: string | undefined;
+  /** Its permission bits, and its time of change as decimal text; undefined for what has neither. */
+  readonly mode: number | undefined;
+  readonly mtime: string | undefined;
   /** What cannot be opened anew for the next connection. */
   readonly stream: OutgoingStream | undefined;
   readonly talk: Conversation<typeof UPLOAD_SENDER>;
@@ -56,13 +59,17 @@ const weight = ({ size }: Job) => Math.min(size, LIMITS.windowBytes);
 
 export const newTalk = () => new Conversation(UPLOAD_SENDER, "waiting");
 
+/** A stream may be made of anything, and a folder is an archive that says both of each file in it. */
+const NEITHER = { mode: undefined, mtime: undefined };
+
 /** A file that was opened for the first time in this run. */
 export function newJob(file: OutgoingFile | OutgoingStream, queue: string): Job {
   const { path, name, size, transfer } = file;
   const stream = "isDoubtful" in file ? undefined : file;
+  const { mode, mtime } = "isDoubtful" in file ? file : NEITHER;
   const isDoubtful = "isDoubtful" in file && file.isDoubtful;
   const state = { talk: newTalk(), from: 0, digest: "", finished: false, mismatches: 0 };
-  const about = { path, name, size, transfer, queue, stream, kind: stream?.kind };
+  const about = { path, name, size, transfer, queue, stream, kind: stream?.kind, mode, mtime };
   return Object.assign(state, about, { isDoubtful, other: null, claim: null });
 }
 

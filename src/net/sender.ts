@@ -250,8 +250,9 @@ class Sender {
   readonly #effects: Effects<typeof UPLOAD_SENDER> = {
     offer: (job: Job) => {
       const wait = job.size > this.#server.pipelineBytesMax;
-      const { transfer, queue, name, size, kind, path, stream } = job; // one by one: spreading costs as much as sending
-      this.#connection.send({ type: "offer", transfer, queue, name, size, algorithm: this.#algorithm, wait, kind });
+      const { transfer, queue, name, size, kind, mode, mtime, path, stream } = job; // spreading costs as much as sending
+      const algorithm = this.#algorithm;
+      this.#connection.send({ type: "offer", transfer, queue, name, size, algorithm, wait, kind, mode, mtime });
       this.#client.emit({ event: "offered", path: labelOf(stream ?? path), transfer, queue, name, size });
     },
     // The writing loop does it; this one only says from where.

@@ -237,8 +237,9 @@ export class DeliverySession {
     },
 
     deliver: (delivery: Delivery) => {
-      const { token, algorithm, digest, attempt, kind } = delivery;
-      this.#connection.send({ type: "deliver", delivery: token, ...about(delivery), algorithm, digest, attempt, kind });
+      const { token, algorithm, digest, attempt, kind, mode, mtime } = delivery;
+      const more = { algorithm, digest, attempt, kind, mode, mtime };
+      this.#connection.send({ type: "deliver", delivery: token, ...about(delivery), ...more });
       const { id, peer } = this.#connection;
       this.#server.emit({ event: "delivered", connection: id, peer, ...about(delivery), attempt });
     },

@@ -85,8 +85,8 @@ export class UploadSession {
     welcome: () => this.#connection.send(welcome(this.#server)),
 
     // Nothing is read from the socket until the spool has answered; see `opening` in the table.
-    open: ({ transfer, queue, name, size, algorithm, kind, wait }: MessageOf<"offer">) => {
-      const offer = { transfer, queue, name, size, algorithm, kind, wait };
+    open: ({ transfer, queue, name, size, algorithm, kind, mode, mtime, wait }: MessageOf<"offer">) => {
+      const offer = { transfer, queue, name, size, algorithm, kind, mode, mtime, wait };
       this.#offer = offer;
       this.#skippedBytes = 0;
       try {

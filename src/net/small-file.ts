@@ -9,6 +9,7 @@ import { closeSync, constants, fdatasync, ftruncateSync, openSync, unlinkSync, w
 import { overlap } from "../protocol/chunks.ts";
 import type { MessageOf } from "../protocol/messages.ts";
 import { digestOf } from "../spool/digest.ts";
+import { type FileAttributes, syncAll } from "./file-attributes.ts";
 import { type Incoming, mismatch } from "./incoming-file.ts";
 import { openOursSync, partPath, withLot } from "./own-files.ts";
 import { giveBack } from "./read-blocks.ts";
@@ -21,14 +22,16 @@ export class SmallFile implements Incoming {
   readonly delivery: MessageOf<"deliver">;
   part: string;
   readonly #sync: boolean;
+  readonly #attributes: FileAttributes;
   readonly content: Buffer;
   #fd: number | null = null;
   offset = 0;
 
-  constructor(delivery: MessageOf<"deliver">, folder: string, sync: boolean) {
+  constructor(delivery: MessageOf<"deliver">, folder: string, sync: boolean, attributes: FileAttributes) {
     this.delivery = delivery;
     this.part = partPath(folder, delivery.transfer);
     this.#sync = sync;
+    this.#attributes = attributes;
     this.content = Buffer.allocUnsafe(delivery.size);
   }
 
@@ -69,26 +72,28 @@ export class SmallFile implements Incoming {
 
   /** A new part. One that a killed run left is used again; where somebody has put something else, ours gets another name. */
   #open(): number {
+    const { createMode } = this.#attributes;
     try {
-      return openSync(this.part, CREATE, 0o666);
+      return openSync(this.part, CREATE, createMode);
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
     }
     const fd = openOursSync(this.part, O_WRONLY);
     if (fd === null) {
       this.part = withLot(this.part);
-      return openSync(this.part, CREATE, 0o666);
+      return openSync(this.part, CREATE, createMode);
     }
     ftruncateSync(fd, 0);
     return fd;
   }
 
-  /** Makes what was written durable. */
+  /** Gives what was written its mode and time, and makes it durable. */
   async settle(): Promise<void> {
     const fd = this.#fd;
     if (fd === null) return;
     try {
-      if (this.#sync) await new Promise<void>((done, fail) => fdatasync(fd, (error) => (error ? fail(error) : done())));
+      const hasMore = await this.#attributes.set(fd);
+      if (this.#sync) await (hasMore ? syncAll(fd) : syncData(fd));
     } finally {
       this.close();
     }
@@ -100,3 +105,6 @@ export class SmallFile implements Incoming {
     this.#fd = null;
   }
 }
+
+const syncData = (fd: number): Promise<void> =>
+  new Promise((done, fail) => fdatasync(fd, (error) => (error ? fail(error) : done())));

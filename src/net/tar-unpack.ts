@@ -24,6 +24,7 @@ import { dirname, resolve } from "node:path";
 import { FilespoolError } from "../protocol/errors.ts";
 import { quoteName } from "../protocol/names.ts";
 import { checkLength, created, isFolder, refusedEarly } from "./created-entry.ts";
+import { NO_MODES } from "./file-attributes.ts";
 import { setTime } from "./file-times.ts";
 import { HeldFolder } from "./held-folder.ts";
 import { type Entry, TarEntries } from "./tar-entries.ts";
@@ -33,8 +34,6 @@ import { type Note, Notes } from "./tar-notes.ts";
 /** Files that are being synced at a time (adr/0033). */
 const SYNCS_MAX = 4;
 const { O_RDONLY, O_WRONLY, O_CREAT, O_EXCL, O_NOFOLLOW, O_DIRECTORY } = constants;
-/** What a disk answers that keeps no modes; a file of ours then stays closed to others, or as open as the disk is. */
-const NO_MODES = new Set(["EPERM", "ENOSYS", "ENOTSUP", "EOPNOTSUPP"]);
 
 export interface UnpackOptions {
   readonly sync: boolean;

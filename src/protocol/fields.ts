@@ -30,5 +30,10 @@ const name = v.pipe(v.string(), v.maxLength(LIMITS.nameBytesMax));
 /** What the content is a form of: absent or "file" for itself, "tar" for a folder. A server takes any. */
 const kind = v.optional(v.pipe(v.string(), v.regex(/^[a-z0-9-]{1,32}$/)));
 
+/** The permission bits at the sender. A bit that is none of these (setuid, setgid, sticky) has no business in a message. */
+const mode = v.optional(v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(0o777)));
+/** The time of change in seconds since 1970, as text: a number of JSON would lose the nanoseconds, and a file may be older. */
+const mtime = v.optional(v.pipe(v.string(), v.regex(/^-?\d{1,12}(\.\d{1,9})?$/, "a time is a decimal number")));
+
 /** In one object, because each of the names alone says too little outside of a schema. */
-export const FIELDS = { text, bytes, count, id, delivery, digest, algorithm, queue, name, kind } as const;
+export const FIELDS = { text, bytes, count, id, delivery, digest, algorithm, queue, name, kind, mode, mtime } as const;

@@ -17,7 +17,7 @@ import { LIMITS } from "./limits.ts";
 import { OPERATE_SCHEMAS } from "./operate-messages.ts";
 import { quickly } from "./quick.ts";
 
-const { algorithm, bytes, count, delivery, digest, id, kind, name, queue, text } = FIELDS;
+const { algorithm, bytes, count, delivery, digest, id, kind, mode, mtime, name, queue, text } = FIELDS;
 /** A sender that cannot know leaves the size out, or says null; here that is Infinity, which JSON writes as null. */
 const unlessKnown = (size: number | null) => size ?? Infinity;
 const sizeIfKnown = v.optional(v.pipe(v.nullable(bytes), v.transform(unlessKnown)), null);
@@ -56,7 +56,7 @@ export const SCHEMAS = {
   bye: nothing,
 
   /** "I have this file." `wait`: data follows only after `accept`; otherwise at once, from offset 0. */
-  offer: v.object({ transfer: id, queue, name, size: sizeIfKnown, algorithm, wait: v.boolean(), kind }),
+  offer: v.object({ transfer: id, queue, name, size: sizeIfKnown, algorithm, wait: v.boolean(), kind, mode, mtime }),
   /** "Send from here": the durable offset, which only the server decides. */
   accept: v.object({ transfer: id, offset: bytes }),
   /** The durable offset has advanced. */
@@ -76,7 +76,7 @@ export const SCHEMAS = {
   empty: v.object({ leased: v.optional(bytes) }),
   /** One attempt. The data follows at once up to `pipelineBytesMax`, otherwise after `start`. */
   deliver: v.object({
-    ...{ delivery, transfer: id, queue, name, size: bytes, algorithm, digest, kind },
+    ...{ delivery, transfer: id, queue, name, size: bytes, algorithm, digest, kind, mode, mtime },
     attempt: count(1_000_000),
   }),
   start: v.object({ delivery, offset: bytes }),

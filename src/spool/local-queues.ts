@@ -126,11 +126,11 @@ export class LocalQueues {
     const state = this.#queue(home);
     state.returned.shift(); // where anything came back, this is the first of it
     state.cursor = Math.max(state.cursor, sequence);
-    const { transfer, queue, name, size, algorithm, digest, kind } = entry;
+    const { transfer, queue, name, size, algorithm, digest, kind, mode, mtime } = entry;
     const attempt = entry.failures + 1;
     const lend = (token: string): Lent => ({
       // Spreading costs a microsecond.
-      delivery: { transfer, queue, name, size, algorithm, digest, kind, attempt, token, content },
+      delivery: { transfer, queue, name, size, algorithm, digest, kind, mode, mtime, attempt, token, content },
       ...{ home, sequence, sinceMs: entry.storedAtMs, isInline, handle: null },
     });
     const { delivery } = this.#leases.grant(lend, this.#ticks());

@@ -201,12 +201,12 @@ export class LocalSpool extends LocalQueues implements Spool {
 
   /** For LocalUpload: the content is durable (or is `content`), so the upload becomes a file in its queue. */
   enqueue(slot: Slot, digest: string, content: Uint8Array | null): Promise<void> {
-    const { transfer, queue, name, algorithm, kind } = slot.offer;
+    const { transfer, queue, name, algorithm, kind, mode, mtime } = slot.offer;
     const size = slot.reserved;
     const storedAtMs = this.now();
     const failed = { failures: 0, firstFailedAtMs: 0, lastFailedAtMs: 0, reason: "" };
     const entry: Entry = Object.assign(
-      { transfer, queue, name, size, algorithm, digest, kind, storedAtMs, content: content ?? undefined },
+      { transfer, queue, name, size, algorithm, digest, kind, mode, mtime, storedAtMs, content: content ?? undefined },
       failed,
     );
     return this.index

@@ -142,8 +142,11 @@ export class MemorySpool implements Spool {
   }
 
   /** The content is verified, so the upload becomes a file, in one step that nobody can see half of. */
-  #enqueue({ offer: { transfer, queue, name, algorithm, kind }, parts, taken: size }: Slot, digest: string): void {
-    const file = { transfer, queue, name, size, algorithm, digest, kind };
+  #enqueue(
+    { offer: { transfer, queue, name, algorithm, kind, mode, mtime }, parts, taken: size }: Slot,
+    digest: string,
+  ): void {
+    const file = { transfer, queue, name, size, algorithm, digest, kind, mode, mtime };
     const failed = { failures: 0, reason: "", firstFailedAtMs: 0, lastFailedAtMs: 0 };
     const content = joinParts(parts);
     this.files.push({ file, content, sequence: this.nextPlace(), state: "waiting", sinceMs: this.now(), failed });

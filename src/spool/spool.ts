@@ -20,7 +20,7 @@ export type Durability = "fsync" | "none" | "memory";
 
 /**
  * A file as its sender announces it. `size` in bytes, Infinity while nobody knows it (adr/0040); `algorithm` names the
- * digest, "blake3" or "sha256"; what `kind` means is between sender and receiver.
+ * digest, "blake3" or "sha256"; what `kind`, `mode` and `mtime` mean is between sender and receiver.
  */
 export interface Offer {
   readonly transfer: string;
@@ -29,6 +29,8 @@ export interface Offer {
   readonly size: number;
   readonly algorithm: string;
   readonly kind?: string | undefined;
+  readonly mode?: number | undefined;
+  readonly mtime?: string | undefined;
 }
 
 /** A file in a queue. Its size is known. `digest` is 64 hexadecimal digits and was verified. */

@@ -18,7 +18,7 @@ import { look, ownName, ownPath, withLot } from "../../src/net/own-files.ts";
 import { removeTree } from "../../src/net/remove-tree.ts";
 import { SmallFile } from "../../src/net/small-file.ts";
 import { content } from "../support/content.ts";
-import { deliverAgain, deliveryOf, incoming, landAndDie, SIZES } from "../support/landings.ts";
+import { attributesOf, deliverAgain, deliveryOf, incoming, landAndDie, SIZES } from "../support/landings.ts";
 import { idOf } from "../support/raw-peer.ts";
 import { Workspace } from "../support/workspace.ts";
 
@@ -66,7 +66,10 @@ describe("what appears under the name of a part while a receiver works", () => {
     const delivery = deliveryOf(1, bytes);
     writeFileSync(work.path("outside"), "outside");
     meddle(ownPath(out, idOf(1), "part"), work);
-    const file = size < 64 * 1024 ? new SmallFile(delivery, out, true) : await incoming(out, delivery, bytes);
+    const file =
+      size < 64 * 1024
+        ? new SmallFile(delivery, out, true, attributesOf(delivery))
+        : await incoming(out, delivery, bytes);
     if (file instanceof SmallFile) file.append(0, [bytes], bytes.length);
     const result = await landing.land([file]);
     return { work, result, landing, bytes };

@@ -19,6 +19,8 @@ function job(size: number, fields: Partial<Job> = {}): Job {
     path: "a",
     size,
     kind: undefined,
+    mode: undefined,
+    mtime: undefined,
     stream: undefined,
   };
   const state = { talk: newTalk(), from: 0, digest: "", finished: false, mismatches: 0 };

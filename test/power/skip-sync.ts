@@ -1,6 +1,6 @@
 /**
  * Loaded into a program before everything else (`--import`): it then believes that it syncs, and does not. POWER_SKIPS
- * is "datasync" for the content of files, "sync" for the names in folders.
+ * is "datasync" for the content of files (and their modes and times), "sync" for the names in folders.
  */
 import fs from "node:fs";
 import { open } from "node:fs/promises";
@@ -14,7 +14,7 @@ if (skips) {
   files[skips] = async () => {};
   if (skips === "datasync") {
     const skipped = (_: number, done: (error: null) => void) => done(null);
-    Object.assign(fs, { fdatasync: skipped });
+    Object.assign(fs, { fdatasync: skipped, fsync: skipped });
     syncBuiltinESMExports();
   }
 }

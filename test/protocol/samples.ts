@@ -99,6 +99,9 @@ export const SAMPLE_MESSAGES: readonly Message[] = (Object.keys(SAMPLES) as Cont
   (type) => ({ type, ...SAMPLES[type] }) as Message,
 );
 
+/** Half a second before the last one of 1969: a number of JSON could say that, and not every nanosecond. */
+const KEPT = { mode: 0o755, mtime: "-1.5" } as const;
+
 /** A folder on its way, as a stream whose size is known at its end. */
 export const STREAM_MESSAGES: readonly (readonly [title: string, message: Message])[] = [
   [
@@ -106,6 +109,8 @@ export const STREAM_MESSAGES: readonly (readonly [title: string, message: Messag
     { type: "offer", ...SAMPLES.offer, name: "photos", size: Infinity, wait: true, kind: "tar" },
   ],
   ["finish: of a size that the offer could not say", { type: "finish", ...SAMPLES.finish, size: 5 }],
+  ["offer: with the mode and time of the file", { type: "offer", ...SAMPLES.offer, ...KEPT }],
+  ["deliver: with the mode and time of the file", { type: "deliver", ...SAMPLES.deliver, ...KEPT }],
   ["deliver: a folder", { type: "deliver", ...SAMPLES.deliver, name: "photos", kind: "tar" }],
 ];
 
@@ -124,6 +129,7 @@ const queue = fc.constantFrom("default", "a", "Ü 1", "x._- y", "文件", "9".re
 const failure = { code: text(64), message: text(1000) };
 const delivery = { delivery: token };
 const transfer = { transfer: hex(32) };
+const kept = { mode: fc.nat(0o777), mtime: fc.stringMatching(/^-?\d{1,12}(\.\d{1,9})?$/) };
 const integer = fc.integer();
 const optional = (fields: Record<string, fc.Arbitrary<unknown>>, ...requiredKeys: string[]) =>
   fc.record(fields, { requiredKeys });
@@ -177,7 +183,7 @@ const BODIES: { readonly [N in ControlName]: fc.Arbitrary<object> } = {
   bye: fc.constant({}),
   offer: fc.record(
     {
-      ...{ ...transfer, queue, name: text(255), algorithm, wait: fc.boolean(), kind: algorithm },
+      ...{ ...transfer, queue, name: text(255), algorithm, wait: fc.boolean(), kind: algorithm, ...kept },
       size: fc.oneof(bytes, fc.constant(Infinity)),
     },
     { requiredKeys: ["transfer", "queue", "name", "size", "algorithm", "wait"] },
@@ -190,16 +196,20 @@ const BODIES: { readonly [N in ControlName]: fc.Arbitrary<object> } = {
   refuse: fc.record({ about: text(64), ...failure }),
   want: fc.record({ files: fc.integer({ min: 1, max: 256 }) }),
   empty: fc.constant({}),
-  deliver: fc.record({
-    ...delivery,
-    ...transfer,
-    queue,
-    name: text(255),
-    size: bytes,
-    algorithm,
-    digest: hex(64),
-    attempt: fc.integer({ min: 1, max: 1_000_000 }),
-  }),
+  deliver: fc.record(
+    {
+      ...delivery,
+      ...transfer,
+      queue,
+      name: text(255),
+      size: bytes,
+      algorithm,
+      digest: hex(64),
+      attempt: fc.integer({ min: 1, max: 1_000_000 }),
+      ...kept,
+    },
+    { requiredKeys: ["delivery", "transfer", "queue", "name", "size", "algorithm", "digest", "attempt"] },
+  ),
   start: fc.record({ ...delivery, offset: bytes }),
   working: fc.record(delivery),
   ack: fc.record(delivery),

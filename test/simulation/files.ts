@@ -165,10 +165,12 @@ export function statOf(inode: Inode) {
     nlink: links,
     uid: process.geteuid?.() ?? 0, // nobody else works on these machines
     size,
+    mode: 0o100644,
     dev: 1,
     ino: number,
+    ctimeMs: Date.now() - (program().world.nowMs - changedMs),
     mtimeMs: Date.now() - (program().world.nowMs - changedMs),
-    big: { dev: 1n, ino: BigInt(number), size: BigInt(size), mtimeNs: ns, ctimeNs: ns },
+    big: { dev: 1n, ino: BigInt(number), size: BigInt(size), mode: 0o100644n, mtimeNs: ns, ctimeNs: ns },
   };
 }
 

@@ -1,6 +1,7 @@
 /** Receivers that are killed at a given moment of a landing, and what becomes of their files after that. */
 import { writeFileSync } from "node:fs";
 import { expect } from "vitest";
+import { FileAttributes } from "../../src/net/file-attributes.ts";
 import { IncomingFile } from "../../src/net/incoming-file.ts";
 import { Landing } from "../../src/net/landing.ts";
 import type { MessageOf } from "../../src/protocol/messages.ts";
@@ -21,12 +22,18 @@ export function deliveryOf(number: number, bytes: Uint8Array, name = `file-${num
   return { type: "deliver", delivery: `d-${number}`, ...about, algorithm: "sha256", digest: sha256(bytes) };
 }
 
+/** All that the delivery says, and no disk that keeps less. */
+export const attributesOf = (delivery: MessageOf<"deliver">): FileAttributes =>
+  new FileAttributes(delivery, "all", (_, message) => expect(message).toBe(""));
+
 export async function incoming(
   folder: string,
   delivery: MessageOf<"deliver">,
   bytes: Uint8Array,
 ): Promise<IncomingFile> {
-  const file = await IncomingFile.open(delivery, { folder, bufferBytes: 64 * KiB, sync: true, onSynced: () => {} });
+  const attributes = attributesOf(delivery);
+  const options = { folder, bufferBytes: 64 * KiB, sync: true, attributes, onSynced: () => {} };
+  const file = await IncomingFile.open(delivery, options);
   await file.append(0, [bytes], bytes.length);
   return file;
 }

@@ -52,6 +52,10 @@ export function fdatasync(fd: number, done: (error: Error | null) => void): void
   syncFile(files.file(fd)).then(() => done(null), done);
 }
 
+export const fsync = fdatasync;
+export const futimesSync = moment;
+export const fchmodSync = moment;
+
 export function rmSync(path: string, { force }: { force: boolean }): void {
   moment();
   files.removeFile(path, force);
