@@ -29,3 +29,6 @@ export interface Lent {
   readonly delivery: Delivery;
   readonly item: Item;
 }
+
+/** Of a file that has just come. */
+export const NEVER_FAILED = { failures: 0, reason: "", firstFailedAtMs: 0, lastFailedAtMs: 0 } as const;

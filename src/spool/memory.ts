@@ -16,7 +16,7 @@ import { safeName } from "../protocol/names.ts";
 import type { Digest } from "./digest.ts";
 import { Leases } from "./leases.ts";
 import { MemoryOperations } from "./memory-operate.ts";
-import type { Item, Lent, Tombstone } from "./memory-records.ts";
+import { type Item, type Lent, NEVER_FAILED, type Tombstone } from "./memory-records.ts";
 import { sweepMemory } from "./memory-sweep.ts";
 import { MemoryUpload, type Slot } from "./memory-upload.ts";
 import type { Ending, SpoolOperations } from "./operate.ts";
@@ -142,14 +142,11 @@ export class MemorySpool implements Spool {
   }
 
   /** The content is verified, so the upload becomes a file, in one step that nobody can see half of. */
-  #enqueue(
-    { offer: { transfer, queue, name, algorithm, kind, mode, mtime }, parts, taken: size }: Slot,
-    digest: string,
-  ): void {
+  #enqueue({ offer, parts, taken: size }: Slot, digest: string): void {
+    const { transfer, queue, name, algorithm, kind, mode, mtime } = offer;
     const file = { transfer, queue, name, size, algorithm, digest, kind, mode, mtime };
-    const failed = { failures: 0, reason: "", firstFailedAtMs: 0, lastFailedAtMs: 0 };
-    const content = joinParts(parts);
-    this.files.push({ file, content, sequence: this.nextPlace(), state: "waiting", sinceMs: this.now(), failed });
+    const known = { file, content: joinParts(parts), failed: NEVER_FAILED };
+    this.files.push({ ...known, sequence: this.nextPlace(), state: "waiting", sinceMs: this.now() });
     this.arrived(queue);
   }
 
