@@ -54,7 +54,7 @@ export class FileAttributes {
   }
 
   /**
-   * Sets both on a part that has all of its content.
+   * Sets both on a part that has all of its content, before it returns; only a second look at an unusual time comes later.
    * @returns whether anything was set, so that it has to be synced with what the system calls metadata: `syncAll`
    * @throws what the file system said, other than that it keeps no such thing
    */

@@ -25,6 +25,8 @@ export class SmallFile implements Incoming {
   readonly #attributes: FileAttributes;
   readonly content: Buffer;
   #fd: number | null = null;
+  /** Whether mode or time were set, and have to be synced as well. */
+  #isSet: Promise<boolean> = Promise.resolve(false);
   offset = 0;
 
   constructor(delivery: MessageOf<"deliver">, folder: string, sync: boolean, attributes: FileAttributes) {
@@ -56,13 +58,16 @@ export class SmallFile implements Incoming {
     if (found !== this.delivery.digest) throw mismatch(this.delivery, found);
   }
 
-  /** Verifies the content and writes it under the part's name. @throws FilespoolError digest-mismatch; what the file system said */
+  /** Verifies the content and writes it under the part's name, with its mode and time. @throws FilespoolError digest-mismatch; what the file system said */
   write(): void {
     this.verify();
     const fd = this.#open();
     this.#fd = fd;
     try {
       for (let at = 0; at < this.content.length; ) at += writeSync(fd, this.content, at);
+      // Now, and not before its sync: what changes after the first sync of a batch has begun costs the disk one more.
+      this.#isSet = this.#attributes.set(fd);
+      this.#isSet.catch(() => {}); // `settle` tells
     } catch (error) {
       this.close();
       unlinkSync(this.part); // half of it is of no use, and takes room
@@ -87,12 +92,12 @@ export class SmallFile implements Incoming {
     return fd;
   }
 
-  /** Gives what was written its mode and time, and makes it durable. */
+  /** Makes what was written durable. @throws what the file system said, also of mode and time */
   async settle(): Promise<void> {
     const fd = this.#fd;
     if (fd === null) return;
     try {
-      const hasMore = await this.#attributes.set(fd);
+      const hasMore = await this.#isSet;
       if (this.#sync) await (hasMore ? syncAll(fd) : syncData(fd));
     } finally {
       this.close();

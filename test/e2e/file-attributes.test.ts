@@ -42,7 +42,7 @@ const modeOf = (path: string) => lstatSync(path).mode & 0o7777;
 
 test("a file has the mode that its sender's bits and the receiver's umask allow together, and no special bit", async () => {
   const { place, port, names, send } = await filled([0o644, 0o755, 0o600, 0o444, 0o777, 0o4755, 0o2711, 0o040]);
-  for (const umask of [0o022, 0o077, 0o000]) {
+  for (const umask of [0o027, 0o000]) {
     const out = `out ${umask.toString(8)}`;
     receiveWith(umask, place, port, "--out", out, "--if-exists", umask === 0 ? "overwrite" : "refuse");
     // Who has fetched a file may read it, whatever its owner at the other end could.
@@ -83,7 +83,7 @@ test.each([
   expect([modeOf(place.path("out/small-755")), mtimeMs === 1000]).toEqual([mode, keepsTime]);
 });
 
-test("the mode and the time are the server's to keep: they survive its end and a cut upload", async () => {
+test("the mode and the time are the server's to keep: they survive its end", async () => {
   const place = new Place();
   const first = await place.serve();
   writeFileSync(place.path("a"), Buffer.alloc(SIZES.large, "a"), { mode: 0o750 });

@@ -7,6 +7,7 @@
 import { ACCOUNTS } from "./accounts.ts";
 import { FOLDERS } from "./folders.ts";
 import { FOUND, type Mutant } from "./found.ts";
+import { LANDING } from "./landing.ts";
 import { SENDING } from "./sending.ts";
 import { TRUST } from "./trust.ts";
 
@@ -234,6 +235,7 @@ export const MUTANTS: readonly Mutant[] = [
     noticedBy: "test/protocol/names.test.ts",
   },
   ...FOLDERS,
+  ...LANDING,
   ...FOUND,
   ...ACCOUNTS,
   ...SENDING,

@@ -1,0 +1,56 @@
+/** Faults in what a single file keeps of its sender's mode and time, planted like all others (table.ts). */
+import type { Mutant } from "./found.ts";
+
+const attributes = "src/net/file-attributes.ts";
+const noticedBy = "test/e2e/file-attributes.test.ts";
+
+export const LANDING: readonly Mutant[] = [
+  {
+    name: "a part is created more open than its file",
+    ...{
+      file: attributes,
+      from: "return this.#mode === null ? USUAL : this.#mode | OWNER_WRITES;",
+      to: "return 0o777;",
+    },
+    noticedBy: "test/net/file-attributes.test.ts",
+  },
+  {
+    name: "a file that is read-only at its sender may be written to",
+    ...{ file: attributes, from: "if (has === wanted) return false;", to: "if (has !== wanted) return false;" },
+    noticedBy,
+  },
+  {
+    name: "a disk that keeps no modes is told of for each file",
+    ...{ file: "src/net/incoming.ts", from: "    if (before.has(what)) return;\n", to: "" },
+    noticedBy,
+  },
+  {
+    name: "mode and time are not synced before the ack, small",
+    ...{ file: "src/net/small-file.ts", from: "hasMore ? syncAll(fd) : syncData(fd)", to: "syncData(fd)" },
+    noticedBy: "test/net/file-attributes.test.ts",
+  },
+  {
+    name: "mode and time are not synced before the ack, large",
+    ...{ file: "src/net/incoming-file.ts", from: "&& sync) await syncAll(this.#handle.fd);", to: "&& sync) void 0;" },
+    noticedBy: "test/net/file-attributes.test.ts",
+  },
+  {
+    name: "a read-only file lands unheard",
+    ...{
+      file: "src/net/final-name.ts",
+      from: 'if ((error as NodeJS.ErrnoException).code === "EACCES") tell',
+      to: "if (!error) tell",
+    },
+    noticedBy,
+  },
+  {
+    name: "a read-only file can be written to once it was told of",
+    ...{ file: "src/net/final-name.ts", from: "        fchmodSync(reading, mode);\n", to: "" },
+    noticedBy,
+  },
+  {
+    name: "the part of a read-only file is stuck",
+    ...{ file: "src/net/own-files.ts", from: "fchmodSync(fd, (now.mode & 0o777) | 0o200)", to: "void now" },
+    noticedBy,
+  },
+];
