@@ -2,15 +2,15 @@
  * Where the program runs, when it is not Node: said before something breaks that nobody could explain.
  *
  * Under Deno a package of ours cannot be loaded: the one that locks files (fs-native-extensions 1.5, which asks for a function of
- * libuv that Deno 2.9 does not have), and Deno ends by the loader's own words. A server locks its spool, a receiver its journal,
- * and whoever makes tokens locks their file. Senders and operators lock nothing. What was tried where, by a script:
+ * libuv that Deno 2.9 does not have), and Deno ends by the loader's own words. A server locks its spool, a receiver its journal, a
+ * watcher its memory of what it has sent, and whoever makes tokens locks their file. Senders and operators lock nothing. What was tried where, by a script:
  * `npm run where-it-runs`, and the page "Where it runs". Old versions of Node: filespool.cts.
  */
 import { COMMANDS, type Command } from "./commands.ts";
 import { RuntimeError } from "./exit.ts";
 
 /** Those that lock a file. */
-const LOCKING: ReadonlySet<Command> = new Set(["serve", "receive", "invite", "token"]);
+const LOCKING: ReadonlySet<Command> = new Set(["serve", "receive", "watch", "invite", "token"]);
 
 /** @throws RuntimeError for a command that cannot run here, with those that can */
 export function checkRuntime(command: Command, runtime: object = globalThis): void {

@@ -26,10 +26,10 @@ function hookFor(settings: ReloadHook["settings"]) {
 test("what a hook claims is put into force, and the rest is named until the restart", async () => {
   const { hook, committed } = hookFor(["max-connections"]);
   const { reloader, told, next } = reloaderOf(settingsOf({}), hook);
-  next.settings = settingsOf({ "max-connections": 7, lease: "1m" });
+  next.settings = settingsOf({ "max-connections": 7, lease: "2m" });
   await reloader.reload();
   expect(committed).toEqual([7]);
-  expect([reloader.values["max-connections"], reloader.values.lease]).toEqual([7, 30_000]);
+  expect([reloader.values["max-connections"], reloader.values.lease]).toEqual([7, 60_000]);
   await reloader.reload();
   expect(told).toEqual([
     { event: "reloaded", applied: ["max-connections"], restart: ["lease"] },

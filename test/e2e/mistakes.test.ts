@@ -147,7 +147,7 @@ test.runIf(canMount)(
     const spool = `${disk}/spool`;
     const failed = await place.run(place.start(["serve", "--yes", "--port", "0", "--spool", spool]), 5);
     expect(failed.stderr).toBe(
-      `error: no space left for ${spool}\n       make room on that disk, or use another one\n`,
+      `error: no space left for ${spool}/index.mdb\n       make room on that disk, or use another one\n`,
     );
     rmSync(`${disk}/rest`);
     const { port } = await place.serve("--spool", spool);

@@ -4,7 +4,7 @@
  * Plants each fault of the table in a copy of the project and runs the test file that should notice it. A fault that
  * survives, that no longer fits the source, or whose test fails without it as well, ends the run with exit code 1.
  */
-import { spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -28,8 +28,9 @@ const copy = mkdtempSync(join(tmpdir(), "filespool-mutants-"));
 /** Runs a program in the copy; what it printed, or null when it ended well. */
 async function failure(words: readonly string[]): Promise<string | null> {
   const env = { ...process.env, FILESPOOL_SEED: "1", NODE_V8_COVERAGE: undefined };
-  const child = spawn(process.execPath, words, { cwd: copy, env, stdio: ["ignore", "pipe", "pipe"] });
-  const timer = setTimeout(() => child.kill("SIGKILL"), RUN_MS_MAX);
+  const child = spawn(process.execPath, words, { cwd: copy, env, stdio: ["ignore", "pipe", "pipe"], detached: true });
+  // A group of its own, so that nothing that a test has started outlives it.
+  const timer = setTimeout(endGroup, RUN_MS_MAX, child);
   let output = "";
   child.stdout.setEncoding("utf8").on("data", (text: string) => {
     output += text;
@@ -37,7 +38,14 @@ async function failure(words: readonly string[]): Promise<string | null> {
   child.stderr.resume();
   const status = await new Promise<number | null>((resolve) => child.on("close", resolve));
   clearTimeout(timer);
+  endGroup(child);
   return status === 0 ? null : output;
+}
+
+function endGroup({ pid }: ChildProcess): void {
+  try {
+    process.kill(-(pid as number), "SIGKILL");
+  } catch {} // nobody of it is left
 }
 
 /** The first test that failed, "" when all passed. */

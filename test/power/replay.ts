@@ -23,6 +23,8 @@ export class Replay {
   readonly #descriptors = new Map<number, Descriptor>();
   /** What has to be done when a call that has started ends. */
   readonly #endings = new Map<Call, () => void>();
+  /** Links elsewhere that lead into the folder, with what they lead to: what is opened through one is opened here. */
+  readonly #links = new Map<string, string>();
 
   constructor(folder: string) {
     this.#folder = folder;
@@ -53,6 +55,7 @@ export class Replay {
     const { name, args } = call;
     if (/^(openat|open|creat)$/.test(name)) return this.#open(call);
     if (/^(rename|link|unlink|mkdir|rmdir)/.test(name)) return this.#changeNames(call);
+    if (name === "symlink") return this.#link(call);
     if (!isHere) {
       if (args.includes('"') && /truncate|symlink/.test(name)) throw new Error(`${name} is not modelled`);
       return null;
@@ -120,10 +123,19 @@ export class Replay {
     return ended(this.#parent(path).change([basename(path), null], [basename(to), node]));
   }
 
+  #link(call: Call): null {
+    const [target = "", path = ""] = stringsIn(call).map(String);
+    if (path.startsWith(`${this.#folder}/`)) throw new Error("a symbolic link in the folder is not modelled");
+    this.#links.set(path, target);
+    return null;
+  }
+
   /** The paths that a call names, below the folder; null for one elsewhere. */
   #pathsOf(call: Call): (string | null)[] {
     return stringsIn(call).map((bytes) => {
-      const path = bytes.toString();
+      const given = bytes.toString();
+      // Removing a link removes no file.
+      const path = /^open/.test(call.name) ? (this.#links.get(given) ?? given) : given;
       if (path === this.#folder) return "";
       return path.startsWith(`${this.#folder}/`) ? path.slice(this.#folder.length + 1) : null;
     });

@@ -42,7 +42,8 @@ export function startTraced(traceFile: string, words: readonly string[], env: No
 
 /** The lines of a trace as steps; calls that touch neither `folder` nor standard output are left out. */
 export function readTrace(file: string, folder: string): Step[] {
-  const hex = hexOf(folder);
+  /** What makes a call one of ours: the folder, and links that lead into it. */
+  const names = [hexOf(folder)];
   const steps: Step[] = [];
   const begun = new Map<string, { call: { -readonly [K in keyof Call]: Call[K] }; isOurs: boolean }>();
   for (const line of linesOf(readFileSync(file))) {
@@ -65,7 +66,8 @@ export function readTrace(file: string, folder: string): Step[] {
     const to = isUnfinished ? text.lastIndexOf("<unfinished") : text.lastIndexOf(") ");
     const args = text.slice(name.length + 1, to);
     const call = { name, args, result: isUnfinished ? -1 : resultOf(text) };
-    const isOurs = args.includes(hex) || /^[12]</.test(args);
+    const isOurs = names.some((hex) => args.includes(hex)) || /^[12]</.test(args);
+    if (isOurs && name === "symlink") names.push(hexOf(String(stringsIn(call)[1])));
     if (isOurs) steps.push({ edge: "start", call });
     if (isUnfinished) begun.set(thread, { call, isOurs });
     else if (isOurs) steps.push({ edge: "end", call });
