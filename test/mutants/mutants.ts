@@ -5,7 +5,7 @@
  * survives, that no longer fits the source, or whose test fails without it as well, ends the run with exit code 1.
  */
 import { type ChildProcess, spawn } from "node:child_process";
-import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { chmodSync, cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -24,6 +24,7 @@ const RUN_MS_MAX = 180_000;
 helpIfAsked(import.meta.url);
 const { values } = parseArgs({ options: { only: { type: "string", default: "" } } });
 const copy = mkdtempSync(join(tmpdir(), "filespool-mutants-"));
+chmodSync(copy, 0o755); // some tests start the program as another user
 
 /** Runs a program in the copy; what it printed, or null when it ended well. */
 async function failure(words: readonly string[]): Promise<string | null> {
