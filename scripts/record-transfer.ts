@@ -6,7 +6,7 @@
  * recorded is two small files, so that a person can look at every byte.
  */
 import { once } from "node:events";
-import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, rm, utimes, writeFile } from "node:fs/promises";
 import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -58,7 +58,10 @@ export async function record(): Promise<Recording> {
   try {
     await mkdir(join(folder, "out"));
     const paths = Object.keys(FILES).map((name) => join(folder, name));
-    for (const [at, text] of Object.values(FILES).entries()) await writeFile(paths[at] as string, text);
+    for (const [at, text] of Object.values(FILES).entries()) {
+      await writeFile(paths[at] as string, text);
+      await utimes(paths[at] as string, 1_700_000_000, 1_700_000_000); // it travels with the file
+    }
     await send({ port: link.port, files: paths, senderKey: "00".repeat(32) });
     await receive({ port: link.port, out: join(folder, "out") });
     const [sending, receiving] = link.taken;

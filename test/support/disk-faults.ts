@@ -15,8 +15,8 @@ export const diskError = (code: string): Error =>
 type FileMethod = (this: FileHandle, ...values: never[]) => Promise<unknown>;
 
 /**
- * Replaces a method of all open files by what `make` returns for the original; for `datasync`, also the function that
- * small files are synced with. Returns the way to put it back.
+ * Replaces a method of all open files by what `make` returns for the original; for `datasync`, also the functions that
+ * small files, and modes and times, are synced with. Returns the way to put it back.
  */
 export async function replaceFileMethod(
   name: "write" | "writev" | "datasync" | "appendFile" | "sync",
@@ -28,24 +28,26 @@ export async function replaceFileMethod(
   await handle.close();
   rmSync(folder, { recursive: true });
   const original = files[name];
-  const { fdatasync } = fs;
+  const { fdatasync, fsync } = fs;
   const restore = () => {
     files[name] = original;
-    fs.fdatasync = fdatasync;
+    Object.assign(fs, { fdatasync, fsync });
     syncBuiltinESMExports();
   };
   onTestFinished(restore);
   files[name] = make(original);
   if (name === "datasync") {
-    const replaced = make(function (this: unknown) {
-      return promisify(fdatasync)(this as number);
-    }) as unknown as (this: number) => Promise<void>;
-    const standIn = (fd: number, done: (error: Error | null) => void) =>
-      void replaced.call(fd).then(
-        () => done(null),
-        (error: Error) => done(error),
-      );
-    fs.fdatasync = standIn as typeof fdatasync;
+    const standIn = (sync: typeof fsync) => {
+      const replaced = make(function (this: unknown) {
+        return promisify(sync)(this as number);
+      }) as unknown as (this: number) => Promise<void>;
+      return (fd: number, done: (error: Error | null) => void) =>
+        void replaced.call(fd).then(
+          () => done(null),
+          (error: Error) => done(error),
+        );
+    };
+    Object.assign(fs, { fdatasync: standIn(fdatasync), fsync: standIn(fsync) });
     syncBuiltinESMExports();
   }
   return restore;
