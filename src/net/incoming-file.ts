@@ -144,13 +144,17 @@ export class IncomingFile implements Incoming {
       await rm(this.part, { force: true });
       throw mismatch(this.delivery, found);
     }
+    let cause: NodeJS.ErrnoException | undefined;
     try {
       await this.#writer?.sync();
       const { attributes, sync } = this.#options;
       // Whatever is written sets a time of change, so ours comes last, and needs a sync of its own.
       if (this.#handle && (await attributes.set(this.#handle.fd)) && sync) await syncAll(this.#handle.fd);
+    } catch (error) {
+      cause = error as NodeJS.ErrnoException;
+      throw error;
     } finally {
-      await this.close();
+      await this.close(cause); // the system tells of a failed sync once, and the writer has not heard of that one
     }
   }
 

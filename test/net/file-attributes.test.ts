@@ -1,4 +1,4 @@
-import fs, { fstatSync, statSync } from "node:fs";
+import fs, { existsSync, fstatSync, statSync } from "node:fs";
 import { syncBuiltinESMExports } from "node:module";
 import { expect, onTestFinished, test } from "vitest";
 import { FileAttributes } from "../../src/net/file-attributes.ts";
@@ -6,6 +6,7 @@ import { IncomingFile } from "../../src/net/incoming-file.ts";
 import { Landing } from "../../src/net/landing.ts";
 import { SmallFile } from "../../src/net/small-file.ts";
 import { content } from "../support/content.ts";
+import { diskError } from "../support/disk-faults.ts";
 import { attributesOf, deliveryOf, SIZES } from "../support/landings.ts";
 import { Workspace } from "../support/workspace.ts";
 
@@ -105,4 +106,21 @@ test("a folder, and what says nothing, is created as the umask has it, and is no
     expect(attributes.createMode).toBe(0o666);
     expect(await attributes.set(-1)).toBe(false);
   }
+});
+
+test("after a failed sync of mode and time nothing of a large file is believed", async () => {
+  const work = new Workspace();
+  const landing = await Landing.open(work.path("out"), "refuse", true);
+  const file = await arrived(work, 100 * 1024, KEPT, true);
+  const { fsync } = fs;
+  Object.assign(fs, { fsync: (_: number, done: (error: Error) => void) => done(diskError("EIO")) });
+  syncBuiltinESMExports();
+  onTestFinished(() => {
+    Object.assign(fs, { fsync });
+    syncBuiltinESMExports();
+  });
+  await landing.land([file]).catch(() => {});
+  expect(existsSync(file.part)).toBe(false);
+  expect(work.list().filter((name) => !name.startsWith("."))).toEqual([]);
+  await landing.close().catch(() => {});
 });
