@@ -131,7 +131,7 @@ describe.runIf(isRoot)("a user who is not root", () => {
     for (const name of told) expect(modeOf(place.path("inbox", name as string))).toBe(0o444);
   });
 
-  test("goes on with the part of a read-only file that a command has sent back", async () => {
+  test("lands a read-only file in the next run when a command has sent it back", async () => {
     const { place, port } = await readOnly();
     await place.run(receive(place, port, "--exec", "false"), 7);
     await place.run(receive(place, port));

@@ -48,13 +48,6 @@ export const LANDING: readonly Mutant[] = [
     ...{ file: "src/net/final-name.ts", from: "        fchmodSync(reading, mode);\n", to: "" },
     noticedBy,
   },
-  {
-    name: "the part of a read-only file is stuck",
-    ...{
-      file: "src/net/own-files.ts",
-      from: "fchmodSync(fd, (now.mode & 0o777) | 0o200)",
-      to: "fchmodSync(fd, now.mode & 0o777)",
-    },
     noticedBy,
   },
 ];
