@@ -48,6 +48,4 @@ export const LANDING: readonly Mutant[] = [
     ...{ file: "src/net/final-name.ts", from: "        fchmodSync(reading, mode);\n", to: "" },
     noticedBy,
   },
-    noticedBy,
-  },
 ];
