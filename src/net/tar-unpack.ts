@@ -23,6 +23,7 @@ import { type FileHandle, link, lstat, lutimes, mkdir, open, rmdir, symlink } fr
 import { dirname, resolve } from "node:path";
 import { FilespoolError } from "../protocol/errors.ts";
 import { quoteName } from "../protocol/names.ts";
+import { isZero } from "../spool/holes.ts";
 import { checkLength, created, isFolder, refusedEarly } from "./created-entry.ts";
 import { NO_MODES } from "./file-attributes.ts";
 import { setTime } from "./file-times.ts";
@@ -172,9 +173,16 @@ class Unpacking {
     const flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW;
     const handle = await created(entry.path, local, () => open(local, flags, 0o600));
     try {
-      for (let piece = await this.#entries.content(); piece; piece = await this.#entries.content())
+      let end = 0;
+      for (let piece = await this.#entries.content(); piece; piece = await this.#entries.content()) {
+        end += piece.length;
+        if (isZero(piece))
+          await handle.truncate(end); // a hole, as far as the disk has some
         // A write may take less than it was given; the return value is the only truth about how much.
-        for (let at = 0; at < piece.length; ) at += (await handle.write(piece, at)).bytesWritten;
+        else
+          for (let at = 0; at < piece.length; )
+            at += (await handle.write(piece, at, piece.length - at, end - piece.length + at)).bytesWritten;
+      }
       await this.#entries.endContent(entry.size);
     } catch (error) {
       await handle.close();

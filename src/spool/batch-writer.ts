@@ -18,6 +18,7 @@ import { dropBytes } from "../protocol/chunks.ts";
 import { FilespoolError } from "../protocol/errors.ts";
 import { LIMITS } from "../protocol/limits.ts";
 import { errorName, inWords } from "./errno.ts";
+import { firstRun } from "./holes.ts";
 import { makeFolders } from "./make-folders.ts";
 
 /** Bytes between two syncs; about what a crash makes the sender repeat. */
@@ -56,7 +57,7 @@ export class BatchWriter {
   #syncedMs = performance.now();
   #failure: unknown = null;
 
-  /** @param at offset of the first byte to come; what lies before it is synced */
+  /** @param at offset of the first byte to come, and the end of the file; what lies before it is synced */
   constructor(handle: FileHandle, at: number, options: BatchWriterOptions) {
     this.#handle = handle;
     this.#options = options;
@@ -110,14 +111,21 @@ export class BatchWriter {
   // region: write
   async #write(batch: readonly Uint8Array[]): Promise<void> {
     for (let rest = batch; rest.length > 0; ) {
+      const { parts, bytes, isHole } = firstRun(rest);
       // A write may take less than it was given; the return value is the only truth about how much.
-      const { bytesWritten } = await this.#handle.writev(rest, this.#written);
-      this.#written += bytesWritten;
-      rest = dropBytes(rest, bytesWritten);
+      const taken = isHole ? await this.#leave(bytes) : (await this.#handle.writev(parts, this.#written)).bytesWritten;
+      this.#written += taken;
+      rest = dropBytes(rest, taken);
     }
     this.#options.onWritten?.(batch);
   }
   // endregion: write
+
+  /** Makes the file longer by zeros that take no room: nothing lies behind what was written. */
+  async #leave(bytes: number): Promise<number> {
+    await this.#handle.truncate(this.#written + bytes);
+    return bytes;
+  }
 
   async #sync(): Promise<void> {
     if (this.#options.sync) await this.#handle.datasync();

@@ -6,6 +6,20 @@ const noticedBy = "test/e2e/file-attributes.test.ts";
 
 export const LANDING: readonly Mutant[] = [
   {
+    name: "zeros are written out",
+    ...{
+      file: "src/spool/holes.ts",
+      from: "return { parts: parts.slice(0, end), bytes: zeroBytes, isHole: true };",
+      to: "return { parts: parts.slice(0, end), bytes: zeroBytes, isHole: false };",
+    },
+    noticedBy: "test/spool/holes.test.ts",
+  },
+  {
+    name: "zeros of a folder are written out",
+    ...{ file: "src/net/tar-unpack.ts", from: "if (isZero(piece)) await", to: "if (end < 0) await" },
+    noticedBy: "test/e2e/holes.test.ts",
+  },
+  {
     name: "a part is created more open than its file",
     ...{
       file: attributes,

@@ -48,6 +48,14 @@ class FakeFile {
     });
   }
 
+  truncate(length: number): Promise<void> {
+    return this.#call("truncate", () => {
+      const resized = new Uint8Array(length);
+      resized.set(this.content.subarray(0, length));
+      this.content = resized;
+    });
+  }
+
   datasync(): Promise<void> {
     return this.#call("sync", () => {});
   }
