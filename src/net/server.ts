@@ -35,7 +35,7 @@ export interface NetLimits extends Patience {
   readonly drainMs: number;
   /** What all connections may hold together; see LIMITS. */
   readonly unsentBytesMax: number;
-  readonly deliveriesMax: number;
+  readonly unsettledFilesMax: number;
 }
 
 export interface ServerOptions {
@@ -94,7 +94,7 @@ export class Server implements ServerContext {
   readonly agent = AGENT;
   isDraining = false;
   readonly recording = new Map<string, number>();
-  readonly deliveries = new SharedLimit(() => this.limits.deliveriesMax);
+  readonly deliveries = new SharedLimit(() => this.limits.unsettledFilesMax);
   readonly suspects: Suspects;
   /** Bytes that wait to be sent, of all connections. */
   readonly unsent = new SharedLimit(() => this.limits.unsentBytesMax);

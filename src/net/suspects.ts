@@ -14,13 +14,13 @@
  * reasons: a laptop is closed, a machine is switched off.
  *
  * In memory, on purpose: a restart of the server forgives. Bounded: a file is forgotten when it gets a verdict or leaves
- * its queue, and beyond LIMITS.suspectsMax the one that was marked longest ago. The idea is the poison message of queueing
+ * its queue, and beyond LIMITS.suspectFilesMax the one that was marked longest ago. The idea is the poison message of queueing
  * systems. Why: adr/0078.
  */
 import { LIMITS } from "../protocol/limits.ts";
 
 interface Suspect {
-  /** Receivers that vanished with it, the last LIMITS.vanishingsMax of them. */
+  /** Receivers that vanished with it, the last LIMITS.vanishedReceiversMax of them. */
   readonly receivers: string[];
   /** Ends the watch on its leaving the queue. */
   readonly stopWatching: () => void;
@@ -51,11 +51,11 @@ export class Suspects {
     const stop = stopWatching ?? this.#watchEnd(transfer, () => this.forget(transfer));
     this.#suspects.set(transfer, { receivers, stopWatching: stop });
     receivers.push(receiver);
-    if (receivers.length > LIMITS.vanishingsMax) this.#lastOf.delete(receivers.shift() as string);
+    if (receivers.length > LIMITS.vanishedReceiversMax) this.#lastOf.delete(receivers.shift() as string);
     this.#lastOf.set(receiver, transfer);
     const [oldest] = this.#suspects.keys();
-    if (oldest !== undefined && this.#suspects.size > LIMITS.suspectsMax) this.forget(oldest);
-    return receivers.length >= LIMITS.vanishingsMax;
+    if (oldest !== undefined && this.#suspects.size > LIMITS.suspectFilesMax) this.forget(oldest);
+    return receivers.length >= LIMITS.vanishedReceiversMax;
   }
 
   /** A receiver is back: it was the link, and not the file. */

@@ -91,7 +91,7 @@ export class Verdicts {
   /** The receiver vanished with this one. Once, that says nothing about the file; again and again it does. */
   async blame(delivery: Delivery, receiver: string): Promise<void> {
     if (!this.#server.suspects.vanished(delivery.transfer, receiver)) return this.#server.spool.release(delivery.token);
-    const before = LIMITS.vanishingsMax - 1;
+    const before = LIMITS.vanishedReceiversMax - 1;
     const reason = `its receiver vanished without a word after it had all of the file, and so did at least ${before} before it`;
     // Where that cannot be written down, it went back.
     await this.#fail(delivery, reason).catch((error: unknown) => this.#server.report(error));

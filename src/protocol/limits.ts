@@ -41,12 +41,12 @@ export const LIMITS = {
   /** What each of them may hold of that always, so that nobody starves. */
   pieceBytes: 16 * KiB,
   /** Deliveries without a verdict, of all connections together: each costs about a kilobyte. One of its own each may always have. */
-  deliveriesMax: 8192,
+  unsettledFilesMax: 8192,
 
   /** From so many receivers on that vanished with a file, each counts as a failed attempt. Without it, a file that kills its receivers goes round for ever. */
-  vanishingsMax: 3,
+  vanishedReceiversMax: 3,
   /** Files that are remembered because a receiver vanished with them. */
-  suspectsMax: 10_000,
+  suspectFilesMax: 10_000,
 
   /** UTF-8 bytes of a file name: the longest that Linux, macOS and Windows file systems can hold. */
   nameBytesMax: 255,
@@ -84,7 +84,7 @@ assert(LIMITS.bufferBytesMax <= LIMITS.dataBytesMax, "a buffer must fit one data
 assert(LIMITS.bufferBytesDefault <= LIMITS.bufferBytesMax, "the default buffer must be allowed");
 assert(LIMITS.pipelineBytesMax <= LIMITS.windowBytes, "the window must have room for one pipelined file");
 assert(LIMITS.pieceBytes <= LIMITS.pipelineBytesMax, "a small file is a few pieces");
-assert(LIMITS.windowFiles * 2 <= LIMITS.deliveriesMax, "whoever is alone may fill its window");
+assert(LIMITS.windowFiles * 2 <= LIMITS.unsettledFilesMax, "whoever is alone may fill its window");
 assert(LIMITS.bufferBytesMax * 4 <= LIMITS.unsentBytesMax, "whoever is alone may use its largest buffers");
 assert(LIMITS.heartbeatMs * 2 < LIMITS.idleMs, "two heartbeats may be lost before a peer counts as gone");
 assert(

@@ -18,7 +18,7 @@ test("under Deno what locks a file says where it runs, and the rest runs", () =>
       return true;
     }
   });
-  expect(refused).toEqual(["serve", "receive", "invite", "token"]);
+  expect(refused).toEqual(["serve", "receive", "watch", "invite", "token"]);
   for (const command of COMMAND_NAMES) expect(() => checkRuntime(command)).not.toThrow();
 });
 

@@ -38,7 +38,7 @@ const { values } = parseArgs({
 });
 
 /** More than a server hands out at a time. */
-const HELD_FILES = LIMITS.deliveriesMax + 1024;
+const HELD_FILES = LIMITS.unsettledFilesMax + 1024;
 
 const folder = mkdtempSync(join(tmpdir(), "filespool-load-"));
 const results: Record<string, unknown> = { ...machine(folder) };

@@ -58,7 +58,7 @@ test("a delivery without a verdict costs the same whatever the size of its conte
 });
 
 describe("deliveries without a verdict", () => {
-  const limits = { deliveriesMax: 12 };
+  const limits = { unsettledFilesMax: 12 };
 
   test("are shared, each receiver has one, and none is handed out beyond the bound", async () => {
     const work = new Workspace();

@@ -68,7 +68,9 @@ test("a file has no gaps where its frames become longer, and short frames take n
   const frames: [offset: number, length: number][] = [];
   const room = new Set<number>();
   let taken: () => void = () => {};
+  const held: number[] = [];
   const connection = {
+    outbox: { room: Infinity, hold: (bytes: number) => void held.push(bytes) },
     sendData: (offset: number, bytes: Uint8Array) => {
       frames.push([offset, bytes.length]);
       expect(bytes[0]).toBe(frames.length % 256);
@@ -95,6 +97,8 @@ test("a file has no gaps where its frames become longer, and short frames take n
   expect(next).toBe(size);
   expect(frames.slice(0, 32).map(([, length]) => length)).toEqual(Array.from({ length: 32 }, () => SHORT));
   expect(Math.min(...room)).toBeLessThan(SHORT + KiB);
+  // What was held for it is given back.
+  expect([held.length > 0, held.reduce((sum, bytes) => sum + bytes, 0)]).toEqual([true, 0]);
 });
 
 test("a source that gives much at once and then little is not waited for until a long frame is full", async () => {

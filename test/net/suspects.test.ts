@@ -13,7 +13,7 @@ function suspects() {
   return { all, watched };
 }
 
-const free = LIMITS.vanishingsMax - 1;
+const free = LIMITS.vanishedReceiversMax - 1;
 
 test("the first few vanishings of a file cost nothing, and each after them does", () => {
   const { all } = suspects();
@@ -50,12 +50,12 @@ test("a file is forgotten with a verdict, and when it leaves its queue", () => {
 
 test("neither many files nor many receivers take memory without end, and the ones marked last are kept", () => {
   const { all, watched } = suspects();
-  const count = LIMITS.suspectsMax + 100;
+  const count = LIMITS.suspectFilesMax + 100;
   for (let number = 0; number < count; number++) all.vanished(`file ${number}`, `run ${number}`);
-  expect(watched.size).toBe(LIMITS.suspectsMax);
+  expect(watched.size).toBe(LIMITS.suspectFilesMax);
   expect([watched.has("file 99"), watched.has("file 100")]).toEqual([false, true]);
-  expect(all.size).toBe(2 * LIMITS.suspectsMax);
+  expect(all.size).toBe(2 * LIMITS.suspectFilesMax);
   const one = suspects();
   for (let number = 0; number < 1000; number++) one.all.vanished("file", `run ${number}`);
-  expect(one.all.size).toBe(1 + LIMITS.vanishingsMax);
+  expect(one.all.size).toBe(1 + LIMITS.vanishedReceiversMax);
 });

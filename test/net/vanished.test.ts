@@ -9,7 +9,7 @@ import { type RunningServer, type ServerSetup, Workspace } from "../support/work
 
 const FAILURES_MAX = 2;
 /** So many receivers die of a file: the first cost nothing. */
-const DEATHS = LIMITS.vanishingsMax - 1 + FAILURES_MAX;
+const DEATHS = LIMITS.vanishedReceiversMax - 1 + FAILURES_MAX;
 
 /** A server with five files of 100 bytes. */
 async function fiveFiles(setup: ServerSetup = {}) {
@@ -193,12 +193,12 @@ describe("it is no vanishing", () => {
 
 test("a verdict says that a receiver lives: the count begins anew", async () => {
   const { running } = await fiveFiles();
-  for (let time = 1; time <= 4 * LIMITS.vanishingsMax; time++) {
+  for (let time = 1; time <= 4 * LIMITS.vanishedReceiversMax; time++) {
     const { peer, deliveries } = await taken(running, 1);
     expect(deliveries).toMatchObject([{ name: "file 1.bin", attempt: 1 }]);
-    if (time % LIMITS.vanishingsMax === 0) {
+    if (time % LIMITS.vanishedReceiversMax === 0) {
       peer.send({ type: "nack", delivery: deliveries[0]?.delivery ?? "", counts: false, reason: "not here" });
-      await running.events.waitForCount("returned", time / LIMITS.vanishingsMax);
+      await running.events.waitForCount("returned", time / LIMITS.vanishedReceiversMax);
       peer.send({ type: "bye" });
     } else peer.socket.destroy();
     await gone(running, time);

@@ -82,9 +82,18 @@ describe("the table is closed:", () => {
 });
 
 describe("an error that crosses the wire", () => {
-  test.each(codes)("%s arrives as it was sent", (code) => {
+  const isOfServer = (code: ErrorCode) => !["local", "bug"].includes(ERRORS[code].kind) && code !== "interrupted";
+
+  test.each(codes.filter(isOfServer))("%s arrives as it was sent", (code) => {
     const sent = new FilespoolError(code, "what happened");
     expect(asError(failure(sent))).toMatchObject({ ...sent, message: "what happened" });
+  });
+
+  test.each(codes.filter((code) => !isOfServer(code)))("%s is the peer's trouble here, and never ours", (code) => {
+    const arrived = asError(failure(new FilespoolError(code, "what happened")));
+    expect(["local", "bug"]).not.toContain(arrived.kind);
+    expect(["peer-failed", "storage-failed", "shutting-down"]).toContain(arrived.code);
+    expect(arrived.message).toContain("what happened");
   });
 
   test("fits the message that carries it", () => {

@@ -10,7 +10,7 @@ describe("limits", () => {
 
   test("say their unit at the end of their name", () => {
     for (const name of Object.keys(LIMITS)) {
-      expect(name).toMatch(/(Bytes|Chars|Files|PerSecond)(Max|Min|Default)?$|Ms$|^versions$/);
+      expect(name).toMatch(/(Bytes|Chars|Files|Receivers|PerSecond)(Max|Min|Default)?$|Ms$|^versions$/);
     }
   });
 
