@@ -170,7 +170,7 @@ export const isOpenRoad = (values: Values): boolean =>
  */
 export async function connectionOf(
   settings: Settings,
-): Promise<Pick<ClientOptions, "host" | "port" | "token" | "tls">> {
+): Promise<Pick<ClientOptions, "host" | "port" | "token" | "tls" | "connectTimeoutMs">> {
   const { host, port, fingerprint } = settings.values;
   const caFile = settings.values["tls-ca"];
   const token = await secretOf(settings, "token", "token-file");
@@ -184,7 +184,7 @@ export async function connectionOf(
   if (token !== undefined && token.length > TOKEN_CHARS_MAX)
     throw new UsageError(`a token has at most ${TOKEN_CHARS_MAX} characters, and this one has ${token.length}`);
   return {
-    ...{ host, port },
+    ...{ host, port, connectTimeoutMs: settings.values["connect-timeout"] },
     ...(token !== undefined && { token }),
     ...(isEncrypted(settings.values) && { tls: { ...ca, ...(fingerprint && { fingerprints: fingerprint }) } }),
   };

@@ -132,6 +132,12 @@ export const KNOBS = {
     on: CONNECTING,
     help: "keep trying so long after a lost connection; if given, also while no server answers yet; watch: for ever unless given",
   }),
+  // For one attempt; how often it is tried is --retry.
+  "connect-timeout": knob(duration(100, YEARS), {
+    fallback: 10 * SECOND,
+    on: CONNECTING,
+    help: "how long one attempt to reach the server may take, up to its first word; all of its addresses are tried at once",
+  }),
 
   // serve: the store and its limits. Of these, only the first is looked at by most people; the others have defaults
   // that never refuse an honest sender. A server that runs unattended has exactly the bounds that are written down;

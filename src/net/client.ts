@@ -54,15 +54,17 @@ export class Client {
     for (;;) {
       let connection: Connection | undefined;
       let connectedMs = Infinity;
-      const { host, port, signal, tls } = this.#options;
+      const { host, port, signal, connectTimeoutMs } = this.#options;
       // With a word: a receiver that vanished without one leaves a mark on its file.
       const interrupt = () => connection?.fail(new FilespoolError("interrupted"));
       try {
         if (signal?.aborted) throw new FilespoolError("interrupted");
-        connection = await connect(host, port, signal, tls);
+        const startMs = performance.now();
+        connection = await connect(host, port, this.#options);
         signal?.addEventListener("abort", interrupt);
         if (signal?.aborted) interrupt();
-        const server = await this.#greet(connection, role);
+        const late = setTimeout(silent, startMs + connectTimeoutMs - performance.now(), connection, host, port);
+        const server = await this.#greet(connection, role).finally(() => clearTimeout(late));
         connectedMs = performance.now();
         await converse(connection, server);
         connection.send({ type: "bye" });
@@ -108,4 +110,9 @@ export class Client {
     this.emit({ event: "retrying", delayMs, attempt: this.#attempt, code: failure.code, message: failure.message });
     await sleep(delayMs, undefined, signal && { signal }).catch(() => {});
   }
+}
+
+/** Nobody who has taken a hello says nothing for so long. */
+function silent(connection: Connection, host: string, port: number): void {
+  connection.destroy(new FilespoolError("timed-out", `${host}:${port} was reached, but did not answer in time`));
 }

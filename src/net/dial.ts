@@ -3,35 +3,27 @@
  *
  * Nothing is said yet; who shakes hands is client.ts. What encrypts is loaded only by who asks for it.
  */
-import { once } from "node:events";
 import { connect as connectTcp } from "node:net";
-import { FilespoolError } from "../protocol/errors.ts";
-import { inWords } from "../spool/errno.ts";
+import { reach } from "./addresses.ts";
 import { Connection } from "./connection.ts";
 import { Intake } from "./intake.ts";
-import type { TlsTrust } from "./options.ts";
+import { type ClientOptions, DEFAULTS } from "./options.ts";
 
-export function unreachable(host: string, port: number, error: unknown): FilespoolError {
-  return new FilespoolError("unreachable", `cannot reach a server at ${host}:${port}: ${inWords(error)}`);
-}
+/** How a server is reached. */
+export type Dial = Pick<ClientOptions, "signal" | "tls" | "connectTimeoutMs">;
 
 /**
  * Connects to a server.
- * @throws FilespoolError unreachable; with `tls` also tls-failed, certificate-refused
+ * @throws FilespoolError unreachable, timed-out, interrupted; with `tls` also tls-failed, certificate-refused
  */
-export async function connect(host: string, port: number, signal?: AbortSignal, tls?: TlsTrust): Promise<Connection> {
+export async function connect(host: string, port: number, dial: Dial = {}): Promise<Connection> {
+  const { signal, tls, connectTimeoutMs: timeoutMs = DEFAULTS.connectTimeoutMs } = dial;
   const intake = new Intake();
   if (tls) {
     const { connectTls } = await import("./tls.ts"); // only who encrypts pays for loading it
-    return new Connection(intake.follow(await connectTls(host, port, tls, signal)), intake);
+    return new Connection(intake.follow(await connectTls({ host, port, timeoutMs, signal }, tls)), intake);
   }
-  // `once` hears of an error, until it is aborted.
-  const socket = connectTcp({ host, port, onread: intake.onread }).on("error", () => {});
-  try {
-    await once(socket, "connect", signal && { signal });
-  } catch (error) {
-    socket.destroy();
-    throw signal?.aborted ? new FilespoolError("interrupted") : unreachable(host, port, error);
-  }
-  return new Connection(intake.listenTo(socket), intake);
+  const { onread } = intake; // of those that are tried, only one will ever be spoken to
+  const open = (address: string) => connectTcp({ host: address, port, onread }).on("error", () => {});
+  return new Connection(intake.listenTo(await reach({ host, port, timeoutMs, signal, open })), intake);
 }

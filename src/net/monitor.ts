@@ -7,12 +7,15 @@
  *
  * It has a port of its own, since the other one speaks frames, and since those who may look at numbers are seldom those
  * who may send (adr/0042). It is made for a few patient readers on the same network, and bounded accordingly:
- * connections, headers, and the time for each. It reads no body, changes nothing, and logs nothing.
+ * connections, headers, and the time for each. It reads no body, changes nothing, and logs nothing. A request for a host name
+ * that is not ours gets 421: it may come from a page that somebody looks at in a browser nearby.
  *
  * Invariant: nothing that is asked here waits for, or holds up, a transfer.
  */
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type ServerResponse, type Server as WebServer } from "node:http";
+import { isIP } from "node:net";
+import { hostname } from "node:os";
 import { FilespoolError } from "../protocol/errors.ts";
 import { inWords } from "../spool/errno.ts";
 
@@ -100,6 +103,10 @@ export class Monitor {
  */
 async function answer(request: IncomingMessage, response: ServerResponse, options: MonitorOptions): Promise<void> {
   const { method, url = "/" } = request;
+  if (!isOurs(request.headers.host, options.host)) {
+    response.setHeader("connection", "close");
+    return say(response, 421, "this server has no such host name; ask by its address");
+  }
   // A body that nobody reads would hold the connection; the answer ends it.
   if (request.headers["content-length"] !== undefined || request.headers["transfer-encoding"] !== undefined)
     response.setHeader("connection", "close");
@@ -120,6 +127,22 @@ async function answer(request: IncomingMessage, response: ServerResponse, option
     return;
   }
   say(response, 404, `there are ${PATHS}, and nothing else`);
+}
+
+/**
+ * Whether a request was meant for us. A page in a browser may ask for a name of its own that leads to our address (DNS
+ * rebinding), and would read the answer. Such a name is one that can be registered, so it has a dot. Addresses, names without
+ * a dot (as in a container network), this machine's own name and the one that is listened on are ours.
+ * @param header the Host header; absent with HTTP/1.0, which no browser speaks
+ */
+export function isOurs(header: string | undefined, listensOn: string): boolean {
+  if (header === undefined) return true;
+  const name = header
+    .toLowerCase()
+    .replace(/:\d*$/, "")
+    .replace(/^\[(.*)\]$/, "$1");
+  if (isIP(name) || !name.includes(".") || name.endsWith(".localhost")) return true;
+  return name === listensOn.toLowerCase() || name === hostname().toLowerCase();
 }
 
 /** A sentence as plain text. Probes look at the number, people at the words. Never cached: it is about this moment. */

@@ -21,6 +21,7 @@ export const DEFAULTS = {
   bufferBytes: LIMITS.bufferBytesDefault,
   retryMs: 60_000,
   connectRetryMs: 0,
+  connectTimeoutMs: 10_000,
 } as const;
 
 /** Whose certificate a client accepts. Without either field: one for that host, by an authority that this machine trusts. */
@@ -48,6 +49,8 @@ export interface ClientOptions {
   readonly retryMs?: number;
   /** The same before the first connection; 0 fails at once. */
   readonly connectRetryMs?: number;
+  /** From the look-up of a name to the server's first word, ms; then the attempt has failed. */
+  readonly connectTimeoutMs?: number;
   /** What proves a right to the server, where it asks for that. A secret: keep it out of argument lists and logs. */
   readonly token?: string;
   /** Encrypts the connection, and says whom to trust; absent: plain TCP. */

@@ -14,13 +14,13 @@
 import { createHash, X509Certificate } from "node:crypto";
 import { once } from "node:events";
 import { readFile } from "node:fs/promises";
-import type { Server, Socket } from "node:net";
+import { connect as connectTcp, type Server, type Socket } from "node:net";
 import { join } from "node:path";
 import { connect, createSecureContext, createServer, type TLSSocket, type Server as TlsServer } from "node:tls";
 import { FilespoolError } from "../protocol/errors.ts";
 import { LIMITS } from "../protocol/limits.ts";
 import { inWords } from "../spool/errno.ts";
-import { unreachable } from "./dial.ts";
+import { type Reach, reach, unreachable } from "./addresses.ts";
 import type { TlsIdentity, TlsTrust } from "./options.ts";
 import { makePrivateFolder, withLock, writeWhole } from "./private-files.ts";
 
@@ -96,12 +96,14 @@ function withGoodIdentity<T>({ cert, key }: TlsIdentity, use: () => T): T {
  * Connects, encrypts, and checks who answers.
  * @throws FilespoolError unreachable, tls-failed, certificate-refused, interrupted
  */
-export async function connectTls(host: string, port: number, trust: TlsTrust, signal?: AbortSignal): Promise<Socket> {
+export async function connectTls(to: Omit<Reach, "open">, trust: TlsTrust): Promise<Socket> {
+  const { host, port, timeoutMs, signal } = to;
   const { fingerprints, ca } = trust;
+  const startMs = performance.now();
+  const open = (address: string) => connectTcp({ host: address, port, allowHalfOpen: true }).on("error", () => {});
   const options = {
+    socket: await reach({ ...to, open }),
     host,
-    port,
-    allowHalfOpen: true,
     minVersion: VERSION,
     // A name is asked for only where there is one; an address has none (RFC 6066, section 3).
     ...(/^[\d.]+$|:/.test(host) ? {} : { servername: host }),
@@ -112,10 +114,8 @@ export async function connectTls(host: string, port: number, trust: TlsTrust, si
   const socket = connect(options).on("error", () => {});
   // The handshake has no time limit of its own, and a host that is reached and says nothing would be waited for
   // without end.
-  const late = setTimeout(
-    () => socket.destroy(new FilespoolError("timed-out", silent(host, port))),
-    LIMITS.handshakeMs,
-  );
+  const leftMs = Math.max(1, startMs + timeoutMs - performance.now());
+  const late = setTimeout(() => socket.destroy(new FilespoolError("timed-out", silent(host, port))), leftMs);
   try {
     await once(socket, "secureConnect", signal && { signal });
     judge(socket, host, port, fingerprints);
@@ -136,7 +136,8 @@ export async function connectTls(host: string, port: number, trust: TlsTrust, si
  */
 export async function demandPlain(host: string, port: number): Promise<void> {
   const isTls = ({ code }: FilespoolError) => code === "certificate-refused";
-  const encrypts = await connectTls(host, port, { fingerprints: [] }).then(() => true, isTls);
+  const to = { host, port, timeoutMs: LIMITS.handshakeMs };
+  const encrypts = await connectTls(to, { fingerprints: [] }).then(() => true, isTls);
   if (encrypts) throw new FilespoolError("tls-failed", `${host}:${port} encrypts, and this end does not`);
 }
 

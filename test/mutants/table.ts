@@ -8,6 +8,7 @@ import { ACCOUNTS } from "./accounts.ts";
 import { FOLDERS } from "./folders.ts";
 import { FOUND, type Mutant } from "./found.ts";
 import { LANDING } from "./landing.ts";
+import { SECOND_TIME } from "./second-time.ts";
 import { SENDING } from "./sending.ts";
 import { TRUST } from "./trust.ts";
 
@@ -237,6 +238,7 @@ export const MUTANTS: readonly Mutant[] = [
   ...FOLDERS,
   ...LANDING,
   ...FOUND,
+  ...SECOND_TIME,
   ...ACCOUNTS,
   ...SENDING,
   ...TRUST,

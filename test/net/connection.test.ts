@@ -178,10 +178,12 @@ describe("connecting", () => {
   });
 
   test("can be interrupted, before and while", async () => {
-    await expect(connect("localhost", 1, AbortSignal.abort())).rejects.toMatchObject({ code: "interrupted" });
+    await expect(connect("localhost", 1, { signal: AbortSignal.abort() })).rejects.toMatchObject({
+      code: "interrupted",
+    });
     const port = await listenRaw(async () => {});
     const stop = new AbortController();
-    const connecting = connect("localhost", port, stop.signal);
+    const connecting = connect("localhost", port, { signal: stop.signal });
     stop.abort();
     await expect(connecting).rejects.toMatchObject({ code: "interrupted" });
   });

@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { request as startRequest } from "node:http";
 import { connect } from "node:net";
 import { expect, onTestFinished, test } from "vitest";
-import { Monitor } from "../../src/net/monitor.ts";
+import { isOurs, Monitor } from "../../src/net/monitor.ts";
 
 interface Answer {
   readonly status: number | undefined;
@@ -92,4 +92,17 @@ test("a port that is taken is an error that names it", async () => {
     code: "address-unusable",
     message: expect.stringContaining(`localhost:${port}`),
   });
+});
+
+test("a host name that is not ours gets nothing, since a page in a browser nearby may have made it up", async () => {
+  const monitor = await open();
+  for (const host of ["localhost:1", "127.0.0.1", "[::1]:9469", "filespool", "a.localhost"])
+    expect(await ask(monitor, "/metrics", "GET", { host }), host).toMatchObject({ status: 200 });
+  for (const path of ["/metrics", "/healthz", "/readyz"])
+    for (const host of ["evil.example", "evil.example:80", "127.0.0.1.evil.example", "localhost.evil.example"])
+      expect(await ask(monitor, path, "GET", { host }), host).toMatchObject({
+        status: 421,
+        text: expect.not.stringContaining("numbers"),
+      });
+  expect([isOurs("Files.example:9", "files.example"), isOurs(undefined, "::")]).toEqual([true, true]);
 });
