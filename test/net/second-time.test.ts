@@ -20,13 +20,14 @@ describe("the certificate of a server", () => {
     const { port, server } = await work.serve({ tls: identity });
     const other = await ownIdentity(work.path("other"), "localhost");
     const proxy = await CuttingProxy.start(port, (connection) => {
-      if (connection > 1) return null;
-      server.useCertificate(other); // for the connections after this one
-      return { direction: "up", after: 3 * MiB, how: "reset" };
+      if (connection === 1) return { direction: "up", after: 3 * MiB, how: "reset" };
+      server.useCertificate(other);
+      return null;
     });
     const tls = { fingerprints: [fingerprintOf(identity.cert)] };
     const sender = work.send({ port: proxy.port, tls, files: [work.write("a", content(12 * MiB))] });
     await expect(sender.done).rejects.toMatchObject({ code: "certificate-refused" });
+    expect(sender.events.all("connected")).toHaveLength(1);
   });
 });
 
