@@ -86,6 +86,7 @@ const EXTENSIONS = new Set([
   "src/net/private-files.ts",
   "src/protocol/quick.ts",
   "src/spool/errno.ts",
+  "src/spool/holes.ts",
   "src/spool/make-folders.ts",
   "src/spool/memory.ts",
   "src/spool/memory-upload.ts",
@@ -126,6 +127,12 @@ const EXTENSIONS = new Set([
   "src/net/tar-pack.ts",
   "src/net/tar-pax.ts",
   "src/net/tar-unpack.ts",
+  "src/net/addresses.ts",
+  "src/net/file-attributes.ts",
+  "src/net/landing-sink.ts",
+  "src/net/path-resolution.ts",
+  "src/net/per-second.ts",
+  "src/net/remove-tree.ts",
   "src/net/tls.ts",
   "src/net/token-gate.ts",
   "src/net/tokens.ts",
@@ -145,8 +152,8 @@ test("no file is longer than 300 lines, and the core does not grow", () => {
   const programs = TEXTS.filter((path) => !path.endsWith(".md"));
   expect(programs.filter((path) => lineCount(path) > 300).map((path) => `${path}: ${lineCount(path)}`)).toEqual([]);
   const core = SRC.filter((path) => layerOf(path) !== "cli" && !EXTENSIONS.has(path));
-  // The aim is 2,500; until then the bound rises only by a decision that says for what (adr/0028, 0034, 0036, 0037, 0038, 0040, 0053, 0062, 0063, 0065, 0066).
-  expect(core.reduce((sum, path) => sum + lineCount(path) - markerCount(path), 0)).toBeLessThanOrEqual(9_500);
+  // The aim is 2,500; until then the bound rises only by a decision that says for what (adr/0028, 0034, 0036, 0037, 0038, 0040, 0053, 0062, 0063, 0065, 0066, 0100).
+  expect(core.reduce((sum, path) => sum + lineCount(path) - markerCount(path), 0)).toBeLessThanOrEqual(10_250);
 });
 
 test("at least 27 of 100 lines in src are comments", () => {

@@ -50,9 +50,7 @@ class FakeFile {
 
   truncate(length: number): Promise<void> {
     return this.#call("truncate", () => {
-      const resized = new Uint8Array(length);
-      resized.set(this.content.subarray(0, length));
-      this.content = resized;
+      this.content = Buffer.concat([this.content], length);
     });
   }
 
