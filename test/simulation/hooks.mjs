@@ -15,6 +15,7 @@ const OURS = new Map(
   Object.entries({
     "node:net": "net.ts",
     "node:tls": "tls.ts",
+    "node:dns/promises": "dns.ts",
     "node:fs": "fs.ts",
     "node:fs/promises": "fs-promises.ts",
     "node:timers/promises": "timers.ts",

@@ -6,4 +6,4 @@ export { createServer, Socket } from "../network.ts";
 
 export const connect = ({ port, onread }: { port: number; onread?: SimulatedSocket["onread"] }): SimulatedSocket =>
   program().world.network.connect(port, onread);
-export { isIPv4 } from "node:net";
+export { isIP, isIPv4 } from "node:net";
