@@ -47,7 +47,9 @@ export class OutputFolder {
       await mkdir(this.#path, { mode: 0o700 }).catch(unlessExists);
       const lock = await lockIn(this.#path);
       const path = lock ? this.#path : await mkdtemp(`${this.#path}-`);
-      this.#open = { path, lock: lock ?? ((await lockIn(path)) as FileHandle) };
+      const own = lock ?? (await lockIn(path));
+      if (!own) throw new Error("another program took what was just made there");
+      this.#open = { path, lock: own };
       await removeLeft(basename(path));
       return path;
     } catch (error) {
@@ -72,6 +74,12 @@ function unlessExists(error: NodeJS.ErrnoException): void {
   if (error.code !== "EEXIST") throw error;
 }
 
+/** For a `catch`: null where something that is not ours has the name; a full or broken disk is no such thing. */
+function unlessForeign(error: NodeJS.ErrnoException): null {
+  if (["ENOENT", "ELOOP", "ENXIO", "EISDIR", "EACCES", "EPERM"].includes(error.code ?? "")) return null;
+  throw error;
+}
+
 /** Whether nobody else can look into it or has put it there. */
 async function isOurs(path: string): Promise<boolean> {
   const stat = await lstat(path).catch(() => null);
@@ -86,7 +94,7 @@ async function lockIn(path: string): Promise<FileHandle | null> {
   const { tryLock } = await import("fs-native-extensions");
   const file = join(path, LOCK);
   const flags = constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW | constants.O_NONBLOCK;
-  const lock = await open(file, flags, 0o600).catch(() => null);
+  const lock = await open(file, flags, 0o600).catch(unlessForeign);
   if (!lock) return null;
   // Whoever had it may have removed it after we had opened it.
   const isThere = async () => (await lstat(file).catch(() => null))?.ino === (await lock.stat()).ino;
@@ -107,7 +115,7 @@ async function removeLeft(except: string): Promise<void> {
     const hasLot = name.length > `${user}0123456789abcdef`.length;
     const ageMs = Date.now() - (stat?.mtimeMs ?? 0);
     if (stat === null || ageMs < (isOld ? DAY_MS : hasLot ? 0 : KEPT_MS)) continue;
-    const lock = await lockIn(path);
+    const lock = await lockIn(path).catch(() => null);
     if (!lock) continue;
     await removeTree(path).catch(() => {});
     await lock.close();

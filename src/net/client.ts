@@ -12,7 +12,7 @@ import { FilespoolError, known } from "../protocol/errors.ts";
 import { LIMITS } from "../protocol/limits.ts";
 import type { MessageOf } from "../protocol/messages.ts";
 import type { Connection } from "./connection.ts";
-import { connect } from "./dial.ts";
+import { connect, TIMER_MAX_MS } from "./dial.ts";
 import type { TransferEvent } from "./events.ts";
 import { AGENT, type ClientOptions, complete } from "./options.ts";
 
@@ -63,7 +63,8 @@ export class Client {
         connection = await connect(host, port, this.#options);
         signal?.addEventListener("abort", interrupt);
         if (signal?.aborted) interrupt();
-        const late = setTimeout(silent, startMs + connectTimeoutMs - performance.now(), connection, host, port);
+        const leftMs = Math.min(startMs + connectTimeoutMs - performance.now(), TIMER_MAX_MS);
+        const late = setTimeout(silent, leftMs, connection, host, port);
         const server = await this.#greet(connection, role).finally(() => clearTimeout(late));
         connectedMs = performance.now();
         await converse(connection, server);

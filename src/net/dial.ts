@@ -9,6 +9,9 @@ import { Connection } from "./connection.ts";
 import { Intake } from "./intake.ts";
 import { type ClientOptions, DEFAULTS } from "./options.ts";
 
+/** Longer timers end at once, as Node has it: 24.8 days. */
+export const TIMER_MAX_MS = 2 ** 31 - 1;
+
 /** How a server is reached. */
 export type Dial = Pick<ClientOptions, "signal" | "tls" | "connectTimeoutMs">;
 
@@ -17,7 +20,8 @@ export type Dial = Pick<ClientOptions, "signal" | "tls" | "connectTimeoutMs">;
  * @throws FilespoolError unreachable, timed-out, interrupted; with `tls` also tls-failed, certificate-refused
  */
 export async function connect(host: string, port: number, dial: Dial = {}): Promise<Connection> {
-  const { signal, tls, connectTimeoutMs: timeoutMs = DEFAULTS.connectTimeoutMs } = dial;
+  const { signal, tls, connectTimeoutMs = DEFAULTS.connectTimeoutMs } = dial;
+  const timeoutMs = Math.min(connectTimeoutMs, TIMER_MAX_MS);
   const intake = new Intake();
   if (tls) {
     const { connectTls } = await import("./tls.ts"); // only who encrypts pays for loading it

@@ -4,7 +4,7 @@ import { expect, test } from "vitest";
 import { BatchWriter, WAITING_BYTES_MAX } from "../../src/spool/batch-writer.ts";
 
 const BATCH_BYTES = 1024 * 1024;
-const BATCH = [new Uint8Array(BATCH_BYTES)];
+const BATCH = [new Uint8Array(BATCH_BYTES).fill(1)]; // zeros would be left out
 
 test("with much waiting in all writers together, each waits for its own batch", async () => {
   let open = () => {};
