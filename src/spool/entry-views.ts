@@ -25,6 +25,7 @@ export class EntryViews {
   readonly #entries: Database<Entry, Position>;
   readonly #slab = new Slab();
 
+  /** @internal: types of LMDB stay out of the declarations of the package, since not every compiler can read them. */
   constructor(root: RootDatabase) {
     const options = { name: "entries", copyBuffers: false };
     this.#entries = root.openDB(options);

@@ -33,6 +33,7 @@ export class Ages {
   /** Where the building has come to; null when every file has its row. */
   #builtTo: Position | null;
 
+  /** @internal: types of LMDB stay out of the declarations of the package, since not every compiler can read them. */
   constructor(
     rows: Database<string, Age>,
     entries: Database<Entry, Position>,

@@ -42,6 +42,7 @@ export class QueueTotals {
   /** Over all queues: files without dead letters, and dead letters. */
   readonly sums = { waiting: { files: 0, bytes: 0 }, dead: { files: 0, bytes: 0 } };
 
+  /** @internal: types of LMDB stay out of the declarations of the package, since not every compiler can read them. */
   constructor(rows: Database<Total, string>) {
     this.#rows = rows;
   }
