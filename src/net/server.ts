@@ -33,8 +33,9 @@ export interface NetLimits extends Patience {
   readonly connectionsMax: number;
   /** How long `close` waits for what is in flight. */
   readonly drainMs: number;
-  /** What all connections may hold together; see LIMITS. */
+  /** What all connections may hold together of content that waits to be sent, bytes. */
   readonly unsentBytesMax: number;
+  /** Deliveries of all connections together that have no verdict. */
   readonly unsettledFilesMax: number;
 }
 

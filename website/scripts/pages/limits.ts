@@ -49,7 +49,11 @@ export function limitsPage(): Page {
       "## Of a server's connections",
       table(
         head,
-        net.map((member) => row(member, serverDefault(member.name))),
+        net.map((member) =>
+          member.name in LIMITS
+            ? row(member, LIMITS[member.name as keyof typeof LIMITS], true)
+            : row(member, serverDefault(member.name)),
+        ),
       ),
     ),
   };
