@@ -1,6 +1,7 @@
 import { randomInt } from "node:crypto";
 import { defineConfig } from "vitest/config";
 import { BaseSequencer, type TestSpecification } from "vitest/node";
+import { LONG_FORM } from "./test/long-form.ts";
 
 // The same cases in each run, so that a change is what makes a test fail; other cases by a seed, or by chance. adr/0067
 const asked = process.env.FILESPOOL_SEED ?? "20261126";
@@ -9,6 +10,10 @@ console.log(`Seed of the property tests: FILESPOOL_SEED=${seed} (FILESPOOL_SEED=
 
 /** A file for the results as JSON, beside what is printed; .ci/run counts from it. */
 const jsonFile = process.env.FILESPOOL_TEST_JSON;
+
+/** `npm run test:long`, and a file that is named on the command line runs in any case. */
+const isLong = process.argv.includes("long");
+const isNamed = process.argv.some((word) => word.endsWith(".test.ts"));
 
 /** They take longest, and many of them wait; begun first, they leave no worker alone with one in the end. */
 const LONG =
@@ -24,7 +29,8 @@ class LongOnesFirst extends BaseSequencer {
 
 export default defineConfig({
   test: {
-    include: ["test/**/*.test.ts"],
+    include: isLong ? [...LONG_FORM] : ["test/**/*.test.ts"],
+    exclude: isLong || isNamed ? [] : [...LONG_FORM],
     setupFiles: ["test/support/setup.ts"],
     env: { FILESPOOL_SEED: seed },
     reporters: jsonFile ? ["default", ["json", { outputFile: jsonFile }]] : ["default"],
