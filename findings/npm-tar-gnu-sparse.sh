@@ -20,7 +20,8 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$work"
 printf '{"private":true}' > package.json
-timeout 120 npm install --silent --no-audit --no-fund tar@7.5.2 tar-fs@3.1.1 tar-stream@3.1.7
+timeout 120 npm install --silent --no-audit --no-fund tar@7.5.2 tar-fs@3.1.1 tar-stream@3.1.7 ||
+  { echo "the packages could not be installed"; exit 2; }
 
 truncate -s 3M s.bin
 printf hello | dd of=s.bin bs=1 seek=1500000 conv=notrunc status=none

@@ -18,7 +18,8 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$work"
 printf '{"private":true}' > package.json
-timeout 180 npm install --silent --no-audit --no-fund tus-js-client@4.3.1 @tus/server@2.4.5 @tus/file-store@2.1.1
+timeout 180 npm install --silent --no-audit --no-fund tus-js-client@4.3.1 @tus/server@2.4.5 @tus/file-store@2.1.1 ||
+  { echo "the packages could not be installed"; exit 2; }
 
 mkdir store
 cat > upload.mjs <<'JS'
