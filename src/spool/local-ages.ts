@@ -75,7 +75,6 @@ export class Ages {
     if (ages.length > 0) await this.#commits.write(() => ages.forEach((age) => void this.#rows.remove(age)));
   }
 
-  // region: build
   /**
    * Goes on with the building, by one commit. What comes and goes meanwhile has its rows by itself; a file that goes
    * between our look and our commit leaves a row without a file.
@@ -104,7 +103,6 @@ export class Ages {
     );
     this.#builtTo = last;
   }
-  // endregion: build
 }
 
 /** About what a row takes, for the look at the room on the disk. */

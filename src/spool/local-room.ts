@@ -58,7 +58,6 @@ export class Room {
     return { uploads: this.slots.size, reservedBytes: this.#reservedBytes, expectedBytes: this.#expectedBytes };
   }
 
-  // region: enter
   /**
    * Room for a new upload.
    * @throws FilespoolError file-too-large, spool-full, disk-full, uploads-full, queue-full, queues-full, index-full
@@ -77,7 +76,6 @@ export class Room {
     this.#indexBytes += inIndex;
     return this.take({ offer, reserved, durable: 0, touchedAtMs: nowMs, holder: null });
   }
-  // endregion: enter
 
   /** What an earlier run left is taken as it is, whatever the bounds are now. */
   take(slot: Slot): Slot {

@@ -49,6 +49,6 @@ const FLAGS_OF_OTHERS = new Set([
 ]);
 
 it("a flag that a page names is one of ours, or is known to be another program's", () => {
-  const own = new Set(KNOB_NAMES.map((name) => `--${name}`));
+  const own = new Set(["--config", ...KNOB_NAMES.map((name) => `--${name}`)]);
   expect(unknown(/`(--[a-z][a-z-]+)(?=[` =])/g, (name) => own.has(name) || FLAGS_OF_OTHERS.has(name))).toEqual([]);
 });

@@ -123,13 +123,13 @@ describe("what changes in the code", () => {
   it("changes here: a limit", async () => {
     vi.doMock("../../src/protocol/limits.ts", async (original) => {
       const module = await original<{ LIMITS: typeof LIMITS }>();
-      return { ...module, LIMITS: { ...module.LIMITS, idleMs: 77_000 } };
+      return { ...module, LIMITS: { ...module.LIMITS, idleMs: 37_000 } };
     });
     const changed = await import("../scripts/pages/limits.ts");
     (await import("../scripts/prose.ts")).knowDecisions(decisions);
-    expect(rowWith(changed.limitsPage().body, code("idleMs"))[1]).toBe("77 seconds");
+    expect(rowWith(changed.limitsPage().body, code("idleMs"))[1]).toBe("37 seconds");
     const wire = await import("../scripts/pages/wire.ts");
-    expect(wire.wirePage().body).toContain("heard nothing for 77 seconds");
+    expect(wire.wirePage().body).toContain("heard nothing for 37 seconds");
     expect(rowWith(limitsPage().body, code("idleMs"))[1]).toBe("30 seconds");
   });
 
