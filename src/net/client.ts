@@ -65,7 +65,9 @@ export class Client {
         if (signal?.aborted) interrupt();
         const leftMs = Math.min(startMs + connectTimeoutMs - performance.now(), TIMER_MAX_MS);
         const late = setTimeout(silent, leftMs, connection, host, port);
-        const server = await this.#greet(connection, role).finally(() => clearTimeout(late));
+        const server = await this.#greet(connection, role, startMs + connectTimeoutMs).finally(() =>
+          clearTimeout(late),
+        );
         connectedMs = performance.now();
         await converse(connection, server);
         connection.send({ type: "bye" });
@@ -83,14 +85,21 @@ export class Client {
     }
   }
 
-  async #greet(connection: Connection, role: MessageOf<"hello">["role"]): Promise<MessageOf<"welcome">> {
-    const { host, port, queue, bufferBytes, token, tls } = this.#options;
+  async #greet(
+    connection: Connection,
+    role: MessageOf<"hello">["role"],
+    untilMs: number,
+  ): Promise<MessageOf<"welcome">> {
+    const { host, port, queue, bufferBytes, token, tls, signal } = this.#options;
     const asReceiver = role === "receiver" ? { queue, dataBytesMax: bufferBytes } : {};
     const versions = [...LIMITS.versions];
     const proof = token === undefined ? {} : { token };
     connection.send({ type: "hello", versions, role, peer: this.peer, agent: AGENT, ...proof, ...asReceiver });
     const server = await connection.read();
-    if (!server && !tls && !this.#hasConnected) await (await import("./tls.ts")).demandPlain(host, port);
+    if (!server && !tls && !this.#hasConnected) {
+      const timeoutMs = Math.max(1, Math.min(untilMs - performance.now(), TIMER_MAX_MS));
+      await (await import("./tls.ts")).demandPlain({ host, port, timeoutMs, signal });
+    }
     if (!server) throw new FilespoolError("connection-lost", `${host}:${port} ended the connection without a word`);
     if (server.type !== "welcome") throw new FilespoolError("frame-unexpected", `the server began with ${server.type}`);
     if (!LIMITS.versions.includes(server.version))

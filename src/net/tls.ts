@@ -134,11 +134,10 @@ export async function connectTls(to: Omit<Reach, "open">, trust: TlsTrust): Prom
  * beginning to encrypt; nothing is said and nobody is trusted after that.
  * @throws FilespoolError tls-failed when it does
  */
-export async function demandPlain(host: string, port: number): Promise<void> {
+export async function demandPlain(to: Omit<Reach, "open">): Promise<void> {
   const isTls = ({ code }: FilespoolError) => code === "certificate-refused";
-  const to = { host, port, timeoutMs: LIMITS.handshakeMs };
   const encrypts = await connectTls(to, { fingerprints: [] }).then(() => true, isTls);
-  if (encrypts) throw new FilespoolError("tls-failed", `${host}:${port} encrypts, and this end does not`);
+  if (encrypts) throw new FilespoolError("tls-failed", `${to.host}:${to.port} encrypts, and this end does not`);
 }
 
 /**

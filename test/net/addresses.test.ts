@@ -2,6 +2,7 @@ import { once } from "node:events";
 import { connect as connectTcp, createServer, type Server, Socket } from "node:net";
 import { afterEach, describe, expect, test } from "vitest";
 import { type Address, type Reach, reach } from "../../src/net/addresses.ts";
+import { Client } from "../../src/net/client.ts";
 import { connect } from "../../src/net/dial.ts";
 
 const servers: Server[] = [];
@@ -132,3 +133,19 @@ test("an ordinary connection is one socket", async () => {
   expect(count).toBe(1);
   socket.destroy();
 });
+
+test("a server that hangs up and is mute when it is asked why keeps no run from being interrupted", async () => {
+  const stop = new AbortController();
+  let connections = 0;
+  const server = createServer((socket) => {
+    socket.on("error", () => {});
+    if (++connections === 1) return void socket.end();
+    stop.abort(); // it is being asked whether it encrypts
+  }).listen(0, "127.0.0.1");
+  servers.push(server);
+  await once(server, "listening");
+  const { port } = server.address() as { port: number };
+  const client = new Client({ host: "127.0.0.1", port, signal: stop.signal });
+  await expect(client.run("sender", async () => {})).rejects.toMatchObject({ code: "interrupted" });
+  expect(connections).toBe(2);
+}, 5000);
