@@ -5,7 +5,7 @@
 # holes and then the data, and the true name and size are in the PAX keys GNU.sparse.name and GNU.sparse.realsize. A
 # reader that does not know these keys has to refuse the entry, or it lands something else.
 #
-# Seen with tar 7.5.2 and tar-fs 3.1.1 (tar-stream 3.1.7), on an archive of GNU tar 1.34 with one file of 3 MiB:
+# Seen with tar 7.5.23 and tar-fs 3.1.3 (tar-stream 3.2.2), on an archive of GNU tar 1.34 with one file of 3 MiB:
 # both end without error or warning, and leave GNUSparseFile.<pid>/s.bin with 4608 bytes. Python's tarfile and bsdtar know the form
 # and restore s.bin with 3145728 bytes.
 #
@@ -20,7 +20,7 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$work"
 printf '{"private":true}' > package.json
-timeout 120 npm install --silent --no-audit --no-fund tar@7.5.2 tar-fs@3.1.1 tar-stream@3.1.7 ||
+timeout 120 npm install --silent --no-audit --no-fund tar@7.5.23 tar-fs@3.1.3 tar-stream@3.2.2 ||
   { echo "the packages could not be installed"; exit 2; }
 
 truncate -s 3M s.bin

@@ -95,6 +95,7 @@ const ADVICE: Readonly<Record<ErrorCode, string | null>> = {
 const AT_HOME: Partial<Record<ErrorCode, string | null>> = {
   "disk-full": "make room on that disk, or use another one",
   "connections-full": "allow more open files: ulimit -n",
+  "tls-failed": "check --tls-cert and --tls-key: a certificate and its own key, both in PEM",
   // A question that was cancelled, or a server that was stopped, left nothing that could be continued.
   interrupted: null,
 };

@@ -20,7 +20,15 @@ import { makeFolders } from "../spool/make-folders.ts";
 import { configPlaces, userConfig } from "./base-directories.ts";
 import { type Around, COMMAND_NAMES, COMMANDS, type Command } from "./commands.ts";
 import { parseValue, resolve } from "./config.ts";
-import { type ConfigFile, isKey, loadConfig, readConfig, tellOfConfig, unknownKeys } from "./config-file.ts";
+import {
+  type ConfigFile,
+  isKey,
+  loadConfig,
+  readConfig,
+  type Surroundings,
+  tellOfConfig,
+  unknownKeys,
+} from "./config-file.ts";
 import { EXIT, UsageError } from "./exit.ts";
 import { KNOB_NAMES, KNOBS, type KnobName, knobOf, knobsOn, shapeOf } from "./knobs.ts";
 import { counted, line } from "./printable.ts";
@@ -40,13 +48,16 @@ export function config([action, command]: readonly string[], around: Around): Pr
 const pathOf = ({ typed, world }: Around): string | undefined =>
   typed.config ?? (world.env.FILESPOOL_CONFIG || undefined);
 
+/** What decides where the file is; the signal ends the waiting for one that comes by a pipe. */
+const surroundingsOf = ({ world, signal }: Around): Surroundings => ({ env: world.env, folder: world.folder, signal });
+
 /**
  * `config check`. No file is no mistake: all settings have defaults, and a script that checks before it starts a
  * server must not fail for that.
  */
 async function check(around: Around): Promise<number> {
   const { report, world } = around;
-  const file = await readConfig(pathOf(around), world);
+  const file = await readConfig(pathOf(around), surroundingsOf(around));
   tellOfConfig(file, pathOf(around), world, report);
   if (file === null) {
     const places = configPlaces(world.env).join(", ");
@@ -141,7 +152,7 @@ async function show(name: string, around: Around): Promise<number> {
     throw new UsageError(`there is no command ${JSON.stringify(name)} with settings to show; there are ${known}`);
   }
   // Exactly what the command itself would do, its errors included: a setting that it would refuse cannot be shown.
-  const file = await loadConfig(pathOf(around), world);
+  const file = await loadConfig(pathOf(around), surroundingsOf(around));
   tellOfConfig(file, pathOf(around), world, report);
   const { values, origins } = resolve(command, { flags: typed.flags, env: world.env, file });
   // In the order of the help, defaults included: what was not set is often what explains a surprise.

@@ -124,10 +124,11 @@ export async function warnIfOpen(file: string, report: Report): Promise<void> {
     (found) => found.mode,
     () => 0,
   );
-  if (process.platform !== "win32" && (mode & 0o004) !== 0)
-    report.complain(`every user of this machine can read the secret in ${file}; close it: chmod go= ${file}`);
-  else if (process.platform !== "win32" && (mode & 0o022) !== 0)
-    report.complain(`others may write to the secret in ${file}; close it: chmod go= ${file}`);
+  if (process.platform === "win32") return;
+  const writers = (mode & 0o022) !== 0 ? ", and others may write to it" : "";
+  if ((mode & 0o004) !== 0)
+    report.complain(`every user of this machine can read the secret in ${file}${writers}; close it: chmod go= ${file}`);
+  else if (writers !== "") report.complain(`others may write to the secret in ${file}; close it: chmod go= ${file}`);
 }
 
 /** The content of a setting, or of the file that another one names; its line end is no part of it. */

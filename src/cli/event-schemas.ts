@@ -117,6 +117,14 @@ const WARNING = row("warning", "Something in a folder was left out; the rest goe
   message: text,
 });
 
+/** What became of the files of a run that sends. */
+const SENT = {
+  stored: count,
+  repeated: v.pipe(count, v.description("files that the server had already")),
+  bytes: count,
+  failed: count,
+};
+
 /** A sender: what was offered becomes stored, or refused; with --wait it becomes collected, or is outstanding still. */
 const SEND = {
   ...CLIENT,
@@ -148,12 +156,7 @@ const SEND = {
     state: text,
   }),
   warning: WARNING,
-  done: row("done", "The run was carried out.", {
-    stored: count,
-    repeated: v.pipe(count, v.description("files that the server had already")),
-    bytes: count,
-    failed: count,
-  }),
+  done: row("done", "The run was carried out.", SENT),
 };
 
 /** A watched folder: what a sender tells, and what became of each file in the folder then. */
@@ -169,10 +172,7 @@ const WATCH = {
     message: text,
   }),
   done: row("done", "The watch has ended.", {
-    stored: count,
-    repeated: v.pipe(count, v.description("files that the server had already")),
-    bytes: count,
-    failed: count,
+    ...SENT,
     kept: v.pipe(count, v.description("files that should have been moved or deleted, and are still there")),
   }),
 };

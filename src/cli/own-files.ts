@@ -72,7 +72,7 @@ function whyNotTheWay(path: string): string | null {
  * The text of a file that nobody named.
  * @param isWayJudged false where the folder alone will do: for what is a pity to lose and no harm to believe
  * @returns null when there is none
- * @throws Distrusted; what the file system said
+ * @throws Distrusted; Error for what is no file; what the file system said
  */
 export async function readOwn(path: string, bytesMax: number, isWayJudged = true): Promise<string | null> {
   if (!isThere(path)) return null;
@@ -84,7 +84,7 @@ export async function readOwn(path: string, bytesMax: number, isWayJudged = true
   const handle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
   try {
     const found = await handle.stat();
-    if (!found.isFile()) throw new Distrusted(found.isDirectory() ? "it is a folder" : "it is no regular file");
+    if (!found.isFile()) throw new Error(found.isDirectory() ? "it is a folder" : "it is no regular file");
     const why = whyNotOurs(path, found, "it");
     if (why !== null) throw new Distrusted(why);
     return textOf(await readUpTo(handle.fd, bytesMax));

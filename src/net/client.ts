@@ -25,14 +25,18 @@ const HEALTHY_MS = 5000;
 export class Client {
   readonly peer = randomBytes(16).toString("hex");
   readonly #options: ReturnType<typeof complete<ClientOptions>>;
+  /** A server has answered once. Until then a mistyped address is likelier than a server that is away, so patience is short. */
   #hasConnected = false;
+  /** When something was gained for the last time, on the clock of `performance`. */
   #progressMs = performance.now();
+  /** Attempts since then: the exponent of the next wait. */
   #attempt = 0;
 
   constructor(options: ClientOptions) {
     this.#options = complete(options);
   }
 
+  /** Tells whoever started the run; without a listener, nobody. */
   emit(event: TransferEvent): void {
     this.#options.onEvent?.(event);
   }
@@ -85,6 +89,11 @@ export class Client {
     }
   }
 
+  /**
+   * Says hello and waits for the welcome.
+   * @param untilMs when this attempt is over, on the clock of `performance`
+   * @throws FilespoolError what the server refuses us for; connection-lost, version-unsupported, tls-failed
+   */
   async #greet(
     connection: Connection,
     role: MessageOf<"hello">["role"],
@@ -109,6 +118,10 @@ export class Client {
     return server;
   }
 
+  /**
+   * Waits before the next attempt: half of a step that doubles, and up to as much again by lot.
+   * @throws the failure, where another attempt cannot mend it or would come after the patience is over
+   */
   async #backOff(failure: FilespoolError): Promise<void> {
     const { retryMs, connectRetryMs, signal } = this.#options;
     const patienceMs = this.#hasConnected ? retryMs : connectRetryMs;

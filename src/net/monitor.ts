@@ -132,7 +132,7 @@ async function answer(request: IncomingMessage, response: ServerResponse, option
 /**
  * Whether a request was meant for us. A page in a browser may ask for a name of its own that leads to our address (DNS
  * rebinding), and would read the answer. Such a name is one that can be registered, so it has a dot. Addresses, names without
- * a dot (as in a container network), this machine's own name and the one that is listened on are ours.
+ * a dot (as in a container network), this machine's own name and the one that is listened on are ours. Why: adr/0086.
  * @param header the Host header; absent with HTTP/1.0, which no browser speaks
  */
 export function isOurs(header: string | undefined, listensOn: string): boolean {

@@ -26,6 +26,7 @@ type Receiving = Offer & { readonly wait: boolean };
 
 export class UploadSession {
   readonly #connection: Connection;
+  /** Its address; kept, because a socket that is closed has forgotten it. */
   readonly #peer: string;
   readonly #server: ServerContext;
   readonly #access: Access;
@@ -49,6 +50,10 @@ export class UploadSession {
     this.#refusals = new PerSecond((event, count) => server.emit(withMore(event, count)), TOLD_AT_ONCE);
   }
 
+  /**
+   * Converses until the sender leaves. Whatever was being received stays as far as it is durable.
+   * @throws FilespoolError why the conversation has to end: the sender broke the protocol, or the connection is gone
+   */
   async run(): Promise<void> {
     try {
       await this.#talk.carryOut("hello", this.#effects);
@@ -108,6 +113,7 @@ export class UploadSession {
       }
     },
 
+    // A sender that sends at once does not wait to hear from where; all others begin where the durable bytes end.
     tellOffset: ({ upload }: OfferAnswer & { kind: "upload" }) => {
       this.#upload = upload;
       const offer = this.#current();
@@ -118,6 +124,7 @@ export class UploadSession {
         this.#server.emit({ event: "resumed", connection: id, peer: this.#peer, ...about(offer), offset });
     },
 
+    // The spool had it from before: the answer is the same as after storing it, and `repeated` says which.
     tellStored: ({ digest, collected }: OfferAnswer & { kind: "stored" }) => {
       this.#tellStored(this.#current(), digest, true, collected);
       this.#offer = null;
@@ -177,6 +184,7 @@ export class UploadSession {
     return this.#talk.carryOut(answer.kind === "stored" ? "already" : "accepted", this.#effects, answer);
   }
 
+  /** The file that frames are about now. That there is none is our bug: the table of states lets no such frame through. */
   #current(): Receiving {
     if (!this.#offer) throw new FilespoolError("internal", "no file is being received");
     return this.#offer;
@@ -192,6 +200,7 @@ export class UploadSession {
     await this.#talk.carryOut("refused", this.#effects, refusal);
   }
 
+  /** The one sentence that a sender may rely on, so it is said only when all of it is on disk. */
   #tellStored(offer: Offer, digest: string, repeated: boolean, collected: boolean): void {
     this.#connection.send({ type: "stored", transfer: offer.transfer, digest, repeated, collected });
     const { transfer, queue, name, size } = offer; // one by one: spreading costs as much as the message
@@ -199,6 +208,7 @@ export class UploadSession {
     this.#server.emit({ event: "stored", connection, peer: this.#peer, transfer, queue, name, size, digest, repeated });
   }
 
+  /** The sender hears each refusal; whoever reads the log hears as many in a second as a person could read. */
   #tellRefused(offer: Offer, error: FilespoolError): void {
     this.#connection.send({ type: "refuse", about: offer.transfer, ...failureForPeer(error) });
     const { id } = this.#connection;

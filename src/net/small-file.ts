@@ -20,13 +20,17 @@ const CREATE = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW;
 
 export class SmallFile implements Incoming {
   readonly delivery: MessageOf<"deliver">;
+  /** Where it is written; another name than the usual one if somebody has taken that. */
   part: string;
   readonly #sync: boolean;
   readonly #attributes: FileAttributes;
+  /** As long as the file will be, from the beginning. What has not arrived is whatever was in that memory. */
   readonly content: Buffer;
+  /** Open between `write` and `settle`; null at all other times. */
   #fd: number | null = null;
   /** Whether mode or time were set, and have to be synced as well. */
   #isSet: Promise<boolean> = Promise.resolve(false);
+  /** Bytes that have arrived, without a gap. */
   offset = 0;
 
   constructor(delivery: MessageOf<"deliver">, folder: string, sync: boolean, attributes: FileAttributes) {
@@ -52,7 +56,7 @@ export class SmallFile implements Incoming {
     giveBack(parts);
   }
 
-  /** @throws FilespoolError digest-mismatch */
+  /** Compares the content with the digest of the delivery. @throws FilespoolError digest-mismatch */
   verify(): void {
     const found = digestOf(this.delivery.algorithm, this.content);
     if (found !== this.delivery.digest) throw mismatch(this.delivery, found);
@@ -111,5 +115,6 @@ export class SmallFile implements Incoming {
   }
 }
 
+/** Content and size, but not mode and time. */
 const syncData = (fd: number): Promise<void> =>
   new Promise((done, fail) => fdatasync(fd, (error) => (error ? fail(error) : done())));

@@ -157,7 +157,7 @@ export function goodbye(error: FilespoolError): { code: ErrorCode; message: stri
  * The error that a server's message stands for. What it says of itself is about its own disk, folders, bugs and users: to
  * take it for ours would send a person to look in the wrong place, or end a run as if somebody had pressed Ctrl-C.
  * A code that this version does not know is the server's fault.
- * @param who for messages
+ * @param who for messages. Why: adr/0079
  */
 export function asError(
   { code, message }: { readonly code: string; readonly message: string },

@@ -1,4 +1,5 @@
-import { spawnSync } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
 import { chmodSync, chownSync, existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
@@ -81,6 +82,17 @@ describe("settings that are read without being named", () => {
     const named = place.start(["list", "--port", "1", "--config", path]);
     const writer = spawnSync("timeout", ["20", "sh", "-c", `printf '{"prot":1}' > '${path}'`]);
     expect([writer.status, await named.ended, named.stderr]).toEqual([0, 2, expect.stringContaining("unknown key")]);
+    for (const words of [
+      ["list", "--port", "1"],
+      ["config", "show"],
+      ["config", "check"],
+    ]) {
+      const waiting = place.start([...words, "--config", path]);
+      // Opening it waits for the reader; then it stays open, so that nothing but the signal ends the waiting.
+      const holder = `exec 3> '${path}'; kill -TERM ${waiting.pid}; tail --pid=${waiting.pid} --follow /dev/null`;
+      const [status] = await once(spawn("timeout", ["20", "sh", "-c", holder]), "close");
+      expect([words, status, await waiting.ended]).toEqual([words, 0, 130]);
+    }
   });
 
   test("of the machine come after the user's own", async () => {

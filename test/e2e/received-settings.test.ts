@@ -77,19 +77,6 @@ describe("a file that was received is no settings", () => {
       const above = await place.run(into(place.path("home/.config")), 4);
       expect(above.all("refused")).toMatchObject([{ name: "filespool", code: "name-refused" }]);
       expect(existsSync(place.path("home/.config/filespool"))).toBe(false);
-      // In a place of our own, a state folder that nobody has named among them.
-      const places = [
-        "home/.config/filespool",
-        "home/.local/state/filespool",
-        "state/filespool/x",
-        "spool",
-        "spool/data",
-      ];
-      for (const out of places) {
-        const refused = await place.run(into(place.path(out)), 7);
-        expect(refused.all("error")).toMatchObject([{ code: "folder-unusable" }]);
-        expect(refused.all("connected")).toEqual([]);
-      }
       // A secret that this very run reads, and the key of the sender.
       await place.run(place.send(port, writeSmall(place.path("token.txt"), "theirs")));
       writeSmall(place.path("token.txt"), "my-token");
@@ -101,6 +88,25 @@ describe("a file that was received is no settings", () => {
       expect(readFileSync(place.path("state/sender-key"), "utf8")).toBe(key);
     },
   );
+
+  test("nor anything in a place of our own, which is found before a server is asked, whatever the policy", async () => {
+    const { place, port } = await sent({ a: "a" });
+    // A state folder that nobody has named is among them.
+    const places = [
+      "home/.config/filespool",
+      "home/.local/state/filespool",
+      "state/filespool/x",
+      "spool",
+      "spool/data",
+    ];
+    for (const [at, out] of places.entries()) {
+      const policy = ["overwrite", "refuse", "rename", "skip"][at % 4] as string;
+      const words = ["receive", "--json", "--port", String(port), "--out", place.path(out), "--if-exists", policy];
+      const refused = await place.run(place.start(words), 7);
+      expect(refused.all("error")).toMatchObject([{ code: "folder-unusable" }]);
+      expect(refused.all("connected")).toEqual([]);
+    }
+  });
 
   test("nor by a name that somebody types", async () => {
     const place = new Place();
@@ -156,10 +162,10 @@ describe("a spool that was received is nobody's spool", () => {
     const cwd = place.path("work");
     expect(readdirSync(join(cwd, "spool"))).toEqual(["tokens.json"]);
     for (const words of [
-      ["serve", "--port", "0"],
+      ["token", "list"], // those that end by themselves come first: a server that believed it would be waited for
       ["token", "create", "--queue", "q"],
-      ["token", "list"],
       ["invite"],
+      ["serve", "--port", "0"],
     ]) {
       const run = await place.run(place.start([...words, "--yes"], { cwd }), 2);
       expect(run.stderr).toMatch(

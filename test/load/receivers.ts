@@ -56,6 +56,8 @@ export async function silentReceivers(
   const peak = server.peakBytes;
   for (const client of clients) demand(!client.isClosed, "a receiver that does nothing forbidden was closed");
   for (const client of clients) client.close();
+  await quiet(server);
+  const left = server.memory();
   await server.stop();
   const spool = await LocalSpool.open({ folder: join(folder, "spool") });
   demand(spool.waiting("held") === files - 1, `${spool.waiting("held")} of ${files - 1} are waiting`);
@@ -68,7 +70,7 @@ export async function silentReceivers(
     "memory, connected, MiB": inMiB(connected),
     "memory, all delivered, MiB": inMiB(held),
     "memory at most, MiB": inMiB(peak),
-    "when they have left, MiB": inMiB(server.peakBytes),
+    "when they have left, MiB": inMiB(left),
     "two files to honest ones, ms": Math.round(honestMs),
   };
 }

@@ -2,7 +2,8 @@
  * `npm run test:mutants [-- --only WORDS]`: do the tests notice?
  *
  * Plants each fault of the table in a copy of the project and runs the test file that should notice it. A fault that
- * survives, that no longer fits the source, or whose test fails without it as well, ends the run with exit code 1.
+ * survives, that no longer fits the source or does not compile, whose test comes to no verdict, or whose test fails
+ * without it as well, ends the run with exit code 1.
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { chmodSync, cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
@@ -25,6 +26,16 @@ helpIfAsked(import.meta.url);
 const { values } = parseArgs({ options: { only: { type: "string", default: "" } } });
 const copy = mkdtempSync(join(tmpdir(), "filespool-mutants-"));
 chmodSync(copy, 0o755); // some tests start the program as another user
+
+const COMPILE = [join(ROOT, "node_modules/typescript/bin/tsc"), "-p", "tsconfig.build.json", "--noEmit"];
+
+/** What a fault leaves unused is no reason not to build it. */
+function allowUnused(): void {
+  const path = join(copy, "tsconfig.build.json");
+  const settings = JSON.parse(readFileSync(path, "utf8"));
+  Object.assign(settings.compilerOptions, { noUnusedLocals: false, noUnusedParameters: false });
+  writeFileSync(path, JSON.stringify(settings));
+}
 
 /** Runs a program in the copy; what it printed, or null when it ended well. */
 async function failure(words: readonly string[]): Promise<string | null> {
@@ -49,12 +60,14 @@ function endGroup({ pid }: ChildProcess): void {
   } catch {} // nobody of it is left
 }
 
-/** The first test that failed, "" when all passed. */
+const UNDECIDED = "UNDECIDED: it did not end, or could not begin";
+
+/** The first test that failed, "" when all passed, UNDECIDED when none did and not all passed. */
 async function firstFailure(testFile: string): Promise<string> {
   const vitest = join(ROOT, "node_modules/vitest/vitest.mjs");
   const output = await failure([vitest, "run", "--bail", "1", "--reporter", "tap-flat", testFile]);
   if (output === null) return "";
-  const [, title = "it did not end, or could not begin"] = /^not ok \d+ - (.*?)(?: # .*)?$/m.exec(output) ?? [];
+  const [, title = UNDECIDED] = /^not ok \d+ - (.*?)(?: # .*)?$/m.exec(output) ?? [];
   return title.split(" > ").slice(1).join(": ") || title;
 }
 
@@ -76,8 +89,12 @@ async function plant({ file, from, to, noticedBy, simulated: how }: Mutant): Pro
     original.replace(from, () => to),
   );
   try {
+    // Tests that start the built program would fail for any fault that cannot be built.
+    const why = file.startsWith("src/") ? await failure(COMPILE) : null;
+    if (why !== null) return `NOT PLANTED: it does not compile\n    ${why.trim()}`;
     const failed = await firstFailure(noticedBy);
     if (!failed) return `SURVIVED ${noticedBy}`;
+    if (failed === UNDECIDED) return `${UNDECIDED}: ${noticedBy}`;
     const broken = how && (await simulated(how));
     if (broken === "") return "SURVIVED the simulation";
     return `noticed by "${failed}"${broken ? `\n    and by the simulation: ${broken}` : ""}`;
@@ -88,6 +105,7 @@ async function plant({ file, from, to, noticedBy, simulated: how }: Mutant): Pro
 
 try {
   for (const name of COPIED) cpSync(join(ROOT, name), join(copy, name), { recursive: true });
+  allowUnused();
   symlinkSync(join(ROOT, "node_modules"), join(copy, "node_modules"));
   const chosen = MUTANTS.filter(({ name }) => name.includes(values.only));
   for (const testFile of new Set(chosen.map(({ noticedBy }) => noticedBy))) {

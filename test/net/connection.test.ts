@@ -103,7 +103,7 @@ describe("a client watches the time as a server does", () => {
   });
 
   test("a peer that takes nothing: what was to be sent fails, and so does reading", async () => {
-    const { connection, peer } = await pair({ ...SHORT, idleMs: 9000 });
+    const { connection, peer } = await pair({ ...SHORT, idleMs: 60_000 });
     peer.socket.pause();
     peer.send(WELCOME);
     expect(await connection.read()).toEqual(WELCOME);
