@@ -20,7 +20,7 @@ import { open, stat } from "node:fs/promises";
 import { Socket } from "node:net";
 import { dirname, join } from "node:path";
 import { promisify } from "node:util";
-import { wayTo } from "../net/path-resolution.ts";
+import { type Step, wayTo } from "../net/path-resolution.ts";
 
 /** A file that is there and must not be read. The message is the end of a sentence that begins with the file. */
 export class Distrusted extends Error {}
@@ -46,12 +46,8 @@ export function whyNotOurs(path: string, { uid, mode }: Pick<Stats, "uid" | "mod
   return null;
 }
 
-/** Whether something is there, as far as we may see. A folder that we may not search is somebody else's. */
-const isThere = (path: string): boolean => wayTo(path).steps.every(({ stat }) => stat !== null);
-
-/** Why somebody else could make a path lead elsewhere; null when nobody can. */
-function whyNotTheWay(path: string): string | null {
-  const { steps } = wayTo(path);
+/** Why somebody else could make a path lead elsewhere; null when nobody can. @param steps the way to it */
+function whyNotTheWay(path: string, steps: readonly Step[]): string | null {
   // Where the file is looked up, and where it is: two folders if it is a link.
   const strict = new Set([wayTo(dirname(path)).real, steps.at(-1)?.folder]);
   for (const { folder, name, stat } of steps) {
@@ -75,10 +71,14 @@ function whyNotTheWay(path: string): string | null {
  * @throws Distrusted; Error for what is no file; what the file system said
  */
 export async function readOwn(path: string, bytesMax: number, isWayJudged = true): Promise<string | null> {
-  if (!isThere(path)) return null;
+  const { steps } = wayTo(path);
+  // As far as we may see: a folder that we may not search is somebody else's.
+  if (steps.some(({ stat }) => stat === null)) return null;
   if (process.geteuid !== undefined) {
     const folder = dirname(path);
-    const why = isWayJudged ? whyNotTheWay(path) : whyNotOurs(folder, await stat(folder), `the folder ${folder}`);
+    const why = isWayJudged
+      ? whyNotTheWay(path, steps)
+      : whyNotOurs(folder, await stat(folder), `the folder ${folder}`);
     if (why !== null) throw new Distrusted(why);
   }
   const handle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);

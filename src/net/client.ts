@@ -12,7 +12,8 @@ import { FilespoolError, known } from "../protocol/errors.ts";
 import { LIMITS } from "../protocol/limits.ts";
 import type { MessageOf } from "../protocol/messages.ts";
 import type { Connection } from "./connection.ts";
-import { connect, TIMER_MAX_MS } from "./dial.ts";
+import { TIMER_MAX_MS } from "./deadlines.ts";
+import { connect } from "./dial.ts";
 import type { TransferEvent } from "./events.ts";
 import { AGENT, type ClientOptions, complete } from "./options.ts";
 

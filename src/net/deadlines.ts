@@ -17,6 +17,9 @@ import { LIMITS } from "../protocol/limits.ts";
 export type Patience = { readonly [key in (typeof PATIENCE)[number]]: number };
 const PATIENCE = ["handshakeMs", "heartbeatMs", "idleMs", "stallMs", "bytesPerSecondMin", "pingsPerSecondMax"] as const;
 
+/** Longer timers end at once, as Node has it; in milliseconds, 24.8 days. */
+export const TIMER_MAX_MS = 2 ** 31 - 1;
+
 /** How often the clock is to be looked at, in milliseconds. */
 export const LOOK_MS = 250;
 

@@ -6,11 +6,9 @@
 import { connect as connectTcp } from "node:net";
 import { reach } from "./addresses.ts";
 import { Connection } from "./connection.ts";
+import { TIMER_MAX_MS } from "./deadlines.ts";
 import { Intake } from "./intake.ts";
 import { type ClientOptions, DEFAULTS } from "./options.ts";
-
-/** Longer timers end at once, as Node has it: 24.8 days. */
-export const TIMER_MAX_MS = 2 ** 31 - 1;
 
 /** How a server is reached. */
 export type Dial = Pick<ClientOptions, "signal" | "tls" | "connectTimeoutMs">;

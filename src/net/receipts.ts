@@ -18,6 +18,7 @@
  */
 import { type ErrorCode, FilespoolError, failure } from "../protocol/errors.ts";
 import { LIMITS } from "../protocol/limits.ts";
+import { TIMER_MAX_MS } from "./deadlines.ts";
 import { type About, about } from "./events.ts";
 import { type Operator, operate, type TransferInfo } from "./operate.ts";
 import type { ClientOptions } from "./options.ts";
@@ -48,8 +49,6 @@ const LOST: Readonly<Partial<Record<TransferInfo["state"], ErrorCode>>> = {
 
 /** How long an answer may take after the time is over, before the server counts as away. */
 const GRACE_MS = 5_000;
-/** Timers cannot hold more; whoever waits for longer notices a server that is away only when it is back. */
-const TIMER_MS_MAX = 2 ** 31 - 1;
 
 /**
  * Waits for the receipts of files that were stored.
@@ -60,7 +59,8 @@ export async function receipts(options: ReceiptOptions): Promise<ReceiptSummary>
   const untilMs = performance.now() + waitMs;
   const over = new AbortController();
   const graceMs = waitMs + GRACE_MS;
-  const timer = graceMs > TIMER_MS_MAX ? undefined : setTimeout(() => over.abort(), graceMs);
+  // Whoever waits for longer than a timer can notices a server that is away only when it is back.
+  const timer = graceMs > TIMER_MAX_MS ? undefined : setTimeout(() => over.abort(), graceMs);
   const run = new Receipts(options, untilMs);
   const signals = AbortSignal.any([over.signal, ...(signal ? [signal] : [])]);
   let operator: Operator | undefined;

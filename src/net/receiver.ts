@@ -14,6 +14,7 @@ import { Conversation, type Effects, type EventOf } from "../protocol/machine.ts
 import type { MessageOf } from "../protocol/messages.ts";
 import { Client } from "./client.ts";
 import type { Connection, Data } from "./connection.ts";
+import { TIMER_MAX_MS } from "./deadlines.ts";
 import { about } from "./events.ts";
 import { adapted, letIn } from "./incoming.ts";
 import type { Delivered, Incoming } from "./incoming-file.ts";
@@ -99,7 +100,7 @@ class Receiver {
       });
       // Files that wait for a disk or for the end of the run keep their leases. A server may say what it likes of those.
       const renew = () => this.#open.forEach((_, delivery) => void connection.send({ type: "working", delivery }));
-      const alive = setInterval(renew, Math.min(Math.max(server.leaseMs / 3, 50), 2 ** 31 - 1));
+      const alive = setInterval(renew, Math.min(Math.max(server.leaseMs / 3, 50), TIMER_MAX_MS));
       const reading = this.#read();
       reading.catch(() => {});
       try {
