@@ -129,7 +129,7 @@ export class Server implements ServerContext {
     this.#tls = encryption;
     this.#options = options;
     this.limits = { connectionsMax: 10_000, drainMs: 10_000, ...LIMITS, ...options.limits };
-    this.#sweeps = new Sweeps(this, (error) => this.report(error));
+    this.#sweeps = new Sweeps(this);
     this.#sweeper = setInterval(() => {
       this.#endRights(); // not part of the sweep, which may wait for a disk
       this.#sweeps.begin();

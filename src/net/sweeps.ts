@@ -17,14 +17,12 @@ export const SWEEP_MS = 1000;
 
 export class Sweeps {
   readonly #server: ServerContext;
-  readonly #report: (error: unknown) => void;
   #running: Promise<void> | null = null;
   /** Why the last sweep could not do all. */
   #failure: string | null = null;
 
-  constructor(server: ServerContext, report: (error: unknown) => void) {
+  constructor(server: ServerContext) {
     this.#server = server;
-    this.#report = report;
   }
 
   /** Sweeps, unless that is going on already. */
@@ -67,7 +65,7 @@ export class Sweeps {
 
   #fails(error: unknown): void {
     const failure = error instanceof FilespoolError ? error.message : error === null ? null : String(error);
-    if (failure !== null && failure !== this.#failure) this.#report(error);
+    if (failure !== null && failure !== this.#failure) this.#server.report(error);
     this.#failure = failure;
   }
 }
