@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { Transitions } from "../../src/protocol/machine.ts";
-import { LABEL_LINE, layout } from "../../website/src/live/stepper/layout.ts";
+import { LABEL_LINE, layout } from "../../website/src/components/states/layout.ts";
 import {
   decodeState,
   encodeState,

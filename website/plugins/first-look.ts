@@ -7,8 +7,11 @@
 import { join } from "node:path";
 import type { LoadContext, Plugin } from "@docusaurus/types";
 
-/** What more than one element is made of. */
-const SHARED = /src[\\/](live|protocol|spool)[\\/].*\.(tsx?|json)$|[\\/]valibot[\\/]/;
+/**
+ * What more than one element is made of. Not the files of src/live itself and of first-look: each page with an element
+ * holds those from the start, and would fetch all of the rest with them.
+ */
+const SHARED = /src[\\/](live[\\/](?!first-look)\w+|protocol|spool)[\\/].*\.(tsx?|json)$|[\\/]valibot[\\/]/;
 
 export const firstLook = ({ siteDir }: LoadContext): Plugin => ({
   name: "first-look",

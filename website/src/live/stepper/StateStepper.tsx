@@ -5,6 +5,7 @@
  * stand in the picture of layout.ts. Digits take the allowed events by their number, Backspace goes back one.
  */
 import { type KeyboardEvent, useMemo, useRef } from "react";
+import { StatePicture } from "../../components/states/StatePicture.tsx";
 import live from "../live.module.css";
 import { Bar, Choice, Share } from "../shared/controls.tsx";
 import { useShared } from "../shared/use-shared.ts";
@@ -20,7 +21,6 @@ import {
   type Walk,
   walk,
 } from "./machines.ts";
-import { StatePicture } from "./StatePicture.tsx";
 import styles from "./stepper.module.css";
 
 const CODEC = { encode: encodeState, decode: decodeState };

@@ -7,8 +7,8 @@
 import type { Props } from "@theme/Mermaid";
 import Mermaid from "@theme-original/Mermaid";
 import { type ReactNode, useMemo, useSyncExternalStore } from "react";
+import { StatePicture } from "../../components/states/StatePicture.tsx";
 import { fitted, tableOf } from "../../diagrams.ts";
-import { StatePicture } from "../../live/stepper/StatePicture.tsx";
 
 const NARROW = "(max-width: 600px)";
 
