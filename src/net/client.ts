@@ -101,7 +101,7 @@ export class Client {
     untilMs: number,
   ): Promise<MessageOf<"welcome">> {
     const { host, port, queue, bufferBytes, token, tls, signal } = this.#options;
-    const asReceiver = role === "receiver" ? { queue, dataBytesMax: bufferBytes } : {};
+    const asReceiver = role === "receiver" ? { queue, dataBytesMax: bufferBytes, zeros: true } : {};
     const versions = [...LIMITS.versions];
     const proof = token === undefined ? {} : { token };
     connection.send({ type: "hello", versions, role, peer: this.peer, agent: AGENT, ...proof, ...asReceiver });
@@ -115,6 +115,7 @@ export class Client {
     if (!LIMITS.versions.includes(server.version))
       throw new FilespoolError("version-unsupported", `the server answers in version ${server.version}`);
     this.#hasConnected = true;
+    connection.peerTakesZeros = server.zeros === true;
     this.emit({ event: "connected", host, port, server: server.agent, durability: server.durability });
     return server;
   }

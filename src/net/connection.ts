@@ -12,11 +12,12 @@ import { once } from "node:events";
 import type { Socket } from "node:net";
 import { Decoder, type Frame, joinParts } from "../protocol/decoder.ts";
 import { asError, asGoodbye, FilespoolError, failureForPeer, goodbye } from "../protocol/errors.ts";
-import { FLAG_OPTIONAL, FRAMES, frameName, HEADER_BYTES } from "../protocol/frame.ts";
+import { decodeZeros, encodeZeros, FLAG_OPTIONAL, FRAMES, frameName, HEADER_BYTES } from "../protocol/frame.ts";
 import { LIMITS } from "../protocol/limits.ts";
 import { decodeMessage, encodeMessage, type Message } from "../protocol/messages.ts";
 import { nativeChecksum } from "../spool/digest.ts";
 import { inWords } from "../spool/errno.ts";
+import { isHole, zeros } from "../spool/holes.ts";
 import { Deadlines, LOOK_MS, type Patience } from "./deadlines.ts";
 import { Intake } from "./intake.ts";
 import { Outbox, type Sent } from "./outbox.ts";
@@ -55,6 +56,8 @@ export class Connection {
   #hasSaidWhy = false;
   /** Bytes of all frames so far. */
   #takenBytes = 0;
+  /** The peer understands frames of zeros: it said so in its first message. */
+  peerTakesZeros = false;
   /** Who waits for the kernel to take something. */
   #onTaken: (() => void)[] = [];
 
@@ -138,7 +141,12 @@ export class Connection {
     if (name === "data") blocks.lend(frame.parts);
     this.#takenBytes += HEADER_BYTES + frame.length;
     blocks.passed(this.#takenBytes);
-    if (name === "data") return { type: name, offset: frame.offset, length: frame.length, parts: frame.parts };
+    const { offset } = frame;
+    if (name === "data") return { type: name, offset, length: frame.length, parts: frame.parts };
+    if (name === "zeros") {
+      const length = decodeZeros(joinParts(frame.parts), offset);
+      return { type: "data", offset, length, parts: [zeros(length)] };
+    }
     if (name === null && !(frame.flags & FLAG_OPTIONAL))
       throw new FilespoolError("frame-unknown", `frame type 0x${frame.type.toString(16)}`);
     const message = name && decodeMessage(name, joinParts(frame.parts));
@@ -179,10 +187,15 @@ export class Connection {
 
   /**
    * Sends a piece of a file. A promise resolves when the kernel has it and `bytes` may be used anew; undefined means that
-   * they were copied. @throws connection-lost, by the promise
+   * they were copied. A long piece of nothing but zeros leaves as their number (adr/0102).
+   * @throws connection-lost, by the promise
    */
   sendData(offset: number, bytes: Uint8Array): Promise<void> | undefined {
     if (!this.#speaks()) return Promise.reject(this.#failure ?? lost(new Error("the conversation is over")));
+    if (this.peerTakesZeros && isHole(bytes)) {
+      this.outbox.put(FRAMES.zeros, encodeZeros(bytes.length), offset, true);
+      return undefined;
+    }
     let sent: Sent = () => {};
     const isCopied = !this.outbox.put(FRAMES.data, bytes, offset, true, (error) => sent(error));
     if (isCopied) return undefined;

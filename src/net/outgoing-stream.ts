@@ -184,12 +184,13 @@ export class OutgoingStream {
       const piece = Math.min(length, this.#read - at);
       if (piece === 0) return this.#hex;
       this.#sent = Math.max(this.#sent, at + piece);
+      const { handedData } = connection.outbox;
       const taking = connection.sendData(at, this.#piece(at, piece));
+      frame.passed(connection.outbox.handedData - handedData);
       taking?.catch(() => {}); // a lost connection is reported where it is read
       if (taking) sending.push(taking);
       else await connection.unsentBelow(COPIED_BYTES_MAX);
       at += piece;
-      frame.passed(piece);
     }
   }
 

@@ -96,9 +96,10 @@ async function sendFrom(connection: Connection, content: Content, count: number)
       await content.read(piece, offset);
       const at = offset;
       offset += piece.length;
-      frame.passed(piece.length);
       const end = offset;
+      const { handedData } = connection.outbox;
       const taking = connection.sendData(at, piece);
+      frame.passed(connection.outbox.handedData - handedData); // zeros say nothing about the line
       buffers.handedOver(buffer);
       const isSent = () => {
         buffers.back(buffer);

@@ -56,6 +56,7 @@ export class DeliverySession {
     receiver: string,
   ) {
     this.#connection = connection;
+    connection.peerTakesZeros = hello.zeros === true;
     this.#access = access;
     this.#server = server;
     this.#queue = hello.queue ?? "";

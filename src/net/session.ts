@@ -42,5 +42,5 @@ export function welcome({ spool, agent }: ServerContext): MessageOf<"welcome"> {
   const fileBytesMax = Math.min(limits.fileBytesMax, LIMITS.fileBytesMax);
   const bounds = { dataBytesMax, fileBytesMax, pipelineBytesMax, windowFiles, windowBytes, leaseMs: limits.leaseMs };
   const version = LIMITS.versions[0] as number;
-  return { type: "welcome", version, agent, durability, digests: [...spool.digests], ...bounds };
+  return { type: "welcome", version, agent, durability, digests: [...spool.digests], ...bounds, zeros: true };
 }

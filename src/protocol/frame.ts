@@ -21,7 +21,7 @@
  * Read next: decoder.ts, the way back.
  */
 import { type Checksum, crc32Of } from "./checksum.ts";
-import { assert } from "./errors.ts";
+import { assert, FilespoolError } from "./errors.ts";
 import { LIMITS } from "./limits.ts";
 
 export const MAGIC = 0x4653;
@@ -43,6 +43,7 @@ export const FRAMES = {
   ping: 0x04,
   bye: 0x05,
   data: 0x06,
+  zeros: 0x07,
   offer: 0x10,
   accept: 0x11,
   progress: 0x12,
@@ -71,6 +72,8 @@ export const FRAMES = {
 } as const;
 
 export type FrameName = keyof typeof FRAMES;
+/** Frames that hold a piece of a file. All others hold a message. */
+export type ContentName = "data" | "zeros";
 
 const NAMES = new Map<number, FrameName>(Object.entries(FRAMES).map(([name, type]) => [type, name as FrameName]));
 
@@ -86,16 +89,41 @@ export interface Header {
   readonly payloadSum: number;
 }
 
+/** A zeros frame stands for a data frame whose payload is zero. It carries the length of that payload, and nothing else. */
+export const ZEROS_PAYLOAD_BYTES = 4;
+
 /** The bound of the payload of a frame of this type, bytes. */
-export const payloadBytesMax = (type: number): number =>
-  type === FRAMES.data ? LIMITS.dataBytesMax : LIMITS.controlBytesMax;
+export function payloadBytesMax(type: number): number {
+  if (type === FRAMES.data) return LIMITS.dataBytesMax;
+  return type === FRAMES.zeros ? ZEROS_PAYLOAD_BYTES : LIMITS.controlBytesMax;
+}
 
 /**
  * Whether a frame may be written, and is taken, at all: the one way. An empty chunk says nothing and costs
  * the same; an offset beyond 2^53 would be rounded; a message belongs to no place in a file.
  */
-const isCanonical = (type: number, length: number, offset: number): boolean =>
-  type === FRAMES.data ? length > 0 && offset + length <= LIMITS.fileBytesMax : offset === 0;
+function isCanonical(type: number, length: number, offset: number): boolean {
+  if (type === FRAMES.data) return length > 0 && offset + length <= LIMITS.fileBytesMax;
+  return type === FRAMES.zeros ? length === ZEROS_PAYLOAD_BYTES : offset === 0;
+}
+
+/** The payload of a zeros frame. @param bytes how many zeros it stands for, 1 to LIMITS.dataBytesMax */
+export function encodeZeros(bytes: number): Uint8Array {
+  const payload = new Uint8Array(ZEROS_PAYLOAD_BYTES);
+  new DataView(payload.buffer).setUint32(0, bytes);
+  return payload;
+}
+
+/**
+ * How many zeros a zeros frame stands for.
+ * @throws FilespoolError frame-too-large, message-invalid: no data frame could have said it
+ */
+export function decodeZeros(payload: Uint8Array, offset: number): number {
+  const bytes = uint32(payload, 0);
+  if (bytes > LIMITS.dataBytesMax) throw new FilespoolError("frame-too-large", `a frame of ${bytes} zeros`);
+  if (isCanonical(FRAMES.data, bytes, offset)) return bytes;
+  throw new FilespoolError("message-invalid", `a frame of ${bytes} zeros at ${offset}`);
+}
 
 /** The header of `payload` in an array of its own. The payload itself is not copied. */
 export function encodeHeader(type: number, payload: Uint8Array, checksum: Checksum, offset = 0, flags = 0): Uint8Array {

@@ -12,7 +12,7 @@
 import * as v from "valibot";
 import { FilespoolError } from "./errors.ts";
 import { FIELDS } from "./fields.ts";
-import { FRAMES, type FrameName } from "./frame.ts";
+import { type ContentName, FRAMES, type FrameName } from "./frame.ts";
 import { LIMITS } from "./limits.ts";
 import { OPERATE_SCHEMAS } from "./operate-messages.ts";
 import { quickly } from "./quick.ts";
@@ -36,6 +36,8 @@ export const SCHEMAS = {
     /** Receivers: the queue to take from, and the largest data frame they want. */
     queue: v.optional(queue),
     dataBytesMax: v.optional(bytes),
+    /** It understands frames of zeros. */
+    zeros: v.optional(v.boolean()),
   }),
   /** First frame of the server: the version it chose, what `stored` means here, and its limits. */
   welcome: v.object({
@@ -49,6 +51,8 @@ export const SCHEMAS = {
     windowFiles: v.pipe(v.number(), v.integer(), v.minValue(1)),
     windowBytes: bytes,
     leaseMs: bytes,
+    /** It understands frames of zeros. */
+    zeros: v.optional(v.boolean()),
   }),
   /** The connection ends after this. */
   error: v.object(failure),
@@ -90,7 +94,7 @@ export const SCHEMAS = {
   withdraw: v.object({ delivery, ...failure }),
 
   ...OPERATE_SCHEMAS,
-} as const satisfies Record<Exclude<FrameName, "data">, v.GenericSchema>;
+} as const satisfies Record<Exclude<FrameName, ContentName>, v.GenericSchema>;
 
 export type ControlName = keyof typeof SCHEMAS;
 export type Body<N extends ControlName> = v.InferOutput<(typeof SCHEMAS)[N]>;

@@ -6,13 +6,23 @@
  * left out like this, since nothing lies there yet.
  *
  * A content that is not zero costs the look at its first byte. Node cannot ask the system where the holes of a file are, so
- * zeros still travel as bytes. Why: adr/0099.
+ * a sender reads them, too; a piece that is all zeros leaves as its length. Why: adr/0099, adr/0102.
  */
 
 /** A shorter run is written. Smaller holes would cut a file into many pieces, and save little. */
 export const HOLE_BYTES = 64 * 1024;
 
 const ZEROS = Buffer.alloc(HOLE_BYTES);
+
+/** Whether a piece is long enough for a hole, and zero. */
+export const isHole = (bytes: Uint8Array): boolean => bytes.length >= HOLE_BYTES && isZero(bytes);
+
+let longest = ZEROS;
+/** So many zeros, which nobody may write to: all who ask get the same memory. */
+export function zeros(bytes: number): Uint8Array {
+  if (bytes > longest.length) longest = Buffer.alloc(bytes);
+  return longest.subarray(0, bytes);
+}
 
 /** Whether all bytes are zero. An empty part is. */
 export function isZero(bytes: Uint8Array): boolean {

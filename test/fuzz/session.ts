@@ -9,9 +9,10 @@ import { SharedLimit } from "../../src/net/shared-limit.ts";
 import { Suspects } from "../../src/net/suspects.ts";
 import { Decoder, joinParts } from "../../src/protocol/decoder.ts";
 import { FilespoolError } from "../../src/protocol/errors.ts";
-import { FLAG_OPTIONAL, frameName } from "../../src/protocol/frame.ts";
+import { decodeZeros, FLAG_OPTIONAL, frameName } from "../../src/protocol/frame.ts";
 import { decodeMessage, type Message } from "../../src/protocol/messages.ts";
 import { createDigest, nativeChecksum } from "../../src/spool/digest.ts";
+import { zeros } from "../../src/spool/holes.ts";
 import { MemorySpool } from "../../src/spool/memory.ts";
 
 /** What a session sees of its connection: frames from the input, and an ear that hears everything. */
@@ -40,7 +41,12 @@ class FakeConnection {
       const frame = this.#decoder.next();
       if (!frame) return null;
       const name = frameName(frame.type);
-      if (name === "data") return { type: name, offset: frame.offset, length: frame.length, parts: frame.parts };
+      const { offset, length, parts } = frame;
+      if (name === "data") return { type: name, offset, length, parts };
+      if (name === "zeros") {
+        const bytes = decodeZeros(joinParts(parts), offset);
+        return { type: "data", offset, length: bytes, parts: [zeros(bytes)] };
+      }
       if (name === null && !(frame.flags & FLAG_OPTIONAL)) throw new FilespoolError("frame-unknown");
       const message = name && decodeMessage(name, joinParts(frame.parts));
       if (!message || message.type === "ping") continue;

@@ -1,7 +1,16 @@
 /** What is fuzzed, and what must hold whatever the bytes are. A target throws when it does not. */
 import { Decoder, joinParts } from "../../src/protocol/decoder.ts";
 import { FilespoolError } from "../../src/protocol/errors.ts";
-import { encodeHeader, frameName, HEADER_BYTES, payloadBytesMax } from "../../src/protocol/frame.ts";
+import {
+  decodeZeros,
+  encodeHeader,
+  encodeZeros,
+  frameName,
+  HEADER_BYTES,
+  payloadBytesMax,
+  ZEROS_PAYLOAD_BYTES,
+} from "../../src/protocol/frame.ts";
+import { LIMITS } from "../../src/protocol/limits.ts";
 import { type ControlName, decodeMessage, encodeMessage } from "../../src/protocol/messages.ts";
 import { nativeChecksum } from "../../src/spool/digest.ts";
 import { converse } from "./session.ts";
@@ -58,10 +67,24 @@ const decoder: Target = (bytes) => {
   }
 };
 
+const zeros: Target = (payload) => {
+  if (payload.length !== ZEROS_PAYLOAD_BYTES) return; // the decoder lets no such frame through
+  const code = codeOf(() => {
+    const count = decodeZeros(payload, 0);
+    must(count > 0 && count <= LIMITS.dataBytesMax, "a frame of zeros stands for as many as a data frame may have");
+    must(
+      Buffer.from(encodeZeros(count)).equals(payload),
+      "a number of zeros that is written and read again is the same",
+    );
+  });
+  must(code === null || code === "message-invalid" || code === "frame-too-large", `${code} is not for zeros`);
+};
+
 const messages: Target = (bytes) => {
   const name = frameName(bytes[2] ?? 0);
   if (name === null || name === "data") return;
   const payload = bytes.subarray(HEADER_BYTES);
+  if (name === "zeros") return zeros(payload);
   const code = codeOf(() => {
     const message = decodeMessage(name as ControlName, payload);
     const again = decodeMessage(message.type, encodeMessage(message).payload);

@@ -117,7 +117,9 @@ describe("the length of a payload", () => {
   });
 
   test("is bounded tightly for all types but data", () => {
-    expect(types.filter((type) => payloadBytesMax(type) !== LIMITS.controlBytesMax)).toEqual([FRAMES.data]);
+    const others = types.filter((type) => payloadBytesMax(type) !== LIMITS.controlBytesMax);
+    expect(others).toEqual([FRAMES.data, FRAMES.zeros]);
+    expect(payloadBytesMax(FRAMES.zeros)).toBe(4);
     expect(payloadBytesMax(FRAMES.data)).toBe(LIMITS.dataBytesMax);
   });
 });
@@ -129,7 +131,7 @@ describe("frame types", () => {
   });
 
   test("without a name are null", () => {
-    expect([0x00, 0x07, 0x17, 0x29, 0xff, 256, -1].map(frameName)).toEqual([null, null, null, null, null, null, null]);
+    expect([0x00, 0x08, 0x17, 0x29, 0xff, 256, -1].map(frameName)).toEqual([null, null, null, null, null, null, null]);
   });
 
   test("fit one byte", () => {

@@ -43,8 +43,8 @@ describe("every message", () => {
     );
   });
 
-  test("has a schema, except data, which is no message", () => {
-    expect([...names, "data"].sort()).toEqual(Object.keys(FRAMES).sort());
+  test("has a schema, except data and zeros, which are no messages", () => {
+    expect([...names, "data", "zeros"].sort()).toEqual(Object.keys(FRAMES).sort());
   });
 
   test.each(names)("%s ignores fields that it does not know", (name) => {
@@ -64,7 +64,16 @@ const ofTransfers = Object.keys({ ...SAMPLES.row, ...SAMPLES.state }).filter(
   (name) => !/^(transfer|state|look)$/.test(name),
 );
 const optional = new Set([
-  ...["hello.queue", "hello.dataBytesMax", "list.queue", "list.cursor", "list.rows", "show.waitMs"],
+  ...[
+    "hello.queue",
+    "hello.dataBytesMax",
+    "hello.zeros",
+    "welcome.zeros",
+    "list.queue",
+    "list.cursor",
+    "list.rows",
+    "show.waitMs",
+  ],
   ...["requeue.transfer", "page.next"],
   ...["row", "state"].flatMap((name) => ofTransfers.map((field) => `${name}.${field}`)),
 ]);

@@ -4,7 +4,7 @@ import { describe, expect, test } from "vitest";
 import { crc32 } from "../../src/protocol/checksum.ts";
 import { Decoder, type Frame, joinParts } from "../../src/protocol/decoder.ts";
 import { FilespoolError } from "../../src/protocol/errors.ts";
-import { FLAG_OPTIONAL, FRAMES, frameName } from "../../src/protocol/frame.ts";
+import { decodeZeros, encodeZeros, FLAG_OPTIONAL, FRAMES, frameName } from "../../src/protocol/frame.ts";
 import { decodeMessage, encodeMessage, type Message } from "../../src/protocol/messages.ts";
 import { type ChecksumVector, checksumVectors, frameVectors, jsonText } from "../vectors/generate.ts";
 import { bytesOf, codeOf, cut, encodeFrame, hexOf } from "./wire.ts";
@@ -27,8 +27,9 @@ describe("the golden vectors", () => {
 describe("a frame is written as its vector says:", () => {
   test.each(frames.map((vector) => [vector.title, vector] as const))(
     "%s",
-    (_, { type, flags, offset, body, payload, hex }) => {
-      const bytes = payload === undefined ? encodeMessage({ type, ...body } as Message).payload : bytesOf(payload);
+    (_, { type, flags, offset, body, payload, zeros, hex }) => {
+      const written = zeros === undefined ? encodeMessage({ type, ...body } as Message).payload : encodeZeros(zeros);
+      const bytes = payload === undefined ? written : bytesOf(payload);
       expect(hexOf(encodeFrame({ type: FRAMES[type], flags, offset, payload: bytes }))).toBe(hex);
     },
   );
@@ -37,8 +38,9 @@ describe("a frame is written as its vector says:", () => {
 describe("a frame is read as its vector says, whole and byte by byte:", () => {
   test.each(frames.map((vector) => [vector.title, vector] as const))(
     "%s",
-    (_, { type, flags, offset, body, payload, hex }) => {
-      const meaning = payload === undefined ? { type, ...body } : payload;
+    (_, { type, flags, offset, body, payload, zeros, hex }) => {
+      const message = zeros === undefined ? { type, ...body } : { zeros };
+      const meaning = payload === undefined ? message : payload;
       const expected = [{ type, flags, offset, meaning }];
       expect(read([bytesOf(hex)])).toEqual(expected);
       expect(read(cut(bytesOf(hex), [1]))).toEqual(expected);
@@ -81,6 +83,7 @@ function meaningOf({ type, flags, offset, parts }: Frame): object[] {
   if (!name) throw new FilespoolError("frame-unknown");
   const payload = joinParts(parts);
   if (name === "data") return [{ type: name, flags, offset, meaning: hexOf(payload) }];
+  if (name === "zeros") return [{ type: name, flags, offset, meaning: { zeros: decodeZeros(payload, offset) } }];
   // An unknown size is null in JSON, as the vectors are.
   return [{ type: name, flags, offset, meaning: JSON.parse(JSON.stringify(decodeMessage(name, payload))) }];
 }

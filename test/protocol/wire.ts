@@ -143,12 +143,20 @@ const dataFrame = fc.record({
   ),
 });
 
+/** Of any number of zeros: whether that makes sense, the frame does not know. */
+const zerosFrame = fc.record({
+  type: fc.constant(FRAMES.zeros),
+  flags: fc.integer({ min: 0, max: 255 }),
+  offset: fc.oneof(fc.nat(), fc.constant(Number.MAX_SAFE_INTEGER)),
+  payload: fc.uint8Array({ minLength: 4, maxLength: 4 }),
+});
+
 /** Control frames of known and of unknown types. */
 const controlFrame = fc.record({
-  type: fc.integer({ min: 0, max: 255 }).filter((type) => type !== FRAMES.data),
+  type: fc.integer({ min: 0, max: 255 }).filter((type) => type !== FRAMES.data && type !== FRAMES.zeros),
   flags: fc.integer({ min: 0, max: 255 }),
   offset: fc.constant(0),
   payload: fc.uint8Array({ maxLength: 64 }),
 });
 
-export const anyFrame: fc.Arbitrary<PlainFrame> = fc.oneof(dataFrame, controlFrame);
+export const anyFrame: fc.Arbitrary<PlainFrame> = fc.oneof(dataFrame, zerosFrame, controlFrame);

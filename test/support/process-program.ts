@@ -38,6 +38,8 @@ export interface StartOptions {
   readonly group?: boolean;
   /** The user that it runs as, where the tests may choose. */
   readonly uid?: number;
+  /** A descriptor to read from. Without one it is /dev/null: a program that asks a question would hang, and must not. */
+  readonly stdin?: number;
   /** Descriptors to write to instead of pipes that are read; a standard output may be closed as well. */
   readonly stdout?: number | "closed";
   readonly stderr?: number;
@@ -61,7 +63,7 @@ export class Program {
   #wakers: (() => void)[] = [];
 
   constructor(script: string, words: readonly string[], env: NodeJS.ProcessEnv, options: StartOptions) {
-    const { cwd, group = false, uid, stdout = "pipe", stderr = "pipe" } = options;
+    const { cwd, group = false, uid, stdin = "ignore", stdout = "pipe", stderr = "pipe" } = options;
     this.words = words;
     this.#group = group;
     const isSource = script.endsWith(".ts");
@@ -70,8 +72,7 @@ export class Program {
     this.#child = spawn(command[0] as string, command.slice(1), {
       cwd,
       env: isSource ? env : withoutCoverage(env),
-      // stdin is /dev/null: a program that asks a question here would hang, and must not.
-      stdio: ["ignore", stdout === "closed" ? "pipe" : stdout, stderr],
+      stdio: [stdin, stdout === "closed" ? "pipe" : stdout, stderr],
       detached: group,
       ...(uid !== undefined && { uid, gid: uid }),
     });

@@ -7,14 +7,15 @@ import { connect, createServer, type Socket } from "node:net";
 import { onTestFinished } from "vitest";
 import { crc32 } from "../../src/protocol/checksum.ts";
 import { Decoder, joinParts } from "../../src/protocol/decoder.ts";
-import { frameName } from "../../src/protocol/frame.ts";
+import { decodeZeros, frameName } from "../../src/protocol/frame.ts";
 import { decodeMessage, type Message, type MessageOf } from "../../src/protocol/messages.ts";
 import { dataFrameOf, frameOf, helloOf } from "./raw-frames.ts";
 
 export { dataFrameOf, frameOf, helloOf, idOf } from "./raw-frames.ts";
 
 export type RawData = { readonly type: "data"; readonly offset: number; readonly bytes: Uint8Array };
-export type RawFrame = Message | RawData;
+export type RawZeros = { readonly type: "zeros"; readonly offset: number; readonly count: number };
+export type RawFrame = Message | RawData | RawZeros;
 
 export class RawPeer {
   readonly socket: Socket;
@@ -50,9 +51,10 @@ export class RawPeer {
     for (let frame = this.#decoder.next(); frame; frame = this.#decoder.next()) {
       const name = frameName(frame.type) ?? "ping";
       const payload = joinParts(frame.parts);
-      this.#frames.push(
-        name === "data" ? { type: name, offset: frame.offset, bytes: payload } : decodeMessage(name, payload),
-      );
+      const { offset } = frame;
+      if (name === "data") this.#frames.push({ type: name, offset, bytes: payload });
+      else if (name === "zeros") this.#frames.push({ type: name, offset, count: decodeZeros(payload, offset) });
+      else this.#frames.push(decodeMessage(name, payload));
     }
     this.#wake();
   }

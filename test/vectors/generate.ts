@@ -7,7 +7,7 @@
 import { writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { crc32 } from "../../src/protocol/checksum.ts";
-import { FLAG_OPTIONAL, FRAMES, type FrameName } from "../../src/protocol/frame.ts";
+import { encodeZeros, FLAG_OPTIONAL, FRAMES, type FrameName } from "../../src/protocol/frame.ts";
 import { LIMITS } from "../../src/protocol/limits.ts";
 import { encodeMessage, type Message } from "../../src/protocol/messages.ts";
 import { SAMPLE_MESSAGES, STREAM_MESSAGES } from "../protocol/samples.ts";
@@ -19,9 +19,10 @@ export interface FrameVector {
   type: FrameName;
   flags: number;
   offset: number;
-  /** What the payload means: the object of a control frame, or the bytes of a data frame as hex. */
+  /** What the payload means: the object of a control frame, the bytes of a data frame as hex, or how many zeros. */
   body?: object;
   payload?: string;
+  zeros?: number;
   hex: string;
 }
 
@@ -54,6 +55,7 @@ export function frameVectors(): { frames: FrameVector[]; skipped: SkippedVector[
       ...SAMPLE_MESSAGES.map((message) => control(message.type, message)),
       ...STREAM_MESSAGES.map(([title, message]) => control(title, message)),
       ...dataFrames(),
+      ...zerosFrames(),
     ],
     skipped: [{ title: "an unknown type that is flagged optional", hex: hexOf(optional) }],
     damaged: damagedFrames(),
@@ -79,6 +81,17 @@ function dataFrames(): FrameVector[] {
   ];
 }
 
+function zerosFrames(): FrameVector[] {
+  const vector = (title: string, offset: number, zeros: number): FrameVector => {
+    const hex = hexOf(encodeFrame({ type: FRAMES.zeros, flags: 0, offset, payload: encodeZeros(zeros) }));
+    return { title, type: "zeros", flags: 0, offset, zeros, hex };
+  };
+  return [
+    vector("zeros: 64 KiB at the beginning", 0, 65_536),
+    vector("zeros: as many as a data frame may have, beyond 4 GiB", 2 ** 32 + 1, LIMITS.dataBytesMax),
+  ];
+}
+
 function damagedFrames(): DamagedVector[] {
   const whole = encodeFrame({ type: FRAMES.data, flags: 0, offset: 3, payload: HELLO });
   const vector = (title: string, error: string | null, bytes: Uint8Array) => ({ title, error, hex: hexOf(bytes) });
@@ -88,6 +101,7 @@ function damagedFrames(): DamagedVector[] {
   };
   const message = (title: string, type: FrameName, json: string) =>
     vector(title, "message-invalid", frame(FRAMES[type], utf8(json)));
+  const zeros = (payload: Uint8Array, offset = 0) => encodeFrame({ type: FRAMES.zeros, flags: 0, offset, payload });
   return [
     vector("nothing", null, bytesOf("")),
     vector("half a header", null, whole.subarray(0, 12)),
@@ -117,6 +131,11 @@ function damagedFrames(): DamagedVector[] {
       "message-invalid",
       forgeFrame({ type: FRAMES.data, offset: 2n ** 53n, payload: HELLO }),
     ),
+    vector("no zeros", "message-invalid", zeros(bytesOf("00 00 00 00"))),
+    vector("more zeros than a data frame may have", "frame-too-large", zeros(bytesOf("00 40 00 01"))),
+    vector("zeros beyond 2^53", "message-invalid", zeros(bytesOf("00 00 00 02"), 2 ** 53 - 2)),
+    vector("a number of zeros in two bytes", "message-invalid", forgeFrame({ type: FRAMES.zeros, length: 2 })),
+    vector("a number of zeros in eight bytes", "frame-too-large", forgeFrame({ type: FRAMES.zeros, length: 8 })),
     vector("a message that is not UTF-8", "message-invalid", frame(FRAMES.ping, bytesOf("7b ff 7d"))),
     message("a message without payload", "ping", ""),
     message("a message that is not JSON", "ping", "{"),

@@ -11,13 +11,14 @@ import { crc32 } from "node:zlib";
 
 // Wire format: frame types.
 const TYPES: Readonly<Record<string, number>> = {
-  ...{ hello: 0x01, welcome: 0x02, error: 0x03, ping: 0x04, bye: 0x05, data: 0x06 },
+  ...{ hello: 0x01, welcome: 0x02, error: 0x03, ping: 0x04, bye: 0x05, data: 0x06, zeros: 0x07 },
   ...{ offer: 0x10, accept: 0x11, progress: 0x12, finish: 0x13, stored: 0x14, cancel: 0x15, refuse: 0x16 },
   ...{ want: 0x20, empty: 0x21, deliver: 0x22, start: 0x23, working: 0x24, ack: 0x25, acked: 0x26, nack: 0x27 },
   ...{ withdraw: 0x28, list: 0x30, show: 0x31, requeue: 0x32, purge: 0x33, tally: 0x38, row: 0x39, page: 0x3a },
   ...{ state: 0x3b, done: 0x3c },
 };
 const HEADER_BYTES = 24;
+const DATA_BYTES_MAX = 4 * 1024 * 1024;
 const CHUNK_BYTES = 256 * 1024;
 
 /** A frame as it arrived: its name, and its JSON object or its piece of a file. */
@@ -49,19 +50,26 @@ export function decodeFrame(bytes: Buffer): { readonly frame: Arrived | null; re
   const length = bytes.readUInt32BE(4);
   const offset = bytes.readBigUInt64BE(8);
   const isData = code === TYPES.data;
-  if (length > (isData ? 4 * 1024 * 1024 : 16 * 1024)) throw new Error("frame-too-large");
-  const isCanonical = isData ? length > 0 && offset + BigInt(length) <= BigInt(2 ** 53 - 1) : offset === 0n;
+  const isZeros = code === TYPES.zeros;
+  if (length > (isData ? DATA_BYTES_MAX : isZeros ? 4 : 16 * 1024)) throw new Error("frame-too-large");
+  const isPlaced = (count: number) => count > 0 && offset + BigInt(count) <= BigInt(2 ** 53 - 1);
+  const isCanonical = isData ? isPlaced(length) : isZeros ? length === 4 : offset === 0n;
   if (!isCanonical) throw new Error("message-invalid");
   if (bytes.length < HEADER_BYTES + length) return null;
   const payload = bytes.subarray(HEADER_BYTES, HEADER_BYTES + length);
   if (bytes.readUInt32BE(16) !== crc32(payload)) throw new Error("frame-damaged");
+  if (isZeros && payload.readUInt32BE(0) > DATA_BYTES_MAX) throw new Error("frame-too-large");
+  if (isZeros && !isPlaced(payload.readUInt32BE(0))) throw new Error("message-invalid");
   const rest = bytes.subarray(HEADER_BYTES + length);
   const type = Object.keys(TYPES).find((name) => TYPES[name] === code);
   if (type === undefined) {
     if ((bytes.readUInt8(3) & 0x01) === 0) throw new Error("frame-unknown");
     return { frame: null, rest };
   }
-  return { frame: { type, body: isData ? null : messageOf(payload), offset: Number(offset), payload }, rest };
+  return {
+    frame: { type, body: isData || isZeros ? null : messageOf(payload), offset: Number(offset), payload },
+    rest,
+  };
 }
 
 function messageOf(payload: Buffer): object {

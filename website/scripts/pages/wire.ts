@@ -13,6 +13,7 @@ import {
   HEADER_BYTES,
   MAGIC,
   payloadBytesMax,
+  ZEROS_PAYLOAD_BYTES,
 } from "../../../src/protocol/frame.ts";
 import { LIMITS } from "../../../src/protocol/limits.ts";
 import { bytes, duration } from "../../plugins/units.ts";
@@ -74,6 +75,9 @@ function takenApart(fields: readonly Field[]): string {
   return table(["Offset", "Bytes", "Field", "Value"], [...rows, behind]);
 }
 
+/** What the frames hold that hold a piece of a file. */
+const CONTENT: Readonly<Record<string, string>> = { data: "bytes of a file, as they are", zeros: "how many zeros" };
+
 interface Vectors {
   readonly frames: readonly { readonly title: string; readonly type: string; readonly hex: string }[];
 }
@@ -85,9 +89,9 @@ export function wirePage(): Page {
   if (!example) throw new Error("the vectors have no accept frame");
   const types = Object.entries(FRAMES).map(([name, type]) => [
     code(`0x${type.toString(16).padStart(2, "0")}`),
-    name === "data" ? "`data`" : `[${code(name)}](messages.md#${name})`,
-    sendersOf(name),
-    name === "data" ? "bytes of a file, as they are" : "a JSON object",
+    name in CONTENT ? code(name) : `[${code(name)}](messages.md#${name})`,
+    sendersOf(name === "zeros" ? "data" : name),
+    CONTENT[name] ?? "a JSON object",
     bytes(payloadBytesMax(type)),
   ]);
   return {
@@ -118,7 +122,7 @@ export function wirePage(): Page {
         `2. Wait for ${HEADER_BYTES} bytes. Fewer is not an error, it is not yet.`,
         "3. The checksum of the header. Before it matches, no number in the header is believed: [`frame-damaged`](errors.md#frame-damaged).",
         `4. The length, against the bound of its type, which for an unknown one is ${bytes(LIMITS.controlBytesMax)}: [\`frame-too-large\`](errors.md#frame-too-large).`,
-        "5. The one way to write it: a data frame has at least one byte, and its offset plus its length is at most 2^53 - 1; every other frame has offset 0. Else [`message-invalid`](errors.md#message-invalid).",
+        `5. The one way to write it: a data frame has at least one byte, and its offset plus its length is at most 2^53 - 1; a frame of zeros has ${ZEROS_PAYLOAD_BYTES} bytes; every other frame has offset 0. Else [\`message-invalid\`](errors.md#message-invalid).`,
         "6. Wait for the payload, and compare its checksum: [`frame-damaged`](errors.md#frame-damaged).",
         "7. The type. An unknown one is skipped now, or is [`frame-unknown`](errors.md#frame-unknown). One that is skipped counts as a ping.",
       ].join("\n"),
@@ -136,6 +140,7 @@ export function wirePage(): Page {
       "## Pieces of a file",
       prose(fileComment("src/protocol/chunks.ts")),
       `Every data frame but the last of a file has at least ${bytes(LIMITS.bufferBytesMin)}; a smaller one is a [\`flood\`](errors.md#flood). Where the offer did not say the size, a smaller one says that the content ends with it.`,
+      `A frame of zeros stands for a data frame whose payload is zero, at the same offset. Its payload is the number of those zeros, ${ZEROS_PAYLOAD_BYTES * 8} bits, under the rules for the length of a data frame: too many are a [\`frame-too-large\`](errors.md#frame-too-large), none are a [\`message-invalid\`](errors.md#message-invalid). Everything that is counted in bytes of a file counts them in full. Send one only to a peer whose [\`hello\`](messages.md#hello) or [\`welcome\`](messages.md#welcome) says \`zeros\`; nobody has to send any.`,
       "## Names of files",
       prose(fileComment("src/protocol/names.ts")),
       "## Time",

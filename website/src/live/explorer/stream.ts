@@ -8,7 +8,7 @@
 import { crc32 } from "../../../../src/protocol/checksum.ts";
 import { Decoder, type Frame, joinParts } from "../../../../src/protocol/decoder.ts";
 import { ERRORS, type ErrorCode, FilespoolError, known } from "../../../../src/protocol/errors.ts";
-import { decodeHeader, FLAG_OPTIONAL, frameName, HEADER_BYTES } from "../../../../src/protocol/frame.ts";
+import { decodeHeader, decodeZeros, FLAG_OPTIONAL, frameName, HEADER_BYTES } from "../../../../src/protocol/frame.ts";
 import { decodeMessage, type Message } from "../../../../src/protocol/messages.ts";
 import { memberRanges } from "./members.ts";
 
@@ -114,18 +114,13 @@ function payloadFields(bytes: Uint8Array, from: number, to: number, isData: bool
 }
 
 /** As the connection does it: an unknown type is skipped only if its flag says so; a message is held against its schema. */
-function interpret(frame: Frame): Message | "data" | "skipped" {
+function interpret(frame: Frame): Message | string {
   const name = frameName(frame.type);
-  if (name === "data") return "data";
+  if (name === "data") return `data @${frame.offset}, ${frame.length} bytes`;
+  if (name === "zeros") return `zeros @${frame.offset}, ${decodeZeros(joinParts(frame.parts), frame.offset)} bytes`;
   if (name) return decodeMessage(name, joinParts(frame.parts));
-  if (frame.flags & FLAG_OPTIONAL) return "skipped";
+  if (frame.flags & FLAG_OPTIONAL) return "an unknown frame, skipped";
   throw new FilespoolError("frame-unknown", `frame type 0x${frame.type.toString(16)}`);
-}
-
-/** What a frame is called in a list. */
-function titleOf(what: Message | "data" | "skipped", frame: Frame): string {
-  if (what === "data") return `data @${frame.offset}, ${frame.length} bytes`;
-  return what === "skipped" ? "an unknown frame, skipped" : what.type;
 }
 
 /**
@@ -151,7 +146,8 @@ export function readStream(bytes: Uint8Array, pieceBytes = 0): Reading {
         const isData = frameName(frame.type) === "data";
         const fields = [...headerFields(bytes, at), ...payloadFields(bytes, payload, end, isData)];
         try {
-          const title = titleOf(interpret(frame), frame);
+          const what = interpret(frame);
+          const title = typeof what === "string" ? what : what.type;
           frames.push({ ...place, title, state: "whole", fields });
           answers.push(title);
         } catch (error) {

@@ -156,6 +156,7 @@ export class End {
         const name = frameName(frame.type);
         if (name === null) throw new FilespoolError("frame-unknown");
         const { offset, length, parts } = frame;
+        if (name === "zeros") throw new FilespoolError("frame-unexpected"); // nobody here says that it takes them
         const incoming =
           name === "data" ? ({ type: name, offset, length, parts } as const) : decodeMessage(name, joinParts(parts));
         if (incoming.type === "error") throw asError(incoming);
