@@ -12,6 +12,33 @@ const receipts = "src/net/receipts.ts";
 
 export const SENDING: readonly Mutant[] = [
   {
+    name: "zeros are sent as their number to whoever is there",
+    ...{
+      file: "src/net/connection.ts",
+      from: "if (this.peerTakesZeros && isHole(bytes))",
+      to: "if (isHole(bytes))",
+    },
+    noticedBy: "test/net/zeros.test.ts",
+  },
+  {
+    name: "zeros travel as bytes",
+    ...{
+      file: "src/net/connection.ts",
+      from: "if (this.peerTakesZeros && isHole(bytes))",
+      to: "if (!this.peerTakesZeros && isHole(bytes))",
+    },
+    noticedBy: "test/e2e/holes.test.ts",
+  },
+  {
+    name: "a frame of zeros may stand for any number of them",
+    ...{
+      file: "src/protocol/frame.ts",
+      from: "if (bytes > LIMITS.dataBytesMax) throw",
+      to: "if (bytes > 2 * LIMITS.dataBytesMax) throw",
+    },
+    noticedBy: "test/net/zeros.test.ts",
+  },
+  {
     name: "bytes of settled files stay in the send window",
     ...{
       file: window,
