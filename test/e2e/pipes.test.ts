@@ -39,7 +39,7 @@ test("a pipe whose server is killed goes on where its successor has it", async (
   const first = await place.serve();
   const gate = await Gate.before(first.port);
   const shut = gate.shutAfter(30_000_000, "up");
-  const sending = shell(place, 'head -c 60000000 /dev/zero | f send --json - --retry 60s --port "$1"', gate.port);
+  const sending = shell(place, 'head -c 60000000 /dev/urandom | f send --json - --retry 60s --port "$1"', gate.port);
   await first.during(shut);
   await first.kill();
   gate.cut();

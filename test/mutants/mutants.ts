@@ -1,5 +1,5 @@
 /**
- * `npm run test:mutants [-- --only WORDS]`: do the tests notice?
+ * `npm run test:mutants [-- --only WORDS]`: do the tests notice? WORDS are of a fault's name, its file or its test's.
  *
  * Plants each fault of the table in a copy of the project and runs the test file that should notice it. A fault that
  * survives, that no longer fits the source or does not compile, whose test comes to no verdict, or whose test fails
@@ -107,7 +107,8 @@ try {
   for (const name of COPIED) cpSync(join(ROOT, name), join(copy, name), { recursive: true });
   allowUnused();
   symlinkSync(join(ROOT, "node_modules"), join(copy, "node_modules"));
-  const chosen = MUTANTS.filter(({ name }) => name.includes(values.only));
+  const isChosen = (text: string) => text.includes(values.only);
+  const chosen = MUTANTS.filter(({ name, file, noticedBy }) => [name, file, noticedBy].some(isChosen));
   for (const testFile of new Set(chosen.map(({ noticedBy }) => noticedBy))) {
     const failed = await firstFailure(testFile);
     if (failed) throw new Error(`${testFile} fails without any fault: ${failed}`);

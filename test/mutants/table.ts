@@ -10,6 +10,7 @@ import { FOUND, type Mutant } from "./found.ts";
 import { LANDING } from "./landing.ts";
 import { SECOND_TIME } from "./second-time.ts";
 import { SENDING } from "./sending.ts";
+import { TARGET } from "./target.ts";
 import { TRUST } from "./trust.ts";
 
 const contract = "test/spool/contract.test.ts";
@@ -241,5 +242,6 @@ export const MUTANTS: readonly Mutant[] = [
   ...SECOND_TIME,
   ...ACCOUNTS,
   ...SENDING,
+  ...TARGET,
   ...TRUST,
 ];

@@ -69,9 +69,11 @@ test("a file has no gaps where its frames become longer, and short frames take n
   const room = new Set<number>();
   let taken: () => void = () => {};
   const held: number[] = [];
+  const outbox = { room: Infinity, handedData: 0, hold: (bytes: number) => void held.push(bytes) };
   const connection = {
-    outbox: { room: Infinity, hold: (bytes: number) => void held.push(bytes) },
+    outbox,
     sendData: (offset: number, bytes: Uint8Array) => {
+      outbox.handedData += bytes.length;
       frames.push([offset, bytes.length]);
       expect(bytes[0]).toBe(frames.length % 256);
       return new Promise<void>((resolve) => {
@@ -90,6 +92,7 @@ test("a file has no gaps where its frames become longer, and short frames take n
   };
   expect(await sendContent(connection, { from: 0, size, chunkBytes: MiB, read, goOn })).toBe(true);
   let next = 0;
+  expect(frames.some(([, length]) => length === MiB)).toBe(true);
   for (const [offset, length] of frames) {
     expect(offset).toBe(next);
     next += length;
@@ -116,8 +119,11 @@ test("a source that gives much at once and then little is not waited for until a
   }
   let wake: () => void = () => {};
   const stream = new OutgoingStream({ name: "s", stream: source() }, "blake3", MiB, () => wake());
+  const outbox = { handedData: 0 };
   const connection = {
+    outbox,
     sendData: async (offset: number, { length }: Uint8Array) => {
+      outbox.handedData += length;
       pieces.push([offset, length]);
       if (offset + length === burst + SHORT) more();
     },

@@ -8,6 +8,7 @@ import {
   readdirSync,
   readFileSync,
   renameSync,
+  rmdirSync,
   symlinkSync,
   writeFileSync,
 } from "node:fs";
@@ -18,6 +19,7 @@ import { look, ownName, ownPath, withLot } from "../../src/net/own-files.ts";
 import { removeTree } from "../../src/net/remove-tree.ts";
 import { SmallFile } from "../../src/net/small-file.ts";
 import { content } from "../support/content.ts";
+import { replaceCall } from "../support/disk-faults.ts";
 import { attributesOf, deliverAgain, deliveryOf, incoming, landAndDie, SIZES } from "../support/landings.ts";
 import { idOf } from "../support/raw-peer.ts";
 import { Workspace } from "../support/workspace.ts";
@@ -169,5 +171,22 @@ describe("removing a tree", () => {
     symlinkSync(work.path("keep"), work.path("tree"));
     await removeTree(work.path("tree"));
     expect([lstatSync(work.path("tree")).isSymbolicLink(), readdirSync(work.path("keep"))]).toEqual([true, ["kept"]]);
+  });
+
+  test("does not follow a link that was put in the place of a folder while it looked", async () => {
+    const work = new Workspace();
+    mkdirSync(work.path("keep"));
+    writeFileSync(work.path("keep", "kept"), "");
+    mkdirSync(work.path("tree", "inner"), { recursive: true });
+    replaceCall("readdir", (readdir) => async (...words) => {
+      const names = await readdir(...words);
+      if (lstatSync(work.path("tree", "inner"), { throwIfNoEntry: false })?.isDirectory()) {
+        rmdirSync(work.path("tree", "inner"));
+        symlinkSync(work.path("keep"), work.path("tree", "inner"));
+      }
+      return names;
+    });
+    await removeTree(work.path("tree"));
+    expect([existsSync(work.path("tree")), existsSync(work.path("keep", "kept"))]).toEqual([false, true]);
   });
 });

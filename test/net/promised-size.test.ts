@@ -69,8 +69,7 @@ describe("a large file that changes while it is sent over a slow line", () => {
   ])("and %s, is given up at once and not at its end", async (_, word, change) => {
     const work = new Workspace();
     const { port, spool } = await work.serve();
-    const path = work.write("big.log", "");
-    truncateSync(path, 64 * MiB);
+    const path = work.write("big.log", content(64 * MiB));
     const link = { bytesPerSecond: 8 * MiB };
     const sender = work.send({ port: await slowLink(port, link), files: [path] });
     await sender.events.waitFor("progress");

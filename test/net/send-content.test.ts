@@ -16,7 +16,7 @@ function underWay() {
       offsets.push(offset);
       return new Promise<void>((resolve) => taken.push(resolve));
     },
-    outbox: { room: Infinity, hold: () => {} },
+    outbox: { room: Infinity, handedData: 0, hold: () => {} },
   } as unknown as Connection;
   const read = async (into: Buffer, offset: number) => void into.fill(offset / CHUNK);
   const sent = sendContent(connection, { from: 0, size: 8 * CHUNK, chunkBytes: CHUNK, read, goOn: () => true });

@@ -29,7 +29,7 @@ function watched(pieces: number, pieceBytes: number) {
     try {
       for (let piece = 0; piece < pieces; piece++) {
         await new Promise(setImmediate);
-        yield Buffer.alloc(pieceBytes);
+        yield Buffer.alloc(pieceBytes, 1); // zeros would leave as their number
       }
     } finally {
       told.ended = true;
