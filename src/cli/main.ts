@@ -8,7 +8,8 @@
  *   first SIGINT     ends the run in an orderly way, exit code 130
  *   first SIGTERM    the same; a server finishes what is under way, and that is a success (0)
  *   SIGHUP           a server reads its settings again (reload.ts); a client ends, if it has a terminal
- *   the second one   whichever it is: exit at once. Nothing is lost by it, only resumed later.
+ *   the second one   whichever it is: exit at once, code 130. Nothing is lost by it, only resumed later.
+ *   the third one    does not even wait for a write that the disk has begun: the process ends by the signal
  *
  * That a run may be ended at any moment is what the rest of the project is built for, so nothing here tries to
  * save anything: an orderly end is a courtesy to the peer, not a condition for the safety of a file.
@@ -22,14 +23,14 @@ import { run } from "./program.ts";
 // "Stop now" and "stop when you can". A run sees the two signals and decides what they mean for it.
 const interrupt = new AbortController();
 const terminate = new AbortController();
-/** The signal that the run is ending for. */
-let lastSignal: NodeJS.Signals | null = null;
+/** The signals so far; the run is ending for the last one. */
+const signals: NodeJS.Signals[] = [];
 
 /** Handles one more signal. What a server does about SIGTERM, the clients do as for SIGINT: see program.ts. */
 function onSignal(signal: NodeJS.Signals): void {
-  const isSecond = lastSignal !== null;
-  lastSignal = signal;
-  if (isSecond) leave(EXIT.interrupted);
+  signals.push(signal);
+  if (signals.length > 2) dieBy(signal);
+  if (signals.length === 2) leave(EXIT.interrupted);
   (signal === "SIGTERM" ? terminate : interrupt).abort();
 }
 process.on("SIGINT", onSignal);
@@ -81,20 +82,29 @@ const running = run({
   },
 });
 
-/** How long calls of the system that are under way when the run is over may take. */
+/** How long calls of the system that are under way when the process is to end may take. */
 const CALLS_MS = 2000;
-const LOOK_MS = 50;
+const LOOK_MS = 10;
 
 /**
  * Whether a call to a file has not returned. Node waits for it before it exits, for ever if need be: on a pipe that nobody opens
  * at its other end, or on a disk that hangs.
  */
-const isStuck = (): boolean => process.getActiveResourcesInfo?.().some((name) => name.startsWith("FSReq")) ?? false;
+const hasCalls = (): boolean => process.getActiveResourcesInfo?.().some((name) => name.startsWith("FSReq")) ?? false;
 
-/** Ends the process with this code; or, if a call does not return, by the signal that was to end it. */
+let isLeaving = false;
+
+/** Ends the process with this code as soon as no call is under way; where one does not return, by the signal that was to end it. */
 function leave(code: number): void {
-  if (isStuck()) dieBy(lastSignal ?? "SIGKILL");
-  else process.exit(code);
+  if (isLeaving) return;
+  isLeaving = true;
+  const untilMs = performance.now() + CALLS_MS;
+  const look = (): void => {
+    if (!hasCalls()) process.exit(code);
+    if (performance.now() < untilMs) setTimeout(look, LOOK_MS);
+    else dieBy(signals.at(-1) ?? "SIGKILL");
+  };
+  look();
 }
 
 function dieBy(signal: NodeJS.Signals): void {
@@ -104,11 +114,4 @@ function dieBy(signal: NodeJS.Signals): void {
 
 // Do leave then, whatever timer or handle is still open (a terminal that was read from keeps a process alive). Not an `await`
 // at the top of a module: what is installed is a script, which has none (adr/0061).
-void running.then((code) => {
-  const untilMs = performance.now() + CALLS_MS;
-  const look = (): void => {
-    if (isStuck() && performance.now() < untilMs) setTimeout(look, LOOK_MS);
-    else leave(code);
-  };
-  look();
-});
+void running.then(leave);
