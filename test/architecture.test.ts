@@ -136,6 +136,7 @@ const EXTENSIONS = new Set([
   "src/net/tls.ts",
   "src/net/token-gate.ts",
   "src/net/tokens.ts",
+  "src/net/out-of-descriptors.ts",
   "src/net/turned-away.ts",
   "src/net/fullest-queues.ts",
   "src/net/counters.ts",

@@ -18,6 +18,7 @@ import { Connection } from "./connection.ts";
 import type { Patience } from "./deadlines.ts";
 import type { ServerEvent } from "./events.ts";
 import { AGENT, DEFAULTS, type TlsIdentity } from "./options.ts";
+import { OutOfDescriptors } from "./out-of-descriptors.ts";
 import { PerSecond } from "./per-second.ts";
 import { DeliverySession } from "./server-delivery.ts";
 import { OperateSession } from "./server-operate.ts";
@@ -117,6 +118,7 @@ export class Server implements ServerContext {
   );
   readonly #sweeper: NodeJS.Timeout;
   readonly #sweeps: Sweeps;
+  readonly #descriptors = new OutOfDescriptors();
 
   constructor(listener: SocketServer, options: ServerOptions, host: string, encryption?: typeof import("./tls.ts")) {
     const address = listener.address();
@@ -132,6 +134,7 @@ export class Server implements ServerContext {
     this.#sweeps = new Sweeps(this);
     this.#sweeper = setInterval(() => {
       this.#endRights(); // not part of the sweep, which may wait for a disk
+      this.#descriptors.look((error) => this.report(error));
       this.#sweeps.begin();
     }, SWEEP_MS).unref();
     this.#endRights();

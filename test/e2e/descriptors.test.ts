@@ -23,6 +23,9 @@ test.skipIf(!canLimit)("a server out of file descriptors refuses for now, goes o
   const sender = place.send(server.port, "--retry", "5m", two);
   const receiver = place.receive(server.port, "--retry", "5m", "--count", "2");
   await Promise.all([sender.seen("retrying"), receiver.seen("retrying")]);
+  // The server says so: the closed connections would not tell anybody.
+  const { code, message } = await server.seen("error");
+  expect([code, message]).toEqual(["connections-full", expect.stringContaining("ulimit -n")]);
   for (const peer of peers) peer.socket.destroy();
   await Promise.all([place.run(sender), place.run(receiver)]);
   expect(isSame(one, place.path("inbox/one"))).toBe(true);
