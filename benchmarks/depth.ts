@@ -11,7 +11,7 @@ const BYTES = 100;
 /** Puts so many small files into a spool, by the library. */
 async function fill(spoolFolder: string, files: number, report: (line: string) => void): Promise<void> {
   const { LocalSpool } = (await import(join(MAIN, "../../net/index.js"))) as typeof import("../src/net/index.ts");
-  const { digestOf } = (await import(join(MAIN, "../../spool/digest.js"))) as typeof import("../src/spool/digest.ts");
+  const { digestOf } = (await import(join(MAIN, "../../disk/digest.js"))) as typeof import("../src/disk/digest.ts");
   const spool = await LocalSpool.open({ folder: spoolFolder, durability: "none" });
   const content = Buffer.alloc(BYTES, 7);
   const digest = digestOf("blake3", content);

@@ -7,7 +7,7 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
-import { createDigest } from "../src/spool/digest.ts";
+import { createDigest } from "../src/disk/digest.ts";
 import { run } from "../website/src/live/timeline/run.ts";
 import { FIRST } from "../website/src/live/timeline/settings.ts";
 import type { Story } from "../website/src/live/timeline/story.ts";

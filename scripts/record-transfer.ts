@@ -11,10 +11,10 @@ import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
+import { createDigest } from "../src/disk/digest.ts";
 import { receive } from "../src/net/receiver.ts";
 import { send } from "../src/net/sender.ts";
 import { createServer as createFilespool } from "../src/net/server.ts";
-import { createDigest } from "../src/spool/digest.ts";
 import { MemorySpool } from "../src/spool/memory.ts";
 
 export interface Recording {

@@ -24,7 +24,7 @@ const offenders = (paths: string[], pattern: RegExp): string[] =>
         ?.map((found) => `${path}: ${found}`) ?? [],
   );
 
-const LAYERS = ["protocol", "spool", "net", "cli"];
+const LAYERS = ["protocol", "disk", "spool", "net", "cli"];
 const layerOf = (path: string): string => path.split("/")[1] ?? "";
 const SRC = filesIn("src");
 const FOLDERS = ["src", "test", "scripts", "examples", "benchmarks", "adr"];
@@ -32,7 +32,7 @@ const TEXTS = FOLDERS.filter((folder) => existsSync(join(ROOT, folder)))
   .flatMap(filesIn)
   .concat("README.md");
 
-test("imports point one way only: protocol <- spool <- net <- cli", () => {
+test("imports point one way only: protocol <- disk <- spool <- net <- cli", () => {
   const isAllowed = (from: string, to: string): boolean =>
     SRC.includes(to) && LAYERS.indexOf(layerOf(to)) <= LAYERS.indexOf(layerOf(from));
   const wrong = SRC.flatMap((path) =>
@@ -85,9 +85,8 @@ test("only the command line reads arguments and environment, or prints", () => {
 const EXTENSIONS = new Set([
   "src/net/private-files.ts",
   "src/protocol/quick.ts",
-  "src/spool/errno.ts",
-  "src/spool/holes.ts",
-  "src/spool/make-folders.ts",
+  "src/disk/system-errors.ts",
+  "src/disk/holes.ts",
   "src/spool/memory.ts",
   "src/spool/memory-upload.ts",
   "src/spool/memory-records.ts",
@@ -153,8 +152,8 @@ test("no file is longer than 300 lines, and the core does not grow", () => {
   const programs = TEXTS.filter((path) => !path.endsWith(".md"));
   expect(programs.filter((path) => lineCount(path) > 300).map((path) => `${path}: ${lineCount(path)}`)).toEqual([]);
   const core = SRC.filter((path) => layerOf(path) !== "cli" && !EXTENSIONS.has(path));
-  // The aim is 2,500; until then the bound rises only by a decision that says for what (adr/0028, 0034, 0036, 0037, 0038, 0040, 0053, 0062, 0063, 0065, 0066, 0100, 0102).
-  expect(core.reduce((sum, path) => sum + lineCount(path) - markerCount(path), 0)).toBeLessThanOrEqual(10_300);
+  // The aim is 2,500; until then the bound rises only by a decision that says for what (adr/0028, 0034, 0036, 0037, 0038, 0040, 0053, 0062, 0063, 0065, 0066, 0100, 0102, 0103).
+  expect(core.reduce((sum, path) => sum + lineCount(path) - markerCount(path), 0)).toBeLessThanOrEqual(10_340);
 });
 
 test("at least 27 of 100 lines in src are comments", () => {

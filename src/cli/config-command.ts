@@ -14,9 +14,9 @@
 import { open } from "node:fs/promises";
 import { dirname, resolve as resolvePath } from "node:path";
 import { fileURLToPath } from "node:url";
+import { makeFolders } from "../disk/files.ts";
+import { inWords } from "../disk/system-errors.ts";
 import { FilespoolError } from "../protocol/errors.ts";
-import { inWords } from "../spool/errno.ts";
-import { makeFolders } from "../spool/make-folders.ts";
 import { configPlaces, userConfig } from "./base-directories.ts";
 import { type Around, COMMAND_NAMES, COMMANDS, type Command } from "./commands.ts";
 import { parseValue, resolve } from "./config.ts";

@@ -13,9 +13,9 @@
  */
 import { existsSync } from "node:fs";
 import { join, resolve } from "node:path";
+import { inWords } from "../disk/system-errors.ts";
 import { FilespoolError } from "../protocol/errors.ts";
 import { CONFIG_NAME } from "../protocol/names.ts";
-import { inWords } from "../spool/errno.ts";
 import { configPlaces } from "./base-directories.ts";
 import { UsageError } from "./exit.ts";
 import { KNOBS, type KnobName, knobOf } from "./knobs.ts";

@@ -14,11 +14,11 @@
  * the clear: whoever forgets --tls would have told it to everybody on the way by the time the server says no.
  */
 import { readFile, stat } from "node:fs/promises";
+import { inWords } from "../disk/system-errors.ts";
 import { isLoopback } from "../net/access.ts";
 import { INVITE_SCHEME, parseInvite } from "../net/invite.ts";
 import type { ClientOptions } from "../net/options.ts";
 import { FilespoolError } from "../protocol/errors.ts";
-import { inWords } from "../spool/errno.ts";
 import type { Task } from "./commands.ts";
 import { type Origin, type Settings, withAnswer, withOrigin } from "./config.ts";
 import { UsageError } from "./exit.ts";

@@ -12,9 +12,9 @@
  * into a log. An exit code other than 0 makes the delivery a failed attempt, and the next file waits (net/hook-pause.ts).
  */
 import { spawn } from "node:child_process";
+import { inWords } from "../disk/system-errors.ts";
 import type { LandedFile } from "../net/options.ts";
 import { FilespoolError } from "../protocol/errors.ts";
-import { inWords } from "../spool/errno.ts";
 
 /** What the machine has too little of at the moment. */
 const BUSY = new Set(["EMFILE", "ENFILE", "EAGAIN", "ENOMEM"]);

@@ -18,8 +18,8 @@ import { access } from "node:fs/promises";
 import { dirname } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
+import { inWords } from "../disk/system-errors.ts";
 import { FilespoolError } from "../protocol/errors.ts";
-import { inWords } from "../spool/errno.ts";
 
 /** Lines that wait for a disk that does not take them, bytes. */
 const WAITING_BYTES_MAX = 4 * 1024 * 1024;

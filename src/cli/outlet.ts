@@ -13,7 +13,7 @@
  * Never here: which exit code that is (exit.ts, program.ts), and what a line says. Why: adr/0094.
  */
 import type { Writable } from "node:stream";
-import { inWords } from "../spool/errno.ts";
+import { inWords } from "../disk/system-errors.ts";
 import type { Output } from "./report.ts";
 
 /** What may wait for a reader, bytes. Lines that come while there is more are lost. */

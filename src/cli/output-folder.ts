@@ -15,9 +15,9 @@ import { constants, lstatSync } from "node:fs";
 import { type FileHandle, lstat, mkdir, mkdtemp, open, readdir } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
+import { inWords } from "../disk/system-errors.ts";
 import { removeTree } from "../net/remove-tree.ts";
 import { FilespoolError } from "../protocol/errors.ts";
-import { inWords } from "../spool/errno.ts";
 
 const PREFIX = "filespool-output-";
 /** No landed file has a name that begins like this. */

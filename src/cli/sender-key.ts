@@ -16,8 +16,8 @@
 import { randomBytes } from "node:crypto";
 import { chmod, link, open, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { inWords } from "../spool/errno.ts";
-import { makeFolders } from "../spool/make-folders.ts";
+import { makeFolders } from "../disk/files.ts";
+import { inWords } from "../disk/system-errors.ts";
 import { KEY_FILE, stateFolder } from "./base-directories.ts";
 import { readOwn } from "./own-files.ts";
 import { line } from "./printable.ts";

@@ -8,12 +8,12 @@
  * Never here: numbers (net/metrics.ts), HTTP (net/monitor.ts), and who may listen where (serve-rules.ts).
  */
 import { access, constants, statfs } from "node:fs/promises";
+import { errorName } from "../disk/system-errors.ts";
 import type { Server, ServerEvent } from "../net/index.ts";
 import { Metrics } from "../net/metrics.ts";
 import { Monitor } from "../net/monitor.ts";
 import { timedSpool } from "../net/timed-spool.ts";
 import { ERRORS } from "../protocol/errors.ts";
-import { errorName } from "../spool/errno.ts";
 import type { LocalSpool } from "../spool/local.ts";
 import type { Values } from "./knobs.ts";
 import { version } from "./program.ts";

@@ -14,8 +14,8 @@
 import { lookup } from "node:dns/promises";
 import { isIP, type Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
+import { inWords } from "../disk/system-errors.ts";
 import { FilespoolError } from "../protocol/errors.ts";
-import { inWords } from "../spool/errno.ts";
 
 /** Between two beginnings, ms: the "Connection Attempt Delay" of RFC 8305. */
 const STAGGER_MS = 250;

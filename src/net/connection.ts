@@ -10,14 +10,14 @@
  */
 import { once } from "node:events";
 import type { Socket } from "node:net";
+import { nativeChecksum } from "../disk/digest.ts";
+import { isHole, zeros } from "../disk/holes.ts";
+import { inWords } from "../disk/system-errors.ts";
 import { Decoder, type Frame, joinParts } from "../protocol/decoder.ts";
 import { asError, asGoodbye, FilespoolError, failureForPeer, goodbye } from "../protocol/errors.ts";
 import { decodeZeros, encodeZeros, FLAG_OPTIONAL, FRAMES, frameName, HEADER_BYTES } from "../protocol/frame.ts";
 import { LIMITS } from "../protocol/limits.ts";
 import { decodeMessage, encodeMessage, type Message } from "../protocol/messages.ts";
-import { nativeChecksum } from "../spool/digest.ts";
-import { inWords } from "../spool/errno.ts";
-import { isHole, zeros } from "../spool/holes.ts";
 import { Deadlines, LOOK_MS, type Patience } from "./deadlines.ts";
 import { Intake } from "./intake.ts";
 import { Outbox, type Sent } from "./outbox.ts";

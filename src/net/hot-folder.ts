@@ -17,9 +17,9 @@ import { type BigIntStats, type FSWatcher, lstatSync, statSync, watch } from "no
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { setImmediate as turn } from "node:timers/promises";
+import { inWords } from "../disk/system-errors.ts";
 import { FilespoolError } from "../protocol/errors.ts";
 import { OWN_PREFIX } from "../protocol/names.ts";
-import { inWords } from "../spool/errno.ts";
 import { hasCoarseTimes, identityOf } from "./file-identity.ts";
 import { HotFiles } from "./hot-files.ts";
 import type { FileSource } from "./options.ts";

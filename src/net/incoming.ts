@@ -4,10 +4,10 @@
  * A kind says what the content is a form of. One that this version does not know is refused before any byte is sent,
  * because a receiver that landed it as it is would leave its user with a file that is not what was sent.
  */
+import { checkDigest } from "../disk/digest.ts";
 import { FilespoolError } from "../protocol/errors.ts";
 import { LIMITS } from "../protocol/limits.ts";
 import { quoteName } from "../protocol/names.ts";
-import { checkDigest } from "../spool/digest.ts";
 import type { Client } from "./client.ts";
 import { about } from "./events.ts";
 import { FileAttributes } from "./file-attributes.ts";

@@ -18,9 +18,9 @@
  */
 import { lstat, readdir, rename } from "node:fs/promises";
 import { join } from "node:path";
+import { syncFolder } from "../disk/files.ts";
 import { FilespoolError } from "../protocol/errors.ts";
 import { numbered } from "../protocol/names.ts";
-import { syncFolder } from "../spool/batch-writer.ts";
 import { forEachLeft, NotedFile, type Owed } from "./hook-note.ts";
 import { HookPause } from "./hook-pause.ts";
 import type { Delivered, Incoming } from "./incoming-file.ts";

@@ -18,10 +18,10 @@
  * receiver does about it (held.ts, receiver.ts). Why: adr/0083.
  */
 import { accessSync, constants, lstatSync } from "node:fs";
+import { fileError } from "../disk/files.ts";
+import { errorName, inWords } from "../disk/system-errors.ts";
 import { FilespoolError } from "../protocol/errors.ts";
 import { quoteName } from "../protocol/names.ts";
-import { fileError } from "../spool/batch-writer.ts";
-import { errorName, inWords } from "../spool/errno.ts";
 import type { Incoming } from "./incoming-file.ts";
 
 /** What was being done: writing and syncing the content, or giving it its name. */

@@ -19,8 +19,8 @@ import { constants } from "node:fs";
 import { type FileHandle, open, rename, rm } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { tryLock } from "fs-native-extensions";
+import { syncFolder } from "../disk/files.ts";
 import { FilespoolError } from "../protocol/errors.ts";
-import { syncFolder } from "../spool/batch-writer.ts";
 import type { Incoming } from "./incoming-file.ts";
 import { JOURNAL, look, openOurs, ownName, ownPath, setAside, UNNAMED, unnamedPath } from "./own-files.ts";
 

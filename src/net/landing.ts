@@ -22,9 +22,9 @@
 import { lstatSync, renameSync } from "node:fs";
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
+import { makeFolder, syncFolder } from "../disk/files.ts";
 import { FilespoolError } from "../protocol/errors.ts";
 import { numbered, quoteName } from "../protocol/names.ts";
-import { makeFolder, syncFolder } from "../spool/batch-writer.ts";
 import { descriptorsLeft } from "./descriptors.ts";
 import { checkReplaceable, claim, finalNamesOf, type Linked, removeParts, tellWhole } from "./final-name.ts";
 import { type Delivered, type Incoming, removeOldParts } from "./incoming-file.ts";

@@ -16,8 +16,8 @@ import { once } from "node:events";
 import { createServer, type IncomingMessage, type ServerResponse, type Server as WebServer } from "node:http";
 import { isIP } from "node:net";
 import { hostname } from "node:os";
+import { inWords } from "../disk/system-errors.ts";
 import { FilespoolError } from "../protocol/errors.ts";
-import { inWords } from "../spool/errno.ts";
 
 export interface MonitorOptions {
   readonly host: string;

@@ -7,8 +7,8 @@
  */
 import { closeSync, openSync } from "node:fs";
 import { devNull } from "node:os";
+import { errorName } from "../disk/system-errors.ts";
 import { FilespoolError } from "../protocol/errors.ts";
-import { errorName } from "../spool/errno.ts";
 
 const SENTENCE =
   "this server may open no more files, so new connections are closed without an answer;" +

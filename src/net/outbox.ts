@@ -13,9 +13,9 @@
  * connections of a server hold is bounded by the limit that they share (shared-limit.ts).
  */
 import type { Socket } from "node:net";
+import { nativeChecksum } from "../disk/digest.ts";
 import { HEADER_BYTES, writeHeader } from "../protocol/frame.ts";
 import { LIMITS } from "../protocol/limits.ts";
-import { nativeChecksum } from "../spool/digest.ts";
 import type { SharedLimit } from "./shared-limit.ts";
 
 /** Up to here copying is cheaper than a buffer of its own in the `writev`. */

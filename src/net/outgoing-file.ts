@@ -18,10 +18,10 @@ import { type BigIntStats, closeSync, constants, fstatSync, openSync, read, read
 import { open } from "node:fs/promises";
 import { basename } from "node:path";
 import { promisify } from "node:util";
+import { createDigest, type Digest } from "../disk/digest.ts";
+import { readBuffer } from "../disk/read-buffer.ts";
+import { inWords } from "../disk/system-errors.ts";
 import { FilespoolError } from "../protocol/errors.ts";
-import { createDigest, type Digest } from "../spool/digest.ts";
-import { inWords } from "../spool/errno.ts";
-import { readBuffer } from "../spool/read-buffer.ts";
 import type { Connection } from "./connection.ts";
 import { grainLeftMs, identityOf, isDoubtful, isUnchanged } from "./file-identity.ts";
 import { decimalOf, momentOf } from "./file-times.ts";

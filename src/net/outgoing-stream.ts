@@ -11,10 +11,10 @@
  * upload is cancelled: half a dump must not look like a whole one. Never here: connections and their loss. Why: adr/0040.
  */
 import { randomBytes } from "node:crypto";
+import { createDigest, type Digest } from "../disk/digest.ts";
+import { inWords } from "../disk/system-errors.ts";
 import { FilespoolError } from "../protocol/errors.ts";
 import { LIMITS } from "../protocol/limits.ts";
-import { createDigest, type Digest } from "../spool/digest.ts";
-import { inWords } from "../spool/errno.ts";
 import type { Connection } from "./connection.ts";
 import type { StreamSource } from "./options.ts";
 import { BUFFERS, COPIED_BYTES_MAX, FrameLength } from "./send-content.ts";

@@ -14,8 +14,7 @@ import { randomBytes } from "node:crypto";
 import { constants, type FileHandle, open, rename, rm, stat } from "node:fs/promises";
 import { dirname } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { syncFolder } from "../spool/batch-writer.ts";
-import { makeFolders } from "../spool/make-folders.ts";
+import { makeFolders, syncFolder } from "../disk/files.ts";
 
 /** How often a lock is asked for that somebody else has. */
 const LOCK_MS = 10;

@@ -13,8 +13,8 @@
  */
 import { closeSync, lstatSync, openSync, renameSync, unlinkSync } from "node:fs";
 import { basename, join } from "node:path";
+import { inWords } from "../disk/system-errors.ts";
 import { numbered } from "../protocol/names.ts";
-import { inWords } from "../spool/errno.ts";
 import { identityOf } from "./file-identity.ts";
 
 /** What somebody wishes for every file. */

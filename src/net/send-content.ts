@@ -9,9 +9,9 @@
  * Nothing of a frame counts before all of it has arrived, and each costs the same effort. So over a slow line short ones are
  * best, and over a fast one long ones: the line says itself which it is (adr/0063).
  */
+import { readBuffer } from "../disk/read-buffer.ts";
 import { chunkAt } from "../protocol/chunks.ts";
 import { LIMITS } from "../protocol/limits.ts";
-import { readBuffer } from "../spool/read-buffer.ts";
 import type { Connection } from "./connection.ts";
 import type { Outbox } from "./outbox.ts";
 

@@ -8,12 +8,12 @@
  * the bytes go out: no file is read twice, except the part that the server has already, and a known file in doubt (adr/0090).
  */
 import { randomBytes } from "node:crypto";
+import { DIGESTS, digestOf } from "../disk/digest.ts";
 import { asError, FilespoolError, known } from "../protocol/errors.ts";
 import { LIMITS } from "../protocol/limits.ts";
 import type { Effects, EventOf } from "../protocol/machine.ts";
 import type { MessageOf } from "../protocol/messages.ts";
 import type { UPLOAD_SENDER } from "../protocol/upload.ts";
-import { DIGESTS, digestOf } from "../spool/digest.ts";
 import { Client } from "./client.ts";
 import type { Connection } from "./connection.ts";
 import { about } from "./events.ts";

@@ -15,10 +15,9 @@ import { createHash } from "node:crypto";
 import { constants } from "node:fs";
 import { type FileHandle, open, rename } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { makeFolders, syncFolder } from "../disk/files.ts";
+import { inWords } from "../disk/system-errors.ts";
 import { FilespoolError } from "../protocol/errors.ts";
-import { syncFolder } from "../spool/batch-writer.ts";
-import { inWords } from "../spool/errno.ts";
-import { makeFolders } from "../spool/make-folders.ts";
 
 const { O_RDWR, O_CREAT, O_APPEND, O_NOFOLLOW, O_NONBLOCK, O_TRUNC, O_WRONLY } = constants;
 /** How long lines are gathered. */

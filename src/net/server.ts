@@ -8,10 +8,10 @@
  */
 import { once } from "node:events";
 import { createServer as createSocketServer, type Socket, type Server as SocketServer } from "node:net";
+import { inWords } from "../disk/system-errors.ts";
 import { assert, FilespoolError, failure, known } from "../protocol/errors.ts";
 import { LIMITS } from "../protocol/limits.ts";
 import type { MessageOf } from "../protocol/messages.ts";
-import { inWords } from "../spool/errno.ts";
 import type { Spool } from "../spool/spool.ts";
 import { type Access, demand, EVERYBODY, type Gate, missingProtection } from "./access.ts";
 import { Connection } from "./connection.ts";

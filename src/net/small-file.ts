@@ -6,9 +6,9 @@
  * thread pool takes more than that. Writing many and then syncing them lets the disk take them together: adr/0033.
  */
 import { closeSync, constants, fdatasync, ftruncateSync, openSync, unlinkSync, writeSync } from "node:fs";
+import { digestOf } from "../disk/digest.ts";
 import { overlap } from "../protocol/chunks.ts";
 import type { MessageOf } from "../protocol/messages.ts";
-import { digestOf } from "../spool/digest.ts";
 import { type FileAttributes, syncAll } from "./file-attributes.ts";
 import { type Incoming, mismatch } from "./incoming-file.ts";
 import { openOursSync, partPath, withLot } from "./own-files.ts";

@@ -15,8 +15,8 @@
  */
 import { isUtf8 } from "node:buffer";
 import type { FileHandle } from "node:fs/promises";
+import { readBuffer } from "../disk/read-buffer.ts";
 import { quoteName } from "../protocol/names.ts";
-import { readBuffer } from "../spool/read-buffer.ts";
 import { type Moment, momentFrom } from "./file-times.ts";
 import { BLOCK_BYTES, decodeHeader, type Header, isEmpty, paddingOf, TYPE } from "./tar-header.ts";
 import { refusedArchive, shownBytes } from "./tar-names.ts";

@@ -20,9 +20,9 @@
 import { type BigIntStats, constants } from "node:fs";
 import { type FileHandle, lstat, open, readdir, readlink } from "node:fs/promises";
 import { basename, join, resolve } from "node:path";
+import { readBuffer } from "../disk/read-buffer.ts";
+import { inWords } from "../disk/system-errors.ts";
 import { FilespoolError } from "../protocol/errors.ts";
-import { inWords } from "../spool/errno.ts";
-import { readBuffer } from "../spool/read-buffer.ts";
 import { decimalOf, momentOf } from "./file-times.ts";
 import { HeldFolder } from "./held-folder.ts";
 import type { StreamSource } from "./options.ts";

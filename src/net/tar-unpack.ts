@@ -21,9 +21,9 @@
 import { constants } from "node:fs";
 import { type FileHandle, link, lstat, lutimes, mkdir, open, rmdir, symlink } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
+import { isZero } from "../disk/holes.ts";
 import { FilespoolError } from "../protocol/errors.ts";
 import { quoteName } from "../protocol/names.ts";
-import { isZero } from "../spool/holes.ts";
 import { checkLength, created, isFolder, refusedEarly } from "./created-entry.ts";
 import { NO_MODES } from "./file-attributes.ts";
 import { setTime } from "./file-times.ts";

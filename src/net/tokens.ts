@@ -14,8 +14,8 @@ import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
 import { closeSync, constants, fstatSync, openSync, readFileSync } from "node:fs";
 import { dirname } from "node:path";
 import * as v from "valibot";
+import { inWords } from "../disk/system-errors.ts";
 import { FilespoolError } from "../protocol/errors.ts";
-import { inWords } from "../spool/errno.ts";
 import { RIGHTS, type Right } from "./access.ts";
 import { makePrivateFolder, withLock, writeWhole } from "./private-files.ts";
 

@@ -15,8 +15,8 @@
  */
 import { statSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
+import { DIGESTS } from "../disk/digest.ts";
 import { FilespoolError } from "../protocol/errors.ts";
-import { DIGESTS } from "../spool/digest.ts";
 import { CompleteFiles } from "./complete-files.ts";
 import type { About, TransferEvent } from "./events.ts";
 import { HotFolder } from "./hot-folder.ts";

@@ -2,9 +2,9 @@
  * What somebody who watches a folder may choose, and what is checked of it before anything is watched (watch-folder.ts).
  */
 import { realpathSync, statSync } from "node:fs";
+import { makeFolders } from "../disk/files.ts";
+import { inWords } from "../disk/system-errors.ts";
 import { FilespoolError } from "../protocol/errors.ts";
-import { inWords } from "../spool/errno.ts";
-import { makeFolders } from "../spool/make-folders.ts";
 import type { SendOptions } from "./options.ts";
 import type { After } from "./put-away.ts";
 

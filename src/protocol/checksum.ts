@@ -7,7 +7,7 @@
  * digest. CRC-32 detects every single burst of up to 32 bits; it is no defence against an attacker.
  *
  * This table version runs anywhere, also in a browser. Native code that multiplies in wide registers is some
- * twenty times faster; spool/digest.ts hands that to the decoder instead. They agree on test/vectors/crc32.json.
+ * twenty times faster; disk/digest.ts hands that to the decoder instead. They agree on test/vectors/crc32.json.
  */
 
 /** Continues a checksum over `bytes`; `seed` is the checksum so far, 0 at the start. Result: unsigned 32 bits. */

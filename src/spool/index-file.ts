@@ -16,8 +16,8 @@ import { existsSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "nod
 import { chmod, open as openFile, rename, rm } from "node:fs/promises";
 import { basename, join, resolve } from "node:path";
 import { open, type RootDatabase } from "lmdb";
+import { syncFolder } from "../disk/files.ts";
 import { FilespoolError } from "../protocol/errors.ts";
-import { syncFolder } from "./batch-writer.ts";
 import type { Reserve } from "./reserve.ts";
 
 /** In the first 32 bytes of every LMDB file. */

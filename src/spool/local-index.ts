@@ -17,8 +17,8 @@
  */
 import { join } from "node:path";
 import type { Database, Key, RootDatabase } from "lmdb";
+import { fileError } from "../disk/files.ts";
 import { FilespoolError } from "../protocol/errors.ts";
-import { fileError } from "./batch-writer.ts";
 import { EntryViews } from "./entry-views.ts";
 import { GroupCommit } from "./group-commit.ts";
 import { openIndexFile } from "./index-file.ts";

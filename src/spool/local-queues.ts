@@ -9,8 +9,8 @@
 import { randomBytes } from "node:crypto";
 import { type FileHandle, open, rm } from "node:fs/promises";
 import { join } from "node:path";
+import { fileError } from "../disk/files.ts";
 import { FilespoolError } from "../protocol/errors.ts";
-import { fileError } from "./batch-writer.ts";
 import type { Glance } from "./entry-views.ts";
 import { Leases } from "./leases.ts";
 import type { LocalIndex } from "./local-index.ts";

@@ -15,8 +15,8 @@
  * The parts do not depend on each other, and each of them tells what it has done though another one fails: what is done is
  * on disk, and somebody waits to hear of it. Why files are found like this: adr/0072. Read next: server.ts.
  */
+import { fileError } from "../disk/files.ts";
 import { FilespoolError } from "../protocol/errors.ts";
-import { fileError } from "./batch-writer.ts";
 import type { LocalSpool } from "./local.ts";
 import type { Age } from "./local-ages.ts";
 import { deadQueue, type Entry, isDeadHome, type Position } from "./local-records.ts";

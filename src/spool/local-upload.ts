@@ -13,11 +13,12 @@
  * old one fails from then on, so nobody waits for a dead connection to time out. Why: adr/0012.
  */
 import { type FileHandle, open } from "node:fs/promises";
+import { BatchWriter } from "../disk/batch-writer.ts";
+import { createDigest, type Digest, digestOf, digestPrefix } from "../disk/digest.ts";
+import { fileError } from "../disk/files.ts";
 import { dropBytes, overlap } from "../protocol/chunks.ts";
 import { joinParts } from "../protocol/decoder.ts";
 import { type ErrorCode, FilespoolError } from "../protocol/errors.ts";
-import { BatchWriter, fileError } from "./batch-writer.ts";
-import { createDigest, type Digest, digestOf, digestPrefix } from "./digest.ts";
 import type { LocalSpool } from "./local.ts";
 import { isWhole, type Offer, type Upload, type UploadWatcher } from "./spool.ts";
 

@@ -16,11 +16,11 @@
 import { type FileHandle, open, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { tryLock } from "fs-native-extensions";
+import { checkDigest, DIGESTS } from "../disk/digest.ts";
+import { fileError, makeFolder, syncFolder } from "../disk/files.ts";
 import { FilespoolError } from "../protocol/errors.ts";
 import { LIMITS } from "../protocol/limits.ts";
 import { safeName } from "../protocol/names.ts";
-import { fileError, makeFolder, syncFolder } from "./batch-writer.ts";
-import { checkDigest, DIGESTS } from "./digest.ts";
 import { LocalIndex } from "./local-index.ts";
 import { LocalOperations } from "./local-operate.ts";
 import { LocalQueues } from "./local-queues.ts";

@@ -10,10 +10,10 @@
  * here waits for anything: every call has done its work when it returns, and promises only because the
  * contract does. The same laws hold for both (test/spool/contract.ts). Read next: local.ts.
  */
+import type { Digest } from "../disk/digest.ts";
 import { joinParts } from "../protocol/decoder.ts";
 import { FilespoolError } from "../protocol/errors.ts";
 import { safeName } from "../protocol/names.ts";
-import type { Digest } from "./digest.ts";
 import { Leases } from "./leases.ts";
 import { MemoryOperations } from "./memory-operate.ts";
 import { type Item, type Lent, NEVER_FAILED, type Tombstone } from "./memory-records.ts";
@@ -28,7 +28,7 @@ export interface MemorySpoolOptions {
   readonly now: () => number;
   /** A clock that nobody sets, for leases; `now` unless given. */
   readonly ticks?: () => number;
-  /** Starts a digest of one of the algorithms in `digests`; spool/digest.ts has one for Node. */
+  /** Starts a digest of one of the algorithms in `digests`; disk/digest.ts has one for Node. */
   readonly createDigest: (algorithm: string) => Digest;
   /** Preferred first. */
   readonly digests?: readonly string[];

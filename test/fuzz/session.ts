@@ -1,5 +1,6 @@
 /** The server's half of both conversations, fed with any bytes, over a spool in memory. */
-
+import { createDigest, nativeChecksum } from "../../src/disk/digest.ts";
+import { zeros } from "../../src/disk/holes.ts";
 import { EVERYBODY } from "../../src/net/access.ts";
 import type { Connection, Data } from "../../src/net/connection.ts";
 import { DeliverySession } from "../../src/net/server-delivery.ts";
@@ -11,8 +12,6 @@ import { Decoder, joinParts } from "../../src/protocol/decoder.ts";
 import { FilespoolError } from "../../src/protocol/errors.ts";
 import { decodeZeros, FLAG_OPTIONAL, frameName } from "../../src/protocol/frame.ts";
 import { decodeMessage, type Message } from "../../src/protocol/messages.ts";
-import { createDigest, nativeChecksum } from "../../src/spool/digest.ts";
-import { zeros } from "../../src/spool/holes.ts";
 import { MemorySpool } from "../../src/spool/memory.ts";
 
 /** What a session sees of its connection: frames from the input, and an ear that hears everything. */

@@ -1,4 +1,5 @@
 /** What is fuzzed, and what must hold whatever the bytes are. A target throws when it does not. */
+import { nativeChecksum } from "../../src/disk/digest.ts";
 import { Decoder, joinParts } from "../../src/protocol/decoder.ts";
 import { FilespoolError } from "../../src/protocol/errors.ts";
 import {
@@ -12,7 +13,6 @@ import {
 } from "../../src/protocol/frame.ts";
 import { LIMITS } from "../../src/protocol/limits.ts";
 import { type ControlName, decodeMessage, encodeMessage } from "../../src/protocol/messages.ts";
-import { nativeChecksum } from "../../src/spool/digest.ts";
 import { converse } from "./session.ts";
 
 export type Target = (bytes: Buffer) => Promise<void> | void;

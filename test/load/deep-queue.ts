@@ -1,8 +1,8 @@
 /** A queue of very many small files: the rate at its head and tail, the memory it costs, and how long a start takes. */
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { createDigest, DIGESTS } from "../../src/disk/digest.ts";
 import { receive, send } from "../../src/net/index.ts";
-import { createDigest, DIGESTS } from "../../src/spool/digest.ts";
 import { LocalSpool } from "../../src/spool/local.ts";
 import { demand, inMiB, LoadServer, MiB } from "./server.ts";
 

@@ -28,7 +28,7 @@ export const FOUND: readonly Mutant[] = [
   {
     name: "the folders above a new one are not synced",
     ...{
-      file: "src/spool/batch-writer.ts",
+      file: "src/disk/batch-writer.ts",
       from: "at.length >= last.length",
       to: "at === resolve(folder)",
     },

@@ -8,11 +8,11 @@ export const LANDING: readonly Mutant[] = [
   {
     name: "zeros are written out",
     ...{
-      file: "src/spool/holes.ts",
+      file: "src/disk/holes.ts",
       from: "return { parts: parts.slice(0, end), bytes: zeroBytes, isHole: true };",
       to: "return { parts: parts.slice(0, end), bytes: zeroBytes, isHole: false };",
     },
-    noticedBy: "test/spool/holes.test.ts",
+    noticedBy: "test/disk/holes.test.ts",
   },
   {
     name: "zeros of a folder are written out",

@@ -30,7 +30,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: "content is not synced before stored",
-    ...{ file: "src/spool/batch-writer.ts", from: "if (this.#options.sync) await this.#handle.datasync();", to: "" },
+    ...{ file: "src/disk/batch-writer.ts", from: "if (this.#options.sync) await this.#handle.datasync();", to: "" },
     noticedBy: synced,
     simulated: "plans",
   },

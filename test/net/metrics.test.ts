@@ -1,10 +1,10 @@
 import { expect, test } from "vitest";
+import { createDigest } from "../../src/disk/digest.ts";
 import type { ServerEvent } from "../../src/net/events.ts";
 import { FullestQueues, OTHER, QUEUES_SHOWN, type QueueSource, SLICE } from "../../src/net/fullest-queues.ts";
 import { Metrics } from "../../src/net/metrics.ts";
 import { type Timing, timedSpool } from "../../src/net/timed-spool.ts";
 import { ERRORS, type ErrorCode, FilespoolError } from "../../src/protocol/errors.ts";
-import { createDigest } from "../../src/spool/digest.ts";
 import { MemorySpool } from "../../src/spool/memory.ts";
 import { content } from "../support/content.ts";
 import { Workspace } from "../support/workspace.ts";

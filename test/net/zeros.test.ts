@@ -1,9 +1,9 @@
 /** Frames of zeros: who gets them, what they stand for, and that they count in full. */
 import { expect, test } from "vitest";
+import { createDigest } from "../../src/disk/digest.ts";
 import { crc32 } from "../../src/protocol/checksum.ts";
 import { encodeHeader, encodeZeros, FRAMES } from "../../src/protocol/frame.ts";
 import { LIMITS } from "../../src/protocol/limits.ts";
-import { createDigest } from "../../src/spool/digest.ts";
 import { content } from "../support/content.ts";
 import { idOf, listenRaw, RawPeer, WELCOME } from "../support/raw-peer.ts";
 import { Workspace } from "../support/workspace.ts";

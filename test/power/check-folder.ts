@@ -4,9 +4,9 @@
  */
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { basename, join } from "node:path";
+import { createDigest } from "../../src/disk/digest.ts";
 import { Landing } from "../../src/net/landing.ts";
 import { OWN_PREFIX } from "../../src/protocol/names.ts";
-import { createDigest } from "../../src/spool/digest.ts";
 import type { Expected } from "./facts.ts";
 
 const digestOf = (path: string): string => {

@@ -1,7 +1,7 @@
 /** Opens a spool after a power cut and compares what is there with what was promised. */
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { createDigest } from "../../src/spool/digest.ts";
+import { createDigest } from "../../src/disk/digest.ts";
 import { LocalSpool } from "../../src/spool/local.ts";
 import { deadQueue, queueOf } from "../../src/spool/local-records.ts";
 import type { Delivery, Offer } from "../../src/spool/spool.ts";

@@ -1,7 +1,7 @@
 /** Starts the real server on an image and lets real receivers collect what is there. */
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { createDigest } from "../../src/spool/digest.ts";
+import { createDigest } from "../../src/disk/digest.ts";
 import { Program } from "../crash/program.ts";
 import type { Expected } from "./facts.ts";
 

@@ -6,7 +6,7 @@
  * Each line goes out by one synchronous write, so that a trace of system calls shows what was on disk when it was said.
  */
 import { writeSync } from "node:fs";
-import { createDigest } from "../../src/spool/digest.ts";
+import { createDigest } from "../../src/disk/digest.ts";
 import { LocalSpool } from "../../src/spool/local.ts";
 import type { Delivery, Offer, Upload } from "../../src/spool/spool.ts";
 import { content } from "../support/content.ts";

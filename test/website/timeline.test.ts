@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { FIRST_STORY, firstStory } from "../../scripts/first-story.ts";
-import { createDigest } from "../../src/spool/digest.ts";
+import { createDigest } from "../../src/disk/digest.ts";
 import { sequence, WIDTH } from "../../website/src/live/timeline/picture.ts";
 import { RESTART_MS, run } from "../../website/src/live/timeline/run.ts";
 import { CHOICES, decodeSettings, encodeSettings, FIRST } from "../../website/src/live/timeline/settings.ts";

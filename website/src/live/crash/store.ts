@@ -35,7 +35,7 @@ export const STORE: Scenario = {
       writes: ["first"],
       adr: "0010",
       test: {
-        file: "test/spool/batch-writer.test.ts",
+        file: "test/disk/batch-writer.test.ts",
         title: "nothing is written before there is a whole batch, and then it is one write",
       },
     },
@@ -45,7 +45,7 @@ export const STORE: Scenario = {
       syncs: ["first"],
       adr: "0010",
       test: {
-        file: "test/spool/batch-writer.test.ts",
+        file: "test/disk/batch-writer.test.ts",
         title: "the synced offset is said after the sync, only grows, and further writes wait until it is written down",
       },
     },

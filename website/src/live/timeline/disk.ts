@@ -2,7 +2,7 @@
  * The server's disk: the real memory spool, behind a cache that a crash empties.
  *
  * The memory spool stands for what is durable. What arrives waits here, in the server's memory, until enough has
- * gathered for a sync, as in src/spool/batch-writer.ts; only then does the spool, and through it the sender, hear of
+ * gathered for a sync, as in src/disk/batch-writer.ts; only then does the spool, and through it the sender, hear of
  * it. Invariant: durable <= taken, and a crash costs exactly what lies in between.
  */
 import { dropBytes, overlap } from "../../../../src/protocol/chunks.ts";

@@ -4,8 +4,8 @@
  * Invariants, tested over many seeds: the same settings give the same story; and once the accidents are over the file
  * arrives whole, exactly once, whatever they were. The digest is handed in, so that Node and a browser each use theirs.
  */
+import type { Digest } from "../../../../src/disk/digest.ts";
 import { FilespoolError } from "../../../../src/protocol/errors.ts";
-import type { Digest } from "../../../../src/spool/digest.ts";
 import { MemorySpool } from "../../../../src/spool/memory.ts";
 import { Receiver } from "./receiver.ts";
 import { type ClientParts, type File, Sender } from "./sender.ts";

@@ -3,9 +3,9 @@ import { join } from "node:path";
 import { crc32 as zlibCrc32 } from "node:zlib";
 import fc from "fast-check";
 import { expect, test } from "vitest";
+import { createDigest, DIGESTS, digestPrefix, nativeChecksum } from "../../src/disk/digest.ts";
 import { crc32 } from "../../src/protocol/checksum.ts";
-import { createDigest, DIGESTS, digestPrefix, nativeChecksum } from "../../src/spool/digest.ts";
-import { contentOf, failure, inTempFolder } from "./subject.ts";
+import { contentOf, failure, inTempFolder } from "../spool/subject.ts";
 
 const KNOWN = {
   blake3: {

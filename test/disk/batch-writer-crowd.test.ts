@@ -1,7 +1,7 @@
 /** What batch writers do when many of them wait for the disk at a time. */
 import type { FileHandle } from "node:fs/promises";
 import { expect, test } from "vitest";
-import { BatchWriter, WAITING_BYTES_MAX } from "../../src/spool/batch-writer.ts";
+import { BatchWriter, WAITING_BYTES_MAX } from "../../src/disk/batch-writer.ts";
 
 const BATCH_BYTES = 1024 * 1024;
 const BATCH = [new Uint8Array(BATCH_BYTES).fill(1)]; // zeros would be left out

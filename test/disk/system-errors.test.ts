@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import { fileError } from "../../src/spool/batch-writer.ts";
-import { errorName, inWords } from "../../src/spool/errno.ts";
+import { fileError } from "../../src/disk/files.ts";
+import { errorName, inWords } from "../../src/disk/system-errors.ts";
 
 /** As Node makes them of what libuv has no name for. */
 const unknown = (errno: number, message = "write") =>

@@ -4,8 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { BatchWriter } from "../../src/spool/batch-writer.ts";
-import { firstRun, HOLE_BYTES, isZero } from "../../src/spool/holes.ts";
+import { BatchWriter } from "../../src/disk/batch-writer.ts";
+import { firstRun, HOLE_BYTES, isZero } from "../../src/disk/holes.ts";
 
 /** Parts of any length that are zero, or are not in one place. */
 const anyPart = fc

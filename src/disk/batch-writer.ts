@@ -12,14 +12,10 @@
  *
  * Both ends use it: the server for uploads, the receiver for files that land. Why: adr/0010, adr/0063.
  */
-import { type FileHandle, open } from "node:fs/promises";
-import { dirname, resolve } from "node:path";
+import type { FileHandle } from "node:fs/promises";
 import { dropBytes } from "../protocol/chunks.ts";
-import { FilespoolError } from "../protocol/errors.ts";
 import { LIMITS } from "../protocol/limits.ts";
-import { errorName, inWords } from "./errno.ts";
 import { firstRun } from "./holes.ts";
-import { makeFolders } from "./make-folders.ts";
 
 /** Bytes between two syncs; about what a crash makes the sender repeat. */
 export const SYNC_BYTES = 16 * 1024 * 1024;
@@ -133,46 +129,4 @@ export class BatchWriter {
     this.#syncedMs = performance.now();
     await this.#options.onSynced?.(this.#synced);
   }
-}
-
-const DISK_FULL = new Set(["ENOSPC", "EDQUOT"]);
-const BUSY = new Set(["EMFILE", "ENFILE", "ENOMEM"]);
-
-/** Turns an error of the file system into one of ours: a full disk is temporary, the rest needs a person. */
-export function fileError(
-  error: unknown,
-  what: string,
-  otherwise: "spool-unusable" | "folder-unusable" = "spool-unusable",
-): FilespoolError {
-  if (error instanceof FilespoolError) return error;
-  const name = errorName(error) ?? "";
-  const full = DISK_FULL.has(name) || /MDB_MAP_FULL|No space left/.test((error as Error).message);
-  if (full) return new FilespoolError("disk-full", `no space left for ${what}`, { cause: error });
-  // Out of descriptors or memory: another connection that ends gives some back.
-  if (BUSY.has(name))
-    return new FilespoolError("connections-full", `too much is open for ${what}: ${inWords(error)}`, { cause: error });
-  return new FilespoolError(otherwise, `cannot use ${what}: ${inWords(error)}`, { cause: error });
-}
-
-/** Makes the names in a folder durable. */
-export async function syncFolder(folder: string): Promise<void> {
-  const handle = await open(folder, "r");
-  await handle.sync().finally(() => handle.close());
-}
-
-/**
- * Creates a folder and what is missing above it. With `sync`, no power cut takes the name of any of them; where the folder
- * was there, too, since whoever created it may have been stopped before the sync. `mode` is for those that are created.
- */
-export async function makeFolder(folder: string, sync: boolean, mode = 0o777): Promise<void> {
-  const first = await makeFolders(folder, mode);
-  if (!sync) return;
-  const last = resolve(first ?? folder);
-  for (let at = resolve(folder); at.length >= last.length; at = dirname(at))
-    await syncFolder(dirname(at)).catch(unlessOthers);
-}
-
-/** A parent folder that we may not open is somebody else's, and as durable as they made it. */
-function unlessOthers(error: NodeJS.ErrnoException): void {
-  if (error.code !== "EACCES" && error.code !== "EPERM") throw error;
 }

@@ -1,10 +1,11 @@
-/** The names of new folders: which parents are synced, and which cannot be. What is on disk after it: test/power. */
+/** Errors of the system; and the names of new folders: which parents are synced, and which cannot be. What is on disk after it: test/power. */
 import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { expect, test } from "vitest";
-import { makeFolder } from "../../src/spool/batch-writer.ts";
+import { fileError, makeFolder } from "../../src/disk/files.ts";
+import { FilespoolError } from "../../src/protocol/errors.ts";
+import { failure, inTempFolder } from "../spool/subject.ts";
 import { diskError, replaceCall, replaceFileMethod } from "../support/disk-faults.ts";
-import { inTempFolder } from "./subject.ts";
 
 /** Folders that were synced, in order. Opening one of those in `closed` fails with that code. */
 async function watchSyncs(closed: ReadonlyMap<string, string> = new Map()): Promise<string[]> {
@@ -89,3 +90,15 @@ test("two who create the same folders at a time both have them", () =>
     await expect(makeFolder(join(temp, "file"), true)).rejects.toMatchObject({ code: "EEXIST" });
     await expect(makeFolder(join(temp, "file", "x"), true)).rejects.toMatchObject({ code: "ENOTDIR" });
   }));
+
+test("a full disk is temporary, another error of the file system needs a person, ours stay what they are", async () => {
+  const errorOf = (code: string) => fileError(Object.assign(new Error(`${code}: oh`), { code }), "the file x");
+  for (const code of ["ENOSPC", "EDQUOT"]) expect(errorOf(code)).toMatchObject({ code: "disk-full", retry: true });
+  for (const code of ["EACCES", "EIO", "EROFS"]) {
+    expect(errorOf(code)).toMatchObject({ code: "spool-unusable", retry: false });
+    expect(errorOf(code).message).toMatch(new RegExp(`the file x.*: .+ \\(${code}\\)$`));
+  }
+  const own = new FilespoolError("superseded");
+  expect(fileError(own, "x")).toBe(own);
+  expect(await failure(() => Promise.reject(own))).toBe("superseded");
+});

@@ -2,9 +2,8 @@ import { type FileHandle, open, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import fc from "fast-check";
 import { beforeEach, expect, test, vi } from "vitest";
-import { FilespoolError } from "../../src/protocol/errors.ts";
-import { BatchWriter, fileError, SYNC_BYTES } from "../../src/spool/batch-writer.ts";
-import { contentOf, failure, inTempFolder, sameBytes } from "./subject.ts";
+import { BatchWriter, SYNC_BYTES } from "../../src/disk/batch-writer.ts";
+import { contentOf, inTempFolder, sameBytes } from "../spool/subject.ts";
 
 /** The clock of the writer, which stands still unless a test moves it: a sync is due after a second, too. */
 let nowMs: number;
@@ -286,15 +285,3 @@ test("thousands of tiny parts and empty ones reach a real file", () =>
     await handle.close();
     expect(sameBytes(await readFile(join(folder, "file")), content)).toBe(true);
   }));
-
-test("a full disk is temporary, another error of the file system needs a person, ours stay what they are", async () => {
-  const errorOf = (code: string) => fileError(Object.assign(new Error(`${code}: oh`), { code }), "the file x");
-  for (const code of ["ENOSPC", "EDQUOT"]) expect(errorOf(code)).toMatchObject({ code: "disk-full", retry: true });
-  for (const code of ["EACCES", "EIO", "EROFS"]) {
-    expect(errorOf(code)).toMatchObject({ code: "spool-unusable", retry: false });
-    expect(errorOf(code).message).toMatch(new RegExp(`the file x.*: .+ \\(${code}\\)$`));
-  }
-  const own = new FilespoolError("superseded");
-  expect(fileError(own, "x")).toBe(own);
-  expect(await failure(() => Promise.reject(own))).toBe("superseded");
-});

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { readBuffer } from "../../src/spool/read-buffer.ts";
+import { readBuffer } from "../../src/disk/read-buffer.ts";
 
 test("begins behind what malloc puts in front, and is as long as was asked for", () => {
   for (const bytes of [1, 4096, 1024 * 1024]) {
