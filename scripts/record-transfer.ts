@@ -15,7 +15,7 @@ import { createDigest } from "../src/disk/digest.ts";
 import { receive } from "../src/net/receiver.ts";
 import { send } from "../src/net/sender.ts";
 import { createServer as createFilespool } from "../src/net/server.ts";
-import { MemorySpool } from "../src/spool/memory.ts";
+import { MemorySpool } from "../src/spool/memory/store.ts";
 
 export interface Recording {
   readonly about: string;

@@ -72,7 +72,7 @@ test("a command loads what it needs: no database to send or to receive, no targe
 });
 
 test("the contract of the spool, its leases and its memory implementation run in a browser", () => {
-  const paths = ["memory.ts", "memory-sweep.ts", "leases.ts", "spool.ts"].map((name) => `src/spool/${name}`);
+  const paths = ["memory/store.ts", "memory/sweep.ts", "leases.ts", "contract.ts"].map((name) => `src/spool/${name}`);
   expect(offenders(paths, /"node:[^"]*"/g)).toEqual([]);
 });
 
@@ -87,14 +87,14 @@ const EXTENSIONS = new Set([
   "src/protocol/quick.ts",
   "src/disk/system-errors.ts",
   "src/disk/holes.ts",
-  "src/spool/memory.ts",
-  "src/spool/memory-upload.ts",
-  "src/spool/memory-records.ts",
-  "src/spool/memory-operate.ts",
-  "src/spool/memory-sweep.ts",
-  "src/spool/operate.ts",
-  "src/spool/local-operate.ts",
-  "src/spool/local-totals-page.ts",
+  "src/spool/memory/store.ts",
+  "src/spool/memory/upload.ts",
+  "src/spool/memory/records.ts",
+  "src/spool/operate/memory.ts",
+  "src/spool/memory/sweep.ts",
+  "src/spool/operate/contract.ts",
+  "src/spool/operate/local.ts",
+  "src/spool/operate/totals-page.ts",
   "src/net/server-operate.ts",
   "src/net/operate.ts",
   "src/net/receipts.ts",

@@ -2,14 +2,14 @@
  * The settings of `serve` that bound it and that let others watch it: rows of the table in knobs.ts.
  *
  * Every bound of a server that is not part of the protocol is here, with its default from the code that keeps to it
- * (spool/spool.ts, protocol/limits.ts), so that a number is written down once. Most of these a server that runs can
+ * (spool/contract.ts, protocol/limits.ts), so that a number is written down once. Most of these a server that runs can
  * take over on SIGHUP: reload.ts says which. Ranges catch typing mistakes, and keep apart what must not meet: a peer of
  * any version pings every ten seconds and waits thirty, so no server may be less patient or quieter than that.
  *
  * Never here: what a setting does. Read next: serve.ts.
  */
 import { LIMITS } from "../protocol/limits.ts";
-import { SPOOL_LIMITS } from "../spool/spool.ts";
+import { SPOOL_LIMITS } from "../spool/contract.ts";
 import { knob, optional } from "./knob.ts";
 import { count, duration, oneOf, orUnlimited, PLACE, size, text, toggle } from "./shapes.ts";
 

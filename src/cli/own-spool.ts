@@ -9,7 +9,7 @@
  *   shared       others may write to it. That is a warning and no refusal: it may be meant (a group that keeps a server
  *                together), and a server that does not start is no better for those who wait for their files
  *
- * Never here: what is in a spool (spool/local.ts), and what is in its tokens (net/tokens.ts). Why: adr/0071.
+ * Never here: what is in a spool (spool/local/store.ts), and what is in its tokens (net/tokens.ts). Why: adr/0071.
  */
 import { readdirSync } from "node:fs";
 import { stat } from "node:fs/promises";

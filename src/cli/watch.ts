@@ -14,7 +14,7 @@ import { Metrics } from "../net/metrics.ts";
 import { Monitor } from "../net/monitor.ts";
 import { timedSpool } from "../net/timed-spool.ts";
 import { ERRORS } from "../protocol/errors.ts";
-import type { LocalSpool } from "../spool/local.ts";
+import type { LocalSpool } from "../spool/local/store.ts";
 import type { Values } from "./knobs.ts";
 import { version } from "./program.ts";
 import { humanSize } from "./sizes.ts";

@@ -5,9 +5,9 @@
  */
 export { ERRORS, type ErrorCode, type ErrorKind, FilespoolError } from "../protocol/errors.ts";
 export { LIMITS } from "../protocol/limits.ts";
-export { LocalSpool, type LocalSpoolOptions } from "../spool/local.ts";
-export { MemorySpool } from "../spool/memory.ts";
-export { SPOOL_LIMITS, type Spool, type SpoolLimits } from "../spool/spool.ts";
+export { SPOOL_LIMITS, type Spool, type SpoolLimits } from "../spool/contract.ts";
+export { LocalSpool, type LocalSpoolOptions } from "../spool/local/store.ts";
+export { MemorySpool } from "../spool/memory/store.ts";
 export type { Access, Gate, Right } from "./access.ts";
 export type { About, ServerEvent, TransferEvent } from "./events.ts";
 export { formatInvite, type Invite, parseInvite } from "./invite.ts";

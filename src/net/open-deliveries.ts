@@ -11,7 +11,7 @@
  *
  * Never here: what is sent to whom (server-delivery.ts), and what becomes of a verdict (verdicts.ts).
  */
-import type { Delivery } from "../spool/spool.ts";
+import type { Delivery } from "../spool/contract.ts";
 import type { SharedLimit } from "./shared-limit.ts";
 
 interface Open {

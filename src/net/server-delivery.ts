@@ -14,7 +14,7 @@ import { FilespoolError, known } from "../protocol/errors.ts";
 import { LIMITS } from "../protocol/limits.ts";
 import { Conversation, type Effects } from "../protocol/machine.ts";
 import type { Message, MessageOf } from "../protocol/messages.ts";
-import type { Delivery } from "../spool/spool.ts";
+import type { Delivery } from "../spool/contract.ts";
 import { type Access, demand } from "./access.ts";
 import type { Connection, Data } from "./connection.ts";
 import { about } from "./events.ts";

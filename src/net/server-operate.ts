@@ -7,14 +7,14 @@
  * a listener at the spool, not a timer that asks again.
  *
  * Every operation passes through `#demand`, before it looks at or touches a queue. Never here: who may do what
- * (access.ts), and what an operation does (spool/operate.ts). Why on this port at all: adr/0038.
+ * (access.ts), and what an operation does (spool/operate/contract.ts). Why on this port at all: adr/0038.
  */
 import { FilespoolError, failureForPeer, known as knownError } from "../protocol/errors.ts";
 import { LIMITS } from "../protocol/limits.ts";
 import { Conversation, type Effects, type EventOf } from "../protocol/machine.ts";
 import type { MessageOf } from "../protocol/messages.ts";
 import { OPERATE_SERVER } from "../protocol/operate.ts";
-import type { From, Known, Page, SpoolOperations } from "../spool/operate.ts";
+import type { From, Known, Page, SpoolOperations } from "../spool/operate/contract.ts";
 import { type Access, demand, RIGHTS } from "./access.ts";
 import type { Connection } from "./connection.ts";
 import { about } from "./events.ts";

@@ -14,7 +14,7 @@ import { Conversation, type Effects, type EventOf } from "../protocol/machine.ts
 import type { MessageOf } from "../protocol/messages.ts";
 import { checkQueue } from "../protocol/names.ts";
 import { UPLOAD_SERVER } from "../protocol/upload.ts";
-import type { Offer, OfferAnswer, Upload } from "../spool/spool.ts";
+import type { Offer, OfferAnswer, Upload } from "../spool/contract.ts";
 import { type Access, demand } from "./access.ts";
 import type { Connection, Data } from "./connection.ts";
 import { about, type ServerEvent } from "./events.ts";

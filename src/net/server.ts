@@ -12,7 +12,7 @@ import { inWords } from "../disk/system-errors.ts";
 import { assert, FilespoolError, failure, known } from "../protocol/errors.ts";
 import { LIMITS } from "../protocol/limits.ts";
 import type { MessageOf } from "../protocol/messages.ts";
-import type { Spool } from "../spool/spool.ts";
+import type { Spool } from "../spool/contract.ts";
 import { type Access, demand, EVERYBODY, type Gate, missingProtection } from "./access.ts";
 import { Connection } from "./connection.ts";
 import type { Patience } from "./deadlines.ts";

@@ -6,7 +6,7 @@
  */
 import { LIMITS } from "../protocol/limits.ts";
 import type { MessageOf } from "../protocol/messages.ts";
-import type { Spool } from "../spool/spool.ts";
+import type { Spool } from "../spool/contract.ts";
 import type { ServerEvent } from "./events.ts";
 import type { SharedLimit } from "./shared-limit.ts";
 import type { Suspects } from "./suspects.ts";

@@ -6,10 +6,10 @@
  * has time for its connections. One sweep never begins before the one before it has ended, however slow the disk is.
  *
  * What fails (a full disk, say) is tried again with the next sweep, and told when it begins or its reason changes: a line
- * each second would bury the others. Never here: what expires, and when (spool/local-sweep.ts).
+ * each second would bury the others. Never here: what expires, and when (spool/local/sweep.ts).
  */
 import { FilespoolError } from "../protocol/errors.ts";
-import type { Swept } from "../spool/spool.ts";
+import type { Swept } from "../spool/contract.ts";
 import { about } from "./events.ts";
 import type { ServerContext } from "./session.ts";
 

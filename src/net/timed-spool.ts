@@ -11,7 +11,7 @@
  *
  * Invariant: what a caller sees, values as well as errors, is what the spool gave. Only what succeeded is timed.
  */
-import type { Offer, Spool, Upload, UploadWatcher } from "../spool/spool.ts";
+import type { Offer, Spool, Upload, UploadWatcher } from "../spool/contract.ts";
 
 /** What is timed, by the names of its histograms (metrics.ts). */
 export type Timing = "upload" | "store" | "ack";

@@ -13,7 +13,7 @@ export const ACCOUNTS: readonly Mutant[] = [
   {
     name: "a reservation ends before the index counts the file",
     ...{
-      file: "src/spool/local-totals.ts",
+      file: "src/spool/local/totals.ts",
       from: "    if (times !== 0) move.onCounted?.(times);\n",
       to: "    if (times > 0) move.onCounted?.(times);\n    if (times < 0) setImmediate(() => move.onCounted?.(-1));\n",
     },
@@ -22,7 +22,7 @@ export const ACCOUNTS: readonly Mutant[] = [
   {
     name: "a reservation is given up before the reserve is asked",
     ...{
-      file: "src/spool/local.ts",
+      file: "src/spool/local/store.ts",
       from: "    return this.index\n      .store(entry, (times)",
       to: "    this.room.counted(slot, 1);\n    queueMicrotask(() => this.room.counted(slot, -1));\n    return this.index\n      .store(entry, (times)",
     },
@@ -31,7 +31,7 @@ export const ACCOUNTS: readonly Mutant[] = [
   {
     name: "what is collected gives up its bytes before that is on disk",
     ...{
-      file: "src/spool/local-totals.ts",
+      file: "src/spool/local/totals.ts",
       from: 'else if (into === undefined && step === "done") this.bytes -= size;',
       to: "else if (into === undefined) this.bytes -= times * size;",
     },
@@ -40,7 +40,7 @@ export const ACCOUNTS: readonly Mutant[] = [
   {
     name: "what is collected gives up its place in the queue before that is on disk",
     ...{
-      file: "src/spool/local-totals.ts",
+      file: "src/spool/local/totals.ts",
       from: "return this.of(home)[0] + (this.#changing.get(home)?.leaving ?? 0);",
       to: "return this.of(home)[0];",
     },
@@ -49,7 +49,7 @@ export const ACCOUNTS: readonly Mutant[] = [
   {
     name: "a queue whose changes are over stays in memory",
     ...{
-      file: "src/spool/local-totals.ts",
+      file: "src/spool/local/totals.ts",
       from: "    if (changing.moves === 0) this.#changing.delete(home);\n",
       to: "",
     },
@@ -58,7 +58,7 @@ export const ACCOUNTS: readonly Mutant[] = [
   {
     name: "a queue without unfinished uploads stays in memory",
     ...{
-      file: "src/spool/local-totals.ts",
+      file: "src/spool/local/totals.ts",
       from: "    else this.#unfinished.delete(queue);\n",
       to: "    else this.#unfinished.set(queue, 0);\n",
     },
@@ -67,7 +67,7 @@ export const ACCOUNTS: readonly Mutant[] = [
   {
     name: "a stream's bytes do not lower the room on the disk between two sweeps",
     ...{
-      file: "src/spool/local-room.ts",
+      file: "src/spool/local/room.ts",
       from: "    this.#expectedBytes += more;\n    this.#freeBytes -= more;",
       to: "    this.#expectedBytes += more;",
     },
@@ -75,23 +75,23 @@ export const ACCOUNTS: readonly Mutant[] = [
   },
   {
     name: "an upload's bytes do not lower the room on the disk between two sweeps",
-    ...{ file: "src/spool/local-room.ts", from: "    this.#freeBytes -= slot.reserved;\n", to: "" },
+    ...{ file: "src/spool/local/room.ts", from: "    this.#freeBytes -= slot.reserved;\n", to: "" },
     noticedBy: "test/spool/disk-full.test.ts",
   },
   {
     name: "what is on disk of an upload is expected for ever",
-    ...{ file: "src/spool/local-room.ts", from: "    this.#expectedBytes -= bytes - slot.durable;\n", to: "" },
+    ...{ file: "src/spool/local/room.ts", from: "    this.#expectedBytes -= bytes - slot.durable;\n", to: "" },
     noticedBy: history,
   },
   {
     name: "what an upload that is over expected is expected for ever",
-    ...{ file: "src/spool/local-room.ts", from: "    this.#expectedBytes -= slot.reserved - slot.durable;\n", to: "" },
+    ...{ file: "src/spool/local/room.ts", from: "    this.#expectedBytes -= slot.reserved - slot.durable;\n", to: "" },
     noticedBy: history,
   },
   {
     name: "room asked of the reserve is not given back after a failed commit",
     ...{
-      file: "src/spool/group-commit.ts",
+      file: "src/spool/local/group-commit.ts",
       from: "    } finally {\n      reserve.done(asked);\n    }",
       to: "    }\n    reserve.done(asked);",
     },
@@ -100,7 +100,7 @@ export const ACCOUNTS: readonly Mutant[] = [
   {
     name: "queues that a receiver left are never forgotten",
     ...{
-      file: "src/spool/local-queues.ts",
+      file: "src/spool/local/queues.ts",
       from: "      this.#queue(queue).listeners.delete(listener);\n      this.#forgetIdle(queue);",
       to: "      this.#queue(queue).listeners.delete(listener);",
     },
@@ -109,7 +109,7 @@ export const ACCOUNTS: readonly Mutant[] = [
   {
     name: "queues in which something came back are never forgotten",
     ...{
-      file: "src/spool/local-queues.ts",
+      file: "src/spool/local/queues.ts",
       from: "    this.arrived(home);\n    this.#forgetIdle(home);",
       to: "    this.arrived(home);",
     },
@@ -118,7 +118,7 @@ export const ACCOUNTS: readonly Mutant[] = [
   {
     name: "queues in which there was nothing to lease are never forgotten",
     ...{
-      file: "src/spool/local-queues.ts",
+      file: "src/spool/local/queues.ts",
       from: "    this.#forgetIdle(queue);\n    return null;",
       to: "    return null;",
     },
@@ -127,7 +127,7 @@ export const ACCOUNTS: readonly Mutant[] = [
   {
     name: "queues whose last file was taken off are never forgotten",
     ...{
-      file: "src/spool/local-queues.ts",
+      file: "src/spool/local/queues.ts",
       from: "    this.#queue(home).busy.delete(sequence);\n    this.#forgetIdle(home);",
       to: "    this.#queue(home).busy.delete(sequence);",
     },
@@ -136,7 +136,7 @@ export const ACCOUNTS: readonly Mutant[] = [
   {
     name: "the removal of content is remembered for ever",
     ...{
-      file: "src/spool/local-queues.ts",
+      file: "src/spool/local/queues.ts",
       from: "    void removal.then(() => this.#removals.delete(removal));\n",
       to: "",
     },
@@ -145,7 +145,7 @@ export const ACCOUNTS: readonly Mutant[] = [
   {
     name: "a failure that was written down counts as under way for ever",
     ...{
-      file: "src/spool/local-queues.ts",
+      file: "src/spool/local/queues.ts",
       from: "return written.finally(() => returning.delete(over));",
       to: "return written;",
     },
@@ -154,7 +154,7 @@ export const ACCOUNTS: readonly Mutant[] = [
   {
     name: "acks that failed are remembered as done",
     ...{
-      file: "src/spool/local-queues.ts",
+      file: "src/spool/local/queues.ts",
       from: "    ack.catch(() => this.#acks.delete(token));\n",
       to: "    ack.catch(() => {});\n",
     },
@@ -162,19 +162,19 @@ export const ACCOUNTS: readonly Mutant[] = [
   },
   {
     name: "a collected file keeps its row among the ages",
-    ...{ file: "src/spool/local-index.ts", from: "    this.ages.remove(sinceMs, position);\n", to: "" },
+    ...{ file: "src/spool/local/index.ts", from: "    this.ages.remove(sinceMs, position);\n", to: "" },
     noticedBy: history,
     simulated: "plans",
   },
   {
     name: "a row of the ages whose file is gone stays for ever",
-    ...{ file: "src/spool/local-sweep.ts", from: "    await tried(index.ages.forget(files.gone));\n", to: "" },
+    ...{ file: "src/spool/local/sweep.ts", from: "    await tried(index.ages.forget(files.gone));\n", to: "" },
     noticedBy: expiry,
   },
   {
     name: "a sweep looks at the same files each second",
     ...{
-      file: "src/spool/local-sweep.ts",
+      file: "src/spool/local/sweep.ts",
       from: "    this.#lookedAt = rows.length < LOOKED_MAX ? null : (rows.at(-1)?.age ?? null);\n",
       to: "",
     },
@@ -183,7 +183,7 @@ export const ACCOUNTS: readonly Mutant[] = [
   {
     name: "a sweep looks at the same uploads each second",
     ...{
-      file: "src/spool/local-room.ts",
+      file: "src/spool/local/room.ts",
       from: "      this.slots.delete(slot.offer.transfer);\n      this.slots.set(slot.offer.transfer, slot);",
       to: "      this.slots.set(slot.offer.transfer, slot);",
     },
@@ -192,7 +192,7 @@ export const ACCOUNTS: readonly Mutant[] = [
   {
     name: "a sweep forgets what it has done when something failed",
     ...{
-      file: "src/spool/local-sweep.ts",
+      file: "src/spool/local/sweep.ts",
       from: "        failures.push(error);\n        return [];",
       to: "        throw error;",
     },
@@ -201,7 +201,7 @@ export const ACCOUNTS: readonly Mutant[] = [
   {
     name: "more transfers are remembered than may be",
     ...{
-      file: "src/spool/local-sweep.ts",
+      file: "src/spool/local/sweep.ts",
       from: "return early > 0 ? old + (await index.forget(Infinity, early)) : old;",
       to: "return early > 0 ? old : old;",
     },
@@ -209,12 +209,16 @@ export const ACCOUNTS: readonly Mutant[] = [
   },
   {
     name: "room inside the index is not counted on",
-    ...{ file: "src/spool/reserve.ts", from: "if (!isNote || !this.#fitsInside(asked)) {", to: "if (asked > 0) {" },
+    ...{
+      file: "src/spool/local/disk-reserve.ts",
+      from: "if (!isNote || !this.#fitsInside(asked)) {",
+      to: "if (asked > 0) {",
+    },
     noticedBy: "test/spool/reserve.test.ts",
   },
   {
     name: "what is wrong with the disk is never known to be mended",
-    ...{ file: "src/spool/group-commit.ts", from: "      this.trouble = null;\n", to: "" },
+    ...{ file: "src/spool/local/group-commit.ts", from: "      this.trouble = null;\n", to: "" },
     noticedBy: bounds,
   },
 ];

@@ -19,7 +19,7 @@ export const FOUND: readonly Mutant[] = [
   {
     name: "the name of a new spool is not synced",
     ...{
-      file: "src/spool/local.ts",
+      file: "src/spool/local/store.ts",
       from: "await makeFolder(made, sync, 0o700);",
       to: "await makeFolder(made, false, 0o700);",
     },
@@ -36,7 +36,7 @@ export const FOUND: readonly Mutant[] = [
   },
   {
     name: "a new index has its name before it is on disk",
-    ...{ file: "src/spool/index-file.ts", from: "if (sync) await syncFolder(unnamed);", to: "" },
+    ...{ file: "src/spool/local/index-file.ts", from: "if (sync) await syncFolder(unnamed);", to: "" },
     noticedBy: "test/power/power.test.ts",
   },
   {
@@ -62,7 +62,7 @@ export const FOUND: readonly Mutant[] = [
   {
     name: "a queue is called empty while a failed attempt is being written down",
     ...{
-      file: "src/spool/local-queues.ts",
+      file: "src/spool/local/queues.ts",
       from: "if (returning.size > 0) return Promise.race(returning).then(() => this.lease(queue));",
       to: "",
     },
@@ -124,17 +124,21 @@ export const FOUND: readonly Mutant[] = [
   },
   {
     name: "the index is asked to write on a full disk",
-    ...{ file: "src/spool/group-commit.ts", from: "this.options.reserve.ask(adds)", to: "adds" },
+    ...{ file: "src/spool/local/group-commit.ts", from: "this.options.reserve.ask(adds)", to: "adds" },
     noticedBy: "test/spool/reserve.test.ts",
   },
   {
     name: "sums in the index are believed after a failed commit and a crash",
-    ...{ file: "src/spool/local-index.ts", from: "waiting.files + dead.files !== entryCount", to: "entryCount < 0" },
+    ...{ file: "src/spool/local/index.ts", from: "waiting.files + dead.files !== entryCount", to: "entryCount < 0" },
     noticedBy: "test/spool/recount.test.ts",
   },
   {
     name: "what a failed group was to write stays counted",
-    ...{ file: "src/spool/group-commit.ts", from: '      for (const move of moves) count(move, "failed");\n', to: "" },
+    ...{
+      file: "src/spool/local/group-commit.ts",
+      from: '      for (const move of moves) count(move, "failed");\n',
+      to: "",
+    },
     noticedBy: "test/spool/group-commit.test.ts",
   },
   {

@@ -21,7 +21,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "stored is said before the index entry is durable",
     ...{
-      file: "src/spool/local.ts",
+      file: "src/spool/local/store.ts",
       from: "    return this.index\n      .store(entry, (times) => this.room.counted(slot, times))\n      .then(() => {",
       to: "    void this.index.store(entry, (times) => this.room.counted(slot, times));\n    return Promise.resolve().then(() => {",
     },
@@ -37,7 +37,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "the index is not synced",
     ...{
-      file: "src/spool/index-file.ts",
+      file: "src/spool/local/index-file.ts",
       from: "overlappingSync: false, noSync: !sync",
       to: "overlappingSync: false, noSync: true",
     },
@@ -45,7 +45,11 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: "the folder of the content is not synced",
-    ...{ file: "src/spool/local.ts", from: 'if (this.sync) await syncFolder(join(this.folder, "data"));', to: "" },
+    ...{
+      file: "src/spool/local/store.ts",
+      from: 'if (this.sync) await syncFolder(join(this.folder, "data"));',
+      to: "",
+    },
     noticedBy: synced,
     simulated: "plans",
   },
@@ -53,7 +57,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "the spool does not compare the digest",
     ...{
-      file: "src/spool/local-upload.ts",
+      file: "src/spool/local/upload.ts",
       from: "if (found === digest) return null;",
       to: "if (found !== null) return null;",
     },
@@ -131,18 +135,18 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: "an ack that is repeated is an error",
-    ...{ file: "src/spool/local-queues.ts", from: "if (before) return before;", to: "" },
+    ...{ file: "src/spool/local/queues.ts", from: "if (before) return before;", to: "" },
     noticedBy: contract,
   },
   {
     name: "what was collected is not remembered",
-    ...{ file: "src/spool/local-index.ts", from: "    this.#place(file, true, { ending, endedAtMs });", to: "" },
+    ...{ file: "src/spool/local/index.ts", from: "    this.#place(file, true, { ending, endedAtMs });", to: "" },
     noticedBy: contract,
     simulated: "plans",
   },
   {
     name: "an ack does not take the lease's file off the queue durably",
-    ...{ file: "src/spool/local-index.ts", from: "    this.#entries.remove(position);\n", to: "" },
+    ...{ file: "src/spool/local/index.ts", from: "    this.#entries.remove(position);\n", to: "" },
     noticedBy: "test/spool/model.test.ts",
     simulated: "plans",
   },
@@ -150,7 +154,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "what comes back goes to the tail",
     ...{
-      file: "src/spool/local-queues.ts",
+      file: "src/spool/local/queues.ts",
       from: "returned.splice(placeIn(returned, sequence), 0, sequence);",
       to: "returned.push(sequence);",
     },
@@ -161,7 +165,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "an upload goes on behind what is durable",
     ...{
-      file: "src/spool/local-upload.ts",
+      file: "src/spool/local/upload.ts",
       from: "this.offset = this.#taken = durable;",
       to: "this.#taken = durable; this.offset = Math.max(0, durable - 1);",
     },
@@ -171,7 +175,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "an offset is told before it is written down",
     ...{
-      file: "src/spool/local-upload.ts",
+      file: "src/spool/local/upload.ts",
       from: "await this.#spool.recordUpload(this.#slot, offset); // 2.",
       to: "void this.#spool.recordUpload(this.#slot, offset); // 2.",
     },
@@ -197,7 +201,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "a cancelled upload keeps its reservation",
     ...{
-      file: "src/spool/local-room.ts",
+      file: "src/spool/local/room.ts",
       from: "    this.becameFile(slot);\n    this.#reserve(slot, -1);",
       to: "    this.becameFile(slot);",
     },

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import type { Message } from "../../src/protocol/messages.ts";
-import type { Spool } from "../../src/spool/spool.ts";
+import type { Spool } from "../../src/spool/contract.ts";
 import { content, fileSha256, sha256 } from "../support/content.ts";
 import { helloOf, idOf, RawPeer } from "../support/raw-peer.ts";
 import { Workspace } from "../support/workspace.ts";

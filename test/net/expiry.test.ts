@@ -1,7 +1,7 @@
 /** What a server tells of a sweep: each file whose time was over, also when something else in the same sweep failed. */
 import { expect, test } from "vitest";
 import { FilespoolError } from "../../src/protocol/errors.ts";
-import { SWEEP_MAX } from "../../src/spool/spool.ts";
+import { SWEEP_MAX } from "../../src/spool/contract.ts";
 import { Workspace } from "../support/workspace.ts";
 
 test("what expires is told file by file, and so is what could not be done", async () => {

@@ -5,7 +5,7 @@ import { FullestQueues, OTHER, QUEUES_SHOWN, type QueueSource, SLICE } from "../
 import { Metrics } from "../../src/net/metrics.ts";
 import { type Timing, timedSpool } from "../../src/net/timed-spool.ts";
 import { ERRORS, type ErrorCode, FilespoolError } from "../../src/protocol/errors.ts";
-import { MemorySpool } from "../../src/spool/memory.ts";
+import { MemorySpool } from "../../src/spool/memory/store.ts";
 import { content } from "../support/content.ts";
 import { Workspace } from "../support/workspace.ts";
 

@@ -2,7 +2,7 @@ import { chownSync, existsSync, mkdirSync, readdirSync, statSync, symlinkSync, w
 import { beforeEach, describe, expect, onTestFinished, test } from "vitest";
 import { ownIdentity } from "../../src/net/tls.ts";
 import { createToken } from "../../src/net/tokens.ts";
-import { LocalSpool } from "../../src/spool/local.ts";
+import { LocalSpool } from "../../src/spool/local/store.ts";
 import { content } from "../support/content.ts";
 import { Workspace } from "../support/workspace.ts";
 

@@ -2,9 +2,9 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { createDigest } from "../../src/disk/digest.ts";
-import { LocalSpool } from "../../src/spool/local.ts";
-import { deadQueue, queueOf } from "../../src/spool/local-records.ts";
-import type { Delivery, Offer } from "../../src/spool/spool.ts";
+import type { Delivery, Offer } from "../../src/spool/contract.ts";
+import { deadQueue, queueOf } from "../../src/spool/local/records.ts";
+import { LocalSpool } from "../../src/spool/local/store.ts";
 import { content } from "../support/content.ts";
 import type { Expected, Place } from "./facts.ts";
 import { SPOOL } from "./spool-options.ts";

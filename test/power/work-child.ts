@@ -7,8 +7,8 @@
  */
 import { writeSync } from "node:fs";
 import { createDigest } from "../../src/disk/digest.ts";
-import { LocalSpool } from "../../src/spool/local.ts";
-import type { Delivery, Offer, Upload } from "../../src/spool/spool.ts";
+import type { Delivery, Offer, Upload } from "../../src/spool/contract.ts";
+import { LocalSpool } from "../../src/spool/local/store.ts";
 import { content } from "../support/content.ts";
 import { random as randomNumbers } from "../support/process-files.ts";
 import { pick } from "./images.ts";

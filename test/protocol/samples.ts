@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { LIMITS } from "../../src/protocol/limits.ts";
 import type { Body, ControlName, Message } from "../../src/protocol/messages.ts";
 import { TRANSFER_STATES } from "../../src/protocol/operate-messages.ts";
-import { SPOOL_LIMITS } from "../../src/spool/spool.ts";
+import { SPOOL_LIMITS } from "../../src/spool/contract.ts";
 
 export const TRANSFER = "000102030405060708090a0b0c0d0e0f";
 /** BLAKE3 of "hello". */

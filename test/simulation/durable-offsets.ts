@@ -1,5 +1,5 @@
 /** What is promised of an unfinished upload: its durable offset never goes back, and the disk has what it vouches for. */
-import type { OfferAnswer, UploadWatcher } from "../../src/spool/spool.ts";
+import type { OfferAnswer, UploadWatcher } from "../../src/spool/contract.ts";
 
 /** What only the oracle knows. */
 export interface Hands {

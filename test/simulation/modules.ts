@@ -18,6 +18,6 @@ export async function simulatedModules(): Promise<Modules> {
   const { createServer } = await load("net/server.ts");
   const { send } = await load("net/sender.ts");
   const { receive } = await load("net/receiver.ts");
-  const { LocalSpool } = await load("spool/local.ts");
+  const { LocalSpool } = await load("spool/local/store.ts");
   return { createServer, send, receive, LocalSpool };
 }

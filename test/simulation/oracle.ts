@@ -11,7 +11,7 @@
  *   nothing waiting    only while somebody holds each file of the queue: so no one-shot receiver ends too early
  */
 import type { TransferEvent } from "../../src/net/events.ts";
-import type { Spool } from "../../src/spool/spool.ts";
+import type { Spool } from "../../src/spool/contract.ts";
 import type { Row } from "./disk.ts";
 import { DurableOffsets } from "./durable-offsets.ts";
 import type { Machine, World } from "./world.ts";

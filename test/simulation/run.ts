@@ -6,7 +6,7 @@ import type { LandedFile } from "../../src/net/options.ts";
 import type { receive as Receive } from "../../src/net/receiver.ts";
 import type { send as Send } from "../../src/net/sender.ts";
 import type { createServer as CreateServer, Server } from "../../src/net/server.ts";
-import type { LocalSpool as Local } from "../../src/spool/local.ts";
+import type { LocalSpool as Local } from "../../src/spool/local/store.ts";
 import { Contents } from "./contents.ts";
 import { Disk } from "./disk.ts";
 import { forgetAll } from "./files.ts";

@@ -1,8 +1,8 @@
 /** Whatever is asked of a spool at once, and whichever commits fail: its bounds hold at every moment, and all has an end. */
 import fc from "fast-check";
 import { expect, test, vi } from "vitest";
-import { LocalSpool } from "../../src/spool/local.ts";
-import type { Delivery, Upload } from "../../src/spool/spool.ts";
+import type { Delivery, Upload } from "../../src/spool/contract.ts";
+import { LocalSpool } from "../../src/spool/local/store.ts";
 import { type Failures, failingCommits } from "./failing-commits.ts";
 import { contentOf, digestOf, idOf, inTempFolder, nobody, offerOf } from "./subject.ts";
 

@@ -1,6 +1,6 @@
 import { setImmediate } from "node:timers/promises";
 import { expect, test } from "vitest";
-import { SPOOL_LIMITS } from "../../src/spool/spool.ts";
+import { SPOOL_LIMITS } from "../../src/spool/contract.ts";
 import {
   appendRest,
   begin,

@@ -1,6 +1,6 @@
 import { setImmediate } from "node:timers/promises";
 import { expect, test } from "vitest";
-import { ACKS_REMEMBERED, type Delivery, LEASE_EXPIRED, type Spool } from "../../src/spool/spool.ts";
+import { ACKS_REMEMBERED, type Delivery, LEASE_EXPIRED, type Spool } from "../../src/spool/contract.ts";
 import {
   begin,
   contentIn,

@@ -1,6 +1,6 @@
 import { setImmediate } from "node:timers/promises";
 import { expect, test } from "vitest";
-import { FILE_EXPIRED, type Spool, SWEEP_MAX } from "../../src/spool/spool.ts";
+import { FILE_EXPIRED, type Spool, SWEEP_MAX } from "../../src/spool/contract.ts";
 import {
   appendRest,
   begin,

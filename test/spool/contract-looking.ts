@@ -1,7 +1,7 @@
 /** The laws of what operators may see, for every implementation: states, lists and their pages. */
 import { expect, test } from "vitest";
-import type { From, Known, Page } from "../../src/spool/operate.ts";
-import type { Spool } from "../../src/spool/spool.ts";
+import type { Spool } from "../../src/spool/contract.ts";
+import type { From, Known, Page } from "../../src/spool/operate/contract.ts";
 import {
   appendRest,
   begin,

@@ -2,8 +2,8 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
-import { GroupCommit, type Move } from "../../src/spool/group-commit.ts";
-import { Reserve } from "../../src/spool/reserve.ts";
+import { Reserve } from "../../src/spool/local/disk-reserve.ts";
+import { GroupCommit, type Move } from "../../src/spool/local/group-commit.ts";
 
 /** A commit that a test ends as it likes, and what was done in each. */
 function commits() {

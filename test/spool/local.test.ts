@@ -2,8 +2,8 @@ import { mkdir, readdir, readFile, rm, stat, writeFile } from "node:fs/promises"
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { FilespoolError } from "../../src/protocol/errors.ts";
-import { LocalSpool, type LocalSpoolOptions } from "../../src/spool/local.ts";
-import { LocalIndex } from "../../src/spool/local-index.ts";
+import { LocalIndex } from "../../src/spool/local/index.ts";
+import { LocalSpool, type LocalSpoolOptions } from "../../src/spool/local/store.ts";
 import { startChild } from "./children.ts";
 import {
   appendRest,

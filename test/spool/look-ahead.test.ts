@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { LookAhead } from "../../src/spool/look-ahead.ts";
+import { LookAhead } from "../../src/spool/local/key-prefetch.ts";
 
 test("whatever is added at the end, taken away and asked, the answer is what a look at all of them says or one that is gone", () => {
   const steps = fc.array(

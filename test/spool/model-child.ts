@@ -5,8 +5,8 @@
  * would in a server; each is answered under its number, and what an upload reports goes to the parent as it happens.
  */
 import type { FilespoolError } from "../../src/protocol/errors.ts";
-import { LocalSpool, type LocalSpoolOptions } from "../../src/spool/local.ts";
-import type { Spool, Upload } from "../../src/spool/spool.ts";
+import type { Spool, Upload } from "../../src/spool/contract.ts";
+import { LocalSpool, type LocalSpoolOptions } from "../../src/spool/local/store.ts";
 
 export interface Call {
   readonly number: number;

@@ -1,6 +1,6 @@
 /** The local spool beside a model of it that cannot crash: what each command does to both, and what must be the same. */
 import { expect } from "vitest";
-import type { Upload } from "../../src/spool/spool.ts";
+import type { Upload } from "../../src/spool/contract.ts";
 import type { Host, ModelSpool } from "./model-real.ts";
 import { begin, contentIn, contentOf, digestOf, idOf, nobody, offerOf, sameBytes } from "./subject.ts";
 

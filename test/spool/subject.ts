@@ -7,9 +7,9 @@ import { expect } from "vitest";
 import { createDigest } from "../../src/disk/digest.ts";
 import { timedSpool } from "../../src/net/timed-spool.ts";
 import type { FilespoolError } from "../../src/protocol/errors.ts";
-import { LocalSpool, type LocalSpoolOptions } from "../../src/spool/local.ts";
-import { MemorySpool } from "../../src/spool/memory.ts";
-import type { Delivery, Offer, Spool, SpoolLimits, Upload, UploadWatcher } from "../../src/spool/spool.ts";
+import type { Delivery, Offer, Spool, SpoolLimits, Upload, UploadWatcher } from "../../src/spool/contract.ts";
+import { LocalSpool, type LocalSpoolOptions } from "../../src/spool/local/store.ts";
+import { MemorySpool } from "../../src/spool/memory/store.ts";
 
 export interface Clock {
   nowMs: number;

@@ -12,7 +12,7 @@ import { LIMITS } from "../../src/protocol/limits.ts";
 import { SCHEMAS } from "../../src/protocol/messages.ts";
 import { OPERATE_CLIENT, OPERATE_SERVER } from "../../src/protocol/operate.ts";
 import { UPLOAD_SENDER, UPLOAD_SERVER } from "../../src/protocol/upload.ts";
-import { SPOOL_LIMITS } from "../../src/spool/spool.ts";
+import { SPOOL_LIMITS } from "../../src/spool/contract.ts";
 import { bytes, limit } from "../plugins/units.ts";
 import { cell, code, table } from "../scripts/markdown.ts";
 import { commandLinePage, configurationPage } from "../scripts/pages/command-line.ts";

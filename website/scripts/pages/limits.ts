@@ -1,6 +1,6 @@
 /** Limits: every number that bounds something, with its unit and with what breaks without it. */
 import { LIMITS } from "../../../src/protocol/limits.ts";
-import { SPOOL_LIMITS } from "../../../src/spool/spool.ts";
+import { SPOOL_LIMITS } from "../../../src/spool/contract.ts";
 import { limit } from "../../plugins/units.ts";
 import { cell, code, join, type Page, table } from "../markdown.ts";
 import { prose, sentences } from "../prose.ts";
@@ -22,14 +22,14 @@ function serverDefault(name: string): number {
 
 export function limitsPage(): Page {
   const protocol = membersOf("src/protocol/limits.ts", "LIMITS", true);
-  const spool = membersOf("src/spool/spool.ts", "SpoolLimits");
+  const spool = membersOf("src/spool/contract.ts", "SpoolLimits");
   const net = membersOf("src/net/server.ts", "NetLimits");
   const head = ["Limit", "Value", "What it bounds, and what breaks without it"];
   return {
     name: "limits",
     title: "Limits",
     about: "Every bound on bytes, counts and waits, with its default.",
-    from: ["src/protocol/limits.ts", "src/spool/spool.ts", "src/net/server.ts"],
+    from: ["src/protocol/limits.ts", "src/spool/contract.ts", "src/net/server.ts"],
     body: join(
       prose(fileComment("src/protocol/limits.ts")),
       "## Of the protocol",

@@ -101,7 +101,7 @@ function constantComment(name: string): string {
 
 /** What a limit of the same name says: `welcome` tells those of its server, and a second sentence about them would be one too many. */
 const limitComments: ReadonlyMap<string, string> = new Map(
-  [...membersOf("src/protocol/limits.ts", "LIMITS", true), ...membersOf("src/spool/spool.ts", "SpoolLimits")].map(
+  [...membersOf("src/protocol/limits.ts", "LIMITS", true), ...membersOf("src/spool/contract.ts", "SpoolLimits")].map(
     ({ name, comment }) => [name, comment],
   ),
 );

@@ -1,5 +1,5 @@
 /**
- * Storing a file, step by step, in the order of src/spool/local-upload.ts, and three orders that are mistakes.
+ * Storing a file, step by step, in the order of src/spool/local/upload.ts, and three orders that are mistakes.
  *
  * One data structure: what a step does to the disk, the decision and the test behind it, and what a restart makes of what
  * it finds. Invariants, tested: no crash breaks the promise in our order, some crash does in each wrong one.

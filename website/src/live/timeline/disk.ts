@@ -8,7 +8,7 @@
 import { dropBytes, overlap } from "../../../../src/protocol/chunks.ts";
 import { joinParts } from "../../../../src/protocol/decoder.ts";
 import { FilespoolError } from "../../../../src/protocol/errors.ts";
-import type { Upload } from "../../../../src/spool/spool.ts";
+import type { Upload } from "../../../../src/spool/contract.ts";
 import type { World } from "./world.ts";
 
 /** One sync of this disk. */

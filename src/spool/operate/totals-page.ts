@@ -7,9 +7,9 @@
  * behind the cursor as it has; the third is as short as `uploadsMax`. Changes that are under way are not in the index yet,
  * so their queues are looked at as well. For operators and metrics; nothing of it is on the path of a transfer.
  */
-import { deadQueue, queueOf } from "./local-records.ts";
-import type { QueueTotals } from "./local-totals.ts";
-import { type From, type Page, pageOfKeys, type Tally } from "./operate.ts";
+import { deadQueue, queueOf } from "../local/records.ts";
+import type { QueueTotals } from "../local/totals.ts";
+import { type From, type Page, pageOfKeys, type Tally } from "./contract.ts";
 
 /** Behind the homes of all dead letters, and before the name of any queue. */
 const NAMES = `${deadQueue("").slice(0, -1)}0`;

@@ -6,7 +6,7 @@
  *   a dead letter, an upload, a tombstone
  *                removed, each by a time of its own
  *
- * Its work is in proportion to what it removes, and bounded: files are found by age, whatever their queue (local-ages.ts),
+ * Its work is in proportion to what it removes, and bounded: files are found by age, whatever their queue (local/ages.ts),
  * and uploads are looked at in turn. A million queues with nothing to expire cost one look at the oldest file.
  *
  * A file that somebody holds is left alone. So a look may find only such files, as many as there are leases, and they must
@@ -15,13 +15,13 @@
  * The parts do not depend on each other, and each of them tells what it has done though another one fails: what is done is
  * on disk, and somebody waits to hear of it. Why files are found like this: adr/0072. Read next: server.ts.
  */
-import { fileError } from "../disk/files.ts";
-import { FilespoolError } from "../protocol/errors.ts";
-import type { LocalSpool } from "./local.ts";
-import type { Age } from "./local-ages.ts";
-import { deadQueue, type Entry, isDeadHome, type Position } from "./local-records.ts";
-import { LocalUpload, type Slot } from "./local-upload.ts";
-import { type Expired, FILE_EXPIRED, SWEEP_MAX, type Swept } from "./spool.ts";
+import { fileError } from "../../disk/files.ts";
+import { FilespoolError } from "../../protocol/errors.ts";
+import { type Expired, FILE_EXPIRED, SWEEP_MAX, type Swept } from "../contract.ts";
+import type { Age } from "./ages.ts";
+import { deadQueue, type Entry, isDeadHome, type Position } from "./records.ts";
+import type { LocalSpool } from "./store.ts";
+import { LocalUpload, type Slot } from "./upload.ts";
 
 /** Files, or uploads, that one sweep looks at. */
 const LOOKED_MAX = 2 * SWEEP_MAX;

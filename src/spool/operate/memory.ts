@@ -1,13 +1,13 @@
 /**
  * What operators do to a memory spool: the contract of operate.ts with a list that is looked through.
  *
- * Nothing here waits, so what local-operate.ts needs claims and commits for is a few lines: between two of them nobody
+ * Nothing here waits, so what operate/local.ts needs claims and commits for is a few lines: between two of them nobody
  * else does anything. Read it first to see what the operations mean, and the other to see what they cost.
  */
-import { FilespoolError } from "../protocol/errors.ts";
-import type { MemorySpool } from "./memory.ts";
-import type { Item } from "./memory-records.ts";
-import type { Slot } from "./memory-upload.ts";
+import { FilespoolError } from "../../protocol/errors.ts";
+import type { Item } from "../memory/records.ts";
+import type { MemorySpool } from "../memory/store.ts";
+import type { Slot } from "../memory/upload.ts";
 import {
   type Changed,
   type From,
@@ -18,7 +18,7 @@ import {
   type SpoolOperations,
   type Tally,
   tooLate,
-} from "./operate.ts";
+} from "./contract.ts";
 
 /**
  * One object beside its spool, so that a server that moves files need not know of it. What it needs of the spool are three

@@ -2,7 +2,7 @@
  * What operators do to a local spool: look into its index, and take things out of it by hand.
  *
  * The one difficulty is that receivers and the sweeper work on the same files at the same moment. So whoever wants to
- * change a file first *claims* it (local-queues.ts), which ends a lease and keeps the file out of everybody's hands;
+ * change a file first *claims* it (local/queues.ts), which ends a lease and keeps the file out of everybody's hands;
  * then the index is changed; then the claim ends. A file whose fate is being written down cannot be claimed: we wait
  * for that commit and look again, because only then it is known what there is to cancel.
  *
@@ -13,12 +13,11 @@
  * Nothing of this is on the path of a transfer. Contract: operate.ts. Why by the server and not by a program that opens
  * the same folder: adr/0038.
  */
-import { FilespoolError } from "../protocol/errors.ts";
-import type { LocalSpool } from "./local.ts";
-import { deadQueue, type Entry, type Place, type Position } from "./local-records.ts";
-import { pageOfQueues } from "./local-totals-page.ts";
-import type { Slot } from "./local-upload.ts";
-import { LocalUpload } from "./local-upload.ts";
+import { FilespoolError } from "../../protocol/errors.ts";
+import { deadQueue, type Entry, type Place, type Position } from "../local/records.ts";
+import type { LocalSpool } from "../local/store.ts";
+import type { Slot } from "../local/upload.ts";
+import { LocalUpload } from "../local/upload.ts";
 import {
   BATCH_FILES,
   type Changed,
@@ -30,7 +29,8 @@ import {
   type SpoolOperations,
   type Tally,
   tooLate,
-} from "./operate.ts";
+} from "./contract.ts";
+import { pageOfQueues } from "./totals-page.ts";
 
 /** Looks are answered from the index as it was committed; changes are claimed, committed and only then answered. */
 export class LocalOperations implements SpoolOperations {

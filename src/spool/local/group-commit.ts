@@ -7,9 +7,9 @@
  * finds no commit under way waits for the end of this turn of the event loop. All of a group, or none, is on disk; groups
  * follow each other in the order in which they were begun, and changes in a group in the order of asking. adr/0032.
  */
-import { fileError } from "../disk/files.ts";
-import { FilespoolError } from "../protocol/errors.ts";
-import type { Reserve } from "./reserve.ts";
+import { fileError } from "../../disk/files.ts";
+import { FilespoolError } from "../../protocol/errors.ts";
+import type { Reserve } from "./disk-reserve.ts";
 
 /** A file that comes into a queue, leaves one, or both; `size` counts in the sums. */
 export interface Move {

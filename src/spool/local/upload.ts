@@ -13,14 +13,14 @@
  * old one fails from then on, so nobody waits for a dead connection to time out. Why: adr/0012.
  */
 import { type FileHandle, open } from "node:fs/promises";
-import { BatchWriter } from "../disk/batch-writer.ts";
-import { createDigest, type Digest, digestOf, digestPrefix } from "../disk/digest.ts";
-import { fileError } from "../disk/files.ts";
-import { dropBytes, overlap } from "../protocol/chunks.ts";
-import { joinParts } from "../protocol/decoder.ts";
-import { type ErrorCode, FilespoolError } from "../protocol/errors.ts";
-import type { LocalSpool } from "./local.ts";
-import { isWhole, type Offer, type Upload, type UploadWatcher } from "./spool.ts";
+import { BatchWriter } from "../../disk/batch-writer.ts";
+import { createDigest, type Digest, digestOf, digestPrefix } from "../../disk/digest.ts";
+import { fileError } from "../../disk/files.ts";
+import { dropBytes, overlap } from "../../protocol/chunks.ts";
+import { joinParts } from "../../protocol/decoder.ts";
+import { type ErrorCode, FilespoolError } from "../../protocol/errors.ts";
+import { isWhole, type Offer, type Upload, type UploadWatcher } from "../contract.ts";
+import type { LocalSpool } from "./store.ts";
 
 /** The place of an unfinished upload in the spool, with or without somebody who is sending it. */
 export interface Slot {

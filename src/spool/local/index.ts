@@ -6,28 +6,28 @@
  *   entries    [queue, sequence]  one waiting file; small content is inside the value
  *   transfers  transfer           where it is now: waiting, dead, or collected (a tombstone)
  *   tombs      [time, transfer]   the same tombstones by time, so that expiry reads no more than it removes
- *   totals     queue              [files, bytes], so that a start need not count (local-totals.ts)
- *   ages       [time, sequence]   where a file is, by when it was stored, for expiry (local-ages.ts)
+ *   totals     queue              [files, bytes], so that a start need not count (local/totals.ts)
+ *   ages       [time, sequence]   where a file is, by when it was stored, for expiry (local/ages.ts)
  *   meta       "sequence", "ages"; "format", as long as there are files without a row in `ages`
  *
- * Dead letters are a queue like any other, under a name that no sender can use (local-records.ts).
+ * Dead letters are a queue like any other, under a name that no sender can use (local/records.ts).
  *
  * Every change is all of it or nothing, and many share one commit (group-commit.ts) with one fdatasync, off the event
  * loop. That is what makes durable small files cheap. Why LMDB: adr/0013.
  */
 import { join } from "node:path";
 import type { Database, Key, RootDatabase } from "lmdb";
-import { fileError } from "../disk/files.ts";
-import { FilespoolError } from "../protocol/errors.ts";
+import { fileError } from "../../disk/files.ts";
+import { FilespoolError } from "../../protocol/errors.ts";
+import type { Offer, StoredFile } from "../contract.ts";
+import type { Ending } from "../operate/contract.ts";
+import { type Age, Ages } from "./ages.ts";
+import { Reserve } from "./disk-reserve.ts";
 import { EntryViews } from "./entry-views.ts";
 import { GroupCommit } from "./group-commit.ts";
 import { openIndexFile } from "./index-file.ts";
-import { type Age, Ages } from "./local-ages.ts";
-import type { Entry, Place, Position, UploadRecord } from "./local-records.ts";
-import { QueueTotals, type Total } from "./local-totals.ts";
-import type { Ending } from "./operate.ts";
-import { Reserve } from "./reserve.ts";
-import type { Offer, StoredFile } from "./spool.ts";
+import type { Entry, Place, Position, UploadRecord } from "./records.ts";
+import { QueueTotals, type Total } from "./totals.ts";
 
 const FORMAT = 1;
 /** What LMDB tells of a database: pages of its tree, and of values that are longer than a page. */

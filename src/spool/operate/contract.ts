@@ -1,7 +1,7 @@
 /**
  * The part of the Spool contract that is for operators: what is in the spool, and taking things out of it by hand.
  *
- * It is apart from spool.ts because a server that only moves files needs none of it. It promises:
+ * It is apart from spool/contract.ts because a server that only moves files needs none of it. It promises:
  *
  *   - what `cancel`, `requeue` and `purge` answer is durable, and happens once however often it is asked for;
  *   - a file that a receiver holds can be taken from it: the lease ends, and a verdict that comes later is `lease-lost`;
@@ -9,10 +9,10 @@
  *     its beginning to its end, is in it once, whatever comes and goes meanwhile;
  *   - how a transfer ended is told for as long as its tombstone lives (`tombstoneTtlMs`).
  *
- * The laws: test/spool/contract-looking.ts and contract-operate.ts. No node: imports here. Read next: local-operate.ts or memory-operate.ts.
+ * The laws: test/spool/contract-looking.ts and contract-operate.ts. No node: imports here. Read next: local.ts or memory.ts beside it.
  */
-import { FilespoolError } from "../protocol/errors.ts";
-import type { DeadLetter, Offer, StoredFile } from "./spool.ts";
+import { FilespoolError } from "../../protocol/errors.ts";
+import type { DeadLetter, Offer, StoredFile } from "../contract.ts";
 
 /** How a transfer left its queue for ever. */
 export type Ending = "collected" | "expired" | "cancelled";

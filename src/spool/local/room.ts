@@ -15,13 +15,13 @@
  *   expected   bytes that the disk does not have yet            reserved less durable
  *
  * The disk and the size of the index are looked at once a second; in between, what is promised is taken off what was
- * found. Never here: the bytes themselves (local-upload.ts). Why counted like this: adr/0074.
+ * found. Never here: the bytes themselves (local/upload.ts). Why counted like this: adr/0074.
  */
 import { statfs } from "node:fs/promises";
-import { FilespoolError } from "../protocol/errors.ts";
-import type { LocalIndex } from "./local-index.ts";
-import type { Slot } from "./local-upload.ts";
-import type { Offer, SpoolLimits } from "./spool.ts";
+import { FilespoolError } from "../../protocol/errors.ts";
+import type { Offer, SpoolLimits } from "../contract.ts";
+import type { LocalIndex } from "./index.ts";
+import type { Slot } from "./upload.ts";
 
 /** About what a file takes in the index beside its content: four rows (800 bytes for an empty file in a queue of its own). */
 const FILE_BYTES = 1024;

@@ -9,15 +9,15 @@
 import { randomBytes } from "node:crypto";
 import { type FileHandle, open, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { fileError } from "../disk/files.ts";
-import { FilespoolError } from "../protocol/errors.ts";
+import { fileError } from "../../disk/files.ts";
+import { FilespoolError } from "../../protocol/errors.ts";
+import { ACKS_REMEMBERED, type Delivery, LEASE_EXPIRED, type SpoolLimits, SWEEP_MAX } from "../contract.ts";
+import { Leases } from "../leases.ts";
+import type { Ending } from "../operate/contract.ts";
 import type { Glance } from "./entry-views.ts";
-import { Leases } from "./leases.ts";
-import type { LocalIndex } from "./local-index.ts";
-import { deadQueue, type Entry } from "./local-records.ts";
-import { LookAhead, placeIn, type QueueState } from "./look-ahead.ts";
-import type { Ending } from "./operate.ts";
-import { ACKS_REMEMBERED, type Delivery, LEASE_EXPIRED, type SpoolLimits, SWEEP_MAX } from "./spool.ts";
+import type { LocalIndex } from "./index.ts";
+import { LookAhead, placeIn, type QueueState } from "./key-prefetch.ts";
+import { deadQueue, type Entry } from "./records.ts";
 
 /** What is next in a queue. */
 type Next = Glance & { readonly sequence: number };

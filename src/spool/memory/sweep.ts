@@ -2,12 +2,12 @@
  * The sweep of a memory spool: what has come to the end of its time, found by looking through all lists.
  *
  * Four kinds of things end, each by a clock of its own. That the clocks of an unfinished upload and of a stored file are
- * not the same is the point: tus-node's expiry deleted finished uploads, because it had one. What local-sweep.ts does
+ * not the same is the point: tus-node's expiry deleted finished uploads, because it had one. What local/sweep.ts does
  * with an index by age, this does by a filter; what they mean is the same (test/spool/contract-expiry.ts).
  */
-import type { MemorySpool } from "./memory.ts";
-import type { Item } from "./memory-records.ts";
-import { type Expired, FILE_EXPIRED, SWEEP_MAX, type Swept } from "./spool.ts";
+import { type Expired, FILE_EXPIRED, SWEEP_MAX, type Swept } from "../contract.ts";
+import type { Item } from "./records.ts";
+import type { MemorySpool } from "./store.ts";
 
 export async function sweepMemory(spool: MemorySpool): Promise<Swept> {
   const nowMs = spool.now();

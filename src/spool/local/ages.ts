@@ -16,7 +16,7 @@
  */
 import type { Database } from "lmdb";
 import type { GroupCommit } from "./group-commit.ts";
-import type { Entry, Position } from "./local-records.ts";
+import type { Entry, Position } from "./records.ts";
 
 /** When a file was stored, ms since the epoch, and its sequence number, which no other file has. */
 export type Age = [sinceMs: number, sequence: number];

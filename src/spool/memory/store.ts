@@ -1,27 +1,27 @@
 /**
  * The memory spool: the whole contract with plain arrays and maps, and nothing that survives.
  *
- * It is the version to read first. What local.ts does with an index, a cursor and files, this does by looking
+ * It is the version to read first. What local/store.ts does with an index, a cursor and files, this does by looking
  * through a list: a file keeps its place in `#files` until it is acked, so "back to the head, in order" needs
  * no code at all. In return most calls take time in proportion to the number of files; that is fine for a
  * test, a demonstration or a page in a browser, and for nothing else.
  *
  * Clock, digests and the epoch of the tokens are handed in, so that a run can be repeated exactly. Nothing
  * here waits for anything: every call has done its work when it returns, and promises only because the
- * contract does. The same laws hold for both (test/spool/contract.ts). Read next: local.ts.
+ * contract does. The same laws hold for both (test/spool/contract.ts). Read next: local/store.ts.
  */
-import type { Digest } from "../disk/digest.ts";
-import { joinParts } from "../protocol/decoder.ts";
-import { FilespoolError } from "../protocol/errors.ts";
-import { safeName } from "../protocol/names.ts";
-import { Leases } from "./leases.ts";
-import { MemoryOperations } from "./memory-operate.ts";
-import { type Item, type Lent, NEVER_FAILED, type Tombstone } from "./memory-records.ts";
-import { sweepMemory } from "./memory-sweep.ts";
-import { MemoryUpload, type Slot } from "./memory-upload.ts";
-import type { Ending, SpoolOperations } from "./operate.ts";
-import type { DeadLetter, Delivery, Offer, OfferAnswer, Spool, SpoolLimits, StoredFile, Swept } from "./spool.ts";
-import * as contract from "./spool.ts";
+import type { Digest } from "../../disk/digest.ts";
+import { joinParts } from "../../protocol/decoder.ts";
+import { FilespoolError } from "../../protocol/errors.ts";
+import { safeName } from "../../protocol/names.ts";
+import type { DeadLetter, Delivery, Offer, OfferAnswer, Spool, SpoolLimits, StoredFile, Swept } from "../contract.ts";
+import * as contract from "../contract.ts";
+import { Leases } from "../leases.ts";
+import type { Ending, SpoolOperations } from "../operate/contract.ts";
+import { MemoryOperations } from "../operate/memory.ts";
+import { type Item, type Lent, NEVER_FAILED, type Tombstone } from "./records.ts";
+import { sweepMemory } from "./sweep.ts";
+import { MemoryUpload, type Slot } from "./upload.ts";
 
 export interface MemorySpoolOptions {
   /** Milliseconds since the epoch. */
@@ -46,7 +46,7 @@ export class MemorySpool implements Spool {
   readonly #createDigest: (algorithm: string) => Digest;
   readonly trouble = null; // memory can always be written
   readonly #leases: Leases<Lent>;
-  /** Unfinished uploads by transfer. This and what follows are for memory-operate.ts as well. */
+  /** Unfinished uploads by transfer. This and what follows are for operate/memory.ts as well. */
   readonly slots = new Map<string, Slot>();
   /** Files of all queues, waiting, leased and dead, in the order in which they were stored. */
   files: Item[] = [];

@@ -1,6 +1,6 @@
-/** What the memory spool holds of a file, while it is there and after it is gone. Read next: memory.ts. */
-import type { Ending } from "./operate.ts";
-import type { DeadLetter, Delivery, StoredFile } from "./spool.ts";
+/** What the memory spool holds of a file, while it is there and after it is gone. Read next: memory/store.ts. */
+import type { DeadLetter, Delivery, StoredFile } from "../contract.ts";
+import type { Ending } from "../operate/contract.ts";
 
 /** A file that was stored and not yet collected. */
 export interface Item {

@@ -9,11 +9,11 @@
  *   - a lease has one holder; without a verdict in time the file goes back to the *head* of its queue;
  *   - `offer`, `finish` and `ack` may be repeated after any loss and change nothing the second time.
  *
- * No node: imports here: memory.ts runs in a browser, local.ts on a disk. Why LMDB there: adr/0013.
+ * No node: imports here: memory/store.ts runs in a browser, local/store.ts on a disk. Why LMDB there: adr/0013.
  */
 import { assert, FilespoolError } from "../protocol/errors.ts";
 import { LIMITS } from "../protocol/limits.ts";
-import type { SpoolOperations } from "./operate.ts";
+import type { SpoolOperations } from "./operate/contract.ts";
 
 /** What surviving means: a power cut, only the death of the process, or nothing at all. */
 export type Durability = "fsync" | "none" | "memory";

@@ -6,10 +6,10 @@
  * comparison is all of "the newest connection wins": who has lost the grip, to a newer offer or by ending the
  * upload, gets `superseded` from every call, and nothing it still does can reach the slot.
  */
-import type { Digest } from "../disk/digest.ts";
-import { dropBytes, overlap } from "../protocol/chunks.ts";
-import { type ErrorCode, FilespoolError } from "../protocol/errors.ts";
-import { isWhole, type Offer, type Upload, type UploadWatcher } from "./spool.ts";
+import type { Digest } from "../../disk/digest.ts";
+import { dropBytes, overlap } from "../../protocol/chunks.ts";
+import { type ErrorCode, FilespoolError } from "../../protocol/errors.ts";
+import { isWhole, type Offer, type Upload, type UploadWatcher } from "../contract.ts";
 
 /** An unfinished upload, with or without somebody who is sending it. */
 export interface Slot {

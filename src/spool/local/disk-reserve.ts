@@ -16,7 +16,7 @@
 import { existsSync, rmSync, statfsSync, statSync, writeFileSync } from "node:fs";
 import { open, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { FilespoolError } from "../protocol/errors.ts";
+import { FilespoolError } from "../../protocol/errors.ts";
 
 const MiB = 1024 * 1024;
 /** With less than this left, no content is added, so that what only notes or removes has room. */

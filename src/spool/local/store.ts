@@ -2,34 +2,25 @@
  * The local spool, the embedded default: an LMDB index, plain files for large content, one process.
  *
  *   <folder>/lock          held by an advisory lock for as long as the server lives, kill -9 included
- *   <folder>/index.mdb     local-index.ts
- *   <folder>/reserve       room that only the index may use: reserve.ts
+ *   <folder>/index.mdb     local/index.ts
+ *   <folder>/reserve       room that only the index may use: disk-reserve.ts
  *   <folder>/data/<id>     content above the inline threshold, finished or not
  *
  * Content is made durable before the entry that points to it, and removed after it. So a crash can leave
  * content that nothing points to, never an entry without content; `open` removes such files. What is in
  * memory only (leases, who waits for which queue) is gone after a restart, and may be.
  *
- * This file is the way in: offers and recovery. local-room.ts says what there is room for, local-upload.ts takes the bytes,
- * local-queues.ts hands them out, local-sweep.ts removes what expired. Why: adr/0013 (LMDB and files).
+ * This file is the way in: offers and recovery. local/room.ts says what there is room for, local/upload.ts takes the bytes,
+ * local/queues.ts hands them out, local/sweep.ts removes what expired. Why: adr/0013 (LMDB and files).
  */
 import { type FileHandle, open, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { tryLock } from "fs-native-extensions";
-import { checkDigest, DIGESTS } from "../disk/digest.ts";
-import { fileError, makeFolder, syncFolder } from "../disk/files.ts";
-import { FilespoolError } from "../protocol/errors.ts";
-import { LIMITS } from "../protocol/limits.ts";
-import { safeName } from "../protocol/names.ts";
-import { LocalIndex } from "./local-index.ts";
-import { LocalOperations } from "./local-operate.ts";
-import { LocalQueues } from "./local-queues.ts";
-import { deadQueue, type Entry } from "./local-records.ts";
-import { Room } from "./local-room.ts";
-import { Sweep } from "./local-sweep.ts";
-import { LocalUpload, type Slot } from "./local-upload.ts";
-import type { SpoolOperations } from "./operate.ts";
-import { Slab } from "./slab.ts";
+import { checkDigest, DIGESTS } from "../../disk/digest.ts";
+import { fileError, makeFolder, syncFolder } from "../../disk/files.ts";
+import { FilespoolError } from "../../protocol/errors.ts";
+import { LIMITS } from "../../protocol/limits.ts";
+import { safeName } from "../../protocol/names.ts";
 import {
   checkSame,
   type DeadLetter,
@@ -41,7 +32,16 @@ import {
   SWEEP_MAX,
   type Swept,
   type UploadWatcher,
-} from "./spool.ts";
+} from "../contract.ts";
+import type { SpoolOperations } from "../operate/contract.ts";
+import { LocalOperations } from "../operate/local.ts";
+import { Slab } from "./buffer-slab.ts";
+import { LocalIndex } from "./index.ts";
+import { LocalQueues } from "./queues.ts";
+import { deadQueue, type Entry } from "./records.ts";
+import { Room } from "./room.ts";
+import { Sweep } from "./sweep.ts";
+import { LocalUpload, type Slot } from "./upload.ts";
 
 export interface LocalSpoolOptions {
   /** Created when it is missing. */

@@ -15,7 +15,7 @@
  */
 import type { Database } from "lmdb";
 import type { Move, Step } from "./group-commit.ts";
-import { deadQueue, isDeadHome, queueOf } from "./local-records.ts";
+import { deadQueue, isDeadHome, queueOf } from "./records.ts";
 
 /** Files and their bytes. */
 export type Total = readonly [files: number, bytes: number];

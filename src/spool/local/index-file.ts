@@ -6,7 +6,7 @@
  *   the lock table                LMDB maps it and writes to it with every read. On a full disk such a write is a signal
  *                                 (SIGBUS): always where the file system writes to a new place (btrfs), so at each start
  *
- * LMDB's lock table tells processes of each other, and our own lock lets in only one (local.ts). LMDB can do without
+ * LMDB's lock table tells processes of each other, and our own lock lets in only one (local/store.ts). LMDB can do without
  * (MDB_NOLOCK), but lmdb-js 3.5.6 has no option for that, and its reads and writes are two threads that need the table. So
  * the table is put where no disk can be full: LMDB looks for it beside the path that it is given, and that path is a link
  * in memory, which is gone as soon as all is open. Where there is no such memory the table stays beside the file, and a
@@ -16,9 +16,9 @@ import { existsSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "nod
 import { chmod, open as openFile, rename, rm } from "node:fs/promises";
 import { basename, join, resolve } from "node:path";
 import { open, type RootDatabase } from "lmdb";
-import { syncFolder } from "../disk/files.ts";
-import { FilespoolError } from "../protocol/errors.ts";
-import type { Reserve } from "./reserve.ts";
+import { syncFolder } from "../../disk/files.ts";
+import { FilespoolError } from "../../protocol/errors.ts";
+import type { Reserve } from "./disk-reserve.ts";
 
 /** In the first 32 bytes of every LMDB file. */
 const LMDB_MAGIC = 0xbeefc0de;

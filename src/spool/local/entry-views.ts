@@ -9,9 +9,9 @@
  * Invariant: no view leaves this file. What is handed out was copied, into memory that many share or that is the caller's.
  */
 import type { Database, RootDatabase } from "lmdb";
-import { LIMITS } from "../protocol/limits.ts";
-import type { Entry, Position } from "./local-records.ts";
-import { Slab } from "./slab.ts";
+import { LIMITS } from "../../protocol/limits.ts";
+import { Slab } from "./buffer-slab.ts";
+import type { Entry, Position } from "./records.ts";
 
 export interface Glance {
   readonly entry: Omit<Entry, "content">;
