@@ -65,9 +65,10 @@ test("a command loads what it needs: no database to send or to receive, no targe
     }
     return seen;
   };
-  expect([...loadedBy("src/cli/serve.ts")]).toEqual(expect.arrayContaining(["lmdb", "src/net/server.ts"]));
-  for (const name of ["lmdb", "src/net/server.ts"]) expect([...loadedBy("src/cli/receive.ts")]).not.toContain(name);
-  for (const name of ["lmdb", "fs-native-extensions", "src/net/server.ts", "src/net/landing.ts"])
+  expect([...loadedBy("src/cli/serve.ts")]).toEqual(expect.arrayContaining(["lmdb", "src/net/server/server.ts"]));
+  for (const name of ["lmdb", "src/net/server/server.ts"])
+    expect([...loadedBy("src/cli/receive.ts")]).not.toContain(name);
+  for (const name of ["lmdb", "fs-native-extensions", "src/net/server/server.ts", "src/net/receiver/landing.ts"])
     expect([...loadedBy("src/cli/send.ts")]).not.toContain(name);
 });
 
@@ -81,79 +82,26 @@ test("only the command line reads arguments and environment, or prints", () => {
   expect(offenders(others, /\bprocess\.(argv|env|stdin|stdout|stderr)\b|\bconsole\./g)).toEqual([]);
 });
 
-/** What can be left out without touching a promise: each is one file with a decision of its own (adr/0036). */
-const EXTENSIONS = new Set([
-  "src/net/private-files.ts",
-  "src/protocol/quick.ts",
-  "src/disk/system-errors.ts",
-  "src/disk/holes.ts",
-  "src/spool/memory/store.ts",
-  "src/spool/memory/upload.ts",
-  "src/spool/memory/records.ts",
-  "src/spool/operate/memory.ts",
-  "src/spool/memory/sweep.ts",
-  "src/spool/operate/contract.ts",
-  "src/spool/operate/local.ts",
-  "src/spool/operate/totals-page.ts",
-  "src/net/server-operate.ts",
-  "src/net/operate.ts",
-  "src/net/receipts.ts",
-  "src/protocol/operate.ts",
-  "src/protocol/operate-messages.ts",
-  "src/net/invite.ts",
-  "src/net/incoming.ts",
-  "src/net/incoming-tree.ts",
-  "src/net/landed-hook.ts",
-  "src/net/hook-note.ts",
-  "src/net/hook-pause.ts",
-  "src/net/outgoing-stream.ts",
-  "src/net/complete-files.ts",
-  "src/net/hot-files.ts",
-  "src/net/hot-folder.ts",
-  "src/net/name-patterns.ts",
-  "src/net/put-away.ts",
-  "src/net/sent-files.ts",
-  "src/net/watch-folder.ts",
-  "src/net/watch-options.ts",
-  "src/net/created-entry.ts",
-  "src/net/file-times.ts",
-  "src/net/held-folder.ts",
-  "src/net/packed-names.ts",
-  "src/net/tar-entries.ts",
-  "src/net/tar-header.ts",
-  "src/net/tar-names.ts",
-  "src/net/tar-notes.ts",
-  "src/net/tar-pack.ts",
-  "src/net/tar-pax.ts",
-  "src/net/tar-unpack.ts",
-  "src/net/addresses.ts",
-  "src/net/file-attributes.ts",
-  "src/net/landing-sink.ts",
-  "src/net/path-resolution.ts",
-  "src/net/per-second.ts",
-  "src/net/remove-tree.ts",
-  "src/net/tls.ts",
-  "src/net/token-gate.ts",
-  "src/net/tokens.ts",
-  "src/net/out-of-descriptors.ts",
-  "src/net/turned-away.ts",
-  "src/net/fullest-queues.ts",
-  "src/net/counters.ts",
-  "src/net/metrics.ts",
-  "src/net/monitor.ts",
-  "src/net/timed-spool.ts",
-]);
+/** What can be left out without touching a promise is in a folder of its own (adr/0036, adr/0103). */
+const EXTENSIONS = [
+  "src/net/extensions/",
+  "src/spool/operate/",
+  "src/spool/memory/",
+  "src/protocol/operate",
+  "src/protocol/quick",
+];
+const isExtension = (path: string): boolean => EXTENSIONS.some((start) => path.startsWith(start));
 
-test("every extension that is named exists", () => {
-  expect([...EXTENSIONS].filter((path) => !SRC.includes(path))).toEqual([]);
+test("every folder of extensions exists", () => {
+  expect(EXTENSIONS.filter((start) => !SRC.some((path) => path.startsWith(start)))).toEqual([]);
 });
 
 test("no file is longer than 300 lines, and the core does not grow", () => {
   const programs = TEXTS.filter((path) => !path.endsWith(".md"));
   expect(programs.filter((path) => lineCount(path) > 300).map((path) => `${path}: ${lineCount(path)}`)).toEqual([]);
-  const core = SRC.filter((path) => layerOf(path) !== "cli" && !EXTENSIONS.has(path));
+  const core = SRC.filter((path) => layerOf(path) !== "cli" && !isExtension(path));
   // The aim is 2,500; until then the bound rises only by a decision that says for what (adr/0028, 0034, 0036, 0037, 0038, 0040, 0053, 0062, 0063, 0065, 0066, 0100, 0102, 0103).
-  expect(core.reduce((sum, path) => sum + lineCount(path) - markerCount(path), 0)).toBeLessThanOrEqual(10_340);
+  expect(core.reduce((sum, path) => sum + lineCount(path) - markerCount(path), 0)).toBeLessThanOrEqual(11_200);
 });
 
 test("at least 27 of 100 lines in src are comments", () => {

@@ -19,7 +19,7 @@
  *
  * Never here: the settings themselves (knobs.ts), where the file is (config-file.ts), and how questions look (terminal.ts). Why this order: adr/0022.
  */
-import { INVITE_SCHEME } from "../net/invite.ts";
+import { INVITE_SCHEME } from "../net/extensions/trust/invite.ts";
 import type { Command } from "./commands.ts";
 import type { ConfigFile } from "./config-file.ts";
 import { UsageError } from "./exit.ts";

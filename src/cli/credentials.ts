@@ -15,9 +15,9 @@
  */
 import { readFile, stat } from "node:fs/promises";
 import { inWords } from "../disk/system-errors.ts";
-import { isLoopback } from "../net/access.ts";
-import { INVITE_SCHEME, parseInvite } from "../net/invite.ts";
+import { INVITE_SCHEME, parseInvite } from "../net/extensions/trust/invite.ts";
 import type { ClientOptions } from "../net/options.ts";
+import { isLoopback } from "../net/server/access.ts";
 import { FilespoolError } from "../protocol/errors.ts";
 import type { Task } from "./commands.ts";
 import { type Origin, type Settings, withAnswer, withOrigin } from "./config.ts";

@@ -11,8 +11,8 @@
  * protocol's own messages, and one that is missing here does not compile. Never here: how people are shown the same (operate-rows.ts).
  */
 import * as v from "valibot";
-import { RIGHTS } from "../net/access.ts";
-import type { QueueInfo, TransferInfo } from "../net/operate.ts";
+import type { QueueInfo, TransferInfo } from "../net/extensions/operate/operator.ts";
+import { RIGHTS } from "../net/server/access.ts";
 import { TRANSFER_STATES } from "../protocol/operate-messages.ts";
 import { code, count, flag, row, text } from "./event-fields.ts";
 

@@ -9,7 +9,7 @@
  * It is absolute, so it begins with a "/": a file called "--output=x" is an option to no command. Write {} without quotes
  * around it; the quotes are there already. The same is in the environment: FILESPOOL_PATH, _NAME, _TRANSFER, _DIGEST and
  * _QUEUE. Our own secrets are not: a command that was written for files needs no token, and may well write its environment
- * into a log. An exit code other than 0 makes the delivery a failed attempt, and the next file waits (net/hook-pause.ts).
+ * into a log. An exit code other than 0 makes the delivery a failed attempt, and the next file waits (net/extensions/hook/hook-backoff.ts).
  */
 import { spawn } from "node:child_process";
 import { inWords } from "../disk/system-errors.ts";

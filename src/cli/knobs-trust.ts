@@ -4,13 +4,13 @@
  * A secret (`token`, `invite`) is a variable or a key of a config file, and never a flag; for the command line there is the name of
  * a file that holds it. What they do: credentials.ts for who connects, protection.ts for who serves. Why: adr/0037.
  */
-import { RIGHTS, type Right } from "../net/access.ts";
-import { isFingerprint } from "../net/invite.ts";
+import { isFingerprint } from "../net/extensions/trust/invite.ts";
+import { RIGHTS, type Right } from "../net/server/access.ts";
 import { commandsOf } from "./commands.ts";
 import { knob, optional } from "./knob.ts";
 import { duration, list, text, toggle } from "./shapes.ts";
 
-// The forms of what is about trust, in the words of those who check it (net/access.ts, net/tls.ts).
+// The forms of what is about trust, in the words of those who check it (net/server/access.ts, net/extensions/trust/tls.ts).
 const isOneWord = (word: string): boolean => !/\s/.test(word) && word.length <= 4000;
 const readRight = (word: string): Right | null => RIGHTS.find((right) => right === word.toLowerCase()) ?? null;
 /** Colons, capitals and a "sha256:" in front are how other programs write it. */

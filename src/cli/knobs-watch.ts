@@ -2,7 +2,7 @@
  * The settings of `filespool watch`: which files of a folder are sent, when they count as complete, and what becomes of
  * them. What they have in common with the other clients is in knobs.ts.
  */
-import { SETTLE_MS } from "../net/watch-options.ts";
+import { SETTLE_MS } from "../net/extensions/watch/watch-options.ts";
 import { knob, optional } from "./knob.ts";
 import { duration, list, oneOf, text, toggle } from "./shapes.ts";
 
@@ -35,7 +35,7 @@ export const WATCH_KNOBS = {
   }),
   // Which of two lists decides is easy to say this way: a name must fit the first, and none of the second.
   match: optional(patterns(), { on: ["watch"], help: "send only files with such a name", unset: "all" }),
-  // The list itself is IGNORED in net/watch-options.ts: names that programs give to what they are still writing.
+  // The list itself is IGNORED in net/extensions/watch/watch-options.ts: names that programs give to what they are still writing.
   ignore: optional(patterns(), {
     on: ["watch"],
     help: "never send files with such a name",

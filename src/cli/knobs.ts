@@ -18,7 +18,7 @@
  *
  * To add a setting: one row here (or in knobs-serve.ts), and its use in the command. Nothing else. Why one table: adr/0022.
  */
-import { isQueuePattern } from "../net/access.ts";
+import { isQueuePattern } from "../net/server/access.ts";
 import { LIMITS } from "../protocol/limits.ts";
 import { isQueueName } from "../protocol/messages.ts";
 import { checkQueue, safeName } from "../protocol/names.ts";

@@ -7,7 +7,7 @@
  *
  * Read next: table.ts, which gives the columns their widths.
  */
-import type { QueueInfo, TransferInfo } from "../net/operate.ts";
+import type { QueueInfo, TransferInfo } from "../net/extensions/operate/operator.ts";
 import { isSendQueue } from "./knobs.ts";
 import { printable } from "./printable.ts";
 import { humanDuration, humanSize } from "./sizes.ts";

@@ -9,9 +9,9 @@
  *
  * An order about several transfers is carried out for each of them; one that fails is named, the others go on, and the exit code
  * is that of the first failure. `status` of a transfer that the server does not know is exit code 4, so that a script can ask
- * "do you have it?" without reading anything. Never here: what the orders do (spool/operate/contract.ts), and rights (net/access.ts).
+ * "do you have it?" without reading anything. Never here: what the orders do (spool/operate/contract.ts), and rights (net/server/access.ts).
  */
-import { type Operator, operate } from "../net/operate.ts";
+import { type Operator, operate } from "../net/extensions/operate/operator.ts";
 import { type FilespoolError, known } from "../protocol/errors.ts";
 import { isQueueName } from "../protocol/messages.ts";
 import type { Around, Task } from "./commands.ts";

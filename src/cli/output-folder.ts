@@ -16,7 +16,7 @@ import { type FileHandle, lstat, mkdir, mkdtemp, open, readdir } from "node:fs/p
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { inWords } from "../disk/system-errors.ts";
-import { removeTree } from "../net/remove-tree.ts";
+import { removeTree } from "../net/receiver/remove-tree.ts";
 import { FilespoolError } from "../protocol/errors.ts";
 
 const PREFIX = "filespool-output-";

@@ -12,7 +12,7 @@ import { Readable, type Writable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { inWords } from "../disk/system-errors.ts";
 import type { ContentSink, ReceiveOptions } from "../net/options.ts";
-import { kindOf } from "../net/own-files.ts";
+import { kindOf } from "../net/receiver/own-files.ts";
 import { FilespoolError } from "../protocol/errors.ts";
 import { CONFIG_NAME, foldedName, OWN_PREFIX, safeName } from "../protocol/names.ts";
 import type { Settings } from "./config.ts";

@@ -20,7 +20,7 @@ import { open, stat } from "node:fs/promises";
 import { Socket } from "node:net";
 import { dirname, join } from "node:path";
 import { promisify } from "node:util";
-import { type Step, wayTo } from "../net/path-resolution.ts";
+import { type Step, wayTo } from "../net/receiver/path-resolution.ts";
 
 /** A file that is there and must not be read. The message is the end of a sentence that begins with the file. */
 export class Distrusted extends Error {}

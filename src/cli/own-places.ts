@@ -6,10 +6,10 @@
  * a file is such a place, whichever command has it; a new one is so by itself, from the table of settings.
  *
  * The default spool is one only where there is a spool: "spool" is a name like any other.
- * Never here: what it means to land there (net/landing-names.ts). Why: adr/0069.
+ * Never here: what it means to land there (net/receiver/landing-names.ts). Why: adr/0069.
  */
 import { dirname, join, resolve } from "node:path";
-import { isSpool } from "../net/landing-names.ts";
+import { isSpool } from "../net/receiver/landing-names.ts";
 import { configPlaces, KEY_FILE, stateFolder } from "./base-directories.ts";
 import type { Settings } from "./config.ts";
 import type { ConfigFile } from "./config-file.ts";

@@ -9,13 +9,13 @@
  *   shared       others may write to it. That is a warning and no refusal: it may be meant (a group that keeps a server
  *                together), and a server that does not start is no better for those who wait for their files
  *
- * Never here: what is in a spool (spool/local/store.ts), and what is in its tokens (net/tokens.ts). Why: adr/0071.
+ * Never here: what is in a spool (spool/local/store.ts), and what is in its tokens (net/extensions/trust/tokens.ts). Why: adr/0071.
  */
 import { readdirSync } from "node:fs";
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
-import { SPOOL_MARK } from "../net/landing-names.ts";
-import { writeWhole } from "../net/private-files.ts";
+import { writeWhole } from "../net/extensions/trust/private-files.ts";
+import { SPOOL_MARK } from "../net/receiver/landing-names.ts";
 import { isGiven, type Settings } from "./config.ts";
 import { UsageError } from "./exit.ts";
 import { whyNotOurs } from "./own-files.ts";

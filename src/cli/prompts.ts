@@ -21,8 +21,7 @@
  * Never here: drawing and keys (terminal.ts), and listing files (picker.ts). Which of several sources wins:
  * adr/0022.
  */
-
-import { missingProtection } from "../net/access.ts";
+import { missingProtection } from "../net/server/access.ts";
 import type { Command } from "./commands.ts";
 import { isGiven, type Settings, withAnswer } from "./config.ts";
 import { filledBy, isInvite, isInvited, problemOf } from "./credentials.ts";

@@ -9,9 +9,9 @@
  */
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import type { Exposure } from "../net/access.ts";
+import type { TokenGate } from "../net/extensions/trust/token-gate.ts";
 import type { TlsIdentity } from "../net/options.ts";
-import type { TokenGate } from "../net/token-gate.ts";
+import type { Exposure } from "../net/server/access.ts";
 import type { FilespoolError } from "../protocol/errors.ts";
 import { readText } from "./credentials.ts";
 import { UsageError } from "./exit.ts";
@@ -42,7 +42,7 @@ export async function identityOf(values: Values): Promise<TlsIdentity | null> {
     throw new UsageError("a certificate needs its key, and a key its certificate: give both --tls-cert and --tls-key");
   if (!isEncrypted(values)) return null;
   if (certFile === undefined || keyFile === undefined) {
-    return (await import("../net/tls.ts")).ownIdentity(join(values.spool, "tls"), values.host);
+    return (await import("../net/extensions/trust/tls.ts")).ownIdentity(join(values.spool, "tls"), values.host);
   }
   return {
     cert: await readText(certFile, "the certificate"),
@@ -56,6 +56,6 @@ export async function identityOf(values: Values): Promise<TlsIdentity | null> {
  */
 export async function gateOf(values: Values, onError: (error: FilespoolError) => void): Promise<TokenGate | null> {
   if (!asksForTokens(values)) return null;
-  const { TokenGate } = await import("../net/token-gate.ts");
+  const { TokenGate } = await import("../net/extensions/trust/token-gate.ts");
   return new TokenGate({ file: tokensFile(values), onError });
 }

@@ -11,11 +11,11 @@
  *   --follow               never ends by itself
  *
  * A file that could not land (its name is taken, say) stays in the queue for whoever may take it, and the exit
- * code is that of the first such failure. Never here: how a file lands (net/landing.ts, adr/0016).
+ * code is that of the first such failure. Never here: how a file lands (net/receiver/landing.ts, adr/0016).
  */
 import { basename, join } from "node:path";
 import type { TransferEvent } from "../net/events.ts";
-import { receive as receiveFiles } from "../net/receiver.ts";
+import { receive as receiveFiles } from "../net/receiver/receiver.ts";
 import type { Around } from "./commands.ts";
 import { isGiven, type Settings } from "./config.ts";
 import { connectionOf } from "./credentials.ts";

@@ -12,13 +12,13 @@
  * With `--wait` the run goes on until every file was collected, or the time is over: then it names those that are
  * outstanding, with exit code 5. They stay stored; `filespool status` tells later what became of them (adr/0039).
  *
- * Never here: how a file is sent (net/sender.ts), and what the events look like (lines.ts).
+ * Never here: how a file is sent (net/sender/sender.ts), and what the events look like (lines.ts).
  */
 import { stat } from "node:fs/promises";
 import type { TransferEvent } from "../net/events.ts";
+import { type ReceiptSummary, receipts } from "../net/extensions/operate/receipts.ts";
 import type { StreamSource } from "../net/options.ts";
-import { type ReceiptSummary, receipts } from "../net/receipts.ts";
-import { send as sendFiles } from "../net/sender.ts";
+import { send as sendFiles } from "../net/sender/sender.ts";
 import { FilespoolError } from "../protocol/errors.ts";
 import { isGiven, type Settings } from "./config.ts";
 import { connectionOf } from "./credentials.ts";

@@ -5,7 +5,7 @@
  * about one setting alone are its shape (shapes.ts), and the one about the address of the server needs somebody to
  * ask (prompts.ts).
  */
-import { isLoopback } from "../net/access.ts";
+import { isLoopback } from "../net/server/access.ts";
 import type { Settings } from "./config.ts";
 import { UsageError } from "./exit.ts";
 import { exactDuration } from "./sizes.ts";

@@ -11,7 +11,7 @@
  *   SIGKILL    or the power: nothing is said to anybody, and the next start finds all that was stored
  *
  * Never here: who may listen where (prompts.ts asks before the command starts), and what happens on a connection
- * (net/server.ts) or on disk (spool/local/store.ts).
+ * (net/server/server.ts) or on disk (spool/local/store.ts).
  */
 import {
   createServer,
@@ -192,14 +192,14 @@ const certificateHook = (server: Server): ReloadHook => ({
   settings: ["tls-cert", "tls-key"],
   prepare: async (values) => {
     const identity = await identityOf(values);
-    if (identity) (await import("../net/tls.ts")).checkIdentity(identity);
+    if (identity) (await import("../net/extensions/trust/tls.ts")).checkIdentity(identity);
     return () => identity && server.useCertificate(identity);
   },
 });
 
 /** Loaded with TLS only: a server that does not encrypt needs none of it. */
 const fingerprintFor = async ({ cert }: TlsIdentity): Promise<string> =>
-  (await import("../net/tls.ts")).fingerprintOf(cert);
+  (await import("../net/extensions/trust/tls.ts")).fingerprintOf(cert);
 
 /** The level, and the file itself: after a rotation, the next line goes into the new one. */
 const logHook = (log: Log): ReloadHook => ({

@@ -4,7 +4,7 @@
  *   pg_dump shop | filespool send - --name shop.sql
  *
  * A pipe ends the same way whether its producer succeeded or died; in a script, `set -o pipefail` tells them apart. A file
- * that is really called "-" is `./-`. Never here: how a stream is sent (net/outgoing-stream.ts).
+ * that is really called "-" is `./-`. Never here: how a stream is sent (net/extensions/stream/stream-source.ts).
  */
 import type { Readable } from "node:stream";
 import type { StreamSource } from "../net/options.ts";

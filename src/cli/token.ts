@@ -7,11 +7,10 @@
  *   filespool token create --queue photos --rights send --for alice > alice.token
  *   filespool invite --queue photos --host files.example.org | mail -s "your upload" alice@example.org
  *
- * Never here: what a token is (net/tokens.ts), and what an invite looks like (net/invite.ts).
+ * Never here: what a token is (net/extensions/trust/tokens.ts), and what an invite looks like (net/extensions/trust/invite.ts).
  */
-import { isLoopback, RIGHTS, type Right } from "../net/access.ts";
-import { formatInvite } from "../net/invite.ts";
-import { fingerprintOf } from "../net/tls.ts";
+import { formatInvite } from "../net/extensions/trust/invite.ts";
+import { fingerprintOf } from "../net/extensions/trust/tls.ts";
 import {
   createToken,
   isExpired,
@@ -21,7 +20,8 @@ import {
   type TokenRecord,
   takeBackToken,
   tokenId,
-} from "../net/tokens.ts";
+} from "../net/extensions/trust/tokens.ts";
+import { isLoopback, RIGHTS, type Right } from "../net/server/access.ts";
 import { isQueueName } from "../protocol/messages.ts";
 import { isGiven, type Settings } from "./config.ts";
 import { EXIT, OutputError, UsageError } from "./exit.ts";
@@ -158,7 +158,7 @@ async function seen(stdout: Outlet, file: string, token: string, before?: TokenR
 }
 
 /**
- * Settings as what net/tokens.ts makes a token of. "photos, team-*" is two patterns; durations become moments here,
+ * Settings as what net/extensions/trust/tokens.ts makes a token of. "photos, team-*" is two patterns; durations become moments here,
  * because a token ends by the calendar and not by how long a server has run.
  */
 function wishOf({ values }: Settings): Parameters<typeof createToken>[1] {

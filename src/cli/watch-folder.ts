@@ -8,10 +8,10 @@
  *   SIGINT     Ctrl-C: exit code 130
  *   --once     ends by itself, with the exit code of the first failure, as `send` does
  *
- * Never here: which files are complete, and how they are sent (net/watch-folder.ts).
+ * Never here: which files are complete, and how they are sent (net/extensions/watch/watch-folder.ts).
  */
 import type { TransferEvent } from "../net/events.ts";
-import { watchFolder } from "../net/watch-folder.ts";
+import { watchFolder } from "../net/extensions/watch/watch-folder.ts";
 import { FilespoolError } from "../protocol/errors.ts";
 import { stateFolder } from "./base-directories.ts";
 import { isGiven, type Settings } from "./config.ts";

@@ -5,14 +5,14 @@
  * "draining" can be told from "gone". Whether the server is ready is found out when somebody asks, by a look at the very
  * folder and disk that the next file would need; nothing is remembered that could be out of date.
  *
- * Never here: numbers (net/metrics.ts), HTTP (net/monitor.ts), and who may listen where (serve-rules.ts).
+ * Never here: numbers (net/extensions/observe/metrics.ts), HTTP (net/extensions/observe/metrics-server.ts), and who may listen where (serve-rules.ts).
  */
 import { access, constants, statfs } from "node:fs/promises";
 import { errorName } from "../disk/system-errors.ts";
+import { Metrics } from "../net/extensions/observe/metrics.ts";
+import { Monitor } from "../net/extensions/observe/metrics-server.ts";
+import { timedSpool } from "../net/extensions/observe/timed-spool.ts";
 import type { Server, ServerEvent } from "../net/index.ts";
-import { Metrics } from "../net/metrics.ts";
-import { Monitor } from "../net/monitor.ts";
-import { timedSpool } from "../net/timed-spool.ts";
 import { ERRORS } from "../protocol/errors.ts";
 import type { LocalSpool } from "../spool/local/store.ts";
 import type { Values } from "./knobs.ts";

@@ -8,10 +8,28 @@ export { LIMITS } from "../protocol/limits.ts";
 export { SPOOL_LIMITS, type Spool, type SpoolLimits } from "../spool/contract.ts";
 export { LocalSpool, type LocalSpoolOptions } from "../spool/local/store.ts";
 export { MemorySpool } from "../spool/memory/store.ts";
-export type { Access, Gate, Right } from "./access.ts";
 export type { About, ServerEvent, TransferEvent } from "./events.ts";
-export { formatInvite, type Invite, parseInvite } from "./invite.ts";
-export { type OperateOptions, type Operator, operate, type QueueInfo, type TransferInfo } from "./operate.ts";
+export {
+  type OperateOptions,
+  type Operator,
+  operate,
+  type QueueInfo,
+  type TransferInfo,
+} from "./extensions/operate/operator.ts";
+export { type ReceiptOptions, type ReceiptSummary, receipts } from "./extensions/operate/receipts.ts";
+export { formatInvite, type Invite, parseInvite } from "./extensions/trust/invite.ts";
+export { fingerprintOf, ownIdentity } from "./extensions/trust/tls.ts";
+export { TokenGate, type TokenGateOptions } from "./extensions/trust/token-gate.ts";
+export {
+  createToken,
+  readTokens,
+  revokeToken,
+  rotateToken,
+  type TokenRecord,
+  type TokenWish,
+} from "./extensions/trust/tokens.ts";
+export { watchFolder } from "./extensions/watch/watch-folder.ts";
+export { IGNORED, type WatchOptions, type WatchSummary } from "./extensions/watch/watch-options.ts";
 export type {
   ClientOptions,
   ContentSink,
@@ -27,12 +45,7 @@ export type {
   TlsIdentity,
   TlsTrust,
 } from "./options.ts";
-export { type ReceiptOptions, type ReceiptSummary, receipts } from "./receipts.ts";
-export { receive } from "./receiver.ts";
-export { send } from "./sender.ts";
-export { createServer, type NetLimits, type Server, type ServerOptions } from "./server.ts";
-export { fingerprintOf, ownIdentity } from "./tls.ts";
-export { TokenGate, type TokenGateOptions } from "./token-gate.ts";
-export { createToken, readTokens, revokeToken, rotateToken, type TokenRecord, type TokenWish } from "./tokens.ts";
-export { watchFolder } from "./watch-folder.ts";
-export { IGNORED, type WatchOptions, type WatchSummary } from "./watch-options.ts";
+export { receive } from "./receiver/receiver.ts";
+export { send } from "./sender/sender.ts";
+export type { Access, Gate, Right } from "./server/access.ts";
+export { createServer, type NetLimits, type Server, type ServerOptions } from "./server/server.ts";

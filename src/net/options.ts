@@ -8,7 +8,7 @@ import { resolve } from "node:path";
 import { FilespoolError } from "../protocol/errors.ts";
 import { LIMITS } from "../protocol/limits.ts";
 import type { About, TransferEvent } from "./events.ts";
-import type { Preserve } from "./file-attributes.ts";
+import type { Preserve } from "./receiver/file-attributes.ts";
 
 /** How this version names itself to a peer. */
 export const AGENT = "filespool/0.1";
@@ -181,10 +181,10 @@ export interface ReceiveOptions extends ClientOptions {
   readonly unpack?: boolean;
   /**
    * Runs for each landed file before its ack, one at a time. If it fails, the file is taken away again and the delivery
-   * counts as a failed attempt; a run that waits for files tries again. After a crash it may run twice for a file (landed-hook.ts).
+   * counts as a failed attempt; a run that waits for files tries again. After a crash it may run twice for a file (hooked-landing.ts).
    */
   readonly onLanded?: (file: LandedFile) => Promise<void> | void;
-  /** The pause after a hook that failed, 1 s; it doubles while that goes on, to 60 times as much (hook-pause.ts). */
+  /** The pause after a hook that failed, 1 s; it doubles while that goes on, to 60 times as much (hook-backoff.ts). */
   readonly hookPauseMs?: number;
   /** Whether a single file gets the permission bits (as far as the umask allows) and the time of change that it has at the sender. Default "all". */
   readonly preserve?: Preserve;

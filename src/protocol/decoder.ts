@@ -12,7 +12,7 @@
  * LIMITS.partBytesMin are gathered into a block, because a peer that sends single bytes would otherwise
  * make us keep a million arrays for one MiB.
  *
- * Never here: sockets, timers, node: imports. Feeding it is net/connection.ts's job.
+ * Never here: sockets, timers, node: imports. Feeding it is net/wire/connection.ts's job.
  * Why a length prefix at all: adr/0004.
  */
 import type { Checksum } from "./checksum.ts";

@@ -17,7 +17,7 @@
  *
  * Each delivery is an attempt under a lease, named by a fencing token. Whoever gives no verdict in time
  * loses the lease, and the file goes back to the head of its queue. So a file may be *delivered* more
- * than once; that it *lands* once is the receiver's part (net/landing.ts). Why: adr/0014.
+ * than once; that it *lands* once is the receiver's part (net/receiver/landing.ts). Why: adr/0014.
  */
 import type { Transitions } from "./machine.ts";
 

@@ -2,7 +2,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
-import { fingerprintOf } from "../../src/net/tls.ts";
+import { fingerprintOf } from "../../src/net/extensions/trust/tls.ts";
 import { Workspace } from "../support/workspace.ts";
 import { start } from "./world.ts";
 

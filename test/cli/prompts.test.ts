@@ -10,7 +10,7 @@ import {
   mayAsk,
   sameWithoutQuestions,
 } from "../../src/cli/prompts.ts";
-import { isLoopback } from "../../src/net/access.ts";
+import { isLoopback } from "../../src/net/server/access.ts";
 
 const settingsOf = (command: "serve" | "send" | "receive", flags: Record<string, string | true> = {}) =>
   resolve(command, { flags, env: {}, file: null });

@@ -1,9 +1,9 @@
 import { chmodSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import type { Access, Gate } from "../../src/net/access.ts";
-import { formatInvite } from "../../src/net/invite.ts";
-import { fingerprintOf, ownIdentity } from "../../src/net/tls.ts";
+import { formatInvite } from "../../src/net/extensions/trust/invite.ts";
+import { fingerprintOf, ownIdentity } from "../../src/net/extensions/trust/tls.ts";
+import type { Access, Gate } from "../../src/net/server/access.ts";
 import { Workspace } from "../support/workspace.ts";
 import { start } from "./world.ts";
 

@@ -1,8 +1,8 @@
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
-import { formatInvite, parseInvite } from "../../src/net/invite.ts";
-import { fingerprintOf } from "../../src/net/tls.ts";
+import { formatInvite, parseInvite } from "../../src/net/extensions/trust/invite.ts";
+import { fingerprintOf } from "../../src/net/extensions/trust/tls.ts";
 import { Workspace } from "../support/workspace.ts";
 import { start } from "./world.ts";
 

@@ -1,7 +1,7 @@
 /** Output that is lost: on a full disk, in a pipe that nobody reads, or because there is none. */
 import { readFileSync, statSync, writeFileSync } from "node:fs";
 import { expect, test } from "vitest";
-import { readTokens } from "../../src/net/tokens.ts";
+import { readTokens } from "../../src/net/extensions/trust/tokens.ts";
 import { skipAloud } from "../spool/children.ts";
 import { writeSmall } from "../support/process-files.ts";
 import { Place } from "../support/process-program.ts";

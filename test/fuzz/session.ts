@@ -1,13 +1,13 @@
 /** The server's half of both conversations, fed with any bytes, over a spool in memory. */
 import { createDigest, nativeChecksum } from "../../src/disk/digest.ts";
 import { zeros } from "../../src/disk/holes.ts";
-import { EVERYBODY } from "../../src/net/access.ts";
-import type { Connection, Data } from "../../src/net/connection.ts";
-import { DeliverySession } from "../../src/net/server-delivery.ts";
-import { UploadSession } from "../../src/net/server-upload.ts";
-import type { ServerContext } from "../../src/net/session.ts";
-import { SharedLimit } from "../../src/net/shared-limit.ts";
-import { Suspects } from "../../src/net/suspects.ts";
+import { EVERYBODY } from "../../src/net/server/access.ts";
+import { DeliverySession } from "../../src/net/server/delivery-session.ts";
+import type { ServerContext } from "../../src/net/server/session.ts";
+import { Suspects } from "../../src/net/server/suspects.ts";
+import { UploadSession } from "../../src/net/server/upload-session.ts";
+import type { Connection, Data } from "../../src/net/wire/connection.ts";
+import { SharedLimit } from "../../src/net/wire/shared-limit.ts";
 import { Decoder, joinParts } from "../../src/protocol/decoder.ts";
 import { FilespoolError } from "../../src/protocol/errors.ts";
 import { decodeZeros, FLAG_OPTIONAL, frameName } from "../../src/protocol/frame.ts";
@@ -31,7 +31,7 @@ class FakeConnection {
     return null;
   }
 
-  /** As net/connection.ts has it: pings and optional frames are nothing, an error ends the conversation. */
+  /** As net/wire/connection.ts has it: pings and optional frames are nothing, an error ends the conversation. */
   async read(): Promise<Message | Data | null> {
     for (;;) {
       // What runs beside the reading gets its turn, as it does between two frames of a socket.

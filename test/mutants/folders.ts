@@ -1,8 +1,8 @@
 /** Faults in how folders are packed and unpacked, planted like all others (table.ts). */
 import type { Mutant } from "./found.ts";
 
-const unpack = "src/net/tar-unpack.ts";
-const pack = "src/net/tar-pack.ts";
+const unpack = "src/net/extensions/folder/tar-unpack.ts";
+const pack = "src/net/extensions/folder/tar-pack.ts";
 const disk = "test/net/tree-disk.test.ts";
 const bounds = "test/net/tree-bounds.test.ts";
 const tree = "test/net/tree.test.ts";
@@ -61,12 +61,20 @@ export const FOLDERS: readonly Mutant[] = [
   },
   {
     name: "what unpacking remembers is not counted in bytes",
-    ...{ file: "src/net/tar-notes.ts", from: "budget.bytes += bytes;", to: "budget.bytes += 0 * bytes;" },
+    ...{
+      file: "src/net/extensions/folder/tar-notes.ts",
+      from: "budget.bytes += bytes;",
+      to: "budget.bytes += 0 * bytes;",
+    },
     noticedBy: bounds,
   },
   {
     name: "what unpacking remembers is not counted",
-    ...{ file: "src/net/tar-notes.ts", from: "++budget.notes > NOTED_MAX", to: "budget.notes > NOTED_MAX" },
+    ...{
+      file: "src/net/extensions/folder/tar-notes.ts",
+      from: "++budget.notes > NOTED_MAX",
+      to: "budget.notes > NOTED_MAX",
+    },
     noticedBy: bounds,
   },
   {
@@ -96,7 +104,7 @@ export const FOLDERS: readonly Mutant[] = [
   {
     name: "the folder that is unpacked into is found anew by its name",
     ...{
-      file: "src/net/held-folder.ts",
+      file: "src/net/extensions/folder/held-folder.ts",
       from: "(await isShown) ? held : path",
       to: "(await isShown) ? path : path",
     },
@@ -104,18 +112,18 @@ export const FOLDERS: readonly Mutant[] = [
   },
   {
     name: "a sparse file is unpacked as the short file that it travels as",
-    ...{ file: "src/net/tar-pax.ts", from: "/^GNU\\.sparse\\./", to: "/^GNU\\.none\\./" },
+    ...{ file: "src/net/extensions/folder/tar-pax.ts", from: "/^GNU\\.sparse\\./", to: "/^GNU\\.none\\./" },
     noticedBy: foreign,
   },
   {
     name: "an archive behind the end of another is not noticed",
-    ...{ file: "src/net/tar-entries.ts", from: "if (!isEmpty(rest))", to: "if (rest.length < 0)" },
+    ...{ file: "src/net/extensions/folder/tar-entries.ts", from: "if (!isEmpty(rest))", to: "if (rest.length < 0)" },
     noticedBy: tree,
   },
   {
     name: "a record ends where a line does",
     ...{
-      file: "src/net/tar-pax.ts",
+      file: "src/net/extensions/folder/tar-pax.ts",
       from: "records.set(key, Buffer.from(bytes.subarray(equals + 1, end - 1)));",
       to: "records.set(key, Buffer.from(bytes.subarray(equals + 1, bytes.indexOf(0x0a, equals))));",
     },
@@ -155,7 +163,11 @@ export const FOLDERS: readonly Mutant[] = [
   },
   {
     name: "a name that becomes another one takes its place",
-    ...{ file: "src/net/packed-names.ts", from: ' || holds(names, Buffer.from(safe).toString("latin1"))', to: "" },
+    ...{
+      file: "src/net/extensions/folder/packed-names.ts",
+      from: ' || holds(names, Buffer.from(safe).toString("latin1"))',
+      to: "",
+    },
     noticedBy: packing,
   },
 ];

@@ -41,14 +41,14 @@ export const FOUND: readonly Mutant[] = [
   },
   {
     name: "a part loses its name before that of the file is on disk",
-    ...{ file: "src/net/incoming-file.ts", from: "    linked.push(part);", to: "    await unlink(part);" },
+    ...{ file: "src/net/receiver/part-file.ts", from: "    linked.push(part);", to: "    await unlink(part);" },
     noticedBy: "test/net/landing-order.test.ts",
     simulated: "steps",
   },
   {
     name: "a second delivery does not wait until the first has landed",
     ...{
-      file: "src/net/receiver.ts",
+      file: "src/net/receiver/receiver.ts",
       from: "    if (attempt > 1) await this.#landingNow;\n",
       to: "    void attempt;\n",
     },
@@ -56,7 +56,7 @@ export const FOUND: readonly Mutant[] = [
   },
   {
     name: "an ack under way on another connection does not count",
-    ...{ file: "src/net/server-delivery.ts", from: " - ours + theirs)", to: " - ours)" },
+    ...{ file: "src/net/server/delivery-session.ts", from: " - ours + theirs)", to: " - ours)" },
     noticedBy: "test/net/verdict.test.ts",
   },
   {
@@ -72,7 +72,7 @@ export const FOUND: readonly Mutant[] = [
   {
     name: "a part whose sync failed is gone on with",
     ...{
-      file: "src/net/incoming-file.ts",
+      file: "src/net/receiver/part-file.ts",
       from: 'if (failure?.code === "EIO") await rm(this.part, { force: true });',
       to: "void failure;",
     },
@@ -82,7 +82,7 @@ export const FOUND: readonly Mutant[] = [
   {
     name: "what a killed receiver had landed is acked before its name is on disk",
     ...{
-      file: "src/net/landing-journal.ts",
+      file: "src/net/receiver/landing-journal.ts",
       from: "if (this.#sync) await syncFolder(this.#folder);\n    const missing",
       to: "const missing",
     },
@@ -92,7 +92,7 @@ export const FOUND: readonly Mutant[] = [
   {
     name: "what a killed receiver had announced and not landed is not retracted",
     ...{
-      file: "src/net/landing-journal.ts",
+      file: "src/net/receiver/landing-journal.ts",
       from: "if (missing.length > 0) await this.retract(missing);",
       to: "for (const each of missing) this.#unconfirmed.delete(each);",
     },
@@ -101,7 +101,7 @@ export const FOUND: readonly Mutant[] = [
   {
     name: "a power cut may bring back a journal that was replaced",
     ...{
-      file: "src/net/landing-journal.ts",
+      file: "src/net/receiver/landing-journal.ts",
       from: "if (this.#sync && this.#old.length > 0) await syncFolder(this.#folder);",
       to: "",
     },
@@ -110,7 +110,7 @@ export const FOUND: readonly Mutant[] = [
   {
     name: "a landing that could be neither finished nor retracted is in no doubt",
     ...{
-      file: "src/net/landing.ts",
+      file: "src/net/receiver/landing.ts",
       from: "this.#journal.doubt(delivery.transfer, index < landed.length ? part : null);",
       to: "",
     },
@@ -118,7 +118,7 @@ export const FOUND: readonly Mutant[] = [
   },
   {
     name: "what a killed receiver had written is not synced",
-    ...{ file: "src/net/incoming-file.ts", from: "if (sync && have > 0) await handle.datasync();", to: "" },
+    ...{ file: "src/net/receiver/part-file.ts", from: "if (sync && have > 0) await handle.datasync();", to: "" },
     noticedBy: simulation,
     simulated: "steps",
   },
@@ -144,7 +144,7 @@ export const FOUND: readonly Mutant[] = [
   {
     name: "a small file gets its name before its content is synced",
     ...{
-      file: "src/net/small-file.ts",
+      file: "src/net/receiver/small-file.ts",
       from: "if (this.#sync) await new Promise",
       to: "if (this.#fd === -1) await new Promise",
     },

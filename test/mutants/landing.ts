@@ -1,7 +1,7 @@
 /** Faults in what a single file keeps of its sender's mode and time, planted like all others (table.ts). */
 import type { Mutant } from "./found.ts";
 
-const attributes = "src/net/file-attributes.ts";
+const attributes = "src/net/receiver/file-attributes.ts";
 const noticedBy = "test/e2e/file-attributes.test.ts";
 
 export const LANDING: readonly Mutant[] = [
@@ -16,7 +16,7 @@ export const LANDING: readonly Mutant[] = [
   },
   {
     name: "zeros of a folder are written out",
-    ...{ file: "src/net/tar-unpack.ts", from: "if (isZero(piece))", to: "if (end < 0)" },
+    ...{ file: "src/net/extensions/folder/tar-unpack.ts", from: "if (isZero(piece))", to: "if (end < 0)" },
     noticedBy: "test/e2e/holes.test.ts",
   },
   {
@@ -35,23 +35,27 @@ export const LANDING: readonly Mutant[] = [
   },
   {
     name: "a disk that keeps no modes is told of for each file",
-    ...{ file: "src/net/incoming.ts", from: "    if (before.has(what)) return;\n", to: "" },
+    ...{ file: "src/net/receiver/incoming.ts", from: "    if (before.has(what)) return;\n", to: "" },
     noticedBy,
   },
   {
     name: "mode and time are not synced before the ack, small",
-    ...{ file: "src/net/small-file.ts", from: "hasMore ? syncAll(fd) : syncData(fd)", to: "syncData(fd)" },
+    ...{ file: "src/net/receiver/small-file.ts", from: "hasMore ? syncAll(fd) : syncData(fd)", to: "syncData(fd)" },
     noticedBy: "test/net/file-attributes.test.ts",
   },
   {
     name: "mode and time are not synced before the ack, large",
-    ...{ file: "src/net/incoming-file.ts", from: "&& sync) await syncAll(this.#handle.fd);", to: "&& sync) void 0;" },
+    ...{
+      file: "src/net/receiver/part-file.ts",
+      from: "&& sync) await syncAll(this.#handle.fd);",
+      to: "&& sync) void 0;",
+    },
     noticedBy: "test/net/file-attributes.test.ts",
   },
   {
     name: "a read-only file lands unheard",
     ...{
-      file: "src/net/final-name.ts",
+      file: "src/net/receiver/final-name.ts",
       from: 'if ((error as NodeJS.ErrnoException).code === "EACCES") tell',
       to: "if (!error) tell",
     },
@@ -59,7 +63,7 @@ export const LANDING: readonly Mutant[] = [
   },
   {
     name: "a read-only file can be written to once it was told of",
-    ...{ file: "src/net/final-name.ts", from: "        fchmodSync(reading, mode);\n", to: "" },
+    ...{ file: "src/net/receiver/final-name.ts", from: "        fchmodSync(reading, mode);\n", to: "" },
     noticedBy,
   },
 ];

@@ -2,13 +2,13 @@
 import type { Mutant } from "./found.ts";
 
 const noticedBy = "test/net/second-time.test.ts";
-const addresses = "src/net/addresses.ts";
+const addresses = "src/net/client/addresses.ts";
 
 export const SECOND_TIME: readonly Mutant[] = [
   {
     name: "the certificate is not checked on a reconnect",
     ...{
-      file: "src/net/tls.ts",
+      file: "src/net/extensions/trust/tls.ts",
       from: "    judge(socket, host, port, fingerprints);",
       to: '    if (!("seen" in trust)) judge(socket, host, port, fingerprints);\n    Object.assign(trust, { seen: true });',
     },
@@ -16,12 +16,16 @@ export const SECOND_TIME: readonly Mutant[] = [
   },
   {
     name: "skipped bytes add up over refused files",
-    ...{ file: "src/net/server-upload.ts", from: "      this.#skippedBytes = 0;\n", to: "" },
+    ...{ file: "src/net/server/upload-session.ts", from: "      this.#skippedBytes = 0;\n", to: "" },
     noticedBy,
   },
   {
     name: "the sync of a new token file is not awaited",
-    ...{ file: "src/net/private-files.ts", from: "    await handle.sync();", to: "    handle.sync().catch(() => {});" },
+    ...{
+      file: "src/net/extensions/trust/private-files.ts",
+      from: "    await handle.sync();",
+      to: "    handle.sync().catch(() => {});",
+    },
     noticedBy,
   },
   {
@@ -45,7 +49,7 @@ export const SECOND_TIME: readonly Mutant[] = [
   },
   {
     name: "any host name is answered",
-    ...{ file: "src/net/monitor.ts", from: '!name.includes(".")', to: 'name.includes("")' },
+    ...{ file: "src/net/extensions/observe/metrics-server.ts", from: '!name.includes(".")', to: 'name.includes("")' },
     noticedBy: "test/net/monitor.test.ts",
   },
 ];

@@ -4,17 +4,17 @@
  */
 import type { Mutant } from "./found.ts";
 
-const sender = "src/net/sender.ts";
-const window = "src/net/send-window.ts";
-const file = "src/net/outgoing-file.ts";
-const stream = "src/net/outgoing-stream.ts";
-const receipts = "src/net/receipts.ts";
+const sender = "src/net/sender/sender.ts";
+const window = "src/net/sender/send-window.ts";
+const file = "src/net/sender/file-source.ts";
+const stream = "src/net/extensions/stream/stream-source.ts";
+const receipts = "src/net/extensions/operate/receipts.ts";
 
 export const SENDING: readonly Mutant[] = [
   {
     name: "zeros are sent as their number to whoever is there",
     ...{
-      file: "src/net/connection.ts",
+      file: "src/net/wire/connection.ts",
       from: "if (this.peerTakesZeros && isHole(bytes))",
       to: "if (isHole(bytes))",
     },
@@ -23,7 +23,7 @@ export const SENDING: readonly Mutant[] = [
   {
     name: "zeros travel as bytes",
     ...{
-      file: "src/net/connection.ts",
+      file: "src/net/wire/connection.ts",
       from: "if (this.peerTakesZeros && isHole(bytes))",
       to: "if (!this.peerTakesZeros && isHole(bytes))",
     },
@@ -103,7 +103,7 @@ export const SENDING: readonly Mutant[] = [
   },
   {
     name: "files that are sent at a time are counted up only",
-    ...{ file: "src/net/send-content.ts", from: ".finally(() => files--)", to: "" },
+    ...{ file: "src/net/wire/content-sender.ts", from: ".finally(() => files--)", to: "" },
     noticedBy: "test/net/send-content.test.ts",
   },
   {
@@ -161,23 +161,31 @@ export const SENDING: readonly Mutant[] = [
   },
   {
     name: "a stored file of a watched folder is put away without a look at it",
-    ...{ file: "src/net/put-away.ts", from: " || identityOf(path, status) !== identity)", to: ")" },
+    ...{ file: "src/net/extensions/watch/put-away.ts", from: " || identityOf(path, status) !== identity)", to: ")" },
     noticedBy: "test/net/put-away.test.ts",
   },
   {
     name: "what a watched folder has sent and kept is not remembered",
-    ...{ file: "src/net/sent-files.ts", from: "    this.#gather([name, sent.identity, sent.digest]);\n", to: "" },
+    ...{
+      file: "src/net/extensions/watch/sent-files.ts",
+      from: "    this.#gather([name, sent.identity, sent.digest]);\n",
+      to: "",
+    },
     noticedBy: "test/net/watch-folder.test.ts",
   },
   {
     name: "a file of a watched folder is sent before it is complete",
-    ...{ file: "src/net/hot-files.ts", from: "nowMs >= before.dueMs && this.#settling", to: "this.#settling" },
+    ...{
+      file: "src/net/extensions/watch/hot-files.ts",
+      from: "nowMs >= before.dueMs && this.#settling",
+      to: "this.#settling",
+    },
     noticedBy: "test/net/hot-files.test.ts",
   },
   {
     name: "a file that changed after it was found complete is sent as it is",
     ...{
-      file: "src/net/open-source.ts",
+      file: "src/net/sender/open-source.ts",
       from: "identity === undefined || file.identity === identity",
       to: 'identity !== ""',
     },
@@ -185,18 +193,18 @@ export const SENDING: readonly Mutant[] = [
   },
   {
     name: "what a list gave without a connection is lost",
-    ...{ file: "src/net/send-queue.ts", from: "this.#item || this.#isAsking ||", to: "" },
+    ...{ file: "src/net/sender/send-queue.ts", from: "this.#item || this.#isAsking ||", to: "" },
     noticedBy: "test/net/send-list.test.ts",
   },
   {
     name: "a list whose run has failed is not told",
-    ...{ file: "src/net/send-queue.ts", from: "if (this.#isAsync) void", to: "if (!this.#isAsync) void" },
+    ...{ file: "src/net/sender/send-queue.ts", from: "if (this.#isAsync) void", to: "if (!this.#isAsync) void" },
     noticedBy: "test/net/send-list.test.ts",
   },
   {
     name: "a file that was refused is never tried again",
     ...{
-      file: "src/net/hot-files.ts",
+      file: "src/net/extensions/watch/hot-files.ts",
       from: "this.#refused.get(name) === seen.identity",
       to: "this.#refused.has(name)",
     },

@@ -65,12 +65,12 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: "the receiver does not compare the digest",
-    ...{ file: "src/net/incoming-file.ts", from: "found !== this.delivery.digest", to: "found === undefined" },
+    ...{ file: "src/net/receiver/part-file.ts", from: "found !== this.delivery.digest", to: "found === undefined" },
     noticedBy: "test/net/landing.test.ts",
   },
   {
     name: "the receiver does not compare the digest of a small file",
-    ...{ file: "src/net/small-file.ts", from: "found !== this.delivery.digest", to: "found === undefined" },
+    ...{ file: "src/net/receiver/small-file.ts", from: "found !== this.delivery.digest", to: "found === undefined" },
     noticedBy: "test/net/landing.test.ts",
   },
   {
@@ -86,7 +86,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "the sender does not notice that its file has changed",
     ...{
-      file: "src/net/outgoing-file.ts",
+      file: "src/net/sender/file-source.ts",
       from: "if (isUnchanged(this.#stat, now)) return;",
       to: "if (now) return;",
     },
@@ -96,7 +96,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "the receiver acks before the file has landed",
     ...{
-      file: "src/net/receiver.ts",
+      file: "src/net/receiver/receiver.ts",
       from: "if (this.#file) this.#complete.push(this.#file);",
       to: 'if (this.#file) this.#connection.send({ type: "ack", delivery: this.#file.delivery.delivery }); if (this.#file) this.#complete.push(this.#file);',
     },
@@ -106,7 +106,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "the journal is not written before landing",
     ...{
-      file: "src/net/landing-journal.ts",
+      file: "src/net/receiver/landing-journal.ts",
       from: "await this.#write(entries);",
       to: "",
     },
@@ -115,18 +115,22 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: "a hook that a dead receiver owed is forgotten",
-    ...{ file: "src/net/landed-hook.ts", from: "if (!hasLanded && !isTakenBack) return;", to: "if (true) return;" },
+    ...{
+      file: "src/net/extensions/hook/hooked-landing.ts",
+      from: "if (!hasLanded && !isTakenBack) return;",
+      to: "if (true) return;",
+    },
     noticedBy: "test/net/hook.test.ts",
   },
   {
     name: "a hook that failed runs again at once",
-    ...{ file: "src/net/landed-hook.ts", from: "await this.#pause.over();", to: "" },
+    ...{ file: "src/net/extensions/hook/hooked-landing.ts", from: "await this.#pause.over();", to: "" },
     noticedBy: "test/net/hook.test.ts",
   },
   {
     name: "the folder is not synced after the files got their names",
     ...{
-      file: "src/net/landing.ts",
+      file: "src/net/receiver/landing.ts",
       from: "if (this.sync) await syncFolder(this.folder); // 4. names on disk",
       to: "",
     },
@@ -185,7 +189,7 @@ export const MUTANTS: readonly Mutant[] = [
   // Promise 6: the newest wins.
   {
     name: "a newer connection does not end the older one",
-    ...{ file: "src/net/server.ts", from: 'older?.destroy(new FilespoolError("superseded"));', to: "" },
+    ...{ file: "src/net/server/server.ts", from: 'older?.destroy(new FilespoolError("superseded"));', to: "" },
     noticedBy: "test/net/fencing.test.ts",
   },
   {
@@ -210,7 +214,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "a connection that has gone silent is never given up",
     ...{
-      file: "src/net/connection.ts",
+      file: "src/net/wire/connection.ts",
       from: "this.#listening && nowMs - this.#heardMs > idleMs",
       to: "nowMs < 0 && idleMs < 0",
     },
@@ -218,14 +222,14 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: "the server hands out more than it was asked for",
-    ...{ file: "src/net/server-delivery.ts", from: "      this.#credit--;\n", to: "" },
+    ...{ file: "src/net/server/delivery-session.ts", from: "      this.#credit--;\n", to: "" },
     noticedBy: "test/net/fencing.test.ts",
   },
   // Promise 9: hostile names.
   {
     name: "a link in the target folder is followed",
     ...{
-      file: "src/net/small-file.ts",
+      file: "src/net/receiver/small-file.ts",
       from: "const { O_WRONLY, O_CREAT, O_TRUNC, O_NOFOLLOW } = constants;",
       to: "const { O_WRONLY, O_CREAT, O_TRUNC } = constants; const O_NOFOLLOW = 0;",
     },

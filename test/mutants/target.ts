@@ -5,9 +5,9 @@
 import type { Mutant } from "./found.ts";
 
 const output = "src/cli/output-folder.ts";
-const errors = "src/net/landing-errors.ts";
-const setbacks = "src/net/setbacks.ts";
-const room = "src/net/target-room.ts";
+const errors = "src/net/receiver/landing-errors.ts";
+const setbacks = "src/net/receiver/setbacks.ts";
+const room = "src/net/receiver/target-room.ts";
 const outputTest = "test/cli/output-folder.test.ts";
 const resumeTest = "test/e2e/output-resume.test.ts";
 const refusesTest = "test/e2e/target-refuses.test.ts";
@@ -59,7 +59,7 @@ export const TARGET: readonly Mutant[] = [
   {
     name: "what was handed on stays in the folder for output",
     ...{
-      file: "src/net/landing-sink.ts",
+      file: "src/net/extensions/sink/sink-landing.ts",
       from: "    if (!(file instanceof SmallFile)) await rm(file.part, { force: true });\n",
       to: "",
     },
@@ -77,7 +77,7 @@ export const TARGET: readonly Mutant[] = [
   {
     name: "a read-only part cannot be gone on with",
     ...{
-      file: "src/net/own-files.ts",
+      file: "src/net/receiver/own-files.ts",
       from: "    if (isIt) fchmodSync(fd, (now.mode & 0o777) | 0o200);\n",
       to: "",
     },
@@ -105,7 +105,7 @@ export const TARGET: readonly Mutant[] = [
   },
   {
     name: "a file that landed in the end counts as failed",
-    ...{ file: "src/net/tally.ts", from: "    this.failures.landed(delivery.transfer);\n", to: "" },
+    ...{ file: "src/net/receiver/tally.ts", from: "    this.failures.landed(delivery.transfer);\n", to: "" },
     noticedBy: "test/net/run-accounts.test.ts",
   },
   {
@@ -124,18 +124,18 @@ export const TARGET: readonly Mutant[] = [
   },
   {
     name: "a folder that is exchanged by a link while it is removed is followed",
-    ...{ file: "src/net/remove-tree.ts", from: " | O_DIRECTORY | O_NOFOLLOW)", to: " | O_DIRECTORY)" },
+    ...{ file: "src/net/receiver/remove-tree.ts", from: " | O_DIRECTORY | O_NOFOLLOW)", to: " | O_DIRECTORY)" },
     noticedBy: "test/net/own-files.test.ts",
   },
   {
     name: "a failed file counts as one of --count",
-    ...{ file: "src/net/receive-window.ts", from: "    this.#promised--;\n", to: "" },
+    ...{ file: "src/net/receiver/receive-window.ts", from: "    this.#promised--;\n", to: "" },
     noticedBy: "test/net/run-accounts.test.ts",
   },
   {
     name: "a file that arrives does not end the waiting for it",
     ...{
-      file: "src/net/receive-window.ts",
+      file: "src/net/receiver/receive-window.ts",
       from: "    this.isEmpty = false;\n    clearTimeout(this.#idle);\n",
       to: "    this.isEmpty = false;\n",
     },
@@ -144,7 +144,7 @@ export const TARGET: readonly Mutant[] = [
   {
     name: "who watches a folder does not hear that a file is whole",
     ...{
-      file: "src/net/final-name.ts",
+      file: "src/net/receiver/final-name.ts",
       from: "    closeSync(openSync(path, TO_WRITE));\n  } catch (error) {\n    // Other",
       to: "  } catch (error) {\n    // Other",
     },

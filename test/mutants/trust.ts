@@ -57,22 +57,22 @@ export const TRUST: readonly Mutant[] = [
   },
   {
     name: "a folder around a place of ours may land",
-    ...{ file: "src/net/landing-names.ts", from: "of steps)\n", to: "of steps.slice(-1))\n" },
+    ...{ file: "src/net/receiver/landing-names.ts", from: "of steps)\n", to: "of steps.slice(-1))\n" },
     noticedBy: landingNames,
   },
   {
     name: "a numbered name may be a place of ours",
-    ...{ file: "src/net/landing.ts", from: "if (this.names.mayUse(candidate) && claim", to: "if (claim" },
+    ...{ file: "src/net/receiver/landing.ts", from: "if (this.names.mayUse(candidate) && claim", to: "if (claim" },
     noticedBy: landingNames,
   },
   {
     name: "files may land below a place of ours",
-    ...{ file: "src/net/landing-names.ts", from: "|| isBelow(target, real);", to: ";" },
+    ...{ file: "src/net/receiver/landing-names.ts", from: "|| isBelow(target, real);", to: ";" },
     noticedBy: landingNames,
   },
   {
     name: "the note of a hook has the sender's name for a file, and not its own here",
-    ...{ file: "src/net/hook-note.ts", from: "name: this.#names.nameOf(name), ino", to: "name, ino" },
+    ...{ file: "src/net/extensions/hook/hook-record.ts", from: "name: this.#names.nameOf(name), ino", to: "name, ino" },
     noticedBy: "test/e2e/hook-names.test.ts",
   },
   {
@@ -96,7 +96,7 @@ export const TRUST: readonly Mutant[] = [
   },
   {
     name: "a queue may look like another",
-    ...{ file: "src/net/server-upload.ts", from: "        checkQueue(queue);\n", to: "" },
+    ...{ file: "src/net/server/upload-session.ts", from: "        checkQueue(queue);\n", to: "" },
     noticedBy: "test/e2e/queue-names.test.ts",
   },
   {

@@ -1,9 +1,9 @@
 import { once } from "node:events";
 import { connect as connectTcp, createServer, type Server, Socket } from "node:net";
 import { afterEach, describe, expect, test } from "vitest";
-import { type Address, type Reach, reach } from "../../src/net/addresses.ts";
-import { Client } from "../../src/net/client.ts";
-import { connect } from "../../src/net/dial.ts";
+import { type Address, type Reach, reach } from "../../src/net/client/addresses.ts";
+import { Client } from "../../src/net/client/client.ts";
+import { connect } from "../../src/net/client/dial.ts";
 
 const servers: Server[] = [];
 afterEach(() => {

@@ -1,9 +1,9 @@
 import { once } from "node:events";
 import { describe, expect, onTestFinished, test } from "vitest";
-import { Connection } from "../../src/net/connection.ts";
-import type { Patience } from "../../src/net/deadlines.ts";
-import { connect } from "../../src/net/dial.ts";
-import { Intake } from "../../src/net/intake.ts";
+import { connect } from "../../src/net/client/dial.ts";
+import { Connection } from "../../src/net/wire/connection.ts";
+import type { Patience } from "../../src/net/wire/deadlines.ts";
+import { Intake } from "../../src/net/wire/socket-reader.ts";
 import { FilespoolError } from "../../src/protocol/errors.ts";
 import { content } from "../support/content.ts";
 import { dataFrameOf, deadPort, frameOf, helloOf, idOf, listenRaw, RawPeer, WELCOME } from "../support/raw-peer.ts";

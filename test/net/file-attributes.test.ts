@@ -1,10 +1,10 @@
 import fs, { existsSync, fstatSync, statSync } from "node:fs";
 import { syncBuiltinESMExports } from "node:module";
 import { expect, onTestFinished, test } from "vitest";
-import { FileAttributes } from "../../src/net/file-attributes.ts";
-import { IncomingFile } from "../../src/net/incoming-file.ts";
-import { Landing } from "../../src/net/landing.ts";
-import { SmallFile } from "../../src/net/small-file.ts";
+import { FileAttributes } from "../../src/net/receiver/file-attributes.ts";
+import { Landing } from "../../src/net/receiver/landing.ts";
+import { IncomingFile } from "../../src/net/receiver/part-file.ts";
+import { SmallFile } from "../../src/net/receiver/small-file.ts";
 import { content } from "../support/content.ts";
 import { diskError } from "../support/disk-faults.ts";
 import { attributesOf, deliveryOf, SIZES } from "../support/landings.ts";

@@ -1,6 +1,12 @@
 import { linkSync, mkdirSync, symlinkSync } from "node:fs";
 import { describe, expect, test } from "vitest";
-import { grainLeftMs, hasCoarseTimes, identityOf, isDoubtful, isUnchanged } from "../../src/net/file-identity.ts";
+import {
+  grainLeftMs,
+  hasCoarseTimes,
+  identityOf,
+  isDoubtful,
+  isUnchanged,
+} from "../../src/net/sender/file-identity.ts";
 import { Workspace } from "../support/workspace.ts";
 
 const SECOND = 1_000_000_000n;

@@ -2,7 +2,7 @@ import { execFileSync } from "node:child_process";
 import { lstatSync, lutimesSync, statSync, symlinkSync, utimesSync } from "node:fs";
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { decimalOf, type Moment, momentFrom, momentOf, setTime, utimesText } from "../../src/net/file-times.ts";
+import { decimalOf, type Moment, momentFrom, momentOf, setTime, utimesText } from "../../src/disk/file-times.ts";
 import { Workspace } from "../support/workspace.ts";
 
 const BILLION = 1_000_000_000n;

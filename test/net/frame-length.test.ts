@@ -1,9 +1,9 @@
 /** How long frames are: short over a slow line, so that what arrives counts soon, and long over a fast one. */
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import type { Connection } from "../../src/net/connection.ts";
-import { OutgoingStream } from "../../src/net/outgoing-stream.ts";
-import { FrameLength, STRETCH_BYTES, sendContent } from "../../src/net/send-content.ts";
+import { OutgoingStream } from "../../src/net/extensions/stream/stream-source.ts";
+import type { Connection } from "../../src/net/wire/connection.ts";
+import { FrameLength, STRETCH_BYTES, sendContent } from "../../src/net/wire/content-sender.ts";
 import { LIMITS } from "../../src/protocol/limits.ts";
 
 const KiB = 1024;

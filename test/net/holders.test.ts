@@ -1,7 +1,7 @@
 /** Whoever has a token, or had one, and wants more than it gives. */
 import { describe, expect, test, vi } from "vitest";
-import { FAILURES_MAX, FORGIVE_MS, TokenGate } from "../../src/net/token-gate.ts";
-import { createToken, revokeToken } from "../../src/net/tokens.ts";
+import { FAILURES_MAX, FORGIVE_MS, TokenGate } from "../../src/net/extensions/trust/token-gate.ts";
+import { createToken, revokeToken } from "../../src/net/extensions/trust/tokens.ts";
 import type { Message, MessageOf } from "../../src/protocol/messages.ts";
 import { OPERATE_SERVER } from "../../src/protocol/operate.ts";
 import { store } from "../spool/subject.ts";

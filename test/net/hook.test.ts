@@ -1,6 +1,6 @@
 import { existsSync, renameSync, writeFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
-import { HookPause } from "../../src/net/hook-pause.ts";
+import { HookPause } from "../../src/net/extensions/hook/hook-backoff.ts";
 import type { LandedFile } from "../../src/net/options.ts";
 import { content } from "../support/content.ts";
 import { CuttingProxy } from "../support/cutting-proxy.ts";

@@ -1,5 +1,4 @@
 /** A server that means harm to whoever sends to it or receives from it: what it says is wrong, absurd or without end. */
-
 import { statSync } from "node:fs";
 import { describe, expect, test, vi } from "vitest";
 import type { StreamSource } from "../../src/net/options.ts";
@@ -268,7 +267,7 @@ describe("a receiver lands nothing and gets no more than it asked for from", () 
       peer.socket.end();
     });
     // Nobody listens to its events, as the collector of other tests does: it would be what grows.
-    const { receive } = await import("../../src/net/receiver.ts");
+    const { receive } = await import("../../src/net/receiver/receiver.ts");
     expect(await endOf(receive({ out: work.path("out"), port }))).toBe("done");
   });
 

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { HotFiles } from "../../src/net/hot-files.ts";
-import { fits } from "../../src/net/name-patterns.ts";
+import { HotFiles } from "../../src/net/extensions/watch/hot-files.ts";
+import { fits } from "../../src/net/extensions/watch/name-patterns.ts";
 
 const SETTLE_MS = 10;
 const seen = (identity: string, nowMs: number, isStill = false, mtimeNs = 0n) => ({

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { formatInvite, type Invite, parseInvite } from "../../src/net/invite.ts";
+import { formatInvite, type Invite, parseInvite } from "../../src/net/extensions/trust/invite.ts";
 import { isQueueName } from "../../src/protocol/messages.ts";
 
 const host = fc.oneof(fc.constantFrom("localhost", "files.example.org", "192.0.2.7", "::1", "2001:db8::7"));

@@ -1,7 +1,7 @@
 import { renameSync, rmSync } from "node:fs";
 import { describe, expect, test } from "vitest";
-import { partPath } from "../../src/net/incoming-file.ts";
-import { Landing } from "../../src/net/landing.ts";
+import { Landing } from "../../src/net/receiver/landing.ts";
+import { partPath } from "../../src/net/receiver/part-file.ts";
 import { content } from "../support/content.ts";
 import { diskError, replaceFileMethod } from "../support/disk-faults.ts";
 import { deliverAgain, deliveryOf, incoming, landAndDie, openAndDie, SIZES } from "../support/landings.ts";

@@ -2,8 +2,8 @@ import { appendFileSync, linkSync, mkdirSync, renameSync, rmSync, utimesSync, wr
 import { open } from "node:fs/promises";
 import { tryLock } from "fs-native-extensions";
 import { describe, expect, test, vi } from "vitest";
-import { partPath } from "../../src/net/incoming-file.ts";
-import { Landing } from "../../src/net/landing.ts";
+import { Landing } from "../../src/net/receiver/landing.ts";
+import { partPath } from "../../src/net/receiver/part-file.ts";
 import { content } from "../support/content.ts";
 import { CuttingProxy } from "../support/cutting-proxy.ts";
 import { deliverAgain, deliveryOf, incoming, landAndDie, SIZES } from "../support/landings.ts";

@@ -1,8 +1,8 @@
 import { existsSync, mkdirSync, readFileSync, realpathSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { LandingNames } from "../../src/net/landing-names.ts";
 import type { IfExists, ReceiveOptions } from "../../src/net/options.ts";
+import { LandingNames } from "../../src/net/receiver/landing-names.ts";
 import type { FilespoolError } from "../../src/protocol/errors.ts";
 import { type Lie, serveLies } from "../support/hostile-server.ts";
 import { archiveOf, ROOT, tarEntry } from "../support/trees.ts";

@@ -1,7 +1,7 @@
 import { setImmediate } from "node:timers/promises";
 import { expect, test } from "vitest";
-import type { Incoming } from "../../src/net/incoming-file.ts";
-import { Landing } from "../../src/net/landing.ts";
+import { Landing } from "../../src/net/receiver/landing.ts";
+import type { Incoming } from "../../src/net/receiver/part-file.ts";
 import { content } from "../support/content.ts";
 import { replaceFileMethod, watchCalls } from "../support/disk-faults.ts";
 import { Workspace } from "../support/workspace.ts";

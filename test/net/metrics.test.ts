@@ -1,9 +1,15 @@
 import { expect, test } from "vitest";
 import { createDigest } from "../../src/disk/digest.ts";
 import type { ServerEvent } from "../../src/net/events.ts";
-import { FullestQueues, OTHER, QUEUES_SHOWN, type QueueSource, SLICE } from "../../src/net/fullest-queues.ts";
-import { Metrics } from "../../src/net/metrics.ts";
-import { type Timing, timedSpool } from "../../src/net/timed-spool.ts";
+import {
+  FullestQueues,
+  OTHER,
+  QUEUES_SHOWN,
+  type QueueSource,
+  SLICE,
+} from "../../src/net/extensions/observe/fullest-queues.ts";
+import { Metrics } from "../../src/net/extensions/observe/metrics.ts";
+import { type Timing, timedSpool } from "../../src/net/extensions/observe/timed-spool.ts";
 import { ERRORS, type ErrorCode, FilespoolError } from "../../src/protocol/errors.ts";
 import { MemorySpool } from "../../src/spool/memory/store.ts";
 import { content } from "../support/content.ts";

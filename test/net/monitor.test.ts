@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { request as startRequest } from "node:http";
 import { connect } from "node:net";
 import { expect, onTestFinished, test } from "vitest";
-import { isOurs, Monitor } from "../../src/net/monitor.ts";
+import { isOurs, Monitor } from "../../src/net/extensions/observe/metrics-server.ts";
 
 interface Answer {
   readonly status: number | undefined;

@@ -1,7 +1,7 @@
 import { expect, onTestFinished, test } from "vitest";
-import { type Operator, operate } from "../../src/net/operate.ts";
-import { TokenGate } from "../../src/net/token-gate.ts";
-import { createToken } from "../../src/net/tokens.ts";
+import { type Operator, operate } from "../../src/net/extensions/operate/operator.ts";
+import { TokenGate } from "../../src/net/extensions/trust/token-gate.ts";
+import { createToken } from "../../src/net/extensions/trust/tokens.ts";
 import type { FilespoolError } from "../../src/protocol/errors.ts";
 import { store } from "../spool/subject.ts";
 import { idOf } from "../support/raw-peer.ts";

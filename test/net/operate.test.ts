@@ -1,5 +1,5 @@
 import { describe, expect, onTestFinished, test } from "vitest";
-import { type OperateOptions, type Operator, operate } from "../../src/net/operate.ts";
+import { type OperateOptions, type Operator, operate } from "../../src/net/extensions/operate/operator.ts";
 import { FilespoolError } from "../../src/protocol/errors.ts";
 import { LIMITS } from "../../src/protocol/limits.ts";
 import type { Message } from "../../src/protocol/messages.ts";

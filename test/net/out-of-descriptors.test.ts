@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { OutOfDescriptors } from "../../src/net/out-of-descriptors.ts";
+import { OutOfDescriptors } from "../../src/net/extensions/observe/out-of-descriptors.ts";
 import { diskError, replaceSync } from "../support/disk-faults.ts";
 
 test("running out of descriptors is said once, and again when it comes back", () => {

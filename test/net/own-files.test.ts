@@ -14,10 +14,10 @@ import {
 } from "node:fs";
 import { basename } from "node:path";
 import { describe, expect, test } from "vitest";
-import { Landing } from "../../src/net/landing.ts";
-import { look, ownName, ownPath, withLot } from "../../src/net/own-files.ts";
-import { removeTree } from "../../src/net/remove-tree.ts";
-import { SmallFile } from "../../src/net/small-file.ts";
+import { Landing } from "../../src/net/receiver/landing.ts";
+import { look, ownName, ownPath, withLot } from "../../src/net/receiver/own-files.ts";
+import { removeTree } from "../../src/net/receiver/remove-tree.ts";
+import { SmallFile } from "../../src/net/receiver/small-file.ts";
 import { content } from "../support/content.ts";
 import { replaceCall } from "../support/disk-faults.ts";
 import { attributesOf, deliverAgain, deliveryOf, incoming, landAndDie, SIZES } from "../support/landings.ts";

@@ -14,7 +14,7 @@ import {
 import { basename, join } from "node:path";
 import { list } from "tar";
 import { describe, expect, onTestFinished, test } from "vitest";
-import { packFolder } from "../../src/net/tar-pack.ts";
+import { packFolder } from "../../src/net/extensions/folder/tar-pack.ts";
 import type { FilespoolError } from "../../src/protocol/errors.ts";
 import { content } from "../support/content.ts";
 import { Workspace } from "../support/workspace.ts";

@@ -2,8 +2,8 @@
 import { createServer } from "node:net";
 import { setImmediate as turn } from "node:timers/promises";
 import { describe, expect, onTestFinished, test, vi } from "vitest";
-import { Connection } from "../../src/net/connection.ts";
-import { TurnedAway } from "../../src/net/turned-away.ts";
+import { TurnedAway } from "../../src/net/extensions/observe/rejected-connections.ts";
+import { Connection } from "../../src/net/wire/connection.ts";
 import { content, fileSha256, sha256 } from "../support/content.ts";
 import { usedBytes } from "../support/memory.ts";
 import { dataFrameOf, frameOf, helloOf, idOf, listenRaw, RawPeer, WELCOME } from "../support/raw-peer.ts";

@@ -1,7 +1,7 @@
 /** What happens often is told seldom, and not one of it is lost for whoever counts. */
 import fc from "fast-check";
 import { expect, onTestFinished, test, vi } from "vitest";
-import { PerSecond, withMore } from "../../src/net/per-second.ts";
+import { PerSecond, withMore } from "../../src/net/server/per-second.ts";
 
 /** With a clock that the test moves. */
 function gathered(atOnce: number) {

@@ -1,7 +1,7 @@
 import { chownSync, existsSync, mkdirSync, readdirSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { beforeEach, describe, expect, onTestFinished, test } from "vitest";
-import { ownIdentity } from "../../src/net/tls.ts";
-import { createToken } from "../../src/net/tokens.ts";
+import { ownIdentity } from "../../src/net/extensions/trust/tls.ts";
+import { createToken } from "../../src/net/extensions/trust/tokens.ts";
 import { LocalSpool } from "../../src/spool/local/store.ts";
 import { content } from "../support/content.ts";
 import { Workspace } from "../support/workspace.ts";

@@ -39,7 +39,7 @@ describe("a file whose size is not true", () => {
     ];
     for (const [index, change] of sizes.entries()) {
       writeFileSync(path, "12345");
-      const { OutgoingFile } = await import("../../src/net/outgoing-file.ts");
+      const { OutgoingFile } = await import("../../src/net/sender/file-source.ts");
       const file = new OutgoingFile(path, "default", "key", "");
       change();
       expect(() => file.readAll(Buffer.alloc(100))).toThrow(

@@ -1,6 +1,6 @@
 import { expect, test, vi } from "vitest";
 import type { TransferEvent } from "../../src/net/events.ts";
-import { type ReceiptOptions, receipts } from "../../src/net/receipts.ts";
+import { type ReceiptOptions, receipts } from "../../src/net/extensions/operate/receipts.ts";
 import { LIMITS } from "../../src/protocol/limits.ts";
 import { Collector } from "../support/collector.ts";
 import { content } from "../support/content.ts";

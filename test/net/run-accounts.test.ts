@@ -1,9 +1,9 @@
 /** What a receiving run counts: the files that it asks for, those that it has, and those that did not land. */
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import type { Client } from "../../src/net/client.ts";
+import type { Client } from "../../src/net/client/client.ts";
 import type { TransferEvent } from "../../src/net/events.ts";
-import { ReceiveWindow, WINDOW } from "../../src/net/receive-window.ts";
-import { Tally } from "../../src/net/tally.ts";
+import { ReceiveWindow, WINDOW } from "../../src/net/receiver/receive-window.ts";
+import { Tally } from "../../src/net/receiver/tally.ts";
 import { FilespoolError } from "../../src/protocol/errors.ts";
 import { content } from "../support/content.ts";
 import { deliveryOf } from "../support/landings.ts";

@@ -2,8 +2,8 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { senderKey } from "../../src/cli/sender-key.ts";
-import { fingerprintOf, ownIdentity } from "../../src/net/tls.ts";
-import { createToken } from "../../src/net/tokens.ts";
+import { fingerprintOf, ownIdentity } from "../../src/net/extensions/trust/tls.ts";
+import { createToken } from "../../src/net/extensions/trust/tokens.ts";
 import { LIMITS } from "../../src/protocol/limits.ts";
 import { content } from "../support/content.ts";
 import { CuttingProxy } from "../support/cutting-proxy.ts";

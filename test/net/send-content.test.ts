@@ -1,7 +1,7 @@
 /** How many buffers a file is sent from: three, or one for those that come when many are on their way. */
 import { expect, test } from "vitest";
-import type { Connection } from "../../src/net/connection.ts";
-import { sendContent } from "../../src/net/send-content.ts";
+import type { Connection } from "../../src/net/wire/connection.ts";
+import { sendContent } from "../../src/net/wire/content-sender.ts";
 
 const CHUNK = 64 * 1024;
 

@@ -1,8 +1,8 @@
 /** What a sender may be given as its list of files: also one that has nothing to give for a while, and has no end. */
 import { statSync, writeFileSync } from "node:fs";
 import { expect, test } from "vitest";
-import { identityOf } from "../../src/net/file-identity.ts";
 import type { Source } from "../../src/net/options.ts";
+import { identityOf } from "../../src/net/sender/file-identity.ts";
 import { content } from "../support/content.ts";
 import { CuttingProxy } from "../support/cutting-proxy.ts";
 import { Workspace } from "../support/workspace.ts";

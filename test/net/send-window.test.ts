@@ -1,6 +1,6 @@
 /** What a sender counts while it sends goes down again with each file, however that ends, and begins anew with each connection. */
 import { describe, expect, test } from "vitest";
-import { type Job, newTalk, SendWindow } from "../../src/net/send-window.ts";
+import { type Job, newTalk, SendWindow } from "../../src/net/sender/send-window.ts";
 import { FilespoolError } from "../../src/protocol/errors.ts";
 import { LIMITS } from "../../src/protocol/limits.ts";
 import { content } from "../support/content.ts";

@@ -1,6 +1,6 @@
 import { appendFileSync, linkSync, readdirSync, readFileSync, symlinkSync, truncateSync, writeFileSync } from "node:fs";
 import { expect, test } from "vitest";
-import { type Sent, SentFiles } from "../../src/net/sent-files.ts";
+import { type Sent, SentFiles } from "../../src/net/extensions/watch/sent-files.ts";
 import { replaceFileMethod } from "../support/disk-faults.ts";
 import { Workspace } from "../support/workspace.ts";
 

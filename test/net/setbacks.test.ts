@@ -1,10 +1,10 @@
 /** Files that do not land, in a run that goes on: what the server hears, when they are tried again, and what is given back. */
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import type { Client } from "../../src/net/client.ts";
+import type { Client } from "../../src/net/client/client.ts";
 import type { TransferEvent } from "../../src/net/events.ts";
-import { Failures } from "../../src/net/failures.ts";
-import { Setbacks } from "../../src/net/setbacks.ts";
-import { TargetRoom } from "../../src/net/target-room.ts";
+import { Failures } from "../../src/net/receiver/failures.ts";
+import { Setbacks } from "../../src/net/receiver/setbacks.ts";
+import { TargetRoom } from "../../src/net/receiver/target-room.ts";
 import { type ErrorCode, FilespoolError } from "../../src/protocol/errors.ts";
 import { content } from "../support/content.ts";
 import { diskError, replaceFileMethod, replaceSync } from "../support/disk-faults.ts";

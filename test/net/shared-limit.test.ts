@@ -1,7 +1,7 @@
 /** How what all connections may hold together is divided among them. */
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { SharedLimit } from "../../src/net/shared-limit.ts";
+import { SharedLimit } from "../../src/net/wire/shared-limit.ts";
 
 /** Takes one by one, round after round, as long as anybody may. Returns what each holds. */
 function greedy(limit: SharedLimit, takers: number): number[] {

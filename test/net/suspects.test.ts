@@ -1,6 +1,6 @@
 /** What is remembered of files whose receivers vanished, and for how long. */
 import { expect, test } from "vitest";
-import { Suspects } from "../../src/net/suspects.ts";
+import { Suspects } from "../../src/net/server/suspects.ts";
 import { LIMITS } from "../../src/protocol/limits.ts";
 
 /** With a spool that tells of ends when the test says so. */

@@ -4,11 +4,18 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import fc from "fast-check";
 import { Pax, Header as TheirHeader } from "tar";
 import { expect, test } from "vitest";
-import { decodeHeader, encodeHeader, type Header, isEmpty, paddingOf, TYPE } from "../../src/net/tar-header.ts";
-import { namesIn, shownBytes, staysInside } from "../../src/net/tar-names.ts";
-import { Notes } from "../../src/net/tar-notes.ts";
-import { packFolder } from "../../src/net/tar-pack.ts";
-import { decodeRecords, encodeRecords } from "../../src/net/tar-pax.ts";
+import {
+  decodeHeader,
+  encodeHeader,
+  type Header,
+  isEmpty,
+  paddingOf,
+  TYPE,
+} from "../../src/net/extensions/folder/tar-header.ts";
+import { namesIn, shownBytes, staysInside } from "../../src/net/extensions/folder/tar-names.ts";
+import { Notes } from "../../src/net/extensions/folder/tar-notes.ts";
+import { packFolder } from "../../src/net/extensions/folder/tar-pack.ts";
+import { decodeRecords, encodeRecords } from "../../src/net/extensions/folder/tar-pax.ts";
 import { TOOLS } from "../support/foreign-tar.ts";
 import { anyTree, readTree, writeTree } from "../support/trees.ts";
 import { Workspace } from "../support/workspace.ts";

@@ -1,9 +1,15 @@
 import { chmodSync, mkdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { isQueuePattern, matchesQueue } from "../../src/net/access.ts";
-import { FAILURES_MAX, FORGIVE_MS, TokenGate } from "../../src/net/token-gate.ts";
-import { createToken, FILE_BYTES_MAX, readTokens, revokeToken, rotateToken } from "../../src/net/tokens.ts";
+import { FAILURES_MAX, FORGIVE_MS, TokenGate } from "../../src/net/extensions/trust/token-gate.ts";
+import {
+  createToken,
+  FILE_BYTES_MAX,
+  readTokens,
+  revokeToken,
+  rotateToken,
+} from "../../src/net/extensions/trust/tokens.ts";
+import { isQueuePattern, matchesQueue } from "../../src/net/server/access.ts";
 import type { FilespoolError } from "../../src/protocol/errors.ts";
 import { helloOf, idOf, RawPeer } from "../support/raw-peer.ts";
 import { Workspace } from "../support/workspace.ts";

@@ -2,9 +2,9 @@
 import { linkSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { NOTED_BYTES_MAX, NOTED_MAX, Notes } from "../../src/net/tar-notes.ts";
-import { packFolder } from "../../src/net/tar-pack.ts";
-import { unpack } from "../../src/net/tar-unpack.ts";
+import { NOTED_BYTES_MAX, NOTED_MAX, Notes } from "../../src/net/extensions/folder/tar-notes.ts";
+import { packFolder } from "../../src/net/extensions/folder/tar-pack.ts";
+import { unpack } from "../../src/net/extensions/folder/tar-unpack.ts";
 import { usedBytes } from "../support/memory.ts";
 import { archiveOf, ROOT, tarEntry } from "../support/trees.ts";
 import { Workspace } from "../support/workspace.ts";

@@ -14,7 +14,7 @@ import type { FileHandle } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { setImmediate } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
-import { unpack } from "../../src/net/tar-unpack.ts";
+import { unpack } from "../../src/net/extensions/folder/tar-unpack.ts";
 import { content } from "../support/content.ts";
 import { diskError, replaceCall, replaceFileMethod } from "../support/disk-faults.ts";
 import { archiveOf, ROOT, readTree, tarEntry, underUmask } from "../support/trees.ts";

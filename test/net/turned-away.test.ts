@@ -1,9 +1,9 @@
 /** How much a server says of those who are not let in, and of those who are and only make noise. */
 import { describe, expect, test } from "vitest";
 import type { ServerEvent } from "../../src/net/events.ts";
-import { TOLD_AT_ONCE } from "../../src/net/per-second.ts";
-import { TokenGate } from "../../src/net/token-gate.ts";
-import { createToken } from "../../src/net/tokens.ts";
+import { TokenGate } from "../../src/net/extensions/trust/token-gate.ts";
+import { createToken } from "../../src/net/extensions/trust/tokens.ts";
+import { TOLD_AT_ONCE } from "../../src/net/server/per-second.ts";
 import { store } from "../spool/subject.ts";
 import { frameOf, helloOf, idOf, RawPeer } from "../support/raw-peer.ts";
 import { type RunningServer, type ServerSetup, Workspace } from "../support/workspace.ts";

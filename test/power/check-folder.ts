@@ -5,7 +5,7 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { createDigest } from "../../src/disk/digest.ts";
-import { Landing } from "../../src/net/landing.ts";
+import { Landing } from "../../src/net/receiver/landing.ts";
 import { OWN_PREFIX } from "../../src/protocol/names.ts";
 import type { Expected } from "./facts.ts";
 

@@ -14,10 +14,10 @@ export async function simulatedModules(): Promise<Modules> {
     return loaded;
   };
   Object.assign(globalThis, { simulatedImport });
-  for (const path of ["net/tls.ts"]) onDemand.set(addressOf(path), Promise.resolve(await load(path)));
-  const { createServer } = await load("net/server.ts");
-  const { send } = await load("net/sender.ts");
-  const { receive } = await load("net/receiver.ts");
+  for (const path of ["net/extensions/trust/tls.ts"]) onDemand.set(addressOf(path), Promise.resolve(await load(path)));
+  const { createServer } = await load("net/server/server.ts");
+  const { send } = await load("net/sender/sender.ts");
+  const { receive } = await load("net/receiver/receiver.ts");
   const { LocalSpool } = await load("spool/local/store.ts");
   return { createServer, send, receive, LocalSpool };
 }

@@ -243,7 +243,7 @@ export class Network {
   }
 }
 
-/** What a server accepts before somebody takes over its handle, as net/intake.ts does. */
+/** What a server accepts before somebody takes over its handle, as net/wire/socket-reader.ts does. */
 const shellOf = (socket: SimulatedSocket) => ({ _handle: { reading: false, socket }, destroy: () => {} });
 type Handle = NonNullable<ReturnType<typeof shellOf>["_handle"]>;
 

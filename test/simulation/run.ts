@@ -3,9 +3,9 @@
  * ends, while faults come as planned. When all faults are over, everything must come to its end by itself.
  */
 import type { LandedFile } from "../../src/net/options.ts";
-import type { receive as Receive } from "../../src/net/receiver.ts";
-import type { send as Send } from "../../src/net/sender.ts";
-import type { createServer as CreateServer, Server } from "../../src/net/server.ts";
+import type { receive as Receive } from "../../src/net/receiver/receiver.ts";
+import type { send as Send } from "../../src/net/sender/sender.ts";
+import type { createServer as CreateServer, Server } from "../../src/net/server/server.ts";
 import type { LocalSpool as Local } from "../../src/spool/local/store.ts";
 import { Contents } from "./contents.ts";
 import { Disk } from "./disk.ts";

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect } from "vitest";
 import { createDigest } from "../../src/disk/digest.ts";
-import { timedSpool } from "../../src/net/timed-spool.ts";
+import { timedSpool } from "../../src/net/extensions/observe/timed-spool.ts";
 import type { FilespoolError } from "../../src/protocol/errors.ts";
 import type { Delivery, Offer, Spool, SpoolLimits, Upload, UploadWatcher } from "../../src/spool/contract.ts";
 import { LocalSpool, type LocalSpoolOptions } from "../../src/spool/local/store.ts";

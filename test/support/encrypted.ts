@@ -4,7 +4,7 @@ import { connect, type Socket } from "node:net";
 import { Duplex } from "node:stream";
 import { type ConnectionOptions, connect as connectTls } from "node:tls";
 import { onTestFinished } from "vitest";
-import { fingerprintOf, ownIdentity } from "../../src/net/tls.ts";
+import { fingerprintOf, ownIdentity } from "../../src/net/extensions/trust/tls.ts";
 import { RawPeer } from "./raw-peer.ts";
 import { type ServerSetup, Workspace } from "./workspace.ts";
 

@@ -1,9 +1,9 @@
 /** Receivers that are killed at a given moment of a landing, and what becomes of their files after that. */
 import { writeFileSync } from "node:fs";
 import { expect } from "vitest";
-import { FileAttributes } from "../../src/net/file-attributes.ts";
-import { IncomingFile } from "../../src/net/incoming-file.ts";
-import { Landing } from "../../src/net/landing.ts";
+import { FileAttributes } from "../../src/net/receiver/file-attributes.ts";
+import { Landing } from "../../src/net/receiver/landing.ts";
+import { IncomingFile } from "../../src/net/receiver/part-file.ts";
 import type { MessageOf } from "../../src/protocol/messages.ts";
 import { sha256 } from "./content.ts";
 import { serveLies } from "./hostile-server.ts";

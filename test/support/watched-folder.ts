@@ -2,8 +2,8 @@
 import { mkdirSync, renameSync, utimesSync, writeFileSync } from "node:fs";
 import { onTestFinished } from "vitest";
 import type { TransferEvent } from "../../src/net/events.ts";
-import { watchFolder } from "../../src/net/watch-folder.ts";
-import type { WatchOptions, WatchSummary } from "../../src/net/watch-options.ts";
+import { watchFolder } from "../../src/net/extensions/watch/watch-folder.ts";
+import type { WatchOptions, WatchSummary } from "../../src/net/extensions/watch/watch-options.ts";
 import { Collector } from "./collector.ts";
 import { Workspace } from "./workspace.ts";
 

@@ -5,9 +5,9 @@ import { join } from "node:path";
 import { onTestFinished } from "vitest";
 import type { ServerEvent, TransferEvent } from "../../src/net/events.ts";
 import type { ReceiveOptions, ReceiveSummary, SendOptions, SendSummary } from "../../src/net/options.ts";
-import { receive } from "../../src/net/receiver.ts";
-import { send } from "../../src/net/sender.ts";
-import { createServer, type Server, type ServerOptions } from "../../src/net/server.ts";
+import { receive } from "../../src/net/receiver/receiver.ts";
+import { send } from "../../src/net/sender/sender.ts";
+import { createServer, type Server, type ServerOptions } from "../../src/net/server/server.ts";
 import { LocalSpool, type LocalSpoolOptions } from "../../src/spool/local/store.ts";
 import { Collector } from "./collector.ts";
 

@@ -1,11 +1,10 @@
 /** Metrics: what a scrape of a server says about itself, asked of the real registry. */
-
-import { Metrics } from "../../../src/net/metrics.ts";
+import { Metrics } from "../../../src/net/extensions/observe/metrics.ts";
 import { cell, code, join, type Page, table } from "../markdown.ts";
 import { prose } from "../prose.ts";
 import { fileComment } from "../source-comments.ts";
 
-const METRICS = "src/net/metrics.ts";
+const METRICS = "src/net/extensions/observe/metrics.ts";
 
 interface Metric {
   readonly name: string;

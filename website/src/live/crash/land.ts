@@ -1,5 +1,5 @@
 /**
- * Landing a file, step by step, in the order of src/net/landing.ts, and four orders that are mistakes.
+ * Landing a file, step by step, in the order of src/net/receiver/landing.ts, and four orders that are mistakes.
  *
  * One data structure, as in store.ts, with the same invariants.
  */

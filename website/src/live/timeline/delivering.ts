@@ -1,7 +1,7 @@
 /**
  * The delivering half of the simulated server: leases the file, sends it, and takes the verdict.
  *
- * As src/net/server-delivery.ts does it, for one connection. Invariant: whatever has no verdict when the connection ends
+ * As src/net/server/delivery-session.ts does it, for one connection. Invariant: whatever has no verdict when the connection ends
  * goes back to its queue at once. The other half, and what both need, is in server.ts.
  */
 import { chunkAt } from "../../../../src/protocol/chunks.ts";

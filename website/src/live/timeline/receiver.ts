@@ -1,7 +1,7 @@
 /**
  * The receiver of the simulation: waits for one file, lands it once, and acks it until that is confirmed.
  *
- * As src/net/receiver.ts does it; what src/net/landing.ts does with a folder and a journal is here two fields that
+ * As src/net/receiver/receiver.ts does it; what src/net/receiver/landing.ts does with a folder and a journal is here two fields that
  * outlive a connection. Invariant: nothing lands whose digest is not right, and nothing lands twice.
  */
 import { checkChunk, overlap } from "../../../../src/protocol/chunks.ts";

@@ -1,7 +1,7 @@
 /**
  * The sender of the simulation: one file, offered again on every new connection until it is stored.
  *
- * As src/net/sender.ts does it: the table says what may happen, the server says from where. It keeps nothing between two
+ * As src/net/sender/sender.ts does it: the table says what may happen, the server says from where. It keeps nothing between two
  * connections but the file itself and its id. Invariant: it is done when, and only when, it has heard `stored`.
  */
 import { chunkAt } from "../../../../src/protocol/chunks.ts";

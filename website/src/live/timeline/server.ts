@@ -1,7 +1,7 @@
 /**
  * The server of the simulation: the two tables of src/protocol with hands, and a memory spool for a disk.
  *
- * As src/net/server-upload.ts and server-delivery.ts do it, for one file and one connection of each kind. What may happen
+ * As src/net/server/upload-session.ts and delivery-session.ts do it, for one file and one connection of each kind. What may happen
  * is in the tables, what is stored is in the spool; here is only who calls whom. Invariant: after a crash nothing is
  * left but the spool. Refuses to know when the network fails.
  */

@@ -167,7 +167,7 @@ export class End {
     }
   }
 
-  /** Says what is wrong and ends the connection, as net/connection.ts does. */
+  /** Says what is wrong and ends the connection, as net/wire/connection.ts does. */
   async fail(error: FilespoolError): Promise<void> {
     if (this.#isOver) return;
     this.send({ type: "error", ...failureForPeer(error) });

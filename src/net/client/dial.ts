@@ -1,0 +1,31 @@
+/**
+ * Reaching a server: a socket, plain or encrypted, with a connection around it.
+ *
+ * Nothing is said yet; who shakes hands is client.ts. What encrypts is loaded only by who asks for it.
+ */
+import { connect as connectTcp } from "node:net";
+import { type ClientOptions, DEFAULTS } from "../options.ts";
+import { Connection } from "../wire/connection.ts";
+import { TIMER_MAX_MS } from "../wire/deadlines.ts";
+import { Intake } from "../wire/socket-reader.ts";
+import { reach } from "./addresses.ts";
+
+/** How a server is reached. */
+export type Dial = Pick<ClientOptions, "signal" | "tls" | "connectTimeoutMs">;
+
+/**
+ * Connects to a server.
+ * @throws FilespoolError unreachable, timed-out, interrupted; with `tls` also tls-failed, certificate-refused
+ */
+export async function connect(host: string, port: number, dial: Dial = {}): Promise<Connection> {
+  const { signal, tls, connectTimeoutMs = DEFAULTS.connectTimeoutMs } = dial;
+  const timeoutMs = Math.min(connectTimeoutMs, TIMER_MAX_MS);
+  const intake = new Intake();
+  if (tls) {
+    const { connectTls } = await import("../extensions/trust/tls.ts"); // only who encrypts pays for loading it
+    return new Connection(intake.follow(await connectTls({ host, port, timeoutMs, signal }, tls)), intake);
+  }
+  const { onread } = intake; // of those that are tried, only one will ever be spoken to
+  const open = (address: string) => connectTcp({ host: address, port, onread }).on("error", () => {});
+  return new Connection(intake.listenTo(await reach({ host, port, timeoutMs, signal, open })), intake);
+}

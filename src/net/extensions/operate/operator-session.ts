@@ -1,0 +1,256 @@
+/**
+ * The server's half of an operator's conversation, with its hands on the socket and the spool.
+ *
+ * Orders are carried out one after the other, and the next frame is not read meanwhile: so the number of rows that wait
+ * for a slow operator is at most a page, and a purge of a million files cannot be asked for twice at once. Looks wait
+ * beside them. Each has its place in the window of the connection, a bounded time, and no cost while it waits: it is
+ * a listener at the spool, not a timer that asks again.
+ *
+ * Every operation passes through `#demand`, before it looks at or touches a queue. Never here: who may do what
+ * (access.ts), and what an operation does (spool/operate/contract.ts). Why on this port at all: adr/0038.
+ */
+import { FilespoolError, failureForPeer, known as knownError } from "../../../protocol/errors.ts";
+import { LIMITS } from "../../../protocol/limits.ts";
+import { Conversation, type Effects, type EventOf } from "../../../protocol/machine.ts";
+import type { MessageOf } from "../../../protocol/messages.ts";
+import { OPERATE_SERVER } from "../../../protocol/operate.ts";
+import type { From, Known, Page, SpoolOperations } from "../../../spool/operate/contract.ts";
+import { about } from "../../events.ts";
+import { type Access, demand, RIGHTS } from "../../server/access.ts";
+import { type ServerContext, welcome } from "../../server/session.ts";
+import type { Connection } from "../../wire/connection.ts";
+
+/** The orders of an operator, by their names in a refusal. */
+export type Operation = "list" | "cancel" | "requeue" | "purge";
+
+/** The end of a look: what is known of the transfer, or null for nothing that this peer may know. */
+type Seen = { readonly transfer: string; readonly look: number; readonly known: Known | null };
+
+/** What no waiting changes any more. A dead letter may be put back, but whoever waits for it should hear of it. */
+const ENDS: ReadonlySet<string> = new Set(["collected", "expired", "cancelled", "dead"]);
+
+/**
+ * One connection of an operator. It holds nothing of the queues that it talks about: each page, order and look asks the
+ * spool anew, so there is nothing here that could be out of date.
+ */
+export class OperateSession {
+  readonly #connection: Connection;
+  readonly #server: ServerContext;
+  readonly #access: Access;
+  readonly #spool: SpoolOperations;
+  readonly #talk = new Conversation(OPERATE_SERVER, "greeting");
+  /** For each look that waits: the way to end it. */
+  readonly #looks = new Set<() => void>();
+  /**
+   * The connection has ended. Long orders look at it between two batches, so that a purge that nobody waits for stops,
+   * and what was removed until then stays removed.
+   */
+  #isOver = false;
+
+  constructor(connection: Connection, server: ServerContext, access: Access) {
+    this.#connection = connection;
+    this.#access = access;
+    this.#server = server;
+    this.#spool = server.spool.operate;
+  }
+
+  /** Frames one at a time, as in the other sessions; at the end, looks that wait are woken and find that it is over. */
+  async run(): Promise<void> {
+    try {
+      await this.#talk.carryOut("hello", this.#effects);
+      while (this.#talk.state !== "closed") {
+        const frame = await this.#connection.read();
+        if (!frame) break;
+        await this.#talk.carryOut(frame.type as EventOf<typeof OPERATE_SERVER>, this.#effects, frame);
+        this.drain();
+      }
+    } finally {
+      this.#isOver = true;
+      for (const end of [...this.#looks]) end();
+    }
+  }
+
+  /** When the server is shutting down: an order that was begun is answered, looks are taken up by the next server. */
+  drain(): void {
+    if (this.#server.isDraining && this.#talk.state !== "working")
+      this.#connection.fail(new FilespoolError("shutting-down"));
+  }
+
+  /**
+   * Where rights are checked: every order comes here with the queue that it is about, before anything of that queue is told
+   * or changed. Questions about one transfer go through `#find` instead.
+   * @throws FilespoolError not-allowed
+   */
+  #demand(queue: string): void {
+    demand(this.#access, "manage", queue);
+  }
+
+  /**
+   * Who gave the order, for the events: an operation changes what is somebody else's, so each of them can be traced.
+   */
+  get #peer() {
+    return { connection: this.#connection.id, peer: this.#connection.peer };
+  }
+
+  readonly #effects: Effects<typeof OPERATE_SERVER> = {
+    welcome: () => this.#connection.send(welcome(this.#server)),
+
+    list: (message: MessageOf<"list">) =>
+      this.#order("list", async () => {
+        const next = await this.#list(message);
+        await this.#talk.carryOut("listed", this.#effects, next);
+      }),
+
+    // What it was is looked up first: for the right to it, and because afterwards there is no name left to report.
+    cancel: ({ transfer }: MessageOf<"cancel">) =>
+      this.#order("cancel", async () => {
+        const file = await this.#locate(transfer);
+        const { files } = await this.#spool.cancel(transfer);
+        if (files > 0) this.#server.emit({ event: "cancelled", ...this.#peer, ...about(file) });
+        await this.#talk.carryOut("carriedOut", this.#effects, files);
+      }),
+
+    // Exactly one of two fields, which a schema of optional fields cannot say.
+    requeue: ({ transfer, queue }: MessageOf<"requeue">) =>
+      this.#order("requeue", async () => {
+        if ((transfer === undefined) === (queue === undefined))
+          throw new FilespoolError("message-invalid", "requeue names a transfer or a queue");
+        const where = queue ?? (await this.#locate(transfer as string)).queue;
+        this.#demand(where);
+        const goOn = () => !this.#isOver;
+        const work = transfer === undefined ? this.#spool.requeueAll(where, goOn) : this.#spool.requeue(transfer);
+        const { files } = await work;
+        if (files > 0) this.#server.emit({ event: "requeued", ...this.#peer, queue: where, files });
+        await this.#talk.carryOut("carriedOut", this.#effects, files);
+      }),
+
+    // Also when nothing was left: that somebody gave this order is worth a line on the server's screen.
+    purge: ({ queue, deadOnly }: MessageOf<"purge">) =>
+      this.#order("purge", async () => {
+        this.#demand(queue);
+        const { files } = await this.#spool.purge(queue, deadOnly, () => !this.#isOver);
+        this.#server.emit({ event: "purged", ...this.#peer, queue, files, deadOnly });
+        await this.#talk.carryOut("carriedOut", this.#effects, files);
+      }),
+
+    // Not waited for: a look may take a minute, and the next frame is read at once. A bug in it ends the conversation.
+    look: ({ transfer, look, waitMs = 0 }: MessageOf<"show">) => {
+      if (this.#looks.size >= LIMITS.windowFiles) throw new FilespoolError("flood", "too many questions at once");
+      void this.#look(transfer, look, Math.min(waitMs, LIMITS.lookMs)).catch((error: unknown) =>
+        this.#connection.fail(knownError(error)),
+      );
+    },
+
+    tellState: ({ transfer, look, known }: Seen) =>
+      this.#connection.send({ type: "state", look, ...(known ? facts(known) : { transfer, state: "unknown" }) }),
+    tellPage: (next: string | null) => this.#connection.send({ type: "page", ...(next !== null && { next }) }),
+    tellDone: (files: number) => this.#connection.send({ type: "done", files }),
+    tellRefused: ({ order, error }: { order: Operation; error: FilespoolError }) =>
+      this.#connection.send({ type: "refuse", about: order, ...failureForPeer(error) }),
+    close: () => {},
+  };
+
+  /** A "no" to one order leaves the conversation as it is; who broke the protocol, or met a bug of ours, ends it. */
+  async #order(order: Operation, work: () => Promise<void>): Promise<void> {
+    try {
+      await work();
+    } catch (cause) {
+      const error = knownError(cause);
+      if (this.#talk.state !== "working" || error.kind === "integrity" || error.kind === "bug") throw error;
+      await this.#talk.carryOut("refused", this.#effects, { order, error });
+    }
+  }
+
+  /** The file that an order is about. Its queue is known only now, so this is where the right to it is asked for. */
+  async #locate(transfer: string): Promise<Known> {
+    const known = await this.#find(transfer);
+    if (!known) throw new FilespoolError("transfer-unknown");
+    this.#demand(known.queue);
+    return known;
+  }
+
+  /**
+   * Rows of queues that the operator may not manage are left out rather than refused: a list of all is a list of all that
+   * are his. The cursor goes on behind them all the same, so such a page may be short, or empty.
+   *
+   * Sends the rows of one page; returns where the next one begins.
+   */
+  async #list({ what, queue, cursor, rows = LIMITS.pageFiles }: MessageOf<"list">): Promise<string | null> {
+    const from: From = { cursor: cursor ?? null, rows };
+    if (what === "queues") {
+      const page = await this.#spool.queues(from);
+      for (const tally of page.rows)
+        if (this.#access.allows("manage", tally.queue)) this.#connection.send({ type: "tally", ...tally });
+      return page.next;
+    }
+    if (queue !== undefined) this.#demand(queue);
+    const page = await this.#page(what, queue, from);
+    for (const known of page.rows)
+      if (queue !== undefined || this.#access.allows("manage", known.queue))
+        this.#connection.send({ type: "row", ...facts(known) });
+    return page.next;
+  }
+
+  /** Uploads are few and listed across queues; files are many, and their order means something within a queue only. */
+  #page(what: "files" | "dead" | "uploads", queue: string | undefined, from: From): Promise<Page<Known>> {
+    if (what === "uploads") return this.#spool.uploads(queue ?? null, from);
+    if (queue === undefined) throw new FilespoolError("message-invalid", "such a list names its queue");
+    return this.#spool[what](queue, from);
+  }
+
+  /** Listens before it looks, so that an end in between is not missed. */
+  async #look(transfer: string, look: number, waitMs: number): Promise<void> {
+    // One promise for three wakers: the spool, the timer, and the end of the connection.
+    let wake = () => {};
+    const woken = new Promise<void>((resolve) => {
+      wake = resolve;
+    });
+    this.#looks.add(wake);
+    const stopListening = this.#spool.onEnded(transfer, wake);
+    const timer = setTimeout(wake, waitMs);
+    try {
+      let known = await this.#find(transfer);
+      const isAnswer = known === null || ENDS.has(known.state);
+      if (!isAnswer && waitMs > 0) {
+        await woken;
+        if (!this.#isOver) known = await this.#find(transfer);
+      }
+      await this.#talk.carryOut("seen", this.#effects, { transfer, look, known });
+    } finally {
+      clearTimeout(timer);
+      stopListening();
+      this.#looks.delete(wake);
+    }
+  }
+
+  /**
+   * An id cannot be guessed. Who has it sent the file, has got it, or looks after it, and each may ask what became of it. To those
+   * without any right in its queue it does not exist: a refusal would say that it does, and name that queue.
+   */
+  async #find(transfer: string): Promise<Known | null> {
+    const known = await this.#spool.find(transfer);
+    return known && RIGHTS.some((right) => this.#access.allows(right, known.queue)) ? known : null;
+  }
+}
+
+/**
+ * What a peer is told of a transfer, one field after the other: what the spool knows besides (where small content is, whose
+ * lease it is) is nobody's business, and a field that is added there does not get onto the wire by itself. So these are the
+ * fields of the message, without those that say nothing in its state.
+ */
+function facts(known: Known): Omit<MessageOf<"row">, "type"> {
+  const { transfer, state, queue, name, size, algorithm, kind } = known;
+  const sizeIfKnown = size === Infinity ? {} : { size };
+  const file = { transfer, state, queue, name, ...sizeIfKnown, algorithm, ...(kind !== undefined && { kind }) };
+  if (known.state === "uploading") {
+    const { offset, isActive, atMs } = known;
+    return { ...file, offset, isActive, atMs };
+  }
+  const digest = known.digest === "" ? {} : { digest: known.digest };
+  if (!("failures" in known)) return { ...file, ...digest, ...(known.atMs !== null && { atMs: known.atMs }) };
+  const { atMs, failures, firstFailedAtMs, lastFailedAtMs } = known;
+  const reason = known.reason.slice(0, LIMITS.textCharsMax);
+  // One that expired is dead without a failed delivery.
+  const hasReason = failures > 0 || known.state === "dead";
+  return { ...file, ...digest, atMs, failures, ...(hasReason && { reason, firstFailedAtMs, lastFailedAtMs }) };
+}

@@ -1,0 +1,93 @@
+/**
+ * Content that lands nowhere: it is handed on, verified, to whoever wants it (`receive --output -`).
+ *
+ *   small   verified in memory and handed on; no disk is needed
+ *   large   gathered in a part file, verified, handed on, and the part removed; a run that was stopped leaves the part,
+ *           and the next one goes on with it
+ *
+ * Nobody is ever handed a byte that was not proven. The ack follows when all of it was taken, so who stops reading finds the
+ * file in its queue. What was handed on and not confirmed is remembered by this run, and not handed on again when it comes
+ * again; a run that is killed in that moment hands it on a second time, and says nothing, since there is no folder in which
+ * a journal could lie. Never here: where the parts lie and who may look at them (cli/output-folder.ts). Why: adr/0085.
+ */
+import { createReadStream } from "node:fs";
+import { rm } from "node:fs/promises";
+import { LIMITS } from "../../../protocol/limits.ts";
+import type { ContentSink, ReceiveOptions } from "../../options.ts";
+import type { Landed } from "../../receiver/landing.ts";
+import { fileErrorOf, folderError } from "../../receiver/landing-errors.ts";
+import type { Delivered, Incoming } from "../../receiver/part-file.ts";
+import { SmallFile } from "../../receiver/small-file.ts";
+import { TargetRoom } from "../../receiver/target-room.ts";
+import type { Lander } from "../hook/hooked-landing.ts";
+
+export class SinkLanding implements Lander {
+  readonly sync = false; // what a power cut takes of a part is fetched again
+  // One by one: what was handed on cannot be taken back.
+  readonly batchMax = 1;
+  readonly openMax = 1;
+  readonly room = new TargetRoom("", "; TMPDIR names another place for it");
+  readonly #sink: ContentSink;
+  readonly #signal: AbortSignal;
+  /** Handed on by this run, and the ack is not confirmed. */
+  readonly #unconfirmed = new Set<string>();
+
+  constructor(sink: ContentSink, { signal }: ReceiveOptions) {
+    this.#sink = sink;
+    this.#signal = signal ?? new AbortController().signal;
+  }
+
+  get folder(): string {
+    return this.room.folder;
+  }
+
+  /** Only what is too large for memory needs one. @throws FilespoolError folder-unusable */
+  async folderFor({ size }: Delivered): Promise<string> {
+    if (size > LIMITS.pipelineBytesMax) this.room.folder = await this.#sink.folder();
+    return this.folder;
+  }
+
+  async recover(): Promise<void> {}
+
+  check(): "take" {
+    return "take";
+  }
+
+  landedBefore(transfer: string): boolean {
+    return this.#unconfirmed.has(transfer);
+  }
+
+  /** @throws FilespoolError whatever the sink says: interrupted when nobody reads any more */
+  async land(files: readonly Incoming[]): Promise<Landed[]> {
+    const landed: Landed[] = [];
+    for (const file of files) landed.push(await this.#handOn(file));
+    return landed;
+  }
+
+  async #handOn(file: Incoming): Promise<Landed> {
+    const { delivery } = file;
+    try {
+      if (!(file instanceof SmallFile)) await file.settle();
+      else file.verify();
+    } catch (error) {
+      const failure = fileErrorOf(error, "content", file, this.folder);
+      if (!failure) throw folderError(error, this.folder);
+      return { failure };
+    }
+    if (file instanceof SmallFile) await this.#sink.write(delivery, [file.content], this.#signal);
+    else await this.#sink.write(delivery, createReadStream(file.part), this.#signal);
+    this.#unconfirmed.add(delivery.transfer);
+    if (!(file instanceof SmallFile)) await rm(file.part, { force: true });
+    return { path: "-" };
+  }
+
+  confirm(transfer: string): void {
+    this.#unconfirmed.delete(transfer);
+  }
+
+  confirmRest(open: ReadonlySet<string>): void {
+    for (const transfer of this.#unconfirmed) if (!open.has(transfer)) this.#unconfirmed.delete(transfer);
+  }
+
+  async close(): Promise<void> {}
+}

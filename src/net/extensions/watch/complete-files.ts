@@ -1,0 +1,84 @@
+/**
+ * The complete files of a watched folder as a list that a sender takes one by one (SendOptions.files).
+ *
+ * The list waits for the next file for a few seconds, and then ends; with it ends the connection. So a burst of files
+ * shares one, and an idle watcher holds none. It also ends after so many files, since a run remembers something of each.
+ *
+ * A file that was sent before, and of which only the time of change differs, is read and compared instead.
+ */
+import { basename } from "node:path";
+import type { FileSource } from "../../options.ts";
+import { differsByCtimeOnly } from "../../sender/file-identity.ts";
+import { OutgoingFile } from "../../sender/file-source.ts";
+import type { HotFolder } from "./hot-folder.ts";
+import type { SentFiles } from "./sent-files.ts";
+
+/** How long a connection is kept for the next file. */
+const LINGER_MS = 5_000;
+/** Files of one connection: nothing that a run remembers of them grows for ever. */
+const RUN_FILES_MAX = 10_000;
+
+interface CompleteFilesOptions {
+  readonly hot: HotFolder;
+  readonly sent: SentFiles;
+  /** Ends the list. */
+  readonly signal: AbortSignal;
+  /** With which digest files are sent, and how much of a file is read at a time. */
+  readonly algorithm: string;
+  readonly chunkBytes: number;
+}
+
+/** See above. It is asked by one sender, for one file at a time. */
+export class CompleteFiles implements AsyncIterableIterator<FileSource> {
+  readonly #options: CompleteFilesOptions;
+  #left = RUN_FILES_MAX;
+
+  constructor(options: CompleteFilesOptions) {
+    this.#options = options;
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  /** The next complete file, or the end when there was none for a while. */
+  async next(): Promise<IteratorResult<FileSource>> {
+    const { hot, signal } = this.#options;
+    while (!signal.aborted && this.#left > 0) {
+      const value = hot.take();
+      if (value && !(await this.#isKnown(value))) {
+        this.#left--;
+        return { done: false, value };
+      }
+      if (!value && !(await hot.wait(LINGER_MS, signal))) break;
+    }
+    return { done: true, value: undefined };
+  }
+
+  /**
+   * Whether a kept file has the content that was sent, although its time of change is another: its rights may have been
+   * changed, or a backup has given it a further name. Then it is not sent again.
+   */
+  async #isKnown({ path, identity }: FileSource): Promise<boolean> {
+    const { hot, sent } = this.#options;
+    const name = basename(path);
+    const known = sent.known.get(name);
+    if (!known || !differsByCtimeOnly(known.identity, identity)) return false;
+    if ((await this.#digestOf(path)) !== known.digest) return false;
+    sent.add(name, { identity, digest: known.digest });
+    hot.settle(name);
+    return true;
+  }
+
+  /** Null when it cannot be read: then the sender says why. */
+  async #digestOf(path: string): Promise<string | null> {
+    const { algorithm, chunkBytes, signal } = this.#options;
+    try {
+      const file = new OutgoingFile(path, "", "", "");
+      const digest = file.digest({ algorithm, chunkBytes, goOn: () => !signal.aborted });
+      return await digest.finally(() => file.close());
+    } catch {
+      return null;
+    }
+  }
+}

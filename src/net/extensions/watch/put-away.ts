@@ -1,0 +1,86 @@
+/**
+ * What becomes of a file of a watched folder once it is stored: it is kept, moved or deleted.
+ *
+ * Between the answer of the server and this moment somebody may have written to the file, or put another one in its place.
+ * So it is looked at right before: what is not the file that was sent stays, and is sent as well. Between that look and
+ * the next system call there is still a moment, as there is for every program that deletes by name; a writer that replaces
+ * files in a folder that is emptied at the same time should give each a name of its own.
+ *
+ * A file that is moved never takes the place of another. Its new name is created first, which fails if it is there, and
+ * the rename then replaces that empty file in one step: at every moment the file is in one of the two folders, whole. A
+ * second name (link, then unlink) would not do: it changes the time of change, so a crash in between would leave a file
+ * that looks new.
+ */
+import { closeSync, lstatSync, openSync, renameSync, unlinkSync } from "node:fs";
+import { basename, join } from "node:path";
+import { inWords } from "../../../disk/system-errors.ts";
+import { numbered } from "../../../protocol/names.ts";
+import { identityOf } from "../../sender/file-identity.ts";
+
+/** What somebody wishes for every file. */
+export type After = "keep" | "move" | "delete";
+
+/** What became of it: it is gone, has another name, is another file now, or could not be put away. */
+export type PutAway =
+  | { readonly kind: "deleted" }
+  | { readonly kind: "moved"; readonly to: string }
+  | { readonly kind: "changed" }
+  | { readonly kind: "stays"; readonly why: string };
+
+/** Names of which it is remembered how far their numbers have gone. */
+const NUMBERED_MAX = 1_000;
+
+/** Where sent files go. */
+export class Away {
+  /** Folder to move them to; null deletes them. */
+  readonly #movedTo: string | null;
+  /** The number that a name had last: a file of the same name each minute should not be tried under all of them. */
+  readonly #numbers = new Map<string, number>();
+
+  constructor(movedTo: string | null) {
+    this.#movedTo = movedTo;
+  }
+
+  /** Moves or deletes a file, if it still is the one that was sent, as which it had this identity. */
+  put(path: string, identity: string): PutAway {
+    try {
+      const status = lstatSync(path, { bigint: true, throwIfNoEntry: false });
+      if (status === undefined) return { kind: "deleted" };
+      if (!status.isFile() || identityOf(path, status) !== identity) return { kind: "changed" };
+      if (this.#movedTo !== null) return { kind: "moved", to: this.#move(this.#movedTo, path) };
+      unlinkSync(path);
+      return { kind: "deleted" };
+    } catch (error) {
+      return { kind: "stays", why: `it cannot be ${this.#movedTo === null ? "deleted" : "moved"}: ${inWords(error)}` };
+    }
+  }
+
+  /** @returns the new path @throws what the file system said; then the file is where it was */
+  #move(folder: string, path: string): string {
+    const name = basename(path);
+    const to = this.#claim(folder, name);
+    try {
+      renameSync(path, to);
+      return to;
+    } catch (error) {
+      unlinkSync(to);
+      throw error;
+    }
+  }
+
+  /** Creates an empty file under the name, or under the first number behind it that nobody has. */
+  #claim(folder: string, name: string): string {
+    for (let number = this.#numbers.get(name) ?? 0; ; number++) {
+      const to = join(folder, number === 0 ? name : numbered(name, number));
+      try {
+        closeSync(openSync(to, "wx"));
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code === "EEXIST") continue;
+        throw error;
+      }
+      if (this.#numbers.size >= NUMBERED_MAX) this.#numbers.clear();
+      if (number > 0) this.#numbers.set(name, number);
+      return to;
+    }
+  }
+}

@@ -1,0 +1,208 @@
+/**
+ * What a watched folder has sent and kept, on disk: so that a restart, weeks later, sends nothing twice.
+ *
+ *   {"folder":"/srv/outbox","to":"localhost:5011/default"}    the first line: what the file is about, for people
+ *   ["a.txt","1234 17 1790000000000000000 ...","<digest>"]     sent; the last line about a name counts
+ *   ["a.txt"]                                                  gone from the folder: forgotten
+ *
+ * The server remembers what it has stored for a week, and the same file makes the same transfer (adr/0011): so a line that
+ * a crash took away costs a question, not a second copy. Lines are therefore gathered for a moment before they are
+ * written and synced. When most lines say nothing any more, the file is written anew.
+ *
+ * The lock is a file of its own, since this one is replaced. Never here: what a file's identity is (file-identity.ts).
+ */
+import { createHash } from "node:crypto";
+import { constants } from "node:fs";
+import { type FileHandle, open, rename } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { makeFolders, syncFolder } from "../../../disk/files.ts";
+import { inWords } from "../../../disk/system-errors.ts";
+import { FilespoolError } from "../../../protocol/errors.ts";
+
+const { O_RDWR, O_CREAT, O_APPEND, O_NOFOLLOW, O_NONBLOCK, O_TRUNC, O_WRONLY } = constants;
+/** How long lines are gathered. */
+const GATHER_MS = 200;
+/** So many lines may say nothing before the file is written anew, beside as many as say something. */
+const STALE_LINES_MAX = 10_000;
+
+/** A file that was sent: its identity then, and its digest. */
+export interface Sent {
+  readonly identity: string;
+  readonly digest: string;
+}
+
+/** A name alone means that it is forgotten. */
+type Line = readonly [name: string, identity?: string, digest?: string];
+
+export interface SentFilesOptions {
+  /** Folder for what outlives a run. */
+  readonly state: string;
+  /** The watched folder, its real path; one watcher at a time may have it. */
+  readonly folder: string;
+  /** Server and queue: what was sent to another is not sent to this one. */
+  readonly to: string;
+  /** Told when it cannot be written; the run goes on, and the server's memory has to do. */
+  readonly onFailure: (why: string) => void;
+}
+
+/** Names of files are made of paths and addresses, which may be long and hold anything. */
+const short = (text: string): string => createHash("sha256").update(text).digest("hex").slice(0, 16);
+
+export class SentFiles {
+  /** What was read, and added since. */
+  readonly known: Map<string, Sent>;
+  readonly #path: string;
+  /** The first line. */
+  readonly #head: string;
+  /** The lock lives as long as this handle, and ends with the process, however that ends. */
+  readonly #lock: FileHandle;
+  readonly #onFailure: (why: string) => void;
+  #file: FileHandle;
+  /** Lines of the file, and those to be written. */
+  #lines: number;
+  #gathered: Line[] = [];
+  #timer: NodeJS.Timeout | undefined;
+  /** One write at a time, in the order in which they were asked for. */
+  #writing: Promise<void> = Promise.resolve();
+  /** That it cannot be written was said; a full disk need not say it for each file. */
+  #hasFailed = false;
+
+  /** @throws FilespoolError folder-unusable: another watcher has the folder, or the state folder cannot be used */
+  static async open({ state, folder, to, onFailure }: SentFilesOptions): Promise<SentFiles> {
+    const base = join(state, "watch", short(folder));
+    const path = `${base}-${short(to)}.sent`;
+    let lock: FileHandle | undefined;
+    try {
+      await makeFolders(dirname(base), 0o700);
+      lock = await openOwn(`${base}.lock`, O_RDWR | O_CREAT);
+      // Native code, which nobody loads who does not watch a folder.
+      const { tryLock } = await import("fs-native-extensions");
+      if (!tryLock(lock.fd)) throw new FilespoolError("folder-unusable", `another filespool watches ${folder}`);
+      const file = await openOwn(path, O_RDWR | O_CREAT | O_APPEND);
+      const lines = (await file.readFile("utf8")).split("\n");
+      return new SentFiles({ path, head: JSON.stringify({ folder, to }), lock, file, lines, onFailure });
+    } catch (error) {
+      await lock?.close();
+      if (error instanceof FilespoolError) throw error;
+      throw new FilespoolError("folder-unusable", `cannot remember in ${path} what was sent: ${inWords(error)}`);
+    }
+  }
+
+  private constructor(parts: {
+    readonly path: string;
+    readonly head: string;
+    readonly lock: FileHandle;
+    readonly file: FileHandle;
+    readonly lines: readonly string[];
+    readonly onFailure: (why: string) => void;
+  }) {
+    const { path, head, lock, file, lines, onFailure } = parts;
+    this.#path = path;
+    this.#head = head;
+    this.#lock = lock;
+    this.#file = file;
+    this.#onFailure = onFailure;
+    this.#lines = lines.length - 1;
+    this.known = read(lines);
+    // The last line may have been cut off, and the first is missing in a new file: both by writing it anew.
+    if (lines.at(-1) !== "" || lines.length === 1) this.#lines = Infinity;
+  }
+
+  /** Remembers that a file was sent, in a moment also on disk. */
+  add(name: string, sent: Sent): void {
+    this.known.set(name, sent);
+    this.#gather([name, sent.identity, sent.digest]);
+  }
+
+  /** The name is gone from the folder, or is to be sent again. */
+  forget(name: string): void {
+    if (this.known.delete(name)) this.#gather([name]);
+  }
+
+  /** Many files may be stored in a moment; one sync is enough for all of them. */
+  #gather(line: Line): void {
+    this.#gathered.push(line);
+    this.#timer ??= setTimeout(() => this.flush(), GATHER_MS);
+  }
+
+  /** Writes what was gathered, and resolves when it is on disk. */
+  flush(): Promise<void> {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.#writing = this.#writing.then(() => this.#write());
+    return this.#writing;
+  }
+
+  /** Never throws: whatever happens here, files go on being sent. */
+  async #write(): Promise<void> {
+    const lines = this.#gathered;
+    if (lines.length === 0) return;
+    this.#gathered = [];
+    try {
+      this.#lines += lines.length;
+      if (this.#lines > 2 * this.known.size + STALE_LINES_MAX) return await this.#writeAnew();
+      await this.#file.appendFile(inLines(lines));
+      await this.#file.datasync();
+    } catch (error) {
+      // A line may be there in part now. The whole is written next time, and what was to be written is in it.
+      this.#lines = Infinity;
+      if (!this.#hasFailed) this.#onFailure(`cannot write ${this.#path}: ${inWords(error)}`);
+      this.#hasFailed = true;
+    }
+  }
+
+  /** A new file takes the place of the old one when it is whole and on disk. */
+  async #writeAnew(): Promise<void> {
+    const draft = `${this.#path}.new`;
+    const lines = [...this.known].map(([name, { identity, digest }]): Line => [name, identity, digest]);
+    const file = await openOwn(draft, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND);
+    try {
+      await file.appendFile(`${this.#head}\n${inLines(lines)}`);
+      await file.sync();
+      await rename(draft, this.#path); // content on disk first, then the name
+      await syncFolder(dirname(this.#path));
+    } catch (error) {
+      await file.close();
+      throw error;
+    }
+    await this.#file.close();
+    this.#file = file;
+    this.#lines = lines.length;
+  }
+
+  /** Writes the rest, and lets another watcher have the folder. */
+  async close(): Promise<void> {
+    await this.flush();
+    await this.#file.close();
+    await this.#lock.close();
+  }
+}
+
+const inLines = (lines: readonly Line[]): string => lines.map((line) => `${JSON.stringify(line)}\n`).join("");
+
+/** What the lines say in the end. One that is damaged costs its file a question to the server, so it is passed over. */
+function read(lines: readonly string[]): Map<string, Sent> {
+  const known = new Map<string, Sent>();
+  for (const text of lines) {
+    let line: unknown;
+    try {
+      line = JSON.parse(text);
+    } catch {
+      continue;
+    }
+    if (!Array.isArray(line) || !line.every((part) => typeof part === "string")) continue;
+    const [name = "", identity, digest] = line as string[];
+    if (identity !== undefined && digest !== undefined) known.set(name, { identity, digest });
+    else known.delete(name);
+  }
+  return known;
+}
+
+/** Only what is a plain file of ours: no link that leads elsewhere, and no pipe that nobody writes to. */
+async function openOwn(path: string, flags: number): Promise<FileHandle> {
+  const file = await open(path, flags | O_NOFOLLOW | O_NONBLOCK, 0o600);
+  const status = await file.stat();
+  if (status.isFile() && status.nlink === 1) return file;
+  await file.close();
+  throw new FilespoolError("folder-unusable", `${path} is no file of filespool's: take it away`);
+}

@@ -1,0 +1,237 @@
+/**
+ * Watches a folder, and sends each file in it once it is complete; then the file is kept, moved or deleted.
+ *
+ *   hot-folder.ts   which files are complete
+ *   send()          sends them, one behind the other over one connection, as it sends any list
+ *   put-away.ts     moves or deletes what is stored
+ *   sent-files.ts   remembers what is stored and kept
+ *
+ * There is a connection while there is something to send, and a few seconds longer. An idle watcher holds none: it costs its
+ * server nothing, and needs nobody to be there at night. What the server refuses for now, or a server that is away, is
+ * waited for as long as it takes, unless `retryMs` says otherwise.
+ *
+ * A crash at any moment: what was not stored is sent by the next run, and what was stored and not yet put away is offered
+ * once more, under the same transfer id, so the server says that it has it. Why like this: adr/0092.
+ */
+import { statSync } from "node:fs";
+import { basename, dirname, join, resolve } from "node:path";
+import { DIGESTS } from "../../../disk/digest.ts";
+import { FilespoolError } from "../../../protocol/errors.ts";
+import type { About, TransferEvent } from "../../events.ts";
+import { complete } from "../../options.ts";
+import { send } from "../../sender/sender.ts";
+import { CompleteFiles } from "./complete-files.ts";
+import { HotFolder } from "./hot-folder.ts";
+import { fitsAny } from "./name-patterns.ts";
+import { Away, type PutAway } from "./put-away.ts";
+import { SentFiles } from "./sent-files.ts";
+import { checkMovedTo, IGNORED, realFolder, SETTLE_MS, type WatchOptions, type WatchSummary } from "./watch-options.ts";
+
+/**
+ * Watches until its signal is aborted or, with `once`, until there is nothing left to send.
+ * @throws FilespoolError folder-unusable: the folder is gone, or somebody else watches it; or what ends a run for good,
+ *   such as a refused token
+ */
+export async function watchFolder(options: WatchOptions): Promise<WatchSummary> {
+  const watching = await Watching.open(options);
+  try {
+    await watching.run();
+  } finally {
+    await watching.close();
+  }
+  return watching.summary;
+}
+
+/** One watch, from its lock to the end. The folder belongs to it alone: what it does not remember, nobody does. */
+class Watching {
+  readonly summary: WatchSummary = { stored: 0, repeated: 0, bytes: 0, failed: 0, kept: 0 };
+  readonly #options: WatchOptions;
+  /** As it was given: messages and events name it so. */
+  readonly #folder: string;
+  /** What is stored and still there; the lock is part of it. */
+  readonly #sent: SentFiles;
+  readonly #hot: HotFolder;
+  /** Null: files are kept. */
+  readonly #away: Away | null;
+  /** Files that could not be put away so far. */
+  readonly #staying = new Map<string, About>();
+  readonly #signal: AbortSignal;
+  /** The file behind each transfer that was offered and is not settled. */
+  readonly #offered = new Map<string, string>();
+  /** What ends the watch. */
+  #failure: FilespoolError | null = null;
+
+  /** Everything that can be wrong from the start is found here, before a file is touched or a server asked. */
+  static async open(options: WatchOptions): Promise<Watching> {
+    const { folder, after = "keep", movedTo, state, onWarning } = options;
+    const { host, port, queue } = complete(options);
+    const real = realFolder(folder);
+    if (after === "move") await checkMovedTo(real, movedTo);
+    const sent = await SentFiles.open({
+      // By its real path, so that two ways to one folder are one watch.
+      ...{ state, folder: real, to: `${host}:${port}/${queue}` },
+      onFailure: (why) => onWarning?.(`${why}; until it can, a restart asks the server about each file anew`),
+    });
+    try {
+      return new Watching(options, sent);
+    } catch (error) {
+      await sent.close(); // else the lock would stay until this process ends
+      throw error;
+    }
+  }
+
+  private constructor(options: WatchOptions, sent: SentFiles) {
+    const { folder, after, match, ignore = IGNORED, settleMs = SETTLE_MS, once = false, signal } = options;
+    const movedTo = after === "move" ? (options.movedTo ?? null) : null;
+    this.#options = options;
+    this.#folder = folder;
+    this.#sent = sent;
+    this.#signal = signal ?? new AbortController().signal;
+    this.#away = after === "move" || after === "delete" ? new Away(movedTo) : null;
+    /** The folder that sent files are moved to may lie in the watched one, and is nobody's news. */
+    const own = movedTo !== null && dirname(resolve(movedTo)) === resolve(folder) ? basename(movedTo) : null;
+    this.#hot = new HotFolder({
+      ...{ folder, settleMs, once, known: sent.known },
+      wants: (name) => name !== own && (match === undefined || fitsAny(name, match)) && !fitsAny(name, ignore),
+      onGone: (name) => this.#gone(name),
+      onKnown: (name) => this.#again(name),
+      onPassedOver: (path, message) => this.#emit({ event: "warning", path, message }),
+    });
+  }
+
+  /** Waits for complete files and sends them, again and again. */
+  async run(): Promise<void> {
+    const { once = false } = this.#options;
+    this.#emit({ event: "watching", folder: this.#folder, queue: complete(this.#options).queue });
+    // The first connection is made whether there is a file or not: a wrong token should not be found out at night.
+    for (let isFirst = true; !this.#signal.aborted; isFirst = false) {
+      const hasFiles = await this.#hot.wait(isFirst ? 0 : this.#patienceMs, this.#signal);
+      if (!hasFiles && !isFirst) {
+        if (once) return;
+        continue;
+      }
+      // It comes back when there was nothing to send for a while. What goes wrong for now is tried again in there.
+      await this.#send();
+      if (this.#failure) throw this.#failure;
+    }
+  }
+
+  /** With `once`, what does not become complete in this time is being written, and left for the next run. */
+  get #patienceMs(): number {
+    const { once = false, settleMs = SETTLE_MS } = this.#options;
+    return once ? 2 * settleMs + 3_000 : Infinity;
+  }
+
+  /** Sends what is complete, and what becomes so meanwhile and a moment later. */
+  async #send(): Promise<void> {
+    // A signal for this run alone: listeners on that of the whole watch would gather for months.
+    const over = new AbortController();
+    const stop = () => over.abort();
+    this.#signal.addEventListener("abort", stop);
+    const { onEvent: _, digest: algorithm = DIGESTS[0] as string, ...client } = this.#options;
+    const { bufferBytes: chunkBytes } = complete(client);
+    const files = new CompleteFiles({ hot: this.#hot, sent: this.#sent, signal: over.signal, algorithm, chunkBytes });
+    try {
+      if (this.#signal.aborted) return;
+      await send({
+        ...{ retryMs: Infinity, connectRetryMs: Infinity, digest: algorithm, ...client },
+        ...{ files, signal: over.signal, onEvent: (event: TransferEvent) => this.#hear(event, over) },
+      });
+    } catch (error) {
+      if (!over.signal.aborted) throw error; // else it was told to stop, by whoever watches or by `#refused`
+    } finally {
+      this.#signal.removeEventListener("abort", stop);
+      over.abort(); // ends a wait for the next file
+      this.#offered.clear();
+    }
+  }
+
+  #emit(event: TransferEvent): void {
+    this.#options.onEvent?.(event);
+  }
+
+  /** Takes what a sender tells, does what has to be done about it, and passes it on. */
+  #hear(event: TransferEvent, over: AbortController): void {
+    if (event.event === "refused") return this.#refused(event, over);
+    this.#emit(event);
+    if (event.event === "offered") this.#offered.set(event.transfer, basename(event.path));
+    else if (event.event === "changed") this.#offered.delete(event.before);
+    else if (event.event === "stored") this.#stored(event);
+  }
+
+  /**
+   * 1. the server has it on disk, 2. it is put away, or written down that it is kept. A crash between the two makes the
+   * next run offer it again, under the same id; the server then says that it knows it, and this comes to its turn.
+   */
+  #stored(event: Extract<TransferEvent, { event: "stored" }>): void {
+    const { transfer, queue, name: sentAs, size, digest, repeated } = event;
+    const name = this.#offered.get(transfer);
+    const identity = name === undefined ? undefined : this.#hot.takenAs(name);
+    this.#offered.delete(transfer);
+    this.summary[repeated ? "repeated" : "stored"]++;
+    this.summary.bytes += size;
+    if (name === undefined || identity === undefined) return;
+    // What the sender sent is what was taken: it compares the two when it opens the file.
+    const [path, about] = [join(this.#folder, name), { transfer, queue, name: sentAs, size }];
+    const put = this.#away?.put(path, identity) ?? null;
+    if (put?.kind === "changed") return this.#hot.release(name); // another file is there, and will be sent as well
+    this.#hot.settle(name);
+    if (put === null || put.kind === "stays") this.#sent.add(name, { identity, digest });
+    else if (this.#sent.known.has(name)) this.#sent.forget(name); // an earlier content of that name was kept
+    if (put !== null) this.#tellPut(put, path, about);
+    if (put?.kind !== "stays") return;
+    this.#staying.set(name, about);
+    this.summary.kept++;
+    this.#emit({ event: "kept", path, message: put.why, ...about });
+  }
+
+  #tellPut(put: PutAway, path: string, about: About): void {
+    if (put.kind === "moved") this.#emit({ event: "moved", path, to: put.to, ...about });
+    if (put.kind === "deleted") this.#emit({ event: "deleted", path, ...about });
+  }
+
+  /** A file that was stored is still there, seen at a look: what could not be put away may go now. */
+  #again(name: string): void {
+    const about = this.#staying.get(name);
+    const known = this.#sent.known.get(name);
+    if (!about || !known || !this.#away) return;
+    const path = join(this.#folder, name);
+    const put = this.#away.put(path, known.identity);
+    if (put.kind === "stays") return;
+    this.summary.kept--;
+    this.#gone(name);
+    this.#tellPut(put, path, about);
+  }
+
+  /** Its name is free: whatever comes under it is new. */
+  #gone(name: string): void {
+    this.#staying.delete(name);
+    this.#sent.forget(name);
+  }
+
+  /** Not this file, not now or not ever; the others go on. */
+  #refused(event: Extract<TransferEvent, { event: "refused" }>, over: AbortController): void {
+    const { code, message, transfer } = event;
+    const name = basename(event.path ?? "");
+    if (transfer !== undefined) this.#offered.delete(transfer);
+    // It changes, or is gone: whether there is something to send, the next look at the folder tells.
+    if (code === "file-changed" || !isThere(join(this.#folder, name))) return this.#hot.release(name);
+    this.#hot.refuse(name);
+    this.summary.failed++;
+    this.#emit(event);
+    if (code !== "not-allowed") return;
+    // The same would be said of every file.
+    this.#failure = new FilespoolError(code, message);
+    over.abort();
+  }
+
+  /** Writes down what is kept, and lets others have the folder. */
+  async close(): Promise<void> {
+    this.#hot.close();
+    await this.#sent.close();
+  }
+}
+
+function isThere(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false }) !== undefined;
+}

@@ -1,0 +1,241 @@
+/**
+ * A file on its way out: which file it is, whether it still is that file, and what is in it.
+ *
+ * The transfer id is derived from what identifies the file's content without reading it (file-identity.ts), its name and
+ * queue, hashed behind a secret of the sending user. So the same command run again after a kill -9 offers the same
+ * transfer, and continues it, with nothing remembered on disk; and an edited file is another transfer. The key keeps two
+ * machines with like-numbered inodes apart. Why: adr/0011.
+ *
+ * A size is a promise that the offer makes, and it may be wrong. The files of /proc and /sys say 0 or 4096 whatever is in
+ * them, and a log has grown by the time that its last byte is read. So reading asks for one byte more than was promised:
+ *
+ *   nothing comes, and the size is right     the file
+ *   the file system says another size now    it changed: refused, at once and not at the end
+ *   it says the same size, and is wrong      SizeUnknown: a small one is sent as a stream instead (adr/0091)
+ */
+import { hash } from "node:crypto";
+import { type BigIntStats, closeSync, constants, fstatSync, openSync, read, readSync } from "node:fs";
+import { open } from "node:fs/promises";
+import { basename } from "node:path";
+import { promisify } from "node:util";
+import { createDigest, type Digest } from "../../disk/digest.ts";
+import { decimalOf, momentOf } from "../../disk/file-times.ts";
+import { readBuffer } from "../../disk/read-buffer.ts";
+import { inWords } from "../../disk/system-errors.ts";
+import { FilespoolError } from "../../protocol/errors.ts";
+import type { StreamSource } from "../options.ts";
+import type { Connection } from "../wire/connection.ts";
+import { type Content, sendContent } from "../wire/content-sender.ts";
+import { grainLeftMs, identityOf, isDoubtful, isUnchanged } from "./file-identity.ts";
+
+const readOffThread = promisify(read);
+const FLAGS = constants.O_RDONLY | constants.O_NONBLOCK;
+/** How often a large file is looked at while it is sent. */
+const LOOK_MS = 250;
+
+/** How a large file is sent. */
+type Road = Pick<Content, "chunkBytes" | "goOn"> & { readonly algorithm: string };
+
+/** The path is that of a folder: it has to be packed. */
+export class FolderFound extends Error {}
+
+/** The file has another size than it says, and always will: it has to be read to its end. */
+export class SizeUnknown extends Error {}
+
+/** An open file, from its offer to its answer; whoever opened it closes it. */
+export class OutgoingFile {
+  /** As it was given, for messages. */
+  readonly path: string;
+  /** Its last part, under which it travels. */
+  readonly name: string;
+  /** Bytes. */
+  readonly size: number;
+  /** Permission bits. */
+  readonly mode: number;
+  /** Time of change in seconds since 1970, as decimal text. */
+  readonly mtime: string;
+  readonly transfer: string;
+  /** What it was derived from, beside name and queue: see file-identity.ts. */
+  readonly identity: string;
+  /** Whether another content may have had the same transfer id. */
+  readonly isDoubtful: boolean;
+  /** How long to wait before reading, so that a change meanwhile cannot go unseen. Milliseconds, nearly always 0. */
+  readonly grainLeftMs: number;
+  readonly #fd: number;
+  /** As it was when it was opened: what is sent must be that file to the end. */
+  readonly #stat: BigIntStats;
+  /** What the transfer id is derived from. */
+  readonly #origin: readonly string[];
+  /** When it was last looked at, by the monotonic clock. */
+  #lookedMs = performance.now();
+
+  /**
+   * Opens a regular file. Synchronous, because for small files a trip through the thread pool would cost more
+   * than the call itself; never blocks on a pipe or device, they are refused.
+   * @param salt makes the transfer a new one although the file is the same; "" otherwise
+   * @throws FolderFound
+   * @throws FilespoolError file-unreadable
+   */
+  constructor(path: string, queue: string, key: string, salt: string) {
+    this.path = path;
+    this.name = basename(path);
+    try {
+      this.#fd = openSync(path, FLAGS);
+    } catch (error) {
+      throw unreadable(path, isNoText(path, error) ? NO_TEXT : inWords(error));
+    }
+    this.#stat = fstatSync(this.#fd, { bigint: true });
+    if (!this.#stat.isFile()) {
+      this.close();
+      throw this.#stat.isDirectory() ? new FolderFound(path) : unreadable(path, `it is ${kindOf(this.#stat)}`);
+    }
+    this.size = Number(this.#stat.size);
+    this.mode = Number(this.#stat.mode) & 0o777;
+    this.mtime = decimalOf(momentOf(this.#stat.mtimeNs));
+    const nowMs = Date.now();
+    this.isDoubtful = isDoubtful(this.#stat, nowMs);
+    this.grainLeftMs = grainLeftMs(this.#stat, nowMs);
+    this.identity = identityOf(path, this.#stat);
+    this.#origin = [key, this.name, queue, this.identity, salt];
+    this.transfer = this.transferWith("");
+  }
+
+  /** The transfer id that this file has with another content than the one that has the plain id; "" gives the plain one. */
+  transferWith(digest: string): string {
+    return hash("sha256", JSON.stringify(this.#origin) + digest).slice(0, 32);
+  }
+
+  /**
+   * The whole content of a small file, in `room` if it fits in there. One read for nearly all: it asks for one byte too
+   * many, and a regular file that gives just what it promised has ended.
+   * @throws FilespoolError file-changed
+   * @throws SizeUnknown
+   */
+  readAll(room: Buffer): Buffer {
+    const { size } = this;
+    const bytes = size < room.length ? room : Buffer.allocUnsafe(size + 1);
+    let at = readSync(this.#fd, bytes, 0, size + 1, 0);
+    for (let got = at; got !== 0 && at < size; at += got) got = readSync(this.#fd, bytes, at, size + 1 - at, at);
+    if (at !== size) {
+      this.checkUnchanged();
+      throw new SizeUnknown(this.path);
+    }
+    return bytes.subarray(0, size);
+  }
+
+  /**
+   * Sends the content from an offset on, for which the digest catches up with what the server has.
+   * @returns the digest, or null when `goOn` said no
+   * @throws FilespoolError file-changed, file-unreadable
+   */
+  async sendOver(connection: Connection, from: number, { chunkBytes, algorithm, goOn }: Road): Promise<string | null> {
+    const digest = createDigest(algorithm);
+    if (!(await this.#digestUpTo(from, digest, chunkBytes, goOn))) return null;
+    const read = (into: Buffer, offset: number) => this.#read(into, offset, digest);
+    const isSent = await sendContent(connection, { from, size: this.size, chunkBytes, read, goOn });
+    if (!isSent) return null;
+    await this.#checkEnd();
+    return digest.hex();
+  }
+
+  /** The digest of the whole content, which is sent nowhere. @returns null when `goOn` said no @throws as `sendOver` */
+  async digest({ chunkBytes, algorithm, goOn }: Road): Promise<string | null> {
+    const digest = createDigest(algorithm);
+    if (!(await this.#digestUpTo(this.size, digest, chunkBytes, goOn))) return null;
+    await this.#checkEnd();
+    return digest.hex();
+  }
+
+  /** Reads from the beginning. @returns false when `goOn` said no: the digest is then of no use */
+  async #digestUpTo(end: number, digest: Digest, chunkBytes: number, goOn: () => boolean): Promise<boolean> {
+    const piece = readBuffer(Math.min(chunkBytes, end));
+    for (let at = 0; at < end && goOn(); at += piece.length)
+      await this.#read(piece.subarray(0, Math.min(piece.length, end - at)), at, digest);
+    return goOn();
+  }
+
+  /** Fills all of `into`. Now and then it looks whether the file is the same: a log that grows should not be sent for hours. */
+  async #read(into: Buffer, offset: number, digest: Digest): Promise<void> {
+    for (let at = 0; at < into.length; ) {
+      const { bytesRead } = await readOffThread(this.#fd, into, at, into.length - at, offset + at);
+      if (bytesRead === 0) throw this.#wrongSize();
+      at += bytesRead;
+    }
+    digest.update(into);
+    const nowMs = performance.now();
+    if (nowMs - this.#lookedMs >= LOOK_MS) this.checkUnchanged();
+  }
+
+  /** Nothing may follow what was promised. */
+  async #checkEnd(): Promise<void> {
+    const { bytesRead } = await readOffThread(this.#fd, Buffer.allocUnsafe(1), 0, 1, this.size);
+    if (bytesRead > 0) throw this.#wrongSize();
+    this.checkUnchanged();
+  }
+
+  /** Much was sent before this could be found out, so there is no way back to a stream. @throws file-changed if it did */
+  #wrongSize(): FilespoolError {
+    this.checkUnchanged();
+    return unreadable(this.path, `it says to have ${this.size} bytes, and has more or fewer`);
+  }
+
+  /** @throws FilespoolError file-changed when it is no longer the file that was offered */
+  checkUnchanged(): void {
+    this.#lookedMs = performance.now();
+    const now = fstatSync(this.#fd, { bigint: true });
+    if (isUnchanged(this.#stat, now)) return;
+    const what = now.nlink === 0n ? "was deleted or replaced" : howChanged(this.#stat.size, now.size);
+    throw changed(this.path, what);
+  }
+
+  close(): void {
+    closeSync(this.#fd);
+  }
+}
+
+/** The error of a file that is not what was offered any more. */
+export const changed = (path: string, what = "changed"): FilespoolError =>
+  new FilespoolError("file-changed", `${path} ${what} while it was being sent; nothing was stored`);
+
+const howChanged = (before: bigint, now: bigint): string => {
+  if (now === before) return "changed";
+  return `${now > before ? "grew" : "became shorter"} (${before} bytes, now ${now})`;
+};
+
+/** What cannot be sent as a file; where it may be sent as a stream, the sentence says how that is written. */
+function kindOf(status: BigIntStats): string {
+  const asStream = "what it gives is sent as standard input: filespool send --name NAME - < PATH";
+  if (status.isFIFO()) return `a pipe, and not a regular file; ${asStream}`;
+  if (status.isBlockDevice()) return `a device, and not a regular file; ${asStream}`;
+  return status.isCharacterDevice() ? "a device, and not a regular file" : "not a regular file";
+}
+
+/** A file of unknown size as a stream: read until its end, wherever that is. */
+export const streamOf = (path: string): StreamSource => ({ name: basename(path), path, stream: contentOf(path) });
+
+const READ_BYTES = 64 * 1024;
+
+/** Pieces are valid until the next one is asked for. */
+async function* contentOf(path: string): AsyncGenerator<Uint8Array> {
+  const handle = await open(path, FLAGS);
+  const buffer = readBuffer(READ_BYTES);
+  try {
+    for (let at = 0; ; ) {
+      const { bytesRead } = await handle.read(buffer, 0, READ_BYTES, at);
+      if (bytesRead === 0) return;
+      yield buffer.subarray(0, bytesRead);
+      at += bytesRead;
+    }
+  } finally {
+    await handle.close();
+  }
+}
+
+/** Node hands us arguments as text: a byte that is none has become this letter, and the file cannot be found by it. */
+const isNoText = (path: string, error: unknown): boolean =>
+  path.includes("\ufffd") && (error as NodeJS.ErrnoException).code === "ENOENT";
+const NO_TEXT = "there is no such file, or its name is not valid UTF-8 (the letters shown as \ufffd); rename it first";
+
+function unreadable(path: string, why: string): FilespoolError {
+  return new FilespoolError("file-unreadable", `cannot send ${path}: ${why}`);
+}

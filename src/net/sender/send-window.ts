@@ -1,0 +1,146 @@
+/**
+ * Which files of a sender have no answer yet, and what becomes of them when a connection ends.
+ *
+ * A file is in exactly one place: not begun, among the `open` ones of this connection, postponed because the server
+ * had no room for it, or settled. What the window bounds is the open ones, their number and their bytes; whatever is
+ * not settled when a connection ends is offered again on the next, in the old order, with the same transfer id.
+ */
+import type { ErrorCode, FilespoolError } from "../../protocol/errors.ts";
+import { LIMITS } from "../../protocol/limits.ts";
+import { Conversation } from "../../protocol/machine.ts";
+import type { Message, MessageOf } from "../../protocol/messages.ts";
+import { UPLOAD_SENDER } from "../../protocol/upload.ts";
+import type { About } from "../events.ts";
+import type { OutgoingStream } from "../extensions/stream/stream-source.ts";
+import type { OutgoingFile } from "./file-source.ts";
+
+/** One file on its way, on this connection or on the next. */
+export interface Job extends About {
+  readonly path: string;
+  /** "tar" for a folder. */
+  readonly kind: string | undefined;
+  /** Its permission bits, and its time of change as decimal text; undefined for what has neither. */
+  readonly mode: number | undefined;
+  readonly mtime: string | undefined;
+  /** What cannot be opened anew for the next connection. */
+  readonly stream: OutgoingStream | undefined;
+  readonly talk: Conversation<typeof UPLOAD_SENDER>;
+  /** Where the server wants it from. */
+  from: number;
+  /** Of all of it, once it was read; "" before. */
+  digest: string;
+  /** Its finish was sent over an earlier connection of this run: if the server has it, it has it from us. */
+  finished: boolean;
+  /** How often the server found that what arrived does not have that digest. */
+  mismatches: number;
+  /** Another content may have had its id, so only the digest proves that the server has this one. */
+  readonly isDoubtful: boolean;
+  /** The server has another content under the id `before`; this one's is derived from its digest, the `salt`, as well. */
+  readonly other: { readonly before: string; readonly salt: string } | null;
+  /** The server says to have it from an earlier run; whether that is this content is to be found out. */
+  readonly claim: MessageOf<"stored"> | null;
+}
+
+/** Whether what the server says to have stored before is this content, as far as is known without reading the file. */
+export function isProven({ stream, digest, isDoubtful }: Job, stored: MessageOf<"stored">): boolean {
+  // Nobody else knows the id of a stream. A small file was read before it was offered, so its digest is known.
+  return !stored.repeated || stream !== undefined || (digest === "" ? !isDoubtful : digest === stored.digest);
+}
+
+/** Refusals that are about one file: a smaller one may still be taken. */
+const NO_ROOM = new Set<ErrorCode>([
+  ...(["queue-full", "queues-full", "spool-full", "index-full", "disk-full", "uploads-full"] as const),
+]);
+/** After so many of them it is no use to send still more content to a server that has no room. */
+const POSTPONED_MAX = 16;
+
+/** One that is larger than the window, or of unknown size, fills it. */
+const weight = ({ size }: Job) => Math.min(size, LIMITS.windowBytes);
+
+export const newTalk = () => new Conversation(UPLOAD_SENDER, "waiting");
+
+/** A stream may be made of anything, and a folder is an archive that says both of each file in it. */
+const NEITHER = { mode: undefined, mtime: undefined };
+
+/** A file that was opened for the first time in this run. */
+export function newJob(file: OutgoingFile | OutgoingStream, queue: string): Job {
+  const { path, name, size, transfer } = file;
+  const stream = "isDoubtful" in file ? undefined : file;
+  const { mode, mtime } = "isDoubtful" in file ? file : NEITHER;
+  const isDoubtful = "isDoubtful" in file && file.isDoubtful;
+  const state = { talk: newTalk(), from: 0, digest: "", finished: false, mismatches: 0 };
+  const about = { path, name, size, transfer, queue, stream, kind: stream?.kind, mode, mtime };
+  return Object.assign(state, about, { isDoubtful, other: null, claim: null });
+}
+
+/** The same file, to be offered from the start: `more` says what has become known of it. */
+export const anew = (job: Job, more: Partial<Job>): Job => ({ ...job, talk: newTalk(), from: 0, ...more });
+
+export class SendWindow {
+  /** In the order of their offers. */
+  readonly #open = new Map<string, Job>();
+  /** Refused for want of room on this connection. */
+  #postponed: Job[] = [];
+  /** The weights of the open ones, together. */
+  #bytes = 0;
+  /** The last refusal for want of room, until the next connection. */
+  noRoom: FilespoolError | null = null;
+
+  get isIdle(): boolean {
+    return this.#open.size === 0;
+  }
+
+  /** The open job that an answer is about. */
+  jobOf(answer: Message | { readonly type: "data" }): Job | undefined {
+    const transfer = answer.type === "refuse" ? answer.about : "transfer" in answer ? answer.transfer : undefined;
+    return transfer === undefined ? undefined : this.#open.get(transfer);
+  }
+
+  /** Whether this job may be opened beside the others. One alone always may; the same file twice may not. */
+  hasRoom({ transfer, size }: Job, { windowFiles, windowBytes, pipelineBytesMax }: MessageOf<"welcome">): boolean {
+    if (this.#open.has(transfer)) return false;
+    const fits = size > pipelineBytesMax || this.#bytes + size <= windowBytes;
+    return this.isIdle || (this.#open.size < windowFiles && fits);
+  }
+
+  /** It is about to be offered. */
+  open(job: Job): void {
+    this.#open.set(job.transfer, job);
+    this.#bytes += weight(job);
+  }
+
+  /** It has its answer; what it took up is free again. Once is enough, and twice does no harm. */
+  close(job: Job): void {
+    if (this.#open.delete(job.transfer)) this.#bytes -= weight(job);
+  }
+
+  /** Puts a refused job aside until all others were tried; false when that is no use. */
+  postpone(job: Job, refusal: FilespoolError): boolean {
+    if (!NO_ROOM.has(refusal.code) || this.#postponed.length >= POSTPONED_MAX) return false;
+    this.close(job);
+    this.#postponed.push(anew(job, {}));
+    this.noRoom = refusal;
+    return true;
+  }
+
+  /** The connection is gone: takes out everything without an answer, as the next one is to offer it. */
+  takeBack(): Job[] {
+    const jobs = [...this.#postponed, ...this.#open.values()];
+    for (const job of jobs) {
+      job.finished ||= job.talk.state === "finishing";
+      job.talk.on("lost");
+    }
+    this.#open.clear();
+    this.#postponed = [];
+    this.#bytes = 0;
+    this.noRoom = null;
+    return jobs;
+  }
+}
+
+/** What a server allows, but never more than our own limits: no server makes us hold what it likes. */
+export function withinLimits(server: MessageOf<"welcome">): MessageOf<"welcome"> {
+  const ours = (bound: "pipelineBytesMax" | "windowFiles" | "windowBytes") => Math.min(server[bound], LIMITS[bound]);
+  const window = { windowFiles: ours("windowFiles"), windowBytes: ours("windowBytes") };
+  return { ...server, ...window, pipelineBytesMax: ours("pipelineBytesMax") };
+}

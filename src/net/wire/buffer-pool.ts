@@ -1,0 +1,86 @@
+/**
+ * Read blocks: the memory that a socket is read into, used again and again.
+ *
+ * A new buffer for each read costs more than the read: memory that the kernel has to fill with zeros, and a collector that
+ * runs all the time to give it back, on threads that the disk and the peer need (adr/0056). So a block of the largest size
+ * goes back to a pool, once for every byte of it one of these is true:
+ *
+ *   it belongs to a frame that was taken in and needed no longer    `passed`
+ *   it belongs to content that was lent out and has come back       `lend`, `giveBack`
+ *
+ * Whoever is lent content and never gives it back is safe, too: then the collector takes the block, as it takes smaller
+ * ones. So a mistake costs time and not bytes. Should content be changed nevertheless, its digest does not fit.
+ *
+ *   lent bytes of a block are written to by nobody;   the pool holds POOL_MAX blocks, of all connections together
+ */
+import { assert } from "../../protocol/errors.ts";
+
+/** Larger reads save little, and a thousand busy connections hold one or two blocks each. */
+export const READ_BYTES_MAX = 128 * 1024;
+/** More than a fast disk lets wait; what is over is left to the collector. */
+const POOL_MAX = 32;
+
+export interface Block {
+  readonly bytes: Buffer;
+  /** Where in the stream its last byte was; undefined while it is read into. */
+  endsAt?: number;
+  /** Slices of it that others hold. */
+  lent?: number;
+  /** All frames that began in it were taken in. */
+  isPassed?: boolean;
+}
+
+const pool: Block[] = [];
+/** The block that a slice is of. */
+const blockOf = new WeakMap<ArrayBufferLike, Block>();
+
+export class Blocks {
+  /** Bytes that have come in blocks so far. */
+  arrivedBytes = 0;
+  /** Full ones, oldest first, with bytes that may be needed. */
+  readonly #full: Block[] = [];
+
+  /** A block to read into, in place of one that is full. */
+  next(bytes: number, full: Block): Block {
+    full.endsAt = this.arrivedBytes;
+    if (full.lent !== undefined) this.#full.push(full);
+    if (bytes < READ_BYTES_MAX) return { bytes: Buffer.allocUnsafeSlow(bytes) };
+    const block = pool.pop() ?? { bytes: Buffer.allocUnsafeSlow(bytes) };
+    block.lent = 0;
+    block.isPassed = false;
+    blockOf.set(block.bytes.buffer, block);
+    return block;
+  }
+
+  /** These slices are going to be needed, until `giveBack`. */
+  lend(slices: readonly Uint8Array[]): void {
+    for (const { buffer } of slices) {
+      const block = blockOf.get(buffer);
+      if (block) block.lent = (block.lent ?? 0) + 1;
+    }
+  }
+
+  /** The stream was taken in up to here, in bytes from its beginning; what is needed of it was lent. */
+  passed(bytes: number): void {
+    for (let block = this.#full[0]; block && (block.endsAt as number) <= bytes; block = this.#full[0]) {
+      this.#full.shift();
+      block.isPassed = true;
+      recycle(block);
+    }
+  }
+}
+
+/** Slices that were lent are not needed any more. Others are no concern of ours. */
+export function giveBack(slices: readonly Uint8Array[]): void {
+  for (const { buffer } of slices) {
+    const block = blockOf.get(buffer);
+    if (!block) continue;
+    assert(block.lent !== undefined && block.lent > 0, "a slice came back twice");
+    block.lent--;
+    recycle(block);
+  }
+}
+
+function recycle(block: Block): void {
+  if (block.isPassed && block.lent === 0 && pool.length < POOL_MAX) pool.push(block);
+}
