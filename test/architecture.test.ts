@@ -65,11 +65,13 @@ test("a command loads what it needs: no database to send or to receive, no targe
     }
     return seen;
   };
-  expect([...loadedBy("src/cli/serve.ts")]).toEqual(expect.arrayContaining(["lmdb", "src/net/server/server.ts"]));
+  expect([...loadedBy("src/cli/commands/serve.ts")]).toEqual(
+    expect.arrayContaining(["lmdb", "src/net/server/server.ts"]),
+  );
   for (const name of ["lmdb", "src/net/server/server.ts"])
-    expect([...loadedBy("src/cli/receive.ts")]).not.toContain(name);
+    expect([...loadedBy("src/cli/commands/receive.ts")]).not.toContain(name);
   for (const name of ["lmdb", "fs-native-extensions", "src/net/server/server.ts", "src/net/receiver/landing.ts"])
-    expect([...loadedBy("src/cli/send.ts")]).not.toContain(name);
+    expect([...loadedBy("src/cli/commands/send.ts")]).not.toContain(name);
 });
 
 test("the contract of the spool, its leases and its memory implementation run in a browser", () => {
@@ -88,7 +90,7 @@ const EXTENSIONS = [
   "src/spool/operate/",
   "src/spool/memory/",
   "src/protocol/operate",
-  "src/protocol/quick",
+  "src/protocol/fast-validation",
 ];
 const isExtension = (path: string): boolean => EXTENSIONS.some((start) => path.startsWith(start));
 

@@ -8,9 +8,9 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
-import { type Line, serverLine, transferLine } from "../../src/cli/lines.ts";
-import { printable } from "../../src/cli/printable.ts";
-import { humanSize } from "../../src/cli/sizes.ts";
+import { printable } from "../../src/cli/report/escape.ts";
+import { type Line, serverLine, transferLine } from "../../src/cli/report/event-text.ts";
+import { humanSize } from "../../src/cli/settings/units.ts";
 import type { ServerEvent, TransferEvent } from "../../src/net/events.ts";
 import type { Stage, Who } from "./stage.ts";
 

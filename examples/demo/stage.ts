@@ -1,10 +1,9 @@
 /**
  * The stage: prints who says what and when, in columns that fit 80 cells.
  */
-
 import { styleText } from "node:util";
-import { wantsColour } from "../../src/cli/colours.ts";
-import { cells, clip } from "../../src/cli/printable.ts";
+import { wantsColour } from "../../src/cli/report/colours.ts";
+import { cells, clip } from "../../src/cli/report/escape.ts";
 
 export type Who = "demo" | "server" | "sender" | "receiver";
 

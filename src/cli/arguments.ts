@@ -2,8 +2,8 @@
  * The command line as it was typed: which command, which flags, which other words.
  *
  * commander splits the words, writes the help and guesses what a mistyped word was meant to be. It is not
- * asked what a value means: flags stay text here, and config.ts reads them together with the other sources.
- * So its own defaults, parsers and variables stay unused, and the tables (commands.ts, knobs.ts) remain the only ones.
+ * asked what a value means: flags stay text here, and resolve.ts reads them together with the other sources.
+ * So its own defaults, parsers and variables stay unused, and the tables (commands/table.ts, settings.ts) remain the only ones.
  *
  *   filespool send --port 7000 --again a.txt b.txt
  *
@@ -11,7 +11,7 @@
  *
  * Any other library that splits words could take its place without the rest noticing.
  *
- * Never here: reading the environment, asking questions, ending the process. Read next: config.ts.
+ * Never here: reading the environment, asking questions, ending the process. Read next: resolve.ts.
  */
 import {
   Argument,
@@ -21,7 +21,6 @@ import {
   Help,
   Option,
 } from "commander";
-import { SYSTEM_FOLDER, USER_CONFIG_SHOWN } from "./base-directories.ts";
 import {
   COMMAND_NAMES,
   COMMANDS,
@@ -30,10 +29,11 @@ import {
   type CommandRow,
   type Example,
   OVERVIEW,
-} from "./commands.ts";
-import { EXIT_CODES, UsageError } from "./exit.ts";
-import { KNOB_NAMES, type KnobName, knobOf, knobsOn, shownFallback, variableOf } from "./knobs.ts";
-import { wrapped } from "./printable.ts";
+} from "./commands/table.ts";
+import { EXIT_CODES, UsageError } from "./exit-codes.ts";
+import { wrapped } from "./report/escape.ts";
+import { SYSTEM_FOLDER, USER_CONFIG_SHOWN } from "./settings/base-directories.ts";
+import { KNOB_NAMES, type KnobName, knobOf, knobsOn, shownFallback, variableOf } from "./settings/settings.ts";
 
 /** `client` asks whether to send or to receive; the others are what they say. */
 export type Verb = Command | "client";
@@ -81,7 +81,7 @@ const HEADINGS = {
 const examplesOf = (examples: readonly Example[]): string =>
   `\nExamples:\n${examples.map(([purpose, command]) => `  # ${purpose}\n  ${command}\n`).join("")}`;
 
-/** The promise of exit.ts, where whoever writes a script looks first. */
+/** The promise of exit-codes.ts, where whoever writes a script looks first. */
 const EXIT_TABLE = `
 Exit codes (man filespool says more):
 ${EXIT_CODES.map(({ code, short }) => `  ${String(code).padStart(3)}  ${short}\n`).join("")}`;

@@ -7,7 +7,7 @@
  *
  *   first SIGINT     ends the run in an orderly way, exit code 130
  *   first SIGTERM    the same; a server finishes what is under way, and that is a success (0)
- *   SIGHUP           a server reads its settings again (reload.ts); a client ends, if it has a terminal
+ *   SIGHUP           a server reads its settings again (serve-reload.ts); a client ends, if it has a terminal
  *   the second one   whichever it is: exit at once, code 130. Nothing is lost by it, only resumed later.
  *   the third one    does not even wait for a write that the disk has begun: the process ends by the signal
  *
@@ -16,9 +16,9 @@
  */
 import { isatty } from "node:tty";
 import { FilespoolError } from "../protocol/errors.ts";
-import { outputOf } from "./descriptor-output.ts";
-import { EXIT } from "./exit.ts";
+import { EXIT } from "./exit-codes.ts";
 import { run } from "./program.ts";
+import { outputOf } from "./report/descriptor-output.ts";
 
 // "Stop now" and "stop when you can". A run sees the two signals and decides what they mean for it.
 const interrupt = new AbortController();

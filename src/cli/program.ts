@@ -7,9 +7,9 @@
  *   2. the settings are resolved      so does a wrong value, wherever it stands
  *   3. what is missing is asked       so does Ctrl-C in a question
  *   4. the command runs               from here on, a spool or a server is involved; one that asks for a token
- *                                     or for encryption has it asked for (admission.ts), and 4 is begun again
+ *                                     or for encryption has it asked for (ask-when-refused.ts), and 4 is begun again
  *
- *   words -> arguments.ts -> config.ts -> prompts.ts -> the `run` of a row in commands.ts -> exit code
+ *   words -> arguments.ts -> resolve.ts -> prompts.ts -> the `run` of a row in commands/table.ts -> exit code
  *
  * It touches nothing of the process by itself, so that tests can run it in theirs. What is heavy (the
  * network, the database, the prompts) is imported when it is needed: `--help` and a typing mistake are
@@ -21,16 +21,16 @@
 import { readFileSync } from "node:fs";
 import type { Readable, Writable } from "node:stream";
 import { overview, parseArguments, type Typed } from "./arguments.ts";
-import { type Around, COMMANDS, type Command, type Task } from "./commands.ts";
-import { resolve, type Settings, withOrigin } from "./config.ts";
-import { loadConfig, type Surroundings, tellOfConfig } from "./config-file.ts";
-import { EXIT, OutputError, UsageError } from "./exit.ts";
-import type { KnobName } from "./knobs.ts";
-import { Outlet } from "./outlet.ts";
-import { line } from "./printable.ts";
-import { type Asker, askCommand, askRole, askSettings, mayAsk, sameWithoutQuestions } from "./prompts.ts";
-import { Report } from "./report.ts";
+import { type Around, COMMANDS, type Command, type Task } from "./commands/table.ts";
+import { EXIT, OutputError, UsageError } from "./exit-codes.ts";
+import { type Asker, askCommand, askRole, askSettings, mayAsk, sameWithoutQuestions } from "./prompts/prompts.ts";
+import { line } from "./report/escape.ts";
+import { Outlet } from "./report/outlet.ts";
+import { Report } from "./report/report.ts";
 import { checkRuntime } from "./runtime.ts";
+import { loadConfig, type Surroundings, tellOfConfig } from "./settings/config-file.ts";
+import { resolve, type Settings, withOrigin } from "./settings/resolve.ts";
+import type { KnobName } from "./settings/settings.ts";
 
 /** A stream that may be a terminal: what decides about questions, colours and the width of the help. */
 type End<S> = S & { readonly isTTY?: boolean | undefined; readonly columns?: number | undefined };
@@ -67,7 +67,7 @@ export function version(): string {
 
 /**
  * Runs one command. Never throws: whatever goes wrong on the way is told by the report, and becomes a number.
- * @returns the exit code, see exit.ts
+ * @returns the exit code, see exit-codes.ts
  */
 export async function run(world: World): Promise<number> {
   const [stdout, stderr] = [world.stdout, world.stderr].map((stream) => new Outlet(stream, eitherOf(world)));
@@ -139,7 +139,7 @@ async function carryOut(world: World, stdout: Outlet, stderr: Outlet): Promise<S
     let task: Task = { settings, operands };
     // An invite answers most questions, so it comes before them.
     const isLocal = ["server", "local"].includes(COMMANDS[command].kind);
-    if (!isLocal) task = await (await import("./credentials.ts")).withInvite(task, asker, report);
+    if (!isLocal) task = await (await import("./credentials/client.ts")).withInvite(task, asker, report);
     const told = task;
     if (verb === "client") {
       // The original's order: where the server is, then which role, then what that role needs.
@@ -215,7 +215,7 @@ async function runCommand(
       return await runIt(ready, around);
     } catch (error) {
       if (asker === null || report.hasConnected || around.signal.aborted) throw error;
-      const { admitted } = await import("./admission.ts");
+      const { admitted } = await import("./credentials/ask-when-refused.ts");
       const next = await admitted(error, ready, asker, report);
       if (next === null) throw error;
       [known, ready] = [ready, next];
@@ -225,7 +225,7 @@ async function runCommand(
 
 /** Loads the prompts, which only those runs pay for that ask something. */
 async function askerOf(world: World): Promise<Asker> {
-  const { terminalAsker } = await import("./terminal.ts");
+  const { terminalAsker } = await import("./prompts/terminal-prompter.ts");
   return terminalAsker({ input: world.stdin, output: world.stdout, folder: world.folder, signal: eitherOf(world) });
 }
 

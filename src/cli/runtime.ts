@@ -6,8 +6,8 @@
  * watcher its memory of what it has sent, and whoever makes tokens locks their file. Senders and operators lock nothing. What was tried where, by a script:
  * `npm run where-it-runs`, and the page "Where it runs". Old versions of Node: filespool.cts.
  */
-import { COMMANDS, type Command } from "./commands.ts";
-import { RuntimeError } from "./exit.ts";
+import { COMMANDS, type Command } from "./commands/table.ts";
+import { RuntimeError } from "./exit-codes.ts";
 
 /** Those that lock a file. */
 const LOCKING: ReadonlySet<Command> = new Set(["serve", "receive", "watch", "invite", "token"]);

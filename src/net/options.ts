@@ -1,7 +1,7 @@
 /**
  * What a sender and a receiver are asked to do, and what they report at the end: the library's parameters.
  *
- * The command line fills these in from flags, environment, file and prompts (cli/knobs.ts), and passes them on
+ * The command line fills these in from flags, environment, file and prompts (cli/settings/settings.ts), and passes them on
  * as they are, so that whatever it can do a program can do as well.
  */
 import { resolve } from "node:path";

@@ -19,7 +19,7 @@
  * loses the lease, and the file goes back to the head of its queue. So a file may be *delivered* more
  * than once; that it *lands* once is the receiver's part (net/receiver/landing.ts). Why: adr/0014.
  */
-import type { Transitions } from "./machine.ts";
+import type { Transitions } from "./state-machine.ts";
 
 /**
  * Server half, one machine per connection. Data is sent for one delivery at a time, while verdicts about

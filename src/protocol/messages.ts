@@ -11,11 +11,11 @@
  */
 import * as v from "valibot";
 import { FilespoolError } from "./errors.ts";
+import { quickly } from "./fast-validation.ts";
 import { FIELDS } from "./fields.ts";
 import { type ContentName, FRAMES, type FrameName } from "./frame.ts";
 import { LIMITS } from "./limits.ts";
 import { OPERATE_SCHEMAS } from "./operate-messages.ts";
-import { quickly } from "./quick.ts";
 
 const { algorithm, bytes, count, delivery, digest, id, kind, mode, mtime, name, queue, text } = FIELDS;
 /** A sender that cannot know leaves the size out, or says null; here that is Infinity, which JSON writes as null. */

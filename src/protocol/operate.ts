@@ -21,7 +21,7 @@
  * The same port and protocol as for files, so that one address, one encryption and one set of rights guard both:
  * adr/0038. What a sender learns by looking: adr/0039.
  */
-import type { Transitions } from "./machine.ts";
+import type { Transitions } from "./state-machine.ts";
 
 /**
  * Server half, one machine per connection. `working` has no cells for frames: the next one is read when the order

@@ -16,7 +16,7 @@
  * The server decides every offset; the sender chooses the transfer id, so that an offer can be repeated
  * after any loss without becoming a second file. Why: adr/0011 (id), adr/0012 (resume point).
  */
-import type { Transitions } from "./machine.ts";
+import type { Transitions } from "./state-machine.ts";
 
 /**
  * Server half, one machine per connection. The `opening` state has no cells for frames: the shell reads

@@ -1,8 +1,8 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { barLine, nameCells, type Subject } from "../../src/cli/bar-line.ts";
-import { Meter } from "../../src/cli/meter.ts";
-import { cells } from "../../src/cli/printable.ts";
+import { cells } from "../../src/cli/report/escape.ts";
+import { barLine, nameCells, type Subject } from "../../src/cli/report/progress-line.ts";
+import { Meter } from "../../src/cli/report/rate-meter.ts";
 
 const MiB = 2 ** 20;
 const big: Subject = { name: "holiday.raw", offset: 24 * MiB, size: 48 * MiB, rate: (32 * MiB) / 1000, idleMs: null };

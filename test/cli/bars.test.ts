@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import xterm from "@xterm/headless";
 import { expect, onTestFinished, test, vi } from "vitest";
-import { Bars, FRAME_MS } from "../../src/cli/bars.ts";
-import { Progress } from "../../src/cli/progress.ts";
+import { Progress } from "../../src/cli/report/progress.ts";
+import { Bars, FRAME_MS } from "../../src/cli/report/progress-bars.ts";
 import type { TransferEvent } from "../../src/net/events.ts";
 
 const MiB = 2 ** 20;

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { parseArguments } from "../../src/cli/arguments.ts";
-import { COMMAND_NAMES, COMMANDS, commandsOf } from "../../src/cli/commands.ts";
-import { KNOBS, type KnobName, knobOf } from "../../src/cli/knobs.ts";
+import { COMMAND_NAMES, COMMANDS, commandsOf } from "../../src/cli/commands/table.ts";
+import { KNOBS, type KnobName, knobOf } from "../../src/cli/settings/settings.ts";
 
 /** What `filespool <words>` prints as help. */
 const help = (...words: string[]): string => helpOn(80, ...words);

@@ -3,9 +3,9 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { COMMAND_NAMES } from "../../src/cli/commands.ts";
-import { completionScript } from "../../src/cli/completion.ts";
-import { knobsOn } from "../../src/cli/knobs.ts";
+import { completionScript } from "../../src/cli/commands/completion.ts";
+import { COMMAND_NAMES } from "../../src/cli/commands/table.ts";
+import { knobsOn } from "../../src/cli/settings/settings.ts";
 import { start } from "./world.ts";
 
 let folder: string;

@@ -3,10 +3,10 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { Ajv2020 } from "ajv/dist/2020.js";
 import { expect, onTestFinished, test } from "vitest";
-import { mistakesIn } from "../../src/cli/config-command.ts";
-import { isKey } from "../../src/cli/config-file.ts";
-import { configSchema, schemaText } from "../../src/cli/config-schema.ts";
-import { KNOB_NAMES, knobOf, shownFallback } from "../../src/cli/knobs.ts";
+import { mistakesIn } from "../../src/cli/commands/config.ts";
+import { isKey } from "../../src/cli/settings/config-file.ts";
+import { configSchema, schemaText } from "../../src/cli/settings/config-schema.ts";
+import { KNOB_NAMES, knobOf, shownFallback } from "../../src/cli/settings/settings.ts";
 import { start } from "./world.ts";
 
 const isValid = new Ajv2020({ strict: false }).compile(configSchema());

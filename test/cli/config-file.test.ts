@@ -2,9 +2,9 @@ import { chmodSync, chownSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writ
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { beforeEach, describe, expect, onTestFinished, test } from "vitest";
-import { configPlaces } from "../../src/cli/base-directories.ts";
-import { loadConfig } from "../../src/cli/config-file.ts";
-import { UsageError } from "../../src/cli/exit.ts";
+import { UsageError } from "../../src/cli/exit-codes.ts";
+import { configPlaces } from "../../src/cli/settings/base-directories.ts";
+import { loadConfig } from "../../src/cli/settings/config-file.ts";
 
 let folder: string;
 /** Where the user's own file is. */

@@ -1,10 +1,10 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { COMMAND_NAMES, type Command } from "../../src/cli/commands.ts";
-import { isGiven, resolve, withAnswer } from "../../src/cli/config.ts";
-import { type ConfigFile, closest } from "../../src/cli/config-file.ts";
-import { UsageError } from "../../src/cli/exit.ts";
-import { KNOBS, type KnobName, knobOf, knobsOn, shownFallback, variableOf } from "../../src/cli/knobs.ts";
+import { COMMAND_NAMES, type Command } from "../../src/cli/commands/table.ts";
+import { UsageError } from "../../src/cli/exit-codes.ts";
+import { type ConfigFile, closest } from "../../src/cli/settings/config-file.ts";
+import { isGiven, resolve, withAnswer } from "../../src/cli/settings/resolve.ts";
+import { KNOBS, type KnobName, knobOf, knobsOn, shownFallback, variableOf } from "../../src/cli/settings/settings.ts";
 
 const file = (values: Record<string, unknown>): ConfigFile => ({ path: "filespool.config.json", values });
 const said = (parts: { flags?: Record<string, string | true>; env?: Record<string, string>; file?: ConfigFile }) => ({

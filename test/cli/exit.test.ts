@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { adviceFor } from "../../src/cli/advice.ts";
-import { cancelled, EXIT, errorFacts, exitCodeOf, UsageError } from "../../src/cli/exit.ts";
+import { cancelled, EXIT, errorFacts, exitCodeOf, UsageError } from "../../src/cli/exit-codes.ts";
+import { adviceFor } from "../../src/cli/report/error-hints.ts";
 import { ERRORS, type ErrorCode, FilespoolError } from "../../src/protocol/errors.ts";
 
 describe("exit codes", () => {

@@ -1,5 +1,5 @@
 /** A report, and what it writes to its two streams: for tests of what people and programs are told. */
-import { Report, type ReportOptions } from "../../src/cli/report.ts";
+import { Report, type ReportOptions } from "../../src/cli/report/report.ts";
 
 /** A report on two streams that remember what was written. */
 export function listen(options: Partial<ReportOptions> & { isTTY?: boolean; columns?: number } = {}) {

@@ -2,7 +2,7 @@ import { mkdtempSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
-import { Log, type LogLevel } from "../../src/cli/log.ts";
+import { Log, type LogLevel } from "../../src/cli/commands/serve-log.ts";
 import type { ServerEvent } from "../../src/net/events.ts";
 
 const about = { transfer: "ab".repeat(16), queue: "q", name: "a.txt", size: 3 };

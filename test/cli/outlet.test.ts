@@ -4,8 +4,8 @@ import { join } from "node:path";
 import { pipeline, Readable, Writable } from "node:stream";
 import { promisify } from "node:util";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { DescriptorOutput } from "../../src/cli/descriptor-output.ts";
-import { Outlet, staysOn } from "../../src/cli/outlet.ts";
+import { DescriptorOutput } from "../../src/cli/report/descriptor-output.ts";
+import { Outlet, staysOn } from "../../src/cli/report/outlet.ts";
 
 const MiB = 1024 * 1024;
 

@@ -15,7 +15,7 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { beforeEach, describe, expect, onTestFinished, test } from "vitest";
-import { OutputFolder } from "../../src/cli/output-folder.ts";
+import { OutputFolder } from "../../src/cli/commands/output-folder.ts";
 
 const DAY_MS = 86_400_000;
 const WHAT = "host:5011/default";

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { cells, clip, line, printable, shorten, wrapped } from "../../src/cli/printable.ts";
+import { cells, clip, line, printable, shorten, wrapped } from "../../src/cli/report/escape.ts";
 
 /** What a terminal would obey, or show in a way that misleads. */
 const HOSTILE = /[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/u;

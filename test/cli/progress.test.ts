@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { Progress } from "../../src/cli/progress.ts";
+import { Progress } from "../../src/cli/report/progress.ts";
 import type { TransferEvent } from "../../src/net/events.ts";
 
 const MiB = 2 ** 20;

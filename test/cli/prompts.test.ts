@@ -1,6 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { resolve } from "../../src/cli/config.ts";
-import { cancelled, UsageError } from "../../src/cli/exit.ts";
+import { cancelled, UsageError } from "../../src/cli/exit-codes.ts";
 import {
   type Asker,
   allowHost,
@@ -9,7 +8,8 @@ import {
   askSettings,
   mayAsk,
   sameWithoutQuestions,
-} from "../../src/cli/prompts.ts";
+} from "../../src/cli/prompts/prompts.ts";
+import { resolve } from "../../src/cli/settings/resolve.ts";
 import { isLoopback } from "../../src/net/server/access.ts";
 
 const settingsOf = (command: "serve" | "send" | "receive", flags: Record<string, string | true> = {}) =>

@@ -1,9 +1,9 @@
 import { expect, test } from "vitest";
-import { resolve, type Settings, withAnswer } from "../../src/cli/config.ts";
-import { UsageError } from "../../src/cli/exit.ts";
-import type { OperateEvent } from "../../src/cli/lines.ts";
-import { Reloader, type ReloadHook } from "../../src/cli/reload.ts";
-import { brokenRules } from "../../src/cli/serve-rules.ts";
+import { Reloader, type ReloadHook } from "../../src/cli/commands/serve-reload.ts";
+import { brokenRules } from "../../src/cli/commands/serve-rules.ts";
+import { UsageError } from "../../src/cli/exit-codes.ts";
+import type { OperateEvent } from "../../src/cli/report/event-text.ts";
+import { resolve, type Settings, withAnswer } from "../../src/cli/settings/resolve.ts";
 
 const settingsOf = (values: Record<string, unknown>, flags: Record<string, string | true> = {}): Settings =>
   resolve("serve", { flags, env: {}, file: { path: "c.json", values } });

@@ -1,8 +1,8 @@
 import { stripVTControlCharacters } from "node:util";
 import { describe, expect, test } from "vitest";
-import { wantsColour } from "../../src/cli/colours.ts";
-import { address, type Line, serverLine, transferLine } from "../../src/cli/lines.ts";
-import { counted, printable } from "../../src/cli/printable.ts";
+import { wantsColour } from "../../src/cli/report/colours.ts";
+import { counted, printable } from "../../src/cli/report/escape.ts";
+import { address, type Line, serverLine, transferLine } from "../../src/cli/report/event-text.ts";
 import type { ServerEvent, TransferEvent } from "../../src/net/events.ts";
 import { FilespoolError } from "../../src/protocol/errors.ts";
 import { listen } from "./listen.ts";

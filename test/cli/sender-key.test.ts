@@ -3,8 +3,8 @@ import { chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from "n
 import { tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
-import { stateFolder } from "../../src/cli/base-directories.ts";
-import { senderKey } from "../../src/cli/sender-key.ts";
+import { senderKey } from "../../src/cli/commands/send-key.ts";
+import { stateFolder } from "../../src/cli/settings/base-directories.ts";
 
 let root: string;
 let folder: string;

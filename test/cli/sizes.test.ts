@@ -8,7 +8,7 @@ import {
   parseCount,
   parseDuration,
   parseSize,
-} from "../../src/cli/sizes.ts";
+} from "../../src/cli/settings/units.ts";
 
 const naturals = fc.maxSafeNat();
 

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { cells } from "../../src/cli/printable.ts";
-import { type Column, tableLines } from "../../src/cli/table.ts";
+import { cells } from "../../src/cli/report/escape.ts";
+import { type Column, tableLines } from "../../src/cli/report/table.ts";
 
 const COLUMNS: readonly Column[] = [
   { title: "STATE" },

@@ -3,8 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { PassThrough, Writable } from "node:stream";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { entriesFor } from "../../src/cli/picker.ts";
-import { terminalAsker } from "../../src/cli/terminal.ts";
+import { entriesFor } from "../../src/cli/prompts/file-picker.ts";
+import { terminalAsker } from "../../src/cli/prompts/terminal-prompter.ts";
 
 describe("with files to pick", () => {
   let folder: string;

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
-import { resolve } from "../../src/cli/config.ts";
-import { UsageError } from "../../src/cli/exit.ts";
-import { checkWatch, Quieter } from "../../src/cli/watch-folder.ts";
+import { checkWatch, Quieter } from "../../src/cli/commands/watch.ts";
+import { UsageError } from "../../src/cli/exit-codes.ts";
+import { resolve } from "../../src/cli/settings/resolve.ts";
 
 describe("what becomes of sent files", () => {
   const settings = (flags: Record<string, string>, env: Record<string, string> = {}) =>

@@ -1,7 +1,7 @@
 import { rmSync } from "node:fs";
 import * as v from "valibot";
 import { expect, test } from "vitest";
-import { EVENT_SCHEMAS } from "../../src/cli/event-schemas.ts";
+import { EVENT_SCHEMAS } from "../../src/cli/report/json-events.ts";
 import { MiB, writeBig, writeSmall } from "../support/process-files.ts";
 import { Gate } from "../support/process-gate.ts";
 import { Place, type Program } from "../support/process-program.ts";

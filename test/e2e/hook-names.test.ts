@@ -1,6 +1,6 @@
 import { mkdirSync, readdirSync, readFileSync } from "node:fs";
 import { expect, test } from "vitest";
-import { KNOB_NAMES, knobOf, variableOf } from "../../src/cli/knobs.ts";
+import { KNOB_NAMES, knobOf, variableOf } from "../../src/cli/settings/settings.ts";
 import { writeSmall } from "../support/process-files.ts";
 import { Place } from "../support/process-program.ts";
 

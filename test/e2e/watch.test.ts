@@ -2,7 +2,7 @@ import { appendFileSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSyn
 import { join } from "node:path";
 import * as v from "valibot";
 import { describe, expect, test } from "vitest";
-import { EVENT_SCHEMAS } from "../../src/cli/event-schemas.ts";
+import { EVENT_SCHEMAS } from "../../src/cli/report/json-events.ts";
 import { MiB, noise, random } from "../support/process-files.ts";
 import { Place, type Program } from "../support/process-program.ts";
 

@@ -30,7 +30,11 @@ export const SECOND_TIME: readonly Mutant[] = [
   },
   {
     name: "the sync of a new sender key is not awaited",
-    ...{ file: "src/cli/sender-key.ts", from: "      await file.sync();", to: "      file.sync().catch(() => {});" },
+    ...{
+      file: "src/cli/commands/send-key.ts",
+      from: "      await file.sync();",
+      to: "      file.sync().catch(() => {});",
+    },
     noticedBy,
   },
   {

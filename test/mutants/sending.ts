@@ -128,7 +128,7 @@ export const SENDING: readonly Mutant[] = [
   },
   {
     name: "the draft of a sender key is left beside it",
-    ...{ file: "src/cli/sender-key.ts", from: "    await rm(draft, { force: true });\n", to: "" },
+    ...{ file: "src/cli/commands/send-key.ts", from: "    await rm(draft, { force: true });\n", to: "" },
     noticedBy: "test/cli/sender-key.test.ts",
   },
   {

@@ -4,7 +4,7 @@
  */
 import type { Mutant } from "./found.ts";
 
-const output = "src/cli/output-folder.ts";
+const output = "src/cli/commands/output-folder.ts";
 const errors = "src/net/receiver/landing-errors.ts";
 const setbacks = "src/net/receiver/setbacks.ts";
 const room = "src/net/receiver/target-room.ts";

@@ -8,7 +8,7 @@ export const TRUST: readonly Mutant[] = [
   {
     name: "a config file in the working folder is read again",
     ...{
-      file: "src/cli/config-file.ts",
+      file: "src/cli/settings/config-file.ts",
       from: "for (const path of configPlaces(env)) {",
       to: "for (const path of [join(folder, CONFIG_NAME), ...configPlaces(env)]) {",
     },
@@ -17,7 +17,7 @@ export const TRUST: readonly Mutant[] = [
   {
     name: "a relative XDG_CONFIG_HOME leads into the working folder",
     ...{
-      file: "src/cli/base-directories.ts",
+      file: "src/cli/settings/base-directories.ts",
       from: "if (named !== undefined && isAbsolute(named)) return named;",
       to: "if (named) return named;",
     },
@@ -26,7 +26,7 @@ export const TRUST: readonly Mutant[] = [
   {
     name: "the folders before that of a config file are not looked at",
     ...{
-      file: "src/cli/own-files.ts",
+      file: "src/cli/settings/own-files.ts",
       from: "for (const { folder, name, stat } of steps) {",
       to: "for (const { folder, name, stat } of steps.slice(-2)) {",
     },
@@ -35,7 +35,7 @@ export const TRUST: readonly Mutant[] = [
   {
     name: "a link counts as ours, whoever made it",
     ...{
-      file: "src/cli/own-files.ts",
+      file: "src/cli/settings/own-files.ts",
       from: "if (stat === null || stat.isFile()) continue;",
       to: "if (stat === null || !stat.isDirectory()) continue;",
     },
@@ -43,7 +43,11 @@ export const TRUST: readonly Mutant[] = [
   },
   {
     name: "the file that was opened is not judged",
-    ...{ file: "src/cli/own-files.ts", from: 'const why = whyNotOurs(path, found, "it");', to: "const why = null;" },
+    ...{
+      file: "src/cli/settings/own-files.ts",
+      from: 'const why = whyNotOurs(path, found, "it");',
+      to: "const why = null;",
+    },
     noticedBy: configFile,
   },
   {
@@ -77,7 +81,7 @@ export const TRUST: readonly Mutant[] = [
   },
   {
     name: "what is started inherits our secrets",
-    ...{ file: "src/cli/exec.ts", from: "!SECRETS.has(name)", to: "name !== undefined" },
+    ...{ file: "src/cli/commands/receive-exec.ts", from: "!SECRETS.has(name)", to: "name !== undefined" },
     noticedBy: "test/e2e/hook-names.test.ts",
   },
   {
@@ -88,7 +92,7 @@ export const TRUST: readonly Mutant[] = [
   {
     name: "a received spool is believed",
     ...{
-      file: "src/cli/own-spool.ts",
+      file: "src/cli/credentials/own-spool.ts",
       from: "names.length === 0 || names.includes(SPOOL_MARK)) return;\n  throw",
       to: "names.length >= 0) return;\n  throw",
     },
@@ -101,7 +105,7 @@ export const TRUST: readonly Mutant[] = [
   },
   {
     name: "a receiver may not empty a queue that looks like another",
-    ...{ file: "src/cli/knobs.ts", from: "      receive: oldQueue,\n", to: "" },
+    ...{ file: "src/cli/settings/settings.ts", from: "      receive: oldQueue,\n", to: "" },
     noticedBy: "test/e2e/queue-names.test.ts",
   },
 ];

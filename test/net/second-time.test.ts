@@ -1,7 +1,7 @@
 /** What holds the first time must hold the second: another connection of one run, another refused file of one connection, a file that replaces another. */
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
-import { senderKey } from "../../src/cli/sender-key.ts";
+import { senderKey } from "../../src/cli/commands/send-key.ts";
 import { fingerprintOf, ownIdentity } from "../../src/net/extensions/trust/tls.ts";
 import { createToken } from "../../src/net/extensions/trust/tokens.ts";
 import { LIMITS } from "../../src/protocol/limits.ts";

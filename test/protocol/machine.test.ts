@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { DELIVERY_RECEIVER, DELIVERY_SERVER } from "../../src/protocol/delivery.ts";
-import { Conversation, type Transitions } from "../../src/protocol/machine.ts";
 import { OPERATE_CLIENT, OPERATE_SERVER } from "../../src/protocol/operate.ts";
+import { Conversation, type Transitions } from "../../src/protocol/state-machine.ts";
 import { UPLOAD_SENDER, UPLOAD_SERVER } from "../../src/protocol/upload.ts";
 import { codeOf } from "./wire.ts";
 

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { Conversation, type EventOf } from "../../src/protocol/machine.ts";
 import { OPERATE_CLIENT, OPERATE_SERVER } from "../../src/protocol/operate.ts";
+import { Conversation, type EventOf } from "../../src/protocol/state-machine.ts";
 import { anyWalk, cellsOf, type Model, type Move, walk, watchCells } from "./walk.ts";
 import { manyRuns } from "./wire.ts";
 

@@ -1,9 +1,9 @@
 import fc from "fast-check";
 import * as v from "valibot";
 import { describe, expect, test } from "vitest";
+import { quickly } from "../../src/protocol/fast-validation.ts";
 import { FIELDS } from "../../src/protocol/fields.ts";
 import { SCHEMAS } from "../../src/protocol/messages.ts";
-import { quickly } from "../../src/protocol/quick.ts";
 import { SAMPLES } from "./samples.ts";
 
 const QUICK = {

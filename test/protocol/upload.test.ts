@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { Conversation } from "../../src/protocol/machine.ts";
+import { Conversation } from "../../src/protocol/state-machine.ts";
 import { UPLOAD_SENDER, UPLOAD_SERVER } from "../../src/protocol/upload.ts";
 import { anyWalk, cellsOf, type Model, type Move, walk, watchCells } from "./walk.ts";
 import { manyRuns } from "./wire.ts";

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import type { Transitions } from "../../src/protocol/machine.ts";
+import type { Transitions } from "../../src/protocol/state-machine.ts";
 import { LABEL_LINE, layout } from "../../website/src/components/states/layout.ts";
 import {
   decodeState,

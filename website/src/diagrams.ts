@@ -1,5 +1,5 @@
 /** Diagrams of pages: how those of Mermaid look, how wide they are, and which of them the site draws by itself. */
-import type { Transitions } from "../../src/protocol/machine.ts";
+import type { Transitions } from "../../src/protocol/state-machine.ts";
 
 /**
  * The colours and letters of the site, by name, so that they hold in both themes.

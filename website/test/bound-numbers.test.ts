@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { describe, expect, it } from "vitest";
-import { EXIT } from "../../src/cli/exit.ts";
+import { EXIT } from "../../src/cli/exit-codes.ts";
 import { HEADER_BYTES } from "../../src/protocol/frame.ts";
 import { LIMITS } from "../../src/protocol/limits.ts";
 import { boundNumbers, resolveReference, valueAt } from "../plugins/bound-numbers.ts";

@@ -2,7 +2,7 @@
  * Every name that the system looks up on the way to a file: what path_resolution(7) calls the walk of a path.
  *
  * Two questions need the way and not only its end. Who could make this path lead elsewhere? Everybody who may change
- * one of the folders on it, those that hold its symbolic links included (cli/own-files.ts). And which name in a folder
+ * one of the folders on it, those that hold its symbolic links included (cli/settings/own-files.ts). And which name in a folder
  * would change where this path leads, if a received file took it? Each name that is looked up there (landing-names.ts).
  *
  * Synchronous, because it is asked at the start of a run and takes some ten calls. What it finds may change at once,

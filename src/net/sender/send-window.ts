@@ -7,8 +7,8 @@
  */
 import type { ErrorCode, FilespoolError } from "../../protocol/errors.ts";
 import { LIMITS } from "../../protocol/limits.ts";
-import { Conversation } from "../../protocol/machine.ts";
 import type { Message, MessageOf } from "../../protocol/messages.ts";
+import { Conversation } from "../../protocol/state-machine.ts";
 import { UPLOAD_SENDER } from "../../protocol/upload.ts";
 import type { About } from "../events.ts";
 import type { OutgoingStream } from "../extensions/stream/stream-source.ts";

@@ -10,9 +10,9 @@
 import { checkChunk } from "../../protocol/chunks.ts";
 import { FilespoolError, failure, failureForPeer, known } from "../../protocol/errors.ts";
 import { LIMITS } from "../../protocol/limits.ts";
-import { Conversation, type Effects, type EventOf } from "../../protocol/machine.ts";
 import type { MessageOf } from "../../protocol/messages.ts";
 import { checkQueue } from "../../protocol/names.ts";
+import { Conversation, type Effects, type EventOf } from "../../protocol/state-machine.ts";
 import { UPLOAD_SERVER } from "../../protocol/upload.ts";
 import type { Offer, OfferAnswer, Upload } from "../../spool/contract.ts";
 import { about, type ServerEvent } from "../events.ts";

@@ -1,7 +1,15 @@
 /** The command line and its configuration, from the two tables that the program itself is made of. */
 import { CONFIG_RULE } from "../../../src/cli/arguments.ts";
-import { COMMAND_NAMES, COMMANDS, type Command } from "../../../src/cli/commands.ts";
-import { KNOBS, type KnobName, knobOf, knobsOn, shapeOf, shownFallback, variableOf } from "../../../src/cli/knobs.ts";
+import { COMMAND_NAMES, COMMANDS, type Command } from "../../../src/cli/commands/table.ts";
+import {
+  KNOBS,
+  type KnobName,
+  knobOf,
+  knobsOn,
+  shapeOf,
+  shownFallback,
+  variableOf,
+} from "../../../src/cli/settings/settings.ts";
 import { cell, code, fence, join, type Page, table } from "../markdown.ts";
 import { prose } from "../prose.ts";
 import { fileComment } from "../source-comments.ts";
@@ -40,7 +48,7 @@ export function commandLinePage(): Page {
     name: "command-line",
     title: "Command line",
     about: "Every command with its options and defaults.",
-    from: ["src/cli/commands.ts", "src/cli/knobs.ts"],
+    from: ["src/cli/commands/table.ts", "src/cli/settings/settings.ts"],
     body: join(
       "`filespool --help` and `filespool COMMAND --help` print the same, from the same tables. Without a command, on a terminal, `filespool` asks what you want to do and for what that needs.",
       table(
@@ -74,14 +82,14 @@ export function configurationPage(): Page {
     isWide: true,
     title: "Configuration",
     about: "Every setting: as a flag, as a variable of the environment, as a key of the config file.",
-    from: ["src/cli/knobs.ts", "src/cli/config.ts", "src/cli/config-file.ts"],
+    from: ["src/cli/settings/settings.ts", "src/cli/settings/resolve.ts", "src/cli/settings/config-file.ts"],
     body: join(
       `A setting has one name everywhere. \`buffer-size\` is the flag \`--buffer-size\`, the variable \`${variableOf("buffer-size")}\`, and the key \`"buffer-size"\` in a config file:`,
       fence("json", example),
       `${CONFIG_RULE} \`--config /dev/null\` reads none.`,
       `\`filespool config init\` makes your own, with the flags that it is given as settings. \`--verbose\` says which file was read. A key that does not exist is an error, with the nearest one that does; so is a key that comes twice.`,
-      prose(fileComment("src/cli/config-file.ts")),
-      prose(fileComment("src/cli/config.ts")),
+      prose(fileComment("src/cli/settings/config-file.ts")),
+      prose(fileComment("src/cli/settings/resolve.ts")),
       "## All settings",
       table(["Name and key", "Variable", "Takes", "Default", "Commands"], rows),
     ),

@@ -1,5 +1,5 @@
 /** Error codes and exit codes, from the closed table and the codes that the command line makes of it. */
-import { EXIT } from "../../../src/cli/exit.ts";
+import { EXIT } from "../../../src/cli/exit-codes.ts";
 import { ERRORS, type ErrorKind } from "../../../src/protocol/errors.ts";
 import { cell, code, join, type Page, table } from "../markdown.ts";
 import { prose } from "../prose.ts";
@@ -41,7 +41,7 @@ export function errorsPage(): Page {
     name: "errors",
     title: "Error codes",
     about: `The ${codes.length} ways in which something can fail: what each means, whose fault it is, and whether to try again.`,
-    from: ["src/protocol/errors.ts", "src/cli/exit.ts"],
+    from: ["src/protocol/errors.ts", "src/cli/exit-codes.ts"],
     body: join(
       prose(fileComment("src/protocol/errors.ts")),
       "A code travels in the frames [`refuse`](messages.md#refuse), [`error`](messages.md#error) and [`withdraw`](messages.md#withdraw), in `--json` events, and as `code` of a `FilespoolError`. A client that meets a code it does not know ends the conversation.",
@@ -70,7 +70,7 @@ export function exitCodesPage(): Page {
     name: "exit-codes",
     title: "Exit codes",
     about: "What the number means with which a command ends.",
-    from: ["src/cli/exit.ts", "src/protocol/errors.ts"],
-    body: join(prose(fileComment("src/cli/exit.ts")), table(["Code", "Name", "Means", "Errors with it"], rows)),
+    from: ["src/cli/exit-codes.ts", "src/protocol/errors.ts"],
+    body: join(prose(fileComment("src/cli/exit-codes.ts")), table(["Code", "Name", "Means", "Errors with it"], rows)),
   };
 }

@@ -59,7 +59,7 @@ export function eventsPage(): Page {
     name: "events",
     title: "Events",
     about: "What the programs report while they run: to the user of the library, and with --json to a program.",
-    from: [EVENTS, "src/cli/report.ts"],
+    from: [EVENTS, "src/cli/report/report.ts"],
     body: join(
       prose(fileComment(EVENTS)),
       "With `--json` each event is one object on one line of standard output, with its name in `event`. A field with a question mark may be missing.",
@@ -71,7 +71,7 @@ export function eventsPage(): Page {
       "## Of a server",
       table(head, rowsOf("ServerEvent")),
       "## How a run ends on the command line",
-      prose(fileComment("src/cli/report.ts")),
+      prose(fileComment("src/cli/report/report.ts")),
     ),
   };
 }

@@ -1,8 +1,8 @@
 /** States: the transition tables as tables and diagrams. Both are made of the constants that the programs run. */
 import { DELIVERY_RECEIVER, DELIVERY_SERVER } from "../../../src/protocol/delivery.ts";
 import { FRAMES } from "../../../src/protocol/frame.ts";
-import type { Transitions } from "../../../src/protocol/machine.ts";
 import { OPERATE_CLIENT, OPERATE_SERVER } from "../../../src/protocol/operate.ts";
+import type { Transitions } from "../../../src/protocol/state-machine.ts";
 import { UPLOAD_SENDER, UPLOAD_SERVER } from "../../../src/protocol/upload.ts";
 import { code, fence, join, type Page, table } from "../markdown.ts";
 import { prose } from "../prose.ts";
@@ -77,9 +77,9 @@ export function statesPage(): Page {
     name: "states",
     title: "States",
     about: "The three conversations, both halves of each: what may arrive when, and what follows.",
-    from: [UPLOAD, DELIVERY, OPERATE, "src/protocol/machine.ts"],
+    from: [UPLOAD, DELIVERY, OPERATE, "src/protocol/state-machine.ts"],
     body: join(
-      prose(fileComment("src/protocol/machine.ts")),
+      prose(fileComment("src/protocol/state-machine.ts")),
       "An event whose name is a link is a frame that arrives. The others come from inside: the spool answered, the file ended, the connection broke.",
       "## Upload",
       prose(fileComment(UPLOAD)),

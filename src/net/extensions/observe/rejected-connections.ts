@@ -9,7 +9,7 @@
  *   turned-away  {"code":"token-refused","connections":1,"peer":"192.0.2.7:50312",...}       at once
  *   turned-away  {"code":"token-refused","connections":4711,"peer":"192.0.2.9:40112",...}    a second later
  *
- * Never here: why somebody is not let in (server.ts, access.ts), and what is shown of it (cli/lines.ts). Why: adr/0081.
+ * Never here: why somebody is not let in (server.ts, access.ts), and what is shown of it (cli/report/event-text.ts). Why: adr/0081.
  */
 import type { Server, Socket } from "node:net";
 import { FilespoolError, failure } from "../../../protocol/errors.ts";

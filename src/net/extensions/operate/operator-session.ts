@@ -11,9 +11,9 @@
  */
 import { FilespoolError, failureForPeer, known as knownError } from "../../../protocol/errors.ts";
 import { LIMITS } from "../../../protocol/limits.ts";
-import { Conversation, type Effects, type EventOf } from "../../../protocol/machine.ts";
 import type { MessageOf } from "../../../protocol/messages.ts";
 import { OPERATE_SERVER } from "../../../protocol/operate.ts";
+import { Conversation, type Effects, type EventOf } from "../../../protocol/state-machine.ts";
 import type { From, Known, Page, SpoolOperations } from "../../../spool/operate/contract.ts";
 import { about } from "../../events.ts";
 import { type Access, demand, RIGHTS } from "../../server/access.ts";

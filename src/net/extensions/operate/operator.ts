@@ -12,9 +12,9 @@
  */
 import { asError, FilespoolError, known } from "../../../protocol/errors.ts";
 import { LIMITS } from "../../../protocol/limits.ts";
-import { Conversation, type Effects, type EventOf } from "../../../protocol/machine.ts";
 import type { Body, Message, MessageOf } from "../../../protocol/messages.ts";
 import { OPERATE_CLIENT } from "../../../protocol/operate.ts";
+import { Conversation, type Effects, type EventOf } from "../../../protocol/state-machine.ts";
 import { Client } from "../../client/client.ts";
 import type { ClientOptions } from "../../options.ts";
 import type { Connection } from "../../wire/connection.ts";

@@ -8,7 +8,7 @@
  * Nobody is ever handed a byte that was not proven. The ack follows when all of it was taken, so who stops reading finds the
  * file in its queue. What was handed on and not confirmed is remembered by this run, and not handed on again when it comes
  * again; a run that is killed in that moment hands it on a second time, and says nothing, since there is no folder in which
- * a journal could lie. Never here: where the parts lie and who may look at them (cli/output-folder.ts). Why: adr/0085.
+ * a journal could lie. Never here: where the parts lie and who may look at them (cli/commands/output-folder.ts). Why: adr/0085.
  */
 import { createReadStream } from "node:fs";
 import { rm } from "node:fs/promises";

@@ -3,7 +3,7 @@
  * a walk it says where one is and what may come; without, it is only looked at, and needs no script.
  */
 import { useId, useMemo } from "react";
-import type { Transitions } from "../../../../src/protocol/machine.ts";
+import type { Transitions } from "../../../../src/protocol/state-machine.ts";
 import { LABEL_LINE, LINE, layout } from "./layout.ts";
 import styles from "./picture.module.css";
 

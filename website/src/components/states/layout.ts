@@ -6,7 +6,7 @@
  * inside the state. Refuses to know colours and fonts. Invariants, tested: boxes and labels do not overlap, every cell
  * of the table is drawn exactly once, and every line ends at its target.
  */
-import type { Transitions } from "../../../../src/protocol/machine.ts";
+import type { Transitions } from "../../../../src/protocol/state-machine.ts";
 
 export interface Box {
   readonly state: string;

@@ -7,8 +7,8 @@
  */
 import { DELIVERY_RECEIVER, DELIVERY_SERVER } from "../../../../src/protocol/delivery.ts";
 import { ERRORS, type FilespoolError, known } from "../../../../src/protocol/errors.ts";
-import { Conversation, type Transitions } from "../../../../src/protocol/machine.ts";
 import { OPERATE_CLIENT, OPERATE_SERVER } from "../../../../src/protocol/operate.ts";
+import { Conversation, type Transitions } from "../../../../src/protocol/state-machine.ts";
 import { UPLOAD_SENDER, UPLOAD_SERVER } from "../../../../src/protocol/upload.ts";
 
 /** The first state of each is the one it starts in. */

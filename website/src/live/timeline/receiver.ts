@@ -8,8 +8,8 @@ import { checkChunk, overlap } from "../../../../src/protocol/chunks.ts";
 import { DELIVERY_RECEIVER } from "../../../../src/protocol/delivery.ts";
 import type { FilespoolError } from "../../../../src/protocol/errors.ts";
 import { LIMITS } from "../../../../src/protocol/limits.ts";
-import { Conversation, type Effects, type EventOf } from "../../../../src/protocol/machine.ts";
 import type { MessageOf } from "../../../../src/protocol/messages.ts";
+import { Conversation, type Effects, type EventOf } from "../../../../src/protocol/state-machine.ts";
 import type { ClientParts } from "./sender.ts";
 import type { Data, End } from "./wire.ts";
 

@@ -7,8 +7,8 @@
 import { chunkAt } from "../../../../src/protocol/chunks.ts";
 import { asError, type FilespoolError } from "../../../../src/protocol/errors.ts";
 import { LIMITS } from "../../../../src/protocol/limits.ts";
-import { Conversation, type Effects, type EventOf } from "../../../../src/protocol/machine.ts";
 import type { Message, MessageOf } from "../../../../src/protocol/messages.ts";
+import { Conversation, type Effects, type EventOf } from "../../../../src/protocol/state-machine.ts";
 import { UPLOAD_SENDER } from "../../../../src/protocol/upload.ts";
 import type { Scribe, Settings } from "./story.ts";
 import type { Data, End, Talker } from "./wire.ts";

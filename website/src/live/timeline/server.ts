@@ -8,8 +8,8 @@
 import { checkChunk } from "../../../../src/protocol/chunks.ts";
 import { FilespoolError, failureForPeer, known } from "../../../../src/protocol/errors.ts";
 import { LIMITS } from "../../../../src/protocol/limits.ts";
-import { Conversation, type Effects, type EventOf } from "../../../../src/protocol/machine.ts";
 import type { Message, MessageOf } from "../../../../src/protocol/messages.ts";
+import { Conversation, type Effects, type EventOf } from "../../../../src/protocol/state-machine.ts";
 import { UPLOAD_SERVER } from "../../../../src/protocol/upload.ts";
 import type { Offer, OfferAnswer } from "../../../../src/spool/contract.ts";
 import type { MemorySpool } from "../../../../src/spool/memory/store.ts";

@@ -1,0 +1,265 @@
+/**
+ * Every command, once: its name, its help, what it takes, and what runs it.
+ *
+ * The counterpart of settings.ts, which has every setting once and says by the names from here which command has it.
+ * arguments.ts makes subcommands and help texts of this table, program.ts runs what it names. A command is data and
+ * two functions, so that none of those files knows a command by name except where the original's walk needs it.
+ *
+ *   prepare   what must be asked or allowed before anything is touched (may this host be listened on? which file?)
+ *   run       the command itself; what is heavy comes with it, by an `import` inside the function
+ *
+ * To add a command: its name in COMMAND_NAMES, one row here, its settings' `on` in settings.ts, and a file that runs it.
+ * Only types are imported at the top: a typing mistake is answered without loading any of this.
+ */
+import type { Typed } from "../arguments.ts";
+import type { World } from "../program.ts";
+import type { Asker } from "../prompts/prompts.ts";
+import type { Outlet } from "../report/outlet.ts";
+import type { Report } from "../report/report.ts";
+import type { ConfigFile } from "../settings/config-file.ts";
+import type { Settings } from "../settings/resolve.ts";
+import { OPERATOR_COMMANDS } from "./operator-table.ts";
+
+/** In the order of the help. */
+export const COMMAND_NAMES = [
+  "serve",
+  "send",
+  "receive",
+  "watch",
+  "list",
+  "show",
+  "status",
+  "cancel",
+  "requeue",
+  "purge",
+  "dead",
+  "invite",
+  "token",
+  "completion",
+  "config",
+] as const;
+export type Command = (typeof COMMAND_NAMES)[number];
+
+/**
+ * Who the command is, seen from a connection: decides which settings it has. A `server` listens, a `client` moves
+ * files to or from a server, an `operator` looks after one, and a `local` command knows of no server at all.
+ */
+export type CommandKind = "server" | "client" | "operator" | "local";
+
+/** What one would want to do, and the command for it. */
+export type Example = readonly [purpose: string, command: string];
+
+/** What is to be done: the settings of the command, and the words that were no flags. */
+export interface Task {
+  readonly settings: Settings;
+  /** Paths to send, ids of transfers, the name of a queue: what the command takes. */
+  readonly operands: readonly string[];
+}
+
+/** What a command has around it while it runs. */
+export interface Around {
+  readonly report: Report;
+  /** What became of the lines that were printed; all of them go through the report. */
+  readonly stdout: Outlet;
+  readonly stderr: Outlet;
+  readonly world: World;
+  /** What was typed, for a command that looks at settings itself. */
+  readonly typed: Typed;
+  /** The config file that was read, if there was one; null as well for a command that looks at settings itself. */
+  readonly file: ConfigFile | null;
+  /** Reads flags, variables and config file once more, as they are now. @throws UsageError */
+  readonly reread: () => Promise<Settings>;
+  /** Ends the command, whichever of the two signals came: a client has nothing to drain. */
+  readonly signal: AbortSignal;
+}
+
+export interface CommandRow {
+  readonly kind: CommandKind;
+  /** One line: its summary in the overview, and the beginning of its own help. */
+  readonly about: string;
+  /** Words that are no flags, in commander's notation: `[file...]` may be left out, `<file>` may not. */
+  readonly operands?: readonly {
+    readonly syntax: string;
+    readonly help: string;
+    readonly choices?: readonly string[];
+  }[];
+  /** People copy examples sooner than they read options, so each of these does something that is wanted often. */
+  readonly examples: readonly Example[];
+  /** It looks at settings itself: it takes the flags of every command, and the config file is not read for it. */
+  readonly inspects?: true;
+  /**
+   * Settles what is not settled yet, by asking or by a refusal. Nothing has been touched before it, nor is by it.
+   * @param asker null when nobody can be asked
+   * @throws UsageError when it cannot be settled
+   */
+  readonly prepare?: (task: Task, asker: Asker | null) => Promise<Task>;
+  /** @returns the exit code */
+  readonly run: (task: Task, around: Around) => Promise<number>;
+}
+
+/** The table. */
+export const COMMANDS: Readonly<Record<Command, CommandRow>> = {
+  // Its question is the one that cannot be taken back later: whether a server without protection may be reached by
+  // others.
+  serve: {
+    kind: "server",
+    about: "keep files on disk until they are collected",
+    examples: [
+      ["be asked for port, host and buffer size (on a terminal)", "filespool serve"],
+      ["take the defaults: localhost:5011, files in ./spool", "filespool serve --yes"],
+      ["a free port, named in the first line of NDJSON", "filespool serve --port 0 --json"],
+      ["bounded, for unattended work", "filespool serve --yes --max-file-size 2GiB --file-ttl 7d"],
+    ],
+    async prepare(task, asker) {
+      const { allowHost } = await import("../prompts/prompts.ts");
+      const { checkServe } = await import("./serve-rules.ts");
+      checkServe(task.settings);
+      (await import("../credentials/own-spool.ts")).checkSpool(task.settings);
+      return { ...task, settings: await allowHost(task.settings, asker) };
+    },
+    run: async ({ settings }, around) => (await import("./serve.ts")).serve(settings, around),
+  },
+  // Without a file it asks for one, on a terminal; in a script there is nobody to ask, and nothing to guess.
+  send: {
+    kind: "client",
+    about: "put files into a queue of a server",
+    operands: [
+      { syntax: "[file...]", help: "files and folders to send, - for standard input; asked for on a terminal" },
+    ],
+    examples: [
+      ['one file, into the queue "default"', "filespool send report.pdf"],
+      ["many files, in this order", "filespool send --queue photos *.jpg"],
+      ["a folder with all that is in it, as one transfer", "filespool send ./photos"],
+      ["what a program writes", "pg_dump shop | filespool send - --name shop.sql"],
+      ["keep trying; run it again to continue after a crash", "filespool send --retry 1h backup.tar"],
+      ["and wait until somebody has collected it", "filespool send --wait 2h report.pdf"],
+    ],
+    async prepare(task, asker) {
+      if (task.operands.length > 0) return task;
+      const { UsageError } = await import("../exit-codes.ts");
+      // A file cannot have a default, so this is the one thing that must be asked for, or fail.
+      if (asker === null) throw new UsageError("send needs at least one file: filespool send FILE...");
+      return { ...task, operands: [await asker.file("Which file?")] };
+    },
+    async run({ settings, operands }, { report, world, signal }) {
+      const sources = (await import("./send-sources.ts")).sourcesOf(operands, settings, world);
+      const { ownSenderKey } = await import("./send-key.ts");
+      const key = await ownSenderKey(world.env, report);
+      return (await import("./send.ts")).send(settings, sources, key, report, { signal, now: world.now });
+    },
+  },
+  // Asks nothing: everything has a default, and what is collected wrongly is in a folder, not lost.
+  receive: {
+    kind: "client",
+    about: "collect the files that wait in a queue, oldest first",
+    examples: [
+      ["everything that waits, then end", "filespool receive"],
+      ["another queue, another folder", "filespool receive --queue photos --out ./inbox"],
+      ["one file, and at most five minutes without one", "filespool receive --count 1 --wait 5m"],
+      ["hand each file to a program before the server forgets it", "filespool receive --exec 'import-photo {}'"],
+      ["for ever, keeping files of equal names apart", "filespool receive --follow --if-exists rename"],
+    ],
+    async run({ settings }, around) {
+      const { report, world, file, signal } = around;
+      if (settings.values.follow) (await import("../report/outlet.ts")).staysOn(around, report.complain);
+      return (await import("./receive.ts")).receive(settings, report, { signal, now: world.now }, { world, file });
+    },
+  },
+  // A hot folder. What it is to do with each file is settled before the first one is touched.
+  watch: {
+    kind: "client",
+    about: "send each file that is put into a folder, as soon as it is complete",
+    operands: [
+      { syntax: "<folder>", help: "folder to watch; the files in it are sent, not what lies in its subfolders" },
+    ],
+    examples: [
+      ["send what is put into outbox, and remember what was sent", "filespool watch outbox --queue scans"],
+      ["empty the folder as it goes", "filespool watch outbox --after delete"],
+      ["put aside what was sent", "filespool watch outbox --after move --moved-to sent"],
+      ["only tables, from a program that pauses while it writes", "filespool watch outbox --match '*.csv' --settle 1m"],
+      ["once, from cron", "filespool watch outbox --once --quiet"],
+    ],
+    async prepare(task) {
+      (await import("./watch.ts")).checkWatch(task.settings);
+      return task;
+    },
+    run: async ({ settings, operands: [folder = ""] }, { report, world }) =>
+      (await import("./watch.ts")).watch(settings, folder, report, world),
+  },
+  // Looking after a running server: operator-table.ts.
+  ...OPERATOR_COMMANDS,
+  // Local, like token: whoever can write to the spool folder needs no further proof.
+  invite: {
+    kind: "local",
+    about: "print one string with which somebody else can send or collect",
+    examples: [
+      ["for everybody who gets this string", "filespool invite --queue photos --host files.example.org"],
+      ["to send only, for a week", "filespool invite --queue photos --rights send --expires 7d --for alice"],
+    ],
+    run: async ({ settings }, { report, stdout }) => (await import("./token.ts")).invite(settings, report, stdout),
+  },
+  token: {
+    kind: "local",
+    about: "decide who may use the server of a spool folder",
+    operands: [
+      { syntax: "<action>", help: "create, list, rotate or revoke", choices: ["create", "list", "rotate", "revoke"] },
+      { syntax: "[id]", help: "of the token, for rotate and revoke" },
+    ],
+    examples: [
+      ["a right to send to every queue of a team", "filespool token create --queue 'team-*' --rights send --for alice"],
+      ["what there is, and until when", "filespool token list"],
+      ["a new secret; the old one is good for another hour", "filespool token rotate 3f2a9c01 --grace 1h"],
+      ["end it now, also what it has opened", "filespool token revoke 3f2a9c01"],
+    ],
+    run: async ({ settings, operands }, { report, stdout }) =>
+      (await import("./token.ts")).token(settings, operands, report, stdout),
+  },
+  // Written to stdout as it is: a shell evaluates it, and one friendly sentence in between would be run as a command.
+  completion: {
+    kind: "local",
+    about: "print a script with which a shell completes commands, flags and values",
+    operands: [{ syntax: "<shell>", help: "bash, zsh or fish", choices: ["bash", "zsh", "fish"] }],
+    examples: [
+      ["bash: in ~/.bashrc", 'eval "$(filespool completion bash)"'],
+      ["zsh: in ~/.zshrc, after compinit", 'eval "$(filespool completion zsh)"'],
+      ["fish: once", "filespool completion fish > ~/.config/fish/completions/filespool.fish"],
+    ],
+    async run({ operands: [shell = ""] }, { stdout }) {
+      const { EXIT } = await import("../exit-codes.ts");
+      stdout.write((await import("./completion.ts")).completionScript(shell));
+      return EXIT.done;
+    },
+  },
+  config: {
+    kind: "local",
+    about: "check a config file, show which settings hold and why, or begin a file",
+    operands: [
+      {
+        syntax: "<action>",
+        help: "check: find every mistake; show: every setting and its origin; init: write a file of your own",
+        choices: ["check", "show", "init"],
+      },
+      { syntax: "[command]", help: "show: of which command (default: serve)" },
+    ],
+    examples: [
+      ["every mistake of a file, before a server reads it", "filespool config check --config server.json"],
+      ["what a server would be started with", "filespool config show"],
+      ["the same for a receiver, with a flag", "filespool config show receive --port 7000"],
+      ["a file of your own, which later runs read by themselves", "filespool config init --host files.example.org"],
+    ],
+    inspects: true,
+    run: async ({ operands }, around) => (await import("./config.ts")).config(operands, around),
+  },
+};
+
+/** The commands of some kinds, for the settings that they share. */
+export const commandsOf = (...kinds: readonly CommandKind[]): Command[] =>
+  COMMAND_NAMES.filter((name) => kinds.includes(COMMANDS[name].kind));
+
+/** The examples of the program as a whole. */
+export const OVERVIEW: readonly Example[] = [
+  ["keep what is sent to localhost:5011, in the folder ./spool", "filespool serve --yes"],
+  ['put a file into the queue "default"', "filespool send report.pdf"],
+  ["collect what waits there, now or days later", "filespool receive --out ./inbox"],
+  ["be asked what to do (on a terminal)", "filespool"],
+];

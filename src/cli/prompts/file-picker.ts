@@ -1,0 +1,87 @@
+/**
+ * The list behind the file picker: what can be chosen for what has been typed so far.
+ *
+ * What is typed is a path that is not finished: the part up to its last slash names a folder, the rest is
+ * looked for in the names there. With nothing typed it is the working folder. Files come first, with their
+ * sizes, then the folders, which end with a slash and open when they are chosen.
+ *
+ *   typed       listed
+ *   (nothing)   a.txt 3 B, big.bin 28.6 MiB, ../, sub/
+ *   bi          big.bin 28.6 MiB
+ *   sub/        sub/deep.bin 2 B, sub/../
+ *   /etc/host   /etc/hosts 221 B, /etc/hostname 3 B
+ *   .b          the hidden files with a "b" after a dot
+ *
+ * The list is read when it is needed, in one go and synchronously, because the prompt library asks for it
+ * while it draws. Its length is bounded: a folder with 100,000 files must not freeze the terminal.
+ *
+ * Never here: what the list looks like on the screen, and which keys move in it (terminal-prompter.ts).
+ */
+import { readdirSync, type Stats, statSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { cells, printable, shorten } from "../report/escape.ts";
+import { humanSize } from "../settings/units.ts";
+
+/** A file or folder that can be chosen. */
+export interface Entry {
+  /** The path, in the way it was being typed; folders end with a slash. */
+  readonly path: string;
+  /** Name and size, in columns. */
+  readonly label: string;
+}
+
+/** Entries shown at most; who has more types another letter. Each costs one `stat`. */
+const ENTRIES_MAX = 200;
+/** The narrowest name column: a few letters of both ends tell names apart. */
+const NAME_CELLS_MIN = 8;
+
+/**
+ * What can be chosen for an unfinished path.
+ * @param typed what the person has typed so far
+ * @param folder what relative paths are relative to
+ * @param nameCells width of the column of names
+ * @returns an empty list when there is no such folder, or nothing in it matches
+ */
+export function entriesFor(typed: string, folder: string, nameCells: number): Entry[] {
+  const width = Math.max(NAME_CELLS_MIN, nameCells);
+  const slash = typed.lastIndexOf("/") + 1;
+  const [shownFolder, wanted] = [typed.slice(0, slash), typed.slice(slash).toLowerCase()];
+  // A folder that is not there is what an unfinished path usually names: no error, only nothing to choose yet.
+  let names: string[];
+  try {
+    names = readdirSync(resolve(folder, shownFolder));
+  } catch {
+    return [];
+  }
+  const matching = names
+    // Hidden files are for those who type the dot.
+    .filter((name) => name.toLowerCase().includes(wanted) && (wanted.startsWith(".") || !name.startsWith(".")))
+    .sort((a, b) => a.localeCompare(b, "en", { numeric: true }))
+    .slice(0, ENTRIES_MAX);
+  const files: Entry[] = [];
+  // The way up comes with the folders, so that the whole disk is within reach without typing.
+  const folders: Entry[] = "..".startsWith(wanted) ? [{ path: `${shownFolder}../`, label: "../" }] : [];
+  for (const name of matching) {
+    const found = look(join(resolve(folder, shownFolder), name));
+    if (found?.isDirectory())
+      folders.push({ path: `${shownFolder}${name}/`, label: `${shorten(printable(name), width)}/` });
+    // Sockets, devices and links that lead nowhere are not files that can be sent.
+    if (found?.isFile()) files.push({ path: `${shownFolder}${name}`, label: columns(name, found.size, width) });
+  }
+  return [...files, ...folders];
+}
+
+/** What is there; null for what cannot be looked at, such as a link to itself. */
+function look(path: string): Stats | null {
+  try {
+    return statSync(path);
+  } catch {
+    return null;
+  }
+}
+
+/** Name on the left, size on the right. */
+function columns(name: string, size: number, nameCells: number): string {
+  const shown = shorten(printable(name), nameCells);
+  return `${shown}${" ".repeat(nameCells - cells(shown))}${humanSize(size).padStart(10)}`;
+}

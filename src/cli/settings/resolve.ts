@@ -1,0 +1,153 @@
+/**
+ * Which value a setting has, and where it came from.
+ *
+ *   flag  >  environment variable  >  config file  >  answer at a prompt  >  default
+ *
+ * The nearer a source is to the person and the moment, the more it counts: a flag is typed for this one run,
+ * a variable holds for a session or a container, a file for a project. Every value remembers its origin, for
+ * two reasons: an error can name the very place that has to be changed, and the prompts can tell what nobody
+ * has said yet from what somebody set to the value that happens to be the default.
+ *
+ * With "port": 6000 in the file, FILESPOOL_PORT=7000 and --port 8000, the port is 8000. Take the flag away, and it
+ * is 7000; take the variable away as well, and it is 6000; without the file, a terminal is asked, and a script
+ * gets 5011. Only the strongest source is read; if what it says is wrong, that is
+ * an error, and no weaker one steps in:
+ *
+ *   --port does not accept "x": it takes a whole number from 0 to 65535
+ *   FILESPOOL_PORT does not accept "x": ...
+ *   "port" in /etc/filespool/config.json does not accept "x": ...
+ *
+ * Never here: the settings themselves (settings.ts), where the file is (config-file.ts), and how questions look (terminal-prompter.ts). Why this order: adr/0022.
+ */
+import { INVITE_SCHEME } from "../../net/extensions/trust/invite.ts";
+import type { Command } from "../commands/table.ts";
+import { UsageError } from "../exit-codes.ts";
+import type { ConfigFile } from "./config-file.ts";
+import { withPorts } from "./host-port.ts";
+import { KNOBS, type KnobName, knobOf, knobsOn, shapeOf, type Values, variableOf } from "./settings.ts";
+
+/** Strongest first. The index is the rank, which decides between settings that exclude each other. */
+export const ORIGINS = ["flag", "variable", "file", "answer", "default"] as const;
+export type OriginKind = (typeof ORIGINS)[number];
+
+/** Where a value came from; `label` is how an error message names the place, e.g. `--port`. */
+export interface Origin {
+  readonly kind: OriginKind;
+  readonly label: string;
+  /** Of the config file, where it was that. */
+  readonly path?: string;
+}
+
+/** The values of all settings with their origins. Settings of other commands have their defaults. */
+export interface Settings {
+  readonly values: Values;
+  readonly origins: Readonly<Record<KnobName, Origin>>;
+}
+
+/** All that was said by anybody before the first question is asked. */
+export interface Sources {
+  /** What arguments.ts found. By setting name; `true` for a switch. Only what was really typed, no defaults. */
+  readonly flags: Readonly<Record<string, string | true>>;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** What `loadConfig` found, or null if there is no file. */
+  readonly file: ConfigFile | null;
+}
+
+/**
+ * Whether anybody has said what this setting should be, even if it was the default. A person who types
+ * `--port 5011` has answered the question that would otherwise be put.
+ */
+export const isGiven = (settings: Settings, name: KnobName): boolean => settings.origins[name].kind !== "default";
+
+/** The same settings with one value replaced, and where that came from. */
+export function withOrigin<K extends KnobName>(
+  settings: Settings,
+  name: K,
+  value: Values[K],
+  origin: Origin,
+): Settings {
+  return { values: { ...settings.values, [name]: value }, origins: { ...settings.origins, [name]: origin } };
+}
+
+/** The same settings with one value replaced, for an answer at a prompt. */
+export const withAnswer = <K extends KnobName>(settings: Settings, name: K, value: Values[K]): Settings =>
+  withOrigin(settings, name, value, { kind: "answer", label: "the answer" });
+
+/**
+ * Resolves every setting of one command.
+ * @throws UsageError for a value that is not accepted, and for settings that exclude each other
+ */
+export function resolve(command: Command, sources: Sources): Settings {
+  // Every setting has a value, also those of other commands: whoever reads `values` need not know which is which.
+  const values: Record<string, unknown> = {};
+  const origins: Record<string, Origin> = {};
+  for (const name of Object.keys(KNOBS) as KnobName[]) {
+    values[name] = knobOf(name).fallback;
+    origins[name] = { kind: "default", label: "the default" };
+  }
+  // Only this command's own settings are read and judged. A container sets variables for all three programs at
+  // once, and a sender must not fail because of a limit that is meant for a server.
+  for (const name of knobsOn(command)) {
+    const isFlagOnly = knobOf(name).flagOnly?.includes(command) ?? false;
+    const said = firstSaid(name, isFlagOnly ? { ...sources, env: {}, file: null } : sources);
+    if (said === null) continue;
+    values[name] = parseValue(command, name, said);
+    origins[name] = said.origin;
+  }
+  // The table has just given every name a value of its own type; the compiler cannot see that through a loop.
+  return withPorts(command, withoutConflict({ values, origins } as unknown as Settings));
+}
+
+/** What one source says, as it was written. From a JSON file it may be of any type. */
+export interface Said {
+  readonly raw: unknown;
+  readonly origin: Origin;
+}
+
+/** The strongest source that has something to say, or null. */
+function firstSaid(name: KnobName, { flags, env, file }: Sources): Said | null {
+  if (flags[name] !== undefined) return { raw: flags[name], origin: { kind: "flag", label: `--${name}` } };
+  const variable = variableOf(name);
+  // An empty variable is how shells and container files write "not set".
+  if (env[variable]) return { raw: env[variable], origin: { kind: "variable", label: variable } };
+  if (file !== null && Object.hasOwn(file.values, name)) {
+    return { raw: file.values[name], origin: { kind: "file", label: `"${name}" in ${file.path}`, path: file.path } };
+  }
+  return null;
+}
+
+/**
+ * Reads one value.
+ * @throws UsageError that names the place where it came from, the value, and what is accepted
+ */
+export function parseValue(command: Command, name: KnobName, { raw, origin }: Said): unknown {
+  const { parse, accepts } = shapeOf(name, command);
+  // JSON numbers and booleans mean what their text means. A list, an object or null means nothing here.
+  const text = ["string", "number", "boolean"].includes(typeof raw) ? String(raw) : null;
+  const value = text === null ? null : parse(text);
+  if (value !== null) return value;
+  // A secret that was mistyped is nearly the secret.
+  const isSecret = knobOf(name).secret || String(raw).includes(INVITE_SCHEME);
+  const shown = isSecret ? "what it holds" : JSON.stringify(raw);
+  throw new UsageError(`${origin.label} does not accept ${shown}: it takes ${accepts}`);
+}
+
+/**
+ * `--follow` (never end) contradicts `--count` and `--wait` (end when ...). The stronger source wins, so that
+ * a flag can overrule a config file; of two equally strong ones neither can be meant, and that is an error.
+ */
+function withoutConflict(settings: Settings): Settings {
+  let { values, origins } = settings;
+  // The lower the number, the stronger the source.
+  const rank = (name: KnobName) => ORIGINS.indexOf(origins[name].kind);
+  for (const name of ["count", "wait"] as const) {
+    if (!values.follow || values[name] === undefined) continue;
+    if (rank("follow") === rank(name)) {
+      throw new UsageError(
+        `${origins.follow.label} and ${origins[name].label} exclude each other: follow never ends; leave one of them out`,
+      );
+    }
+    values = rank("follow") < rank(name) ? { ...values, [name]: undefined } : { ...values, follow: false };
+  }
+  return { values, origins };
+}

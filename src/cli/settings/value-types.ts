@@ -1,0 +1,169 @@
+/**
+ * The shapes that a setting's value can have: how it is read, what is accepted, how it is shown again.
+ *
+ * A flag, an environment variable, an answer at a prompt are all text, so one parser per shape serves every
+ * source, and a range is stated once: the check and the sentence in the error message come from the same two
+ * numbers and cannot drift apart. Parsers return null for "not accepted"; resolve.ts makes the error.
+ *
+ *   size(min, max)      bytes            "64KiB"       duration(min, max)   milliseconds     "30s"
+ *   count(min, max)     a whole number   "17"          oneOf(words)         one of them      "fsync"
+ *   text(what, check)   a text           "./spool"     toggle               true or false    "yes"
+ *   orUnlimited(shape)  Infinity, too    "never"     list(read)           several texts    "send,collect"
+ *
+ * These functions are the vocabulary of settings.ts, and nothing there needs more than them. One law holds for each
+ * shape, and a test checks it for every default: parse(show(value)) is the value.
+ */
+import { placeOf } from "./place.ts";
+import { exactDuration, exactSize, parseCount, parseDuration, parseSize } from "./units.ts";
+
+/** How values of one kind are read from text and written back. `show(parse(text))` means the same as `text`. */
+export interface Shape<T> {
+  /** The value, or null when the text is not accepted. */
+  readonly parse: (text: string) => T | null;
+  /** The shortest text for a value, for help, prompts and the command that needs no questions. */
+  readonly show: (value: T) => string;
+  /** What is accepted, as it follows "it takes" in a sentence. */
+  readonly accepts: string;
+  /** The word for the value in a help text; null for a switch, which has none. */
+  readonly argument: string | null;
+  /** The words that are accepted, where there are only a few: for those who let the shell complete them. */
+  readonly words?: readonly string[];
+  /** The same rule for editors, as JSON Schema: whatever it lets through in a config file, `parse` takes. */
+  readonly schema: JsonSchema;
+}
+
+/** As much of JSON Schema as is needed here. */
+export type JsonSchema = Readonly<Record<string, unknown>>;
+
+/** Turns a parser into one that also checks a range, both ends included. */
+const within =
+  (parse: (text: string) => number | null, min: number, max: number) =>
+  (text: string): number | null => {
+    // Text that is no number and a number out of range get the same answer: the sentence says both what and how much.
+    const value = parse(text);
+    return value === null || value < min || value > max ? null : value;
+  };
+
+/** Whole numbers of a range; the largest that is exact is no bound that needs to be told. */
+const integer = (min: number, max: number): JsonSchema => ({
+  type: "integer",
+  minimum: min,
+  ...(max !== Number.MAX_SAFE_INTEGER && { maximum: max }),
+});
+
+/** A size in bytes. Without `max` the only upper bound is what a number can hold exactly. */
+export function size(min: number, max: number = Number.MAX_SAFE_INTEGER): Shape<number> {
+  const range =
+    max === Number.MAX_SAFE_INTEGER ? `of at least ${exactSize(min)}` : `from ${exactSize(min)} to ${exactSize(max)}`;
+  return {
+    parse: within(parseSize, min, max),
+    show: exactSize,
+    accepts: `a size ${range}, such as 64KiB, 1MiB or 1000000`,
+    argument: "size",
+    // A number is bytes. The pattern says the form only; the range of "64KiB" is more than a pattern can say.
+    schema: { anyOf: [integer(min, max), { type: "string", pattern: "^\\d+ ?([bB]|[kKmMgGtT][iI]?[bB])?$" }] },
+  };
+}
+
+/** A duration in milliseconds. */
+export function duration(min: number, max: number): Shape<number> {
+  return {
+    parse: within(parseDuration, min, max),
+    show: exactDuration,
+    accepts: `a duration from ${exactDuration(min)} to ${exactDuration(max)}, such as 500ms, 30s, 5m or 7d`,
+    argument: "duration",
+    schema: { type: "string", pattern: "^(0|\\d+ ?(ms|s|m|h|d))$" },
+  };
+}
+
+/** A whole number, written in plain digits: "1e3" and "0x10" are more likely mistakes than wishes. */
+export function count(min: number, max: number): Shape<number> {
+  const range = max === Number.MAX_SAFE_INTEGER ? `of at least ${min}` : `from ${min} to ${max}`;
+  return {
+    parse: within(parseCount, min, max),
+    show: String,
+    accepts: `a whole number ${range}`,
+    argument: "number",
+    schema: integer(min, max),
+  };
+}
+
+/**
+ * Adds a word for "no limit" to a numeric shape, because leaving a setting out cannot undo what a
+ * config file or the default has set. The value is Infinity, which every comparison understands.
+ */
+export function orUnlimited(shape: Shape<number>, word: string): Shape<number> {
+  return {
+    parse: (text) => (text.toLowerCase() === word ? Infinity : shape.parse(text)),
+    show: (value) => (value === Infinity ? word : shape.show(value)),
+    accepts: `${shape.accepts}, or "${word}"`,
+    argument: shape.argument,
+    schema: { anyOf: [shape.schema, { const: word }] },
+  };
+}
+
+/** One of a few words, in any case. The type of the value is the union of these words. */
+export function oneOf<const W extends string>(words: readonly W[], argument: string): Shape<W> {
+  // "a, b or c", as a sentence wants it.
+  const last = words.length - 1;
+  return {
+    parse: (text) => words.find((word) => word === text.toLowerCase()) ?? null,
+    show: (value) => value,
+    accepts: `${words.slice(0, last).join(", ")} or ${words[last]}`,
+    argument,
+    words,
+    schema: { enum: words },
+  };
+}
+
+/**
+ * Any text that passes `check`. The empty text never does: `--out ""` is what a shell makes of an unset variable,
+ * and would otherwise mean the working folder.
+ */
+export function text(argument: string, accepts: string, check: (text: string) => boolean = () => true): Shape<string> {
+  return {
+    parse: (value) => (value !== "" && check(value) ? value : null),
+    show: (value) => value,
+    accepts,
+    argument,
+    schema: { type: "string", minLength: 1 },
+  };
+}
+
+/** A host, with or without its port: place.ts takes the two apart. Whether there is such a host, its use tells. */
+export const PLACE: Shape<string> = text(
+  "host",
+  "a host name or an IP address",
+  (host) => placeOf(host) !== null && !/[\s/]/.test(host),
+);
+
+/** Several texts in one, with commas between them; none is empty. `read` gives the form in which one is kept, or null. */
+export function list<T extends string>(
+  argument: string,
+  accepts: string,
+  read: (text: string) => T | null,
+): Shape<readonly T[]> {
+  return {
+    parse: (value) => {
+      const items = value.split(",").map((item) => read(item.trim()));
+      return items.includes(null) ? null : (items as T[]);
+    },
+    show: (value) => value.join(","),
+    accepts,
+    argument,
+    schema: { type: "string", minLength: 1 },
+  };
+}
+
+/** A switch: a flag without a value, and in a variable or a file one of the usual words. */
+export const toggle: Shape<boolean> = {
+  parse: (value) => {
+    const word = value.toLowerCase();
+    if (["1", "true", "yes", "on"].includes(word)) return true;
+    return ["0", "false", "no", "off"].includes(word) ? false : null;
+  },
+  show: String,
+  accepts: "true or false",
+  argument: null,
+  schema: { type: "boolean" },
+};
