@@ -15,7 +15,7 @@ export const ACCOUNTS: readonly Mutant[] = [
     ...{
       file: "src/spool/local/totals.ts",
       from: "    if (times !== 0) move.onCounted?.(times);\n",
-      to: "    if (times > 0) move.onCounted?.(times);\n    if (times < 0) setImmediate(() => move.onCounted?.(-1));\n",
+      to: "    if (times === 1) move.onCounted?.(times);\n    if (times === -1) setImmediate(() => move.onCounted?.(-1));\n",
     },
     noticedBy: bounds,
   },

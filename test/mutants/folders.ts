@@ -15,8 +15,8 @@ export const FOLDERS: readonly Mutant[] = [
     name: "unpacking a folder ignores short writes",
     ...{
       file: unpack,
-      from: "for (let at = 0; at < piece.length; ) at += (await handle.write(piece, at)).bytesWritten;",
-      to: "await handle.write(piece);",
+      from: "for (let at = 0; at < piece.length; )\n            at += (await handle.write(piece, at, piece.length - at, end - piece.length + at)).bytesWritten;",
+      to: "await handle.write(piece, 0, piece.length, end - piece.length);",
     },
     noticedBy: disk,
   },

@@ -41,7 +41,11 @@ export const FOUND: readonly Mutant[] = [
   },
   {
     name: "a part loses its name before that of the file is on disk",
-    ...{ file: "src/net/receiver/part-file.ts", from: "    linked.push(part);", to: "    await unlink(part);" },
+    ...{
+      file: "src/net/receiver/landing.ts",
+      from: "      if (this.sync) await syncFolder(this.folder); // 4. names on disk\n      for (const linked of named.linked) tellWhole(linked); // 5. who watches the folder\n      removeParts(named.linked.map(({ part }) => part)); // 6. no second names\n",
+      to: "      for (const linked of named.linked) tellWhole(linked);\n      removeParts(named.linked.map(({ part }) => part));\n      if (this.sync) await syncFolder(this.folder);\n",
+    },
     noticedBy: "test/net/landing-order.test.ts",
     simulated: "steps",
   },
@@ -56,7 +60,7 @@ export const FOUND: readonly Mutant[] = [
   },
   {
     name: "an ack under way on another connection does not count",
-    ...{ file: "src/net/server/delivery-session.ts", from: " - ours + theirs)", to: " - ours)" },
+    ...{ file: "src/net/server/delivery-session.ts", from: " - ours + this.#verdicts.elsewhere;", to: " - ours;" },
     noticedBy: "test/net/verdict.test.ts",
   },
   {
@@ -93,7 +97,7 @@ export const FOUND: readonly Mutant[] = [
     name: "what a killed receiver had announced and not landed is not retracted",
     ...{
       file: "src/net/receiver/landing-journal.ts",
-      from: "if (missing.length > 0) await this.retract(missing);",
+      from: "if (missing.size > 0) await this.retract([...missing]);",
       to: "for (const each of missing) this.#unconfirmed.delete(each);",
     },
     noticedBy: "test/net/journal-doubts.test.ts",
@@ -119,8 +123,7 @@ export const FOUND: readonly Mutant[] = [
   {
     name: "what a killed receiver had written is not synced",
     ...{ file: "src/net/receiver/part-file.ts", from: "if (sync && have > 0) await handle.datasync();", to: "" },
-    noticedBy: simulation,
-    simulated: "steps",
+    noticedBy: "test/net/landing-order.test.ts",
   },
   {
     name: "the index is asked to write on a full disk",
@@ -145,8 +148,8 @@ export const FOUND: readonly Mutant[] = [
     name: "a small file gets its name before its content is synced",
     ...{
       file: "src/net/receiver/small-file.ts",
-      from: "if (this.#sync) await new Promise",
-      to: "if (this.#fd === -1) await new Promise",
+      from: "if (this.#sync) await (hasMore ? syncAll(fd) : syncData(fd));",
+      to: "if (this.#fd === -1) await (hasMore ? syncAll(fd) : syncData(fd));",
     },
     noticedBy: "test/net/landing-order.test.ts",
     simulated: "plans",

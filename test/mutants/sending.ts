@@ -90,7 +90,7 @@ export const SENDING: readonly Mutant[] = [
   {
     name: "a source that nobody wants any more is not told",
     ...{ file: stream, from: "    void this.#source.return?.()?.catch(() => {});", to: "" },
-    noticedBy: "test/net/stream.test.ts",
+    noticedBy: "test/net/sender-lets-go.test.ts",
   },
   {
     name: "room in what is kept of a stream is not told to its source",

@@ -88,7 +88,7 @@ export const MUTANTS: readonly Mutant[] = [
     ...{
       file: "src/net/sender/file-source.ts",
       from: "if (isUnchanged(this.#stat, now)) return;",
-      to: "if (now) return;",
+      to: "if (now.size >= 0n) return;",
     },
     noticedBy: "test/net/repeat.test.ts",
   },
@@ -117,8 +117,8 @@ export const MUTANTS: readonly Mutant[] = [
     name: "a hook that a dead receiver owed is forgotten",
     ...{
       file: "src/net/extensions/hook/hooked-landing.ts",
-      from: "if (!hasLanded && !isTakenBack) return;",
-      to: "if (true) return;",
+      from: "if (!hasLanded && !isTakenBack) return path === null;",
+      to: "if (path !== undefined) return true;",
     },
     noticedBy: "test/net/hook.test.ts",
   },
@@ -214,7 +214,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "a connection that has gone silent is never given up",
     ...{
-      file: "src/net/wire/connection.ts",
+      file: "src/net/wire/deadlines.ts",
       from: "this.#listening && nowMs - this.#heardMs > idleMs",
       to: "nowMs < 0 && idleMs < 0",
     },
@@ -230,8 +230,8 @@ export const MUTANTS: readonly Mutant[] = [
     name: "a link in the target folder is followed",
     ...{
       file: "src/net/receiver/small-file.ts",
-      from: "const { O_WRONLY, O_CREAT, O_TRUNC, O_NOFOLLOW } = constants;",
-      to: "const { O_WRONLY, O_CREAT, O_TRUNC } = constants; const O_NOFOLLOW = 0;",
+      from: "const CREATE = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW;",
+      to: "const CREATE = O_WRONLY | O_CREAT;",
     },
     noticedBy: "test/net/landing.test.ts",
   },

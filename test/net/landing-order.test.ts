@@ -1,9 +1,11 @@
+import { mkdirSync } from "node:fs";
 import { setImmediate } from "node:timers/promises";
 import { expect, test } from "vitest";
 import { Landing } from "../../src/net/receiver/landing.ts";
 import type { Incoming } from "../../src/net/receiver/part-file.ts";
 import { content } from "../support/content.ts";
 import { replaceFileMethod, watchCalls } from "../support/disk-faults.ts";
+import { deliveryOf, incoming } from "../support/landings.ts";
 import { Workspace } from "../support/workspace.ts";
 
 /** The steps that calls of open files are, in the order in which they are over; the test adds its own. */
@@ -65,4 +67,17 @@ test("where settling a file gives names in the folder, the folder is synced afte
   expect(await landing.land([file])).toEqual([{ path: work.path("out", "a") }]);
   expect(steps.slice(0, 3)).toEqual(["named", "names on disk", "journal"]);
   await landing.close();
+});
+
+test("what a killed receiver had written is on disk before anything is added to it", async () => {
+  const work = new Workspace();
+  const bytes = content(300 * 1024);
+  const folder = work.path("out");
+  mkdirSync(folder);
+  const first = await incoming(folder, deliveryOf(1, bytes), bytes.subarray(0, 100 * 1024));
+  await first.close();
+  const steps = await watched({ datasync: "data on disk" });
+  const second = await incoming(folder, deliveryOf(1, bytes), bytes.subarray(0, 0));
+  expect([second.offset, steps]).toEqual([100 * 1024, ["data on disk"]]);
+  await second.close();
 });

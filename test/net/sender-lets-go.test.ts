@@ -87,4 +87,22 @@ describe("a stream is ended", () => {
     await expect(sender.done).rejects.toMatchObject({ code: "connection-lost" });
     await expect.poll(() => told.ended).toBe(true);
   });
+
+  test("while it has nothing to give: nobody would come back for the next piece", async () => {
+    const work = new Workspace();
+    const { port } = await work.serve({ spool: { limits: { fileBytesMax: 8 * MiB } } });
+    let pieces = 0;
+    const told = { ended: false };
+    const iterator: AsyncIterator<Uint8Array> = {
+      next: () => (++pieces <= 10 ? Promise.resolve({ value: content(MiB) }) : new Promise(() => {})),
+      return: async () => {
+        told.ended = true;
+        return { done: true, value: undefined };
+      },
+    };
+    const stream = { [Symbol.asyncIterator]: () => iterator };
+    const sender = work.send({ port, files: [{ name: "stream", stream }] });
+    expect(await sender.done).toMatchObject({ stored: 0, failures: [{ code: "file-too-large" }] });
+    await expect.poll(() => told.ended).toBe(true);
+  });
 });

@@ -21,7 +21,7 @@ async function cut(context: TestContext, scenario: Scenario, images: number, wro
 const KEPT = { broken: [], lost: 0, damaged: 0, otherwiseBroken: 0 };
 
 test("a power cut while a spool begins leaves one that opens", async (context) => {
-  const outcome = await cut(context, spoolScenario("the start of a spool", { rounds: 0 }), 60);
+  const outcome = await cut(context, spoolScenario("the start of a spool", { rounds: 0 }), 600);
   expect(outcome).toMatchObject(KEPT);
   expect(outcome.images).toBeGreaterThan(40);
 });
