@@ -60,7 +60,7 @@ export const FOUND: readonly Mutant[] = [
   },
   {
     name: "an ack under way on another connection does not count",
-    ...{ file: "src/net/server/delivery-session.ts", from: " - ours + this.#verdicts.elsewhere;", to: " - ours;" },
+    ...{ file: "src/net/server/delivery-session.ts", from: " - ours + this.#verdicts.elsewhere)", to: " - ours)" },
     noticedBy: "test/net/verdict.test.ts",
   },
   {

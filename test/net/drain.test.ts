@@ -151,6 +151,42 @@ describe("a server that is told to stop", () => {
     expect(after.spool.waiting("default")).toBe(1);
   });
 
+  test.each([5000, 2 * MiB])("lets a sender of %i bytes end well whose last file it has just stored", async (size) => {
+    const work = new Workspace();
+    const server = await work.serve();
+    const finishing = holdFinish(server.spool);
+    const sender = work.send({ port: server.port, files: [work.write("a", content(size))], retryMs: 0 });
+    await finishing.begun;
+    const stopped = server.stop(LONG_MS);
+    await server.events.waitFor("draining");
+    finishing.release();
+    expect(await sender.done).toMatchObject({ stored: 1, failures: [] });
+    await stopped;
+  });
+
+  test("lets a receiver that takes what is there end well, if that was all; another one comes back", async () => {
+    const work = new Workspace();
+    const server = await work.serve();
+    await work.send({ port: server.port, files: ["a", "b"].map((name) => work.write(name, name)) }).done;
+    const begin = async () => {
+      const receiver = await RawPeer.connect(server.port);
+      await receiver.greet("receiver");
+      return { receiver, delivery: (await receiver.send({ type: "want", files: 1 }).until("deliver")).delivery };
+    };
+    const [first, second] = [await begin(), await begin()];
+    const stopped = server.stop(LONG_MS);
+    await server.events.waitFor("draining");
+    for (const { receiver, delivery } of [first, second]) {
+      receiver.send({ type: "want", files: 1 }, { type: "ack", delivery });
+      await receiver.until("acked");
+    }
+    expect(await first.receiver.next()).toMatchObject({ type: "error", code: "shutting-down" }); // the other one has a file
+    expect(await second.receiver.next()).toMatchObject({ type: "empty", leased: 0 });
+    expect(await second.receiver.next()).toMatchObject({ type: "error", code: "shutting-down" });
+    for (const { receiver } of [first, second]) receiver.socket.end();
+    await stopped;
+  });
+
   test("waits no longer than drainMs for those that do not finish", async () => {
     const work = new Workspace();
     const server = await work.serve();

@@ -90,6 +90,11 @@ export class SendWindow {
     return this.#open.size === 0;
   }
 
+  /** All that was offered has its answer, and none of it is to be offered again. */
+  get isSettled(): boolean {
+    return this.isIdle && this.noRoom === null;
+  }
+
   /** The open job that an answer is about. */
   jobOf(answer: Message | { readonly type: "data" }): Job | undefined {
     const transfer = answer.type === "refuse" ? answer.about : "transfer" in answer ? answer.transfer : undefined;

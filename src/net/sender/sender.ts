@@ -77,9 +77,8 @@ class Sender {
   /** Converses over one connection after the other, until every file has its answer. */
   run(): Promise<void> {
     return this.#client.run("sender", async (connection, server) => {
-      if (!server.digests.includes(this.#algorithm)) {
+      if (!server.digests.includes(this.#algorithm))
         throw new FilespoolError("digest-unsupported", `the server does not know the digest ${this.#algorithm}`);
-      }
       this.#connection = connection;
       this.#server = withinLimits(server);
       this.#isGone = false;
@@ -91,6 +90,8 @@ class Sender {
       try {
         await Promise.race([writing, reading]);
       } catch (error) {
+        // After the last answer a server that shuts down need not wait for our goodbye.
+        if (this.#window.isSettled && this.#queue.isOver) return;
         connection.fail(known(error)); // else the writing loop would wait for a peer that takes no more
         throw error;
       } finally {

@@ -114,7 +114,11 @@ export class DeliverySession {
 
   /** When the server is shutting down: no new deliveries, and goodbye after the last verdict. */
   drain(): void {
-    if (this.#server.isDraining && this.#open.isNone) this.#connection.fail(new FilespoolError("shutting-down"));
+    if (!this.#server.isDraining || !this.#open.isNone) return;
+    // A receiver that takes what is there has all of it, and would come back for nothing.
+    if (this.#talk.state === "ready" && this.#credit > 0 && !this.#saidEmpty && this.#leased === 0)
+      void this.#talk.carryOut("none", this.#effects);
+    this.#connection.fail(new FilespoolError("shutting-down"));
   }
 
   /** The event of the table that a frame is: a verdict on the current delivery is another than one on an earlier. */
@@ -171,6 +175,16 @@ export class DeliverySession {
       if (isSmall) this.#sendAtOnce(delivery);
       delivery.content = undefined; // it was sent, or is read again when there is room for it
     }
+  }
+
+  /**
+   * Files of the queue that are there, and not with this receiver. An ack takes its file off the count at once, and if it
+   * cannot be written down the file is there again: so one of another connection counts. A receiver that hears 0 forgets
+   * what it has landed.
+   */
+  get #leased(): number {
+    const ours = this.#open.size;
+    return Math.max(0, this.#server.spool.waiting(this.#queue) - ours + this.#verdicts.elsewhere);
   }
 
   /** Whether another file may be handed out now. When that changes, somebody rings. */
@@ -256,13 +270,7 @@ export class DeliverySession {
     },
 
     renew: ({ delivery: id }: MessageOf<"working">) => void (this.#open.has(id) && this.#server.spool.renew(id)),
-    tellEmpty: () => {
-      // An ack takes its file off the count at once, and if it cannot be written down the file is there again: so one of
-      // another connection counts. A receiver that hears 0 forgets what it has landed.
-      const ours = this.#open.size;
-      const leased = this.#server.spool.waiting(this.#queue) - ours + this.#verdicts.elsewhere;
-      this.#connection.send({ type: "empty", leased: Math.max(0, leased) });
-    },
+    tellEmpty: () => this.#connection.send({ type: "empty", leased: this.#leased }),
     tellLost: ({ delivery }: MessageOf<"start">) => this.#verdicts.tellLost(delivery, new FilespoolError("lease-lost")),
 
     withdraw: (error: FilespoolError) => {
