@@ -18,11 +18,13 @@
  * One rule holds in every path: nothing is touched, neither the network nor a folder, before every setting is
  * known and accepted. A mistake in the last flag must not be found after the first file has been sent.
  */
+
 import { readFileSync } from "node:fs";
 import type { Readable, Writable } from "node:stream";
 import { overview, parseArguments, type Typed } from "./arguments.ts";
 import { type Around, COMMANDS, type Command, type Task } from "./commands/table.ts";
 import { EXIT, OutputError, UsageError } from "./exit-codes.ts";
+import { PACKAGE } from "./package-files.ts";
 import { type Asker, askCommand, askRole, askSettings, mayAsk, sameWithoutQuestions } from "./prompts/prompts.ts";
 import { line } from "./report/escape.ts";
 import { Outlet } from "./report/outlet.ts";
@@ -61,7 +63,7 @@ export interface World {
 
 /** The version in package.json, which is two folders up both in the sources and in what is built from them. */
 export function version(): string {
-  const text = readFileSync(new URL("../../package.json", import.meta.url), "utf8");
+  const text = readFileSync(PACKAGE, "utf8");
   return (JSON.parse(text) as { version: string }).version;
 }
 

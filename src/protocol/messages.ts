@@ -84,7 +84,7 @@ export const SCHEMAS = {
     attempt: count(1_000_000),
   }),
   start: v.object({ delivery, offset: bytes }),
-  /** Still busy with it (a long fsync, a slow disk): renews the lease. */
+  /** Still busy with it (a long fsync, a slow disk): renews the lease. Also said for so many zeros that came: see frames of zeros. */
   working: v.object({ delivery }),
   ack: v.object({ delivery }),
   acked: v.object({ delivery }),

@@ -70,6 +70,19 @@ describe("an invite", () => {
     expect(plain.events.events.filter(({ event }) => event === "stored")).toHaveLength(1);
   });
 
+  test("and a flag that leads elsewhere do not leave out its encryption, unless that is said", async () => {
+    const work = new Workspace();
+    const { port } = await serving(work, "--tls", "--tokens");
+    const invite = (await ran(work.folder, ["invite", "--port", String(port)])).stdout.trim();
+    const send = (...words: string[]) =>
+      ran(work.folder, ["send", ...words, work.write("a", "a")], { FILESPOOL_INVITE: invite });
+    const refused = await send("--host", "192.0.2.2", "--port", "5050");
+    expect(refused).toMatchObject({ code: 2, stderr: expect.stringContaining("and a flag names 192.0.2.2:5050") });
+    // From here on it is tried, and fails for want of anybody there.
+    for (const way of [["--insecure"], ["--fingerprint", "0".repeat(64)]])
+      expect((await send("--host", "192.0.2.2", "--connect-timeout", "100ms", ...way)).code).toBe(3);
+  });
+
   test.each([
     ["filespool://", "names no host"],
     ["filespool://a/q#cert=12", "cut off"],

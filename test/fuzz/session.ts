@@ -1,16 +1,16 @@
 /** The server's half of both conversations, fed with any bytes, over a spool in memory. */
 import { createDigest, nativeChecksum } from "../../src/disk/digest.ts";
-import { zeros } from "../../src/disk/holes.ts";
 import { EVERYBODY } from "../../src/net/server/access.ts";
 import { DeliverySession } from "../../src/net/server/delivery-session.ts";
 import type { ServerContext } from "../../src/net/server/session.ts";
 import { Suspects } from "../../src/net/server/suspects.ts";
 import { UploadSession } from "../../src/net/server/upload-session.ts";
-import type { Connection, Data } from "../../src/net/wire/connection.ts";
+import type { Connection } from "../../src/net/wire/connection.ts";
 import { SharedLimit } from "../../src/net/wire/shared-limit.ts";
+import { type Data, dataOf, ZerosAhead } from "../../src/net/wire/zeros.ts";
 import { Decoder, joinParts } from "../../src/protocol/decoder.ts";
 import { FilespoolError } from "../../src/protocol/errors.ts";
-import { decodeZeros, FLAG_OPTIONAL, frameName } from "../../src/protocol/frame.ts";
+import { FLAG_OPTIONAL, frameName } from "../../src/protocol/frame.ts";
 import { decodeMessage, type Message } from "../../src/protocol/messages.ts";
 import { MemorySpool } from "../../src/spool/memory/store.ts";
 
@@ -40,12 +40,7 @@ class FakeConnection {
       const frame = this.#decoder.next();
       if (!frame) return null;
       const name = frameName(frame.type);
-      const { offset, length, parts } = frame;
-      if (name === "data") return { type: name, offset, length, parts };
-      if (name === "zeros") {
-        const bytes = decodeZeros(joinParts(parts), offset);
-        return { type: "data", offset, length: bytes, parts: [zeros(bytes)] };
-      }
+      if (name === "data" || name === "zeros") return dataOf(name, frame);
       if (name === null && !(frame.flags & FLAG_OPTIONAL)) throw new FilespoolError("frame-unknown");
       const message = name && decodeMessage(name, joinParts(frame.parts));
       if (!message || message.type === "ping") continue;
@@ -63,6 +58,7 @@ class FakeConnection {
   hasVanished(): boolean {
     return true;
   }
+  readonly zeros = new ZerosAhead(() => {});
   readonly outbox = { room: Infinity, handedData: 0, takenData: 0, hold: () => {} };
 
   fail(error: FilespoolError): void {

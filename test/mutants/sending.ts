@@ -14,20 +14,53 @@ export const SENDING: readonly Mutant[] = [
   {
     name: "zeros are sent as their number to whoever is there",
     ...{
-      file: "src/net/wire/connection.ts",
-      from: "if (this.peerTakesZeros && isHole(bytes))",
-      to: "if (isHole(bytes))",
+      file: "src/net/wire/zeros.ts",
+      from: "return this.peerTakes && isHole(piece);",
+      to: "return isHole(piece);",
     },
     noticedBy: "test/net/zeros.test.ts",
   },
   {
     name: "zeros travel as bytes",
     ...{
-      file: "src/net/wire/connection.ts",
-      from: "if (this.peerTakesZeros && isHole(bytes))",
-      to: "if (!this.peerTakesZeros && isHole(bytes))",
+      file: "src/net/wire/zeros.ts",
+      from: "return this.peerTakes && isHole(piece);",
+      to: "return !this.peerTakes && isHole(piece);",
     },
     noticedBy: "test/e2e/holes.test.ts",
+  },
+  {
+    name: "zeros are sent however far ahead",
+    ...{
+      file: "src/net/wire/zeros.ts",
+      from: "return this.#bytes <= LIMITS.zerosAheadMax;",
+      to: "return this.#bytes >= 0;",
+    },
+    noticedBy: "test/net/zeros.test.ts",
+  },
+  {
+    name: "a receiver does not tell that it has taken zeros",
+    ...{ file: "src/net/wire/zeros.ts", from: "    this.#untold += bytes;\n", to: "    this.#untold += 0 * bytes;\n" },
+    noticedBy: "test/e2e/holes.test.ts",
+  },
+  {
+    name: "zeros of a refused file that are on their way are a flood",
+    ...{
+      file: "src/net/server/upload-session.ts",
+      from: "this.#skippedBytes += data.wireBytes;",
+      to: "this.#skippedBytes += data.length;",
+    },
+    noticedBy: "test/net/zeros.test.ts",
+  },
+  {
+    name: "a refused stream waits for its source",
+    ...{ file: stream, from: " || this.#isOver || !goOn());", to: " || this.#isOver);" },
+    noticedBy: "test/net/zeros.test.ts",
+  },
+  {
+    name: "what a full server still has of a file is taken for progress",
+    ...{ file: window, from: "anew(job, { from: job.from })", to: "anew(job, {})" },
+    noticedBy: "test/net/zeros.test.ts",
   },
   {
     name: "a frame of zeros may stand for any number of them",

@@ -1,4 +1,6 @@
 /** Frames of zeros: who gets them, what they stand for, and that they count in full. */
+import { truncateSync } from "node:fs";
+import { open } from "node:fs/promises";
 import { expect, test } from "vitest";
 import { createDigest } from "../../src/disk/digest.ts";
 import { crc32 } from "../../src/protocol/checksum.ts";
@@ -122,3 +124,99 @@ test("zeros count against the size of a file, and against the room of the spool"
   peer.send(offerOf(idOf(3), 64 * MiB));
   expect(await peer.until("refuse")).toMatchObject({ code: "spool-full" });
 });
+
+/** Lets everything happen that can without anybody else: as many trips to the disk as all of a hole would take, and more. */
+async function settle(): Promise<void> {
+  const bytes = Buffer.alloc(MiB);
+  const file = await open(process.execPath);
+  for (let trip = 0; trip < 400; trip++) await file.read(bytes, 0, MiB, 0);
+  await file.close();
+}
+
+const HOLE = 200 * MiB;
+/** A file that is one hole. */
+function hole(work: Workspace, name: string): string {
+  const path = work.write(name, "");
+  truncateSync(path, HOLE);
+  return path;
+}
+
+test("a server sends zeros no further ahead than its receiver tells to have taken", async () => {
+  const work = new Workspace();
+  const { port, spool } = await work.serve();
+  await work.send({ port, files: [hole(work, "hole")] }).done;
+  let readTo = 0;
+  const { read } = spool;
+  spool.read = (token, offset, into) => {
+    readTo = offset + into.length;
+    return read.call(spool, token, offset, into);
+  };
+  const peer = await RawPeer.connect(port);
+  await peer.greet("receiver", { zeros: true });
+  const { delivery } = await peer.send({ type: "want", files: 1 }).until("deliver");
+  peer.send({ type: "start", delivery, offset: 0 });
+  for (const told of [0, 1, 2]) {
+    await expect.poll(() => readTo).toBeGreaterThan(LIMITS.zerosAheadMax + told * LIMITS.zerosToldBytes);
+    await settle();
+    expect(readTo).toBeLessThan(LIMITS.zerosAheadMax + told * LIMITS.zerosToldBytes + 4 * LIMITS.dataBytesMax);
+    peer.send({ type: "working", delivery });
+  }
+});
+
+test("a sender sends zeros no further ahead than its server has on disk, and goes on with another file when that is refused", async () => {
+  const work = new Workspace();
+  const files = [hole(work, "hole"), work.write("small", "small")];
+  let sentTo = 0;
+  let isRefused = false;
+  const port = await listenRaw(async (peer) => {
+    await peer.until("hello");
+    const { transfer } = await peer.send({ ...WELCOME, zeros: true }).until("offer");
+    peer.send({ type: "accept", transfer, offset: 0 });
+    for (let frame = await peer.next(); frame; frame = await peer.next()) {
+      if (frame.type === "zeros") sentTo = frame.offset + frame.count;
+      if (frame.type === "finish")
+        peer.send({
+          type: "stored",
+          transfer: frame.transfer,
+          digest: frame.digest,
+          repeated: false,
+          collected: false,
+        });
+      if (isRefused || sentTo <= LIMITS.zerosAheadMax) continue;
+      isRefused = true;
+      await settle();
+      expect(sentTo).toBeLessThan(LIMITS.zerosAheadMax + 4 * LIMITS.dataBytesMax);
+      peer.send({ type: "refuse", about: transfer, code: "cancelled", message: "an operator cancelled it" });
+    }
+  });
+  const { stored, failures } = await work.send({ port, files }).done;
+  expect([stored, failures.map(({ code }) => code), isRefused]).toEqual([1, ["cancelled"], true]);
+});
+
+test("zeros of a refused file that are on their way are no flood", async () => {
+  const work = new Workspace();
+  const { port } = await work.serve({ spool: { limits: { fileBytesMax: MiB } } });
+  const peer = await RawPeer.connect(port);
+  await peer.greet("sender");
+  peer.send(offerOf(idOf(4), 400 * MiB));
+  for (let at = 0; at < 400 * MiB; at += LIMITS.dataBytesMax) peer.write(zerosFrameOf(at, LIMITS.dataBytesMax));
+  const small = content(100);
+  peer.send({ ...offerOf(idOf(5), 100), wait: false }).sendData(0, small);
+  peer.send({ type: "finish", transfer: idOf(5), digest: digestOf(small) });
+  expect(await peer.until("stored")).toMatchObject({ transfer: idOf(5) });
+});
+
+test.each(["zeros", "anything"])(
+  "a stream of %s that there is no room for ends in the time for trying again",
+  async (what) => {
+    const work = new Workspace();
+    const { port } = await work.serve({ spool: { limits: { spoolBytesMax: 20 * MiB } } });
+    const piece = what === "zeros" ? Buffer.alloc(MiB) : content(MiB);
+    async function* pieces() {
+      for (let count = 0; count < 120; count++) yield piece;
+    }
+    const sender = work.send({ port, files: [{ name: "s", stream: pieces() }], retryMs: 200 });
+    await expect(sender.done).rejects.toMatchObject({ code: "spool-full" });
+    expect(sender.events.all("retrying").length).toBeLessThan(10);
+  },
+);

@@ -13,11 +13,12 @@
  */
 import { open } from "node:fs/promises";
 import { dirname, resolve as resolvePath } from "node:path";
-import { fileURLToPath } from "node:url";
 import { makeFolders } from "../../disk/files.ts";
 import { inWords } from "../../disk/system-errors.ts";
 import { FilespoolError } from "../../protocol/errors.ts";
+import { withInvite } from "../credentials/client.ts";
 import { EXIT, UsageError } from "../exit-codes.ts";
+import { SCHEMA } from "../package-files.ts";
 import { allowHost } from "../prompts/prompts.ts";
 import { counted, line } from "../report/escape.ts";
 import { configPlaces, userConfig } from "../settings/base-directories.ts";
@@ -37,8 +38,10 @@ import { type Around, COMMAND_NAMES, COMMANDS, type Command } from "./table.ts";
 
 /** Runs one of them. @returns the exit code @throws UsageError */
 export function config([action, command]: readonly string[], around: Around): Promise<number> {
-  if (action === "init") return init(around);
-  return action === "check" ? check(around) : show(command ?? "serve", around);
+  if (action === "show") return show(command ?? "serve", around);
+  if (command !== undefined)
+    throw new UsageError(`config ${action} takes no ${JSON.stringify(command)}; --config names a file`);
+  return action === "init" ? init(around) : check(around);
 }
 
 /**
@@ -154,7 +157,10 @@ async function show(name: string, around: Around): Promise<number> {
   // Exactly what the command itself would do, its errors included: a setting that it would refuse cannot be shown.
   const file = await loadConfig(pathOf(around), surroundingsOf(around));
   tellOfConfig(file, pathOf(around), world, report);
-  const { values, origins } = resolve(command, { flags: typed.flags, env: world.env, file });
+  const resolved = resolve(command, { flags: typed.flags, env: world.env, file });
+  const isClient = knobOf("invite-file").on.includes(command);
+  const task = { settings: resolved, operands: [] };
+  const { values, origins } = (isClient ? await withInvite(task, null, report) : task).settings;
   // In the order of the help, defaults included: what was not set is often what explains a surprise.
   const names = knobsOn(command);
   const widest = Math.max(...names.map((setting) => setting.length));
@@ -210,9 +216,6 @@ async function init(around: Around): Promise<number> {
   if (named === undefined) await readConfig(undefined, world).catch((error: Error) => report.complain(error.message));
   return EXIT.done;
 }
-
-/** Where the schema is in this installation, for editors. */
-const SCHEMA = fileURLToPath(new URL("../../filespool.schema.json", import.meta.url));
 
 /**
  * Flags as keys of a file: judged as a file would be, numbers as numbers, and paths as they are meant here, since the

@@ -59,6 +59,8 @@ async function withOperator<T>(
   }
 }
 
+const NOTHING_SEEN = "There is nothing that this token may look at: it sees queues that it has the right to manage.";
+
 /**
  * `filespool list [QUEUE]`. The order of a queue is the order of delivery, so the first line is what the next receiver gets; what
  * a receiver has at this moment keeps its line, because it may come back.
@@ -68,7 +70,9 @@ export function list(task: Task, around: Around): Promise<number> {
   return withOperator(task, around, async (operator) => {
     if (queue === undefined) {
       const rows = await print(around, QUEUES, operator.queues(), "queue", queueRow);
-      return over(around.report, rows, `${counted(rows, "queue")}.`, "There is nothing on this server.");
+      const { token } = await connectionOf(task.settings);
+      const nothing = token === undefined ? "There is nothing on this server." : NOTHING_SEEN;
+      return over(around.report, rows, `${counted(rows, "queue")}.`, nothing);
     }
     // What is on its way comes last: it is not in the queue yet.
     const both = async function* () {

@@ -69,6 +69,7 @@ export async function token(
       return EXIT.done;
     }
     case "list":
+      if (id !== undefined) throw new UsageError("token list takes no id: it shows all");
       return await list(settings, report);
     // The id stays, so the new secret has the rights and the name of the old one, and lists need no change.
     case "rotate": {

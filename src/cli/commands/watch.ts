@@ -66,7 +66,9 @@ export async function watch(
     ...(match !== undefined && { match }),
     ...(ignore !== undefined && { ignore }),
     ...(movedTo !== undefined && { movedTo }),
-    ...(isGiven(settings, "retry") && { retryMs: retry, connectRetryMs: retry }),
+    // What ends by itself, for cron, has the patience of `send`; a service waits for ever.
+    ...((once || isGiven(settings, "retry")) && { retryMs: retry }),
+    ...((once || isGiven(settings, "retry")) && { connectRetryMs: isGiven(settings, "retry") ? retry : 0 }),
     // Either of the two ends it in order: what is stored is put away, and the rest waits for the next run.
     signal: AbortSignal.any([interrupt, terminate]),
     onWarning: report.complain,

@@ -22,6 +22,7 @@ import { FilespoolError } from "../../protocol/errors.ts";
 import type { Task } from "../commands/table.ts";
 import { UsageError } from "../exit-codes.ts";
 import type { Asker } from "../prompts/prompts.ts";
+import { address } from "../report/event-text.ts";
 import type { Report } from "../report/report.ts";
 import { type Origin, type Settings, withAnswer, withOrigin } from "../settings/resolve.ts";
 import type { KnobName, Values } from "../settings/settings.ts";
@@ -97,13 +98,26 @@ export function filledBy(text: string, given: Settings, kind: "variable" | "answ
   fill("host", host);
   fill("port", port);
   fill("queue", queue);
-  if (settings.values.host !== host || settings.values.port !== port) return settings;
+  if (settings.values.host !== host || settings.values.port !== port) {
+    // Its certificate is not one of that server, and to leave out encryption that was asked for is nobody's guess to make.
+    if (tls && isOpenRoad(settings.values)) throw new UsageError(leadsAway(invite, settings));
+    return settings;
+  }
   // Also when it has none: a token that is lying about belongs to another server.
   fill("token", token);
   fill("token-file", undefined);
   if (tls) fill("tls", true);
   if (tls?.fingerprints) fill("fingerprint", tls.fingerprints);
   return settings;
+}
+
+/** Why a flag for another address cannot stand beside an invite that encrypts. */
+function leadsAway(invite: { readonly host: string; readonly port: number }, { values }: Settings): string {
+  const [there, here] = [address(invite.host, invite.port), address(values.host, values.port)];
+  return (
+    `the invite is for ${there} and says how to encrypt there, and a flag names ${here}: leave the flag out, or the invite; ` +
+    "or say how to encrypt there (--fingerprint, --tls-ca), or --insecure to send in the clear"
+  );
 }
 
 /**

@@ -130,7 +130,7 @@ export const KNOBS = {
   retry: knob(duration(0, YEARS), {
     fallback: 60 * SECOND,
     on: CONNECTING,
-    help: "keep trying so long after a lost connection; if given, also while no server answers yet; watch: for ever unless given",
+    help: "keep trying so long after a lost connection; if given, also while no server answers yet; watch without --once: for ever unless given",
   }),
   // For one attempt; how often it is tried is --retry.
   "connect-timeout": knob(duration(100, YEARS), {

@@ -115,7 +115,7 @@ export class Client {
     if (!LIMITS.versions.includes(server.version))
       throw new FilespoolError("version-unsupported", `the server answers in version ${server.version}`);
     this.#hasConnected = true;
-    connection.peerTakesZeros = server.zeros === true;
+    connection.zeros.peerTakes = server.zeros === true;
     this.emit({ event: "connected", host, port, server: server.agent, durability: server.durability });
     return server;
   }

@@ -157,9 +157,11 @@ class Receiver {
       if (offset > 0) this.#client.emit({ event: "resumed", ...about(delivery), offset });
     },
 
-    write: async ({ offset, parts, length }: Data) => {
+    write: async ({ offset, parts, length, wireBytes }: Data) => {
       const file = this.#file as Incoming;
       checkChunk(offset, length, file.delivery.size);
+      if (wireBytes < length && this.#connection.zeros.took(length))
+        this.#connection.send({ type: "working", delivery: file.delivery.delivery });
       try {
         await file.append(offset, parts, length);
       } catch (error) {

@@ -237,5 +237,5 @@ const isNoText = (path: string, error: unknown): boolean =>
 const NO_TEXT = "there is no such file, or its name is not valid UTF-8 (the letters shown as \ufffd); rename it first";
 
 function unreadable(path: string, why: string): FilespoolError {
-  return new FilespoolError("file-unreadable", `cannot send ${path}: ${why}`);
+  return new FilespoolError("file-unreadable", `cannot send ${path === "" ? '""' : path}: ${why}`);
 }

@@ -123,7 +123,7 @@ export class SendWindow {
   postpone(job: Job, refusal: FilespoolError): boolean {
     if (!NO_ROOM.has(refusal.code) || this.#postponed.length >= POSTPONED_MAX) return false;
     this.close(job);
-    this.#postponed.push(anew(job, {}));
+    this.#postponed.push(anew(job, { from: job.from })); // that the server still has as much is no progress
     this.noRoom = refusal;
     return true;
   }

@@ -85,8 +85,7 @@ class Sender {
       this.#queue.putBack(...this.#window.takeBack());
       const writing = this.#writeFiles();
       const reading = this.#readAnswers();
-      writing.catch(() => {}); // both are watched below; neither may be an unhandled rejection first
-      reading.catch(() => {});
+      for (const loop of [writing, reading]) loop.catch(() => {}); // both are watched below; neither may be an unhandled rejection first
       try {
         await Promise.race([writing, reading]);
       } catch (error) {
@@ -224,6 +223,7 @@ class Sender {
       const answer = this.#connection.next() ?? (await this.#connection.read());
       if (!answer) throw new FilespoolError("connection-lost", "the server ended the connection");
       const job = this.#window.jobOf(answer);
+      this.#connection.zeros.taken(answer.type === "progress" && job ? answer.offset - job.from : Infinity);
       switch (answer.type) {
         case "accept":
           if (job && answer.offset > job.from) this.#client.progressed();
@@ -232,7 +232,7 @@ class Sender {
           break;
         case "progress":
           job?.stream?.release(answer.offset);
-          if (job) this.#step({ ...job, from: answer.offset }, "progress");
+          if (job) this.#step(Object.assign(job, { from: answer.offset }), "progress");
           break;
         case "stored":
           if (job) this.#step(job, "stored");

@@ -56,7 +56,7 @@ export class DeliverySession {
     receiver: string,
   ) {
     this.#connection = connection;
-    connection.peerTakesZeros = hello.zeros === true;
+    connection.zeros.peerTakes = hello.zeros === true;
     this.#access = access;
     this.#server = server;
     this.#queue = hello.queue ?? "";
@@ -83,6 +83,8 @@ export class DeliverySession {
       while (this.#talk.state !== "closed") {
         const frame = await this.#connection.read();
         if (!frame) break;
+        if (frame.type !== "want")
+          this.#connection.zeros.taken(frame.type === "working" ? LIMITS.zerosToldBytes : Infinity);
         await this.#talk.carryOut(this.#eventOf(frame), this.#effects, frame);
         this.#ring();
       }

@@ -81,7 +81,7 @@ export class UploadSession {
 
   /** The rest of a refused file may be on its way; without an end it is an attack. */
   #skip(data: Data): void {
-    this.#skippedBytes += data.length;
+    this.#skippedBytes += data.wireBytes; // zeros that came as their number are as little work as they are bytes
     if (this.#skippedBytes > LIMITS.skipBytesMax)
       throw new FilespoolError("flood", "data of a refused file goes on and on");
   }

@@ -11,22 +11,17 @@
 import { once } from "node:events";
 import type { Socket } from "node:net";
 import { nativeChecksum } from "../../disk/digest.ts";
-import { isHole, zeros } from "../../disk/holes.ts";
 import { inWords } from "../../disk/system-errors.ts";
 import { Decoder, type Frame, joinParts } from "../../protocol/decoder.ts";
 import { asError, asGoodbye, FilespoolError, failureForPeer, goodbye } from "../../protocol/errors.ts";
-import { decodeZeros, encodeZeros, FLAG_OPTIONAL, FRAMES, frameName, HEADER_BYTES } from "../../protocol/frame.ts";
+import { encodeZeros, FLAG_OPTIONAL, FRAMES, frameName, HEADER_BYTES } from "../../protocol/frame.ts";
 import { LIMITS } from "../../protocol/limits.ts";
 import { decodeMessage, encodeMessage, type Message } from "../../protocol/messages.ts";
 import { Deadlines, LOOK_MS, type Patience } from "./deadlines.ts";
 import { Outbox, type Sent } from "./frame-writer.ts";
 import type { SharedLimit } from "./shared-limit.ts";
 import { Intake } from "./socket-reader.ts";
-
-/** A data frame as it arrives: `parts` are `length` bytes of the file from `offset` on, for `giveBack` once they are used. */
-export interface Data extends Pick<Frame, "offset" | "length" | "parts"> {
-  readonly type: "data";
-}
+import { type Data, dataOf, ZerosAhead } from "./zeros.ts";
 
 const LINGER_MS = 1000;
 /** How a connection fails whose peer is no more, or is stuck. */
@@ -35,6 +30,8 @@ const VANISHED: ReadonlySet<string> = new Set(["connection-lost", "timed-out", "
 const scratch = new Uint8Array(LIMITS.controlBytesMax);
 
 let connections = 0;
+
+export type { Data } from "./zeros.ts";
 
 export class Connection {
   /** Names it in events and logs; never used twice by one process. */
@@ -56,8 +53,7 @@ export class Connection {
   #hasSaidWhy = false;
   /** Bytes of all frames so far. */
   #takenBytes = 0;
-  /** The peer understands frames of zeros: it said so in its first message. */
-  peerTakesZeros = false;
+  readonly zeros = new ZerosAhead(() => this.#wakeWaiting());
   /** Who waits for the kernel to take something. */
   #onTaken: (() => void)[] = [];
 
@@ -141,12 +137,7 @@ export class Connection {
     if (name === "data") blocks.lend(frame.parts);
     this.#takenBytes += HEADER_BYTES + frame.length;
     blocks.passed(this.#takenBytes);
-    const { offset } = frame;
-    if (name === "data") return { type: name, offset, length: frame.length, parts: frame.parts };
-    if (name === "zeros") {
-      const length = decodeZeros(joinParts(frame.parts), offset);
-      return { type: "data", offset, length, parts: [zeros(length)] };
-    }
+    if (name === "data" || name === "zeros") return dataOf(name, frame);
     if (name === null && !(frame.flags & FLAG_OPTIONAL))
       throw new FilespoolError("frame-unknown", `frame type 0x${frame.type.toString(16)}`);
     const message = name && decodeMessage(name, joinParts(frame.parts));
@@ -187,14 +178,16 @@ export class Connection {
 
   /**
    * Sends a piece of a file. A promise resolves when the kernel has it and `bytes` may be used anew; undefined means that
-   * they were copied. A long piece of nothing but zeros leaves as their number (adr/0102).
+   * they were copied. A long piece of nothing but zeros leaves as their number (adr/0102); the promise is then that the
+   * peer has taken most of those before.
    * @throws connection-lost, by the promise
    */
   sendData(offset: number, bytes: Uint8Array): Promise<void> | undefined {
     if (!this.#speaks()) return Promise.reject(this.#failure ?? lost(new Error("the conversation is over")));
-    if (this.peerTakesZeros && isHole(bytes)) {
+    if (this.zeros.canSend(bytes)) {
       this.outbox.put(FRAMES.zeros, encodeZeros(bytes.length), offset, true);
-      return undefined;
+      this.zeros.sent(bytes.length);
+      return this.zeros.mayGoOn ? undefined : this.#until(() => this.zeros.mayGoOn);
     }
     let sent: Sent = () => {};
     const isCopied = !this.outbox.put(FRAMES.data, bytes, offset, true, (error) => sent(error));
@@ -233,6 +226,10 @@ export class Connection {
 
   #taken(): void {
     this.#deadlines.took();
+    this.#wakeWaiting();
+  }
+
+  #wakeWaiting(): void {
     for (const resolve of this.#onTaken.splice(0)) resolve();
   }
 

@@ -98,7 +98,8 @@ export class Room {
     if (size > fileBytesMax)
       throw new FilespoolError("file-too-large", `${size} bytes; at most ${fileBytesMax} are taken`);
     if (this.bytesUsed() + more > spoolBytesMax) throw new FilespoolError("spool-full");
-    if (this.#freeBytes - more < diskFreeBytesMin) throw new FilespoolError("disk-full");
+    if (this.#freeBytes - more >= diskFreeBytesMin) return;
+    throw new FilespoolError("disk-full", `the server's disk has no room for ${more} more bytes`);
   }
 
   /**

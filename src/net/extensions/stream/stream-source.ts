@@ -176,7 +176,7 @@ export class OutgoingStream {
       // A source that is slow itself is not waited for until a long frame is full.
       const enough = Math.min(length, LIMITS.shortFrameBytes);
       if (sending.length === BUFFERS) await sending.shift();
-      await until(() => this.#read - at >= enough || this.#isOver);
+      await until(() => this.#read - at >= enough || this.#isOver || !goOn());
       // Nothing is waited for between here and the piece: in a wait, a refusal may come, and `end` takes the blocks away.
       if (!goOn()) return null;
       if (this.#failure) throw this.#failure;
