@@ -16,6 +16,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { beforeEach, describe, expect, onTestFinished, test } from "vitest";
 import { OutputFolder } from "../../src/cli/commands/output-folder.ts";
+import { replaceCall } from "../support/disk-faults.ts";
 
 const DAY_MS = 86_400_000;
 const WHAT = "host:5011/default";
@@ -83,6 +84,19 @@ describe("the folder of a run", () => {
     expect(paths.map(modeOf)).toEqual([0o700, 0o700, 0o700]);
     expect(await Promise.all(folders.map((folder) => folder.close()))).toEqual([null, null, null]);
     expect(readdirSync(tmp)).toEqual([]);
+  });
+
+  test("is left to a run that comes while it is being removed", async () => {
+    const first = new OutputFolder(WHAT);
+    const path = await first.path();
+    const second = new OutputFolder(WHAT);
+    replaceCall("rmdir", (rmdir) => async (...words) => {
+      if (words[0] === path && !existsSync(join(path, ".filespool-lock"))) expect(await second.path()).toBe(path);
+      return rmdir(...words);
+    });
+    expect(await first.close()).toBeNull();
+    writeFileSync(join(path, "part"), "half");
+    expect(await second.close()).toBe(path);
   });
 
   test("cannot be made: the sentence says for what, where, and how to name another place", async () => {

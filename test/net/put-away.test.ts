@@ -1,6 +1,10 @@
-import { existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, lstatSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { describe, expect, onTestFinished, test } from "vitest";
+import { Away } from "../../src/net/extensions/watch/put-away.ts";
+import { identityOf } from "../../src/net/sender/file-identity.ts";
+import { diskError, replaceSync } from "../support/disk-faults.ts";
 import { watchedFolder } from "../support/watched-folder.ts";
+import { Workspace } from "../support/workspace.ts";
 
 describe("a file that is stored", () => {
   test("is deleted when that was wished, and nothing else is", async () => {
@@ -31,6 +35,28 @@ describe("a file that is stored", () => {
     const texts = work.list("box/sent").map((name) => work.read("box/sent", name).toString());
     expect(texts).toEqual(["one", "two", "from somebody else"]);
     expect(work.list("box")).toEqual(["sent"]);
+  });
+
+  test("goes where a run that was killed had made room for it, and another one does not", () => {
+    const work = new Workspace();
+    mkdirSync(work.path("sent"));
+    const put = (path: string) =>
+      new Away(work.path("sent")).put(path, identityOf(path, lstatSync(path, { bigint: true })));
+    const first = work.write("a", "one");
+    let isKilled = true;
+    for (const call of ["renameSync", "unlinkSync"] as const)
+      replaceSync(call, (original) => (...words) => {
+        if (isKilled) throw diskError("EIO");
+        return original(...words);
+      });
+    expect(() => put(first)).not.toThrow();
+    expect(work.read("sent", "a").toString()).toMatch(/a .* is being moved here by filespool\n$/);
+    isKilled = false;
+    mkdirSync(work.path("in", "other"));
+    const second = work.write("other/a", "two");
+    expect(put(second)).toEqual({ kind: "moved", to: work.path("sent", "a (1)") });
+    expect(put(first)).toEqual({ kind: "moved", to: work.path("sent", "a") });
+    expect([work.list("sent"), work.read("sent", "a").toString()]).toEqual([["a", "a (1)"], "one"]);
   });
 
   test.each(["delete", "move"] as const)(

@@ -70,6 +70,17 @@ describe("the window of a receiver", () => {
     expect(over.times).toBe(1);
   });
 
+  test("waits for months, where that is asked for", () => {
+    const dayMs = 86_400_000;
+    const { window, over } = windowOf({ waitMs: 60 * dayMs });
+    window.isEmpty = true;
+    window.endIfDone(0, 0);
+    vi.advanceTimersByTime(60 * dayMs - 1);
+    expect(over.times).toBe(0);
+    vi.advanceTimersByTime(1);
+    expect(over.times).toBe(1);
+  });
+
   test("ends no run that follows its queue, and one whose window is full of files that may not land here", () => {
     const { window, over } = windowOf({ follow: true });
     window.isEmpty = true;

@@ -64,10 +64,15 @@ export class OutputFolder {
     const { path, lock } = this.#open;
     this.#open = null;
     const hasParts = (await readdir(path)).some((name) => name !== LOCK);
-    if (!hasParts) await removeTree(path); // under its lock, so that nobody begins to use it meanwhile
+    if (!hasParts) await removeTree(path).catch(unlessTaken); // under its lock, so that nobody begins to use it meanwhile
     await lock.close();
     return hasParts ? path : null;
   }
+}
+
+/** Between its lock and the folder itself, another run may have come and made it its own. */
+function unlessTaken(error: NodeJS.ErrnoException): void {
+  if (error.code !== "ENOTEMPTY" && error.code !== "EEXIST") throw error;
 }
 
 function unlessExists(error: NodeJS.ErrnoException): void {

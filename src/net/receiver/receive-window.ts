@@ -10,6 +10,7 @@
 import { FilespoolError } from "../../protocol/errors.ts";
 import { LIMITS } from "../../protocol/limits.ts";
 import type { ReceiveOptions } from "../options.ts";
+import { TIMER_MAX_MS } from "../wire/deadlines.ts";
 
 /** Deliveries that may be without a verdict, those that wait to land included. */
 export const WINDOW = LIMITS.windowFiles / 2;
@@ -64,8 +65,14 @@ export class ReceiveWindow {
     if (done >= this.#count || held >= WINDOW) return this.#end();
     if (!this.isEmpty || follow) return;
     clearTimeout(this.#idle);
-    if (waitMs !== undefined) this.#idle = setTimeout(this.#end, waitMs);
+    if (waitMs !== undefined) this.#wait(waitMs);
     else if (this.#count === Infinity) this.#end();
+  }
+
+  /** A timer of Node holds 24.8 days, and ends at once where it is given more. */
+  #wait(ms: number): void {
+    const isLast = ms <= TIMER_MAX_MS;
+    this.#idle = setTimeout(isLast ? this.#end : () => this.#wait(ms - TIMER_MAX_MS), Math.min(ms, TIMER_MAX_MS));
   }
 
   close(): void {

@@ -6,12 +6,12 @@
  * the next system call there is still a moment, as there is for every program that deletes by name; a writer that replaces
  * files in a folder that is emptied at the same time should give each a name of its own.
  *
- * A file that is moved never takes the place of another. Its new name is created first, which fails if it is there, and
- * the rename then replaces that empty file in one step: at every moment the file is in one of the two folders, whole. A
- * second name (link, then unlink) would not do: it changes the time of change, so a crash in between would leave a file
- * that looks new.
+ * A file that is moved never takes the place of another. Its new name is created first, which fails if it is there, with a
+ * line in it that says for which file; the rename then replaces that in one step: at every moment the file is in one of the
+ * two folders, whole. Who is killed in between finds its line again and goes on. A second name (link, then unlink) would
+ * not do: it changes the time of change, so a crash in between would leave a file that looks new.
  */
-import { closeSync, lstatSync, openSync, renameSync, unlinkSync } from "node:fs";
+import { closeSync, lstatSync, openSync, readFileSync, renameSync, unlinkSync, writeSync } from "node:fs";
 import { basename, join } from "node:path";
 import { inWords } from "../../../disk/system-errors.ts";
 import { numbered } from "../../../protocol/names.ts";
@@ -47,7 +47,7 @@ export class Away {
       const status = lstatSync(path, { bigint: true, throwIfNoEntry: false });
       if (status === undefined) return { kind: "deleted" };
       if (!status.isFile() || identityOf(path, status) !== identity) return { kind: "changed" };
-      if (this.#movedTo !== null) return { kind: "moved", to: this.#move(this.#movedTo, path) };
+      if (this.#movedTo !== null) return { kind: "moved", to: this.#move(this.#movedTo, path, identity) };
       unlinkSync(path);
       return { kind: "deleted" };
     } catch (error) {
@@ -56,9 +56,8 @@ export class Away {
   }
 
   /** @returns the new path @throws what the file system said; then the file is where it was */
-  #move(folder: string, path: string): string {
-    const name = basename(path);
-    const to = this.#claim(folder, name);
+  #move(folder: string, path: string, identity: string): string {
+    const to = this.#claim(folder, basename(path), `${path} (${identity}) is being moved here by filespool\n`);
     try {
       renameSync(path, to);
       return to;
@@ -68,19 +67,31 @@ export class Away {
     }
   }
 
-  /** Creates an empty file under the name, or under the first number behind it that nobody has. */
-  #claim(folder: string, name: string): string {
+  /** Creates a file with this line under the name, or under the first number behind it that nobody has. */
+  #claim(folder: string, name: string, line: string): string {
     for (let number = this.#numbers.get(name) ?? 0; ; number++) {
       const to = join(folder, number === 0 ? name : numbered(name, number));
       try {
-        closeSync(openSync(to, "wx"));
+        const file = openSync(to, "wx");
+        try {
+          writeSync(file, line);
+        } finally {
+          closeSync(file);
+        }
       } catch (error) {
-        if ((error as NodeJS.ErrnoException).code === "EEXIST") continue;
-        throw error;
+        if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+        if (!isLeft(to, line)) continue;
       }
       if (this.#numbers.size >= NUMBERED_MAX) this.#numbers.clear();
       if (number > 0) this.#numbers.set(name, number);
       return to;
     }
   }
+}
+
+/** Whether a run that was killed has left its line there. */
+function isLeft(path: string, line: string): boolean {
+  const status = lstatSync(path, { throwIfNoEntry: false });
+  if (!status?.isFile() || status.size !== Buffer.byteLength(line)) return false;
+  return readFileSync(path, "utf8") === line;
 }
