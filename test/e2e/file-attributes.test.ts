@@ -139,6 +139,29 @@ describe.runIf(isRoot)("a user who is not root", () => {
   });
 });
 
+describe.runIf(isRoot)("a part that a killed receiver left read-only", () => {
+  test("is gone on with by a user who is not root", async () => {
+    const place = new Place();
+    chmodSync(place.folder, 0o755);
+    const { port } = await place.serve();
+    const content = Buffer.alloc(SIZES.large, "large");
+    writeFileSync(place.path("large"), content, { mode: 0o444 });
+    const sender = await place.run(place.send(port, "large"));
+    const transfer = sender.all("stored")[0]?.transfer;
+    mkdirSync(place.path("inbox"));
+    const part = place.path("inbox", `.filespool-${transfer}.part`);
+    writeFileSync(part, content.subarray(0, 64 * KiB), { mode: 0o444 });
+    for (const path of [place.path("inbox"), part]) chownSync(path, 65_534, 65_534);
+    const words = ["receive", "--json", "--port", String(port), "--out", place.path("inbox")];
+    const receiver = await place.run(place.start(words, { uid: 65_534 }));
+    expect(receiver.all("resumed")).toMatchObject([{ offset: 64 * KiB }]);
+    expect([modeOf(place.path("inbox/large")), readFileSync(place.path("inbox/large")).equals(content)]).toEqual([
+      0o444,
+      true,
+    ]);
+  });
+});
+
 /** Whether it has its watch, as the kernel shows it. */
 function isWatching(pid: number): boolean {
   const { stdout } = spawnSync("sh", ["-c", `cat /proc/${pid}/fdinfo/*`], { encoding: "utf8" });

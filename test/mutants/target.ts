@@ -89,11 +89,6 @@ export const TARGET: readonly Mutant[] = [
     noticedBy: refusesTest,
   },
   {
-    name: "a full target ends the run",
-    ...{ file: errors, from: "if (ROOM.has(code)) {", to: 'if (ROOM.has(code) && step === "name") {' },
-    noticedBy: "test/e2e/full-disk.test.ts",
-  },
-  {
     name: "what is held is given back on a later connection",
     ...{ file: setbacks, from: "    else clearTimeout(timer);\n", to: "" },
     noticedBy: setbacksTest,

@@ -116,7 +116,7 @@ export class DeliverySession {
 
   /** When the server is shutting down: no new deliveries, and goodbye after the last verdict. */
   drain(): void {
-    if (!this.#server.isDraining || !this.#open.isNone) return;
+    if (!this.#server.isDraining || !this.#open.isNone || this.#isOver) return;
     // A receiver that takes what is there has all of it, and would come back for nothing.
     if (this.#talk.state === "ready" && this.#credit > 0 && !this.#saidEmpty && this.#leased === 0)
       void this.#talk.carryOut("none", this.#effects);
