@@ -61,7 +61,8 @@ export async function bundle(dist) {
     footer: { js: "})" },
     define: { "import.meta.url": "ownUrl" },
   });
-  for (const name of readdirSync(cli)) if (!/^(filespool|command)\./.test(name)) rmSync(join(cli, name), { recursive: true });
+  for (const name of readdirSync(cli))
+    if (!/^(filespool|command)\./.test(name)) rmSync(join(cli, name), { recursive: true });
   // Read as Latin-1. Strings are escaped by esbuild, patterns are not.
   if (/[^\0-\x7f]/.test(readFileSync(join(cli, "command.cjs"), "utf8")))
     throw new Error("the script is not plain ASCII");
