@@ -32,7 +32,7 @@ export const LIMITS = {
   /** Files up to this size are pipelined: offer, data and finish leave without waiting for an answer. */
   pipelineBytesMax: 64 * KiB,
   /** Zeros that were sent as their number, ahead of what the other end has told to have taken. Without it one frame after the other of 28 bytes makes us read a disk, or hash, as fast as we can. */
-  zerosAheadMax: 64 * MiB,
+  zerosAheadBytesMax: 64 * MiB,
   /** A receiver that says `zeros` says `working` for each so many bytes of them. */
   zerosToldBytes: 16 * MiB,
   /** Transfers or deliveries that may be unanswered on one connection. Bounds what a crash repeats. */

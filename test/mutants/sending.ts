@@ -33,7 +33,7 @@ export const SENDING: readonly Mutant[] = [
     name: "zeros are sent however far ahead",
     ...{
       file: "src/net/wire/zeros.ts",
-      from: "return this.#bytes <= LIMITS.zerosAheadMax;",
+      from: "return this.#bytes <= LIMITS.zerosAheadBytesMax;",
       to: "return this.#bytes >= 0;",
     },
     noticedBy: "test/net/zeros.test.ts",

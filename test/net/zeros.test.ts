@@ -156,9 +156,9 @@ test("a server sends zeros no further ahead than its receiver tells to have take
   const { delivery } = await peer.send({ type: "want", files: 1 }).until("deliver");
   peer.send({ type: "start", delivery, offset: 0 });
   for (const told of [0, 1, 2]) {
-    await expect.poll(() => readTo).toBeGreaterThan(LIMITS.zerosAheadMax + told * LIMITS.zerosToldBytes);
+    await expect.poll(() => readTo).toBeGreaterThan(LIMITS.zerosAheadBytesMax + told * LIMITS.zerosToldBytes);
     await settle();
-    expect(readTo).toBeLessThan(LIMITS.zerosAheadMax + told * LIMITS.zerosToldBytes + 4 * LIMITS.dataBytesMax);
+    expect(readTo).toBeLessThan(LIMITS.zerosAheadBytesMax + told * LIMITS.zerosToldBytes + 4 * LIMITS.dataBytesMax);
     peer.send({ type: "working", delivery });
   }
 });
@@ -182,10 +182,10 @@ test("a sender sends zeros no further ahead than its server has on disk, and goe
           repeated: false,
           collected: false,
         });
-      if (isRefused || sentTo <= LIMITS.zerosAheadMax) continue;
+      if (isRefused || sentTo <= LIMITS.zerosAheadBytesMax) continue;
       isRefused = true;
       await settle();
-      expect(sentTo).toBeLessThan(LIMITS.zerosAheadMax + 4 * LIMITS.dataBytesMax);
+      expect(sentTo).toBeLessThan(LIMITS.zerosAheadBytesMax + 4 * LIMITS.dataBytesMax);
       peer.send({ type: "refuse", about: transfer, code: "cancelled", message: "an operator cancelled it" });
     }
   });

@@ -20,7 +20,7 @@ it("a short word stays whole in a long command, and a line may begin with each",
 
 it("a long name may break behind what joins its parts, a short one and a sentence as ever", () => {
   expect(textOf("filespool_transfers_refused_total")).toEqual(["filespool_", "transfers_", "refused_", "total"]);
-  expect(textOf("src/disk/batch-writer.ts")).toEqual(["src/spool/", "batch-writer.ts"]);
+  expect(textOf("src/disk/batch-writer.ts")).toEqual(["src/disk/", "batch-writer.ts"]);
   expect(textOf("terminationGracePeriodSeconds")).toEqual(["termination", "Grace", "Period", "Seconds"]);
   expect(piecesOf('{"name":"a.txt","size":12288,"left":1}', 32).map(({ text }) => text)).toEqual([
     '{"name":"a.txt",',

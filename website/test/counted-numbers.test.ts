@@ -24,10 +24,12 @@ function said(text: string, pattern: RegExp): number {
 /** Rows of a table that name files of the source: as whole paths, or as a folder with names behind it. */
 function steps(text: string): { readonly row: string; readonly files: readonly string[] }[] {
   return (text.match(/^\| .*$/gm) ?? []).flatMap((row) => {
-    const whole = [...row.matchAll(/`(src\/\w+\/[\w-]+\.ts)`/g)].map(([, path]) => path as string);
-    const [, folder = "", names = ""] = /`(src\/\w+\/)`: ([\w,; -]+)/.exec(row) ?? [];
-    const short = names.split(/[,;]/).map((name) => `${folder}${name.trim()}.ts`);
-    const files = folder === "" ? whole : short;
+    const whole = [...row.matchAll(/`(src\/[\w/]+\/[\w-]+\.ts)`/g)].map(([, path]) => path as string);
+    const folders = [...row.matchAll(/`(src\/[\w/]+\/)`: ([\w, -]+)/g)];
+    const short = folders.flatMap(([, folder, names = ""]) =>
+      names.split(",").map((name) => `${folder}${name.trim()}.ts`),
+    );
+    const files = short.length === 0 ? whole : short;
     return files.length > 0 ? [{ row, files }] : [];
   });
 }

@@ -5,7 +5,7 @@
  * the kernel, and that is all of our back pressure; a frame of 28 bytes that stands for a megabyte never fills them. So a
  * sender of zeros also goes by what the other end tells it has taken: a server by `progress`, a receiver by `working`.
  *
- *   zeros that were sent and not told to have been taken  <=  LIMITS.zerosAheadMax + one frame for each buffer
+ *   zeros that were sent and not told to have been taken  <=  LIMITS.zerosAheadBytesMax + one frame for each buffer
  *
  * Why: adr/0102.
  */
@@ -55,7 +55,7 @@ export class ZerosAhead {
 
   /** Whether more may leave. */
   get mayGoOn(): boolean {
-    return this.#bytes <= LIMITS.zerosAheadMax;
+    return this.#bytes <= LIMITS.zerosAheadBytesMax;
   }
 
   /** The peer has taken so many bytes more of what was sent; Infinity: it wants no more of it, or has it all. */
