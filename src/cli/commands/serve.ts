@@ -33,6 +33,7 @@ import type { Settings } from "../settings/resolve.ts";
 import type { KnobName, Values } from "../settings/settings.ts";
 import { exactSize } from "../settings/units.ts";
 import type { Log } from "./serve-log.ts";
+import { YoungMemory } from "./serve-memory.ts";
 import type { Watch } from "./serve-metrics.ts";
 import { Reloader, type ReloadHook } from "./serve-reload.ts";
 import { checkServe, doubts } from "./serve-rules.ts";
@@ -75,7 +76,9 @@ export async function serve(settings: Settings, around: Around): Promise<number>
       if (values.json || !isShown) report.complain(message); // whoever reads stdout is not there
     });
     // Metrics count everything, also what is neither shown nor logged.
+    const young = new YoungMemory();
     const onEvent = (event: ServerEvent): void => {
+      young.observe(event);
       watch?.observe(event);
       tell(event);
     };
