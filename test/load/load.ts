@@ -59,7 +59,14 @@ try {
   const transfers = Number(values.transfers);
   if (transfers > 0) await part(`${transfers} transfers at a time`, (own) => manyTransfers(own, transfers));
   const receivers = Number(values.receivers);
-  for (const [how, isReading] of [["read", true] as const, ["do not read", false] as const])
+  const kinds =
+    receivers > 0
+      ? ([
+          ["read", true],
+          ["do not read", false],
+        ] as const)
+      : [];
+  for (const [how, isReading] of kinds)
     await part(`${receivers} receivers without a verdict that ${how}`, (own) =>
       silentReceivers(own, receivers, HELD_FILES, isReading),
     );
