@@ -14,7 +14,8 @@ import { peersOf } from "./peers.ts";
 import { bars, curvesOf, svg } from "./plot.ts";
 import { cleanUp, tempFolder } from "./programs.ts";
 import { compare, type Measured, type Results, readResults, tables, targetTable } from "./results.ts";
-import { PARTS, type Result } from "./targets.ts";
+import type { Result } from "./target-result.ts";
+import { PARTS } from "./targets.ts";
 import { Sources, sweepCases } from "./trips.ts";
 import type { Case, Place, Skipped } from "./types.ts";
 

@@ -3,7 +3,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { filespool, MAIN, serve, tempFolder } from "./programs.ts";
 import { median } from "./stats.ts";
-import type { Result, TargetOptions } from "./targets.ts";
+import type { Result, TargetOptions } from "./target-result.ts";
 
 const WORK = 5000;
 const BYTES = 100;

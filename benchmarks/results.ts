@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { formatRate, table } from "./format.ts";
 import { WrongUse } from "./options.ts";
 import { median, spread, verdict } from "./stats.ts";
-import type { Result } from "./targets.ts";
+import type { Result } from "./target-result.ts";
 import type { Case, Sample, Skipped } from "./types.ts";
 
 /** A case without the way to run it, and its samples in the order in which they were taken. */

@@ -4,31 +4,17 @@
  * Everything is run in turn, so that a minute in which the machine is busy is every figure's minute.
  */
 import { randomBytes } from "node:crypto";
-import { mkdirSync, truncateSync, writeFileSync } from "node:fs";
+import { closeSync, ftruncateSync, mkdirSync, openSync, writeFileSync, writeSync } from "node:fs";
 import { type FileHandle, open, rename } from "node:fs/promises";
 import { join } from "node:path";
 import { depth } from "./depth.ts";
 import { rawIndex } from "./items.ts";
 import { filespool, MAIN, run, serve, tempFolder } from "./programs.ts";
 import { median } from "./stats.ts";
+import type { Result, TargetOptions } from "./target-result.ts";
 
 const KiB = 1024;
 const MiB = 1024 * KiB;
-
-export interface Result {
-  readonly name: string;
-  readonly measured: string;
-  readonly target: string;
-  readonly isMet: boolean;
-  readonly samples: Readonly<Record<string, readonly number[]>>;
-}
-
-export interface TargetOptions {
-  /** On the disk that is to be measured. */
-  readonly folder: string;
-  readonly isQuick: boolean;
-  readonly report: (line: string) => void;
-}
 
 type Part = (options: TargetOptions) => Promise<Result[]>;
 
@@ -224,14 +210,21 @@ async function untilConnected(words: readonly string[], state: string): Promise<
   return ms;
 }
 
+/** So many MiB that take little room on the disk, and travel whole: a piece of nothing but zeros would not (adr/0102). */
+function writeLarge(path: string, mib: number): void {
+  const file = openSync(path, "w");
+  ftruncateSync(file, mib * MiB);
+  for (let at = 0; at < mib; at++) for (const piece of [0, 1, 2, 3]) writeSync(file, "x", at * MiB + (piece * MiB) / 4);
+  closeSync(file);
+}
+
 /** Memory while a very large file passes: it must not depend on the size. */
 const memory: Part = async ({ folder, isQuick, report }) => {
   const gib = isQuick ? 1 : 10;
   report(`memory while ${gib} GiB pass`);
   const own = tempFolder(folder);
-  const path = join(own, "sparse");
-  writeFileSync(path, "");
-  truncateSync(path, gib * 1024 * MiB);
+  const path = join(own, "large");
+  writeLarge(path, gib * 1024);
   const server = await serve(["--spool", join(own, "spool"), "--durability", "none"]);
   const to = ["--port", server.port, "--quiet"];
   const sender = await filespool(["send", path, ...to], own);

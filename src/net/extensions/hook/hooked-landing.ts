@@ -22,6 +22,7 @@ import { syncFolder } from "../../../disk/files.ts";
 import { FilespoolError } from "../../../protocol/errors.ts";
 import { numbered } from "../../../protocol/names.ts";
 import type { LandedFile, ReceiveOptions } from "../../options.ts";
+import type { Lander } from "../../receiver/lander.ts";
 import { type Landed, Landing, type Warn } from "../../receiver/landing.ts";
 import { folderError, unlessTemporary } from "../../receiver/landing-errors.ts";
 import { LandingNames } from "../../receiver/landing-names.ts";
@@ -33,13 +34,6 @@ import { HookPause } from "./hook-backoff.ts";
 import { forEachLeft, NotedFile, type Owed } from "./hook-record.ts";
 
 type Hook = NonNullable<ReceiveOptions["onLanded"]>;
-
-/** What a receiver needs of a landing. */
-export type Lander = Pick<
-  Landing,
-  | ("folder" | "sync" | "openMax" | "batchMax" | "room" | "recover" | "check" | "land")
-  | ("landedBefore" | "confirm" | "confirmRest" | "close")
-> & { folderFor(delivery: Delivered): Promise<string> | string };
 
 /**
  * Opens the target folder. With a hook, it first takes back what a run that was killed had left half done; so nobody

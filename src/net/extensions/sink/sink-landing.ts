@@ -14,12 +14,12 @@ import { createReadStream } from "node:fs";
 import { rm } from "node:fs/promises";
 import { LIMITS } from "../../../protocol/limits.ts";
 import type { ContentSink, ReceiveOptions } from "../../options.ts";
+import type { Lander } from "../../receiver/lander.ts";
 import type { Landed } from "../../receiver/landing.ts";
 import { fileErrorOf, folderError } from "../../receiver/landing-errors.ts";
 import type { Delivered, Incoming } from "../../receiver/part-file.ts";
 import { SmallFile } from "../../receiver/small-file.ts";
 import { TargetRoom } from "../../receiver/target-room.ts";
-import type { Lander } from "../hook/hooked-landing.ts";
 
 export class SinkLanding implements Lander {
   readonly sync = false; // what a power cut takes of a part is fetched again

@@ -12,7 +12,7 @@ import type { Message, MessageOf } from "../../../../src/protocol/messages.ts";
 import { Conversation, type Effects, type EventOf } from "../../../../src/protocol/state-machine.ts";
 import type { Delivery } from "../../../../src/spool/contract.ts";
 import { SYNC_MS } from "./disk.ts";
-import { type ServerParts, welcome } from "./server.ts";
+import { type ServerParts, welcome } from "./welcome.ts";
 import type { Data, End, Talker } from "./wire.ts";
 
 /** The server's half of a delivery. */

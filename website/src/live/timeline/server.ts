@@ -7,38 +7,14 @@
  */
 import { checkChunk } from "../../../../src/protocol/chunks.ts";
 import { FilespoolError, failureForPeer, known } from "../../../../src/protocol/errors.ts";
-import { LIMITS } from "../../../../src/protocol/limits.ts";
 import type { Message, MessageOf } from "../../../../src/protocol/messages.ts";
 import { Conversation, type Effects, type EventOf } from "../../../../src/protocol/state-machine.ts";
 import { UPLOAD_SERVER } from "../../../../src/protocol/upload.ts";
 import type { Offer, OfferAnswer } from "../../../../src/spool/contract.ts";
-import type { MemorySpool } from "../../../../src/spool/memory/store.ts";
 import { Delivering } from "./delivering.ts";
 import { CachedUpload } from "./disk.ts";
-import type { Scribe, Settings } from "./story.ts";
+import { type ServerParts, welcome } from "./welcome.ts";
 import type { Data, End, Talker } from "./wire.ts";
-import type { World } from "./world.ts";
-
-export interface ServerParts {
-  readonly world: World;
-  readonly scribe: Scribe;
-  readonly settings: Settings;
-  readonly spool: MemorySpool;
-}
-
-export function welcome({ spool }: ServerParts): MessageOf<"welcome"> {
-  const { pipelineBytesMax, windowFiles, windowBytes, dataBytesMax } = LIMITS;
-  const { leaseMs, fileBytesMax } = spool.limits;
-  const bounds = { dataBytesMax, fileBytesMax, pipelineBytesMax, windowFiles, windowBytes, leaseMs };
-  return {
-    type: "welcome",
-    version: 1,
-    agent: "timeline",
-    durability: "memory",
-    digests: [...spool.digests],
-    ...bounds,
-  };
-}
 
 /** A connection whose first frame has not come: the role in it decides who goes on. */
 export class Reception implements Talker {
