@@ -9,6 +9,10 @@ const filesIn = (folder: string): string[] =>
   readdirSync(join(ROOT, folder), { withFileTypes: true, recursive: true })
     .filter((entry) => entry.isFile() && /\.(ts|mjs|md)$/.test(entry.name))
     .map((entry) => relative(ROOT, join(entry.parentPath, entry.name)));
+const sourcesIn = (folder: string): string[] =>
+  readdirSync(join(ROOT, folder), { withFileTypes: true, recursive: true })
+    .filter((entry) => entry.isFile() && /\.(ts|tsx)$/.test(entry.name))
+    .map((entry) => relative(ROOT, join(entry.parentPath, entry.name)));
 const lineCount = (path: string): number => read(path).trimEnd().split("\n").length;
 /** Lines that only tell the site what to show: `// region: name`, `// endregion: name`. They are no text to read. */
 const markerCount = (path: string): number => read(path).match(/^\s*\/\/ (end)?region: [\w-]+$/gm)?.length ?? 0;
@@ -41,6 +45,52 @@ test("imports point one way only: protocol <- disk <- spool <- net <- cli", () =
       .map((name) => `${path} imports ${name}`),
   );
   expect(wrong).toEqual([]);
+});
+
+/** Imports of ours, types included, by file. */
+function graphOf(paths: readonly string[]): Map<string, string[]> {
+  const known = new Set(paths);
+  return new Map(
+    paths.map((path) => {
+      const names = importsOf(path).filter((name) => name.startsWith("."));
+      return [path, names.map((name) => join(dirname(path), name)).filter((to) => known.has(to))];
+    }),
+  );
+}
+
+/** Each file on a way back to itself, with that way. */
+function circlesIn(graph: ReadonlyMap<string, readonly string[]>): string[] {
+  return [...graph.keys()].flatMap((start) => {
+    const cameFrom = new Map<string, string>();
+    const queue = [start];
+    for (let at = queue.shift(); at !== undefined; at = queue.shift())
+      for (const to of graph.get(at) ?? []) {
+        if (to === start) {
+          const way = [start];
+          for (let back = at; back !== start; back = cameFrom.get(back) as string) way.unshift(back);
+          return [[start, ...way].join(" -> ")];
+        }
+        if (!cameFrom.has(to)) queue.push(to);
+        if (!cameFrom.has(to)) cameFrom.set(to, at);
+      }
+    return [];
+  });
+}
+
+test("no file imports itself, by whatever way, but in the two spools", () => {
+  const paths = ["src", "benchmarks", "website/src", "website/plugins", "website/scripts"].flatMap(sourcesIn);
+  expect(
+    circlesIn(
+      new Map([
+        ["a", ["b"]],
+        ["b", ["c", "b2"]],
+        ["b2", []],
+        ["c", ["a"]],
+      ]),
+    ),
+  ).toHaveLength(3);
+  // A store, its uploads and its sweep know each other, and the operator's view knows its store: the last ones (adr/0103).
+  expect(circlesIn(graphOf(paths)).filter((circle) => !circle.startsWith("src/spool/"))).toEqual([]);
 });
 
 test("the protocol needs nothing but itself and valibot, neither clock nor chance", () => {
@@ -103,7 +153,7 @@ test("no file is longer than 300 lines, and the core does not grow", () => {
   expect(programs.filter((path) => lineCount(path) > 300).map((path) => `${path}: ${lineCount(path)}`)).toEqual([]);
   const core = SRC.filter((path) => layerOf(path) !== "cli" && !isExtension(path));
   // The aim is 2,500; until then the bound rises only by a decision that says for what (adr/0028, 0034, 0036, 0037, 0038, 0040, 0053, 0062, 0063, 0065, 0066, 0100, 0102, 0103).
-  expect(core.reduce((sum, path) => sum + lineCount(path) - markerCount(path), 0)).toBeLessThanOrEqual(11_300);
+  expect(core.reduce((sum, path) => sum + lineCount(path) - markerCount(path), 0)).toBeLessThanOrEqual(11_320);
 });
 
 test("at least 27 of 100 lines in src are comments", () => {

@@ -2,8 +2,8 @@ import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { stale } from "../scripts/generate.ts";
-import { COMMAND_NAMES } from "../src/cli/commands/table.ts";
 import { EXIT, EXIT_CODES } from "../src/cli/exit-codes.ts";
+import { COMMAND_NAMES } from "../src/cli/settings/command-names.ts";
 import { knobsOn } from "../src/cli/settings/settings.ts";
 
 const PAGE = new URL("../man/filespool.1", import.meta.url).pathname;

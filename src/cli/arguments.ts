@@ -21,36 +21,13 @@ import {
   Help,
   Option,
 } from "commander";
-import {
-  COMMAND_NAMES,
-  COMMANDS,
-  type Command,
-  type CommandKind,
-  type CommandRow,
-  type Example,
-  OVERVIEW,
-} from "./commands/table.ts";
+import type { CommandRow, Example, Typed, Verb } from "./command.ts";
+import { COMMANDS, OVERVIEW } from "./commands/table.ts";
 import { EXIT_CODES, UsageError } from "./exit-codes.ts";
 import { wrapped } from "./report/escape.ts";
 import { SYSTEM_FOLDER, USER_CONFIG_SHOWN } from "./settings/base-directories.ts";
+import { COMMAND_NAMES, type CommandKind, inspects, KINDS } from "./settings/command-names.ts";
 import { KNOB_NAMES, type KnobName, knobOf, knobsOn, shownFallback, variableOf } from "./settings/settings.ts";
-
-/** `client` asks whether to send or to receive; the others are what they say. */
-export type Verb = Command | "client";
-
-/**
- * What was typed, and nothing else: no default is mixed in, because a default that looks like a typed value
- * would beat the environment and the config file, and nobody would be asked for it.
- */
-export interface Typed {
-  readonly verb: Verb;
-  /** By setting name, as text; `true` for a switch. */
-  readonly flags: Readonly<Record<string, string | true>>;
-  /** Words that are no flags: paths to send, ids of transfers. */
-  readonly operands: readonly string[];
-  /** The one option that is no setting, since it says where settings are. Path from `--config`. */
-  readonly config: string | undefined;
-}
 
 /** Where the help goes, and how wide it may be. */
 export interface HelpOutput {
@@ -196,16 +173,16 @@ export function overview(version: string, output: HelpOutput): void {
  */
 function addCommand(program: CommanderCommand, verb: Verb, columns: number): CommanderCommand {
   const command = program.command(verb, { hidden: verb === "client" });
-  const { about, examples, operands = [], kind } = rowOf(verb);
+  const { about, examples, operands = [] } = rowOf(verb);
   command.description(`${about[0]?.toUpperCase()}${about.slice(1)}.`).summary(about);
-  if (kind !== undefined) command.helpGroup(HEADINGS[kind]);
+  if (verb !== "client") command.helpGroup(HEADINGS[KINDS[verb]]);
   for (const { syntax, help, choices } of operands) {
     const argument = new Argument(syntax, help);
     command.addArgument(choices === undefined ? argument : argument.choices(choices));
   }
   const own = settingsOf(verb);
   // Whoever looks at settings takes the flags of all commands, which would drown its own in the help.
-  const taken = rowOf(verb).inspects ? KNOB_NAMES : own;
+  const taken = verb !== "client" && inspects(verb) ? KNOB_NAMES : own;
   for (const name of taken.filter((name) => !knobOf(name).secret)) {
     // The default is part of the sentence and not of the option, for the reason given at `Typed`.
     const { argument, help } = knobOf(name);

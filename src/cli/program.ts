@@ -18,54 +18,22 @@
  * One rule holds in every path: nothing is touched, neither the network nor a folder, before every setting is
  * known and accepted. A mistake in the last flag must not be found after the first file has been sent.
  */
-
-import { readFileSync } from "node:fs";
-import type { Readable, Writable } from "node:stream";
-import { overview, parseArguments, type Typed } from "./arguments.ts";
-import { type Around, COMMANDS, type Command, type Task } from "./commands/table.ts";
+import { overview, parseArguments } from "./arguments.ts";
+import type { Around, Task, Typed } from "./command.ts";
+import { COMMANDS } from "./commands/table.ts";
 import { EXIT, OutputError, UsageError } from "./exit-codes.ts";
-import { PACKAGE } from "./package-files.ts";
-import { type Asker, askCommand, askRole, askSettings, mayAsk, sameWithoutQuestions } from "./prompts/prompts.ts";
+import type { Asker } from "./prompter.ts";
+import { askCommand, askRole, askSettings, mayAsk, sameWithoutQuestions } from "./prompts/prompts.ts";
 import { line } from "./report/escape.ts";
 import { Outlet } from "./report/outlet.ts";
 import { Report } from "./report/report.ts";
 import { checkRuntime } from "./runtime.ts";
+import { type Command, inspects, KINDS } from "./settings/command-names.ts";
 import { loadConfig, type Surroundings, tellOfConfig } from "./settings/config-file.ts";
-import { resolve, type Settings, withOrigin } from "./settings/resolve.ts";
+import { type Settings, withOrigin } from "./settings/origins.ts";
+import { resolve } from "./settings/resolve.ts";
 import type { KnobName } from "./settings/settings.ts";
-
-/** A stream that may be a terminal: what decides about questions, colours and the width of the help. */
-type End<S> = S & { readonly isTTY?: boolean | undefined; readonly columns?: number | undefined };
-
-/**
- * All that a run sees of the outside. Whatever would make one run differ from another is in here, and nowhere
- * else: what is not handed in cannot be read by accident.
- */
-export interface World {
-  /** The words after the program's name. */
-  readonly words: readonly string[];
-  /** FILESPOOL_* and the few variables of other conventions: NO_COLOR, FORCE_COLOR, HOME, XDG_CONFIG_HOME, XDG_STATE_HOME. */
-  readonly env: Readonly<Record<string, string | undefined>>;
-  /** The working folder. To look at it throws where that is gone: FilespoolError folder-unusable. */
-  readonly folder: string;
-  readonly stdin: End<Readable>;
-  readonly stdout: End<Writable>;
-  readonly stderr: End<Writable>;
-  /** Milliseconds that never go backwards. */
-  readonly now: () => number;
-  /** Ends the run as soon as possible (SIGINT). */
-  readonly interrupt: AbortSignal;
-  /** Ends a server when what is under way has finished, and anything else as soon as possible (SIGTERM). */
-  readonly terminate: AbortSignal;
-  /** Calls back when the program is asked to read its settings again (SIGHUP). Without it, nobody can ask. */
-  readonly onHangup?: (listener: () => void) => void;
-}
-
-/** The version in package.json, which is two folders up both in the sources and in what is built from them. */
-export function version(): string {
-  const text = readFileSync(PACKAGE, "utf8");
-  return (JSON.parse(text) as { version: string }).version;
-}
+import { version, type World } from "./world.ts";
 
 /**
  * Runs one command. Never throws: whatever goes wrong on the way is told by the report, and becomes a number.
@@ -126,21 +94,21 @@ async function carryOut(world: World, stdout: Outlet, stderr: Outlet): Promise<S
     if (typed === null) return over(EXIT.done);
     const { verb, flags, operands, config, isWalk } = typed;
     const path = config ?? (env.FILESPOOL_CONFIG || undefined);
-    const inspects = verb !== "client" && COMMANDS[verb].inspects;
+    const isInspected = verb !== "client" && inspects(verb);
     const around = surroundingsOf(world);
-    const file = inspects ? null : await loadConfig(path, around);
+    const file = isInspected ? null : await loadConfig(path, around);
     // Both roles of a client share the settings that are asked for before the role is known.
     let command: Command = verb === "client" ? "send" : verb;
     const settings = resolve(command, { flags, env, file });
     const output = command === "receive" ? settings.values.output : undefined;
     isContents = output === "-";
     report = reportOf({ ...settings.values, output });
-    if (!inspects) tellOfConfig(file, path, around, report);
+    if (!isInspected) tellOfConfig(file, path, around, report);
     // From here on it is decided whether anybody may be asked; null is carried along where not.
     const asker = mayAsk(world, settings.values) ? await askerOf(world) : null;
     let task: Task = { settings, operands };
     // An invite answers most questions, so it comes before them.
-    const isLocal = ["server", "local"].includes(COMMANDS[command].kind);
+    const isLocal = ["server", "local"].includes(KINDS[command]);
     if (!isLocal) task = await (await import("./credentials/client.ts")).withInvite(task, asker, report);
     const told = task;
     if (verb === "client") {

@@ -6,8 +6,9 @@
  * watcher its memory of what it has sent, and whoever makes tokens locks their file. Senders and operators lock nothing. What was tried where, by a script:
  * `npm run where-it-runs`, and the page "Where it runs". Old versions of Node: filespool.cts.
  */
-import { COMMANDS, type Command } from "./commands/table.ts";
+import { COMMANDS } from "./commands/table.ts";
 import { RuntimeError } from "./exit-codes.ts";
+import type { Command } from "./settings/command-names.ts";
 
 /** Those that lock a file. */
 const LOCKING: ReadonlySet<Command> = new Set(["serve", "receive", "watch", "invite", "token"]);

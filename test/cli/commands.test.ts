@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { parseArguments } from "../../src/cli/arguments.ts";
-import { COMMAND_NAMES, COMMANDS, commandsOf } from "../../src/cli/commands/table.ts";
+import { COMMANDS } from "../../src/cli/commands/table.ts";
+import { COMMAND_NAMES, commandsOf } from "../../src/cli/settings/command-names.ts";
 import { KNOBS, type KnobName, knobOf } from "../../src/cli/settings/settings.ts";
 
 /** What `filespool <words>` prints as help. */

@@ -4,14 +4,15 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { completionScript } from "../../src/cli/commands/completion.ts";
-import { COMMAND_NAMES } from "../../src/cli/commands/table.ts";
+import { COMMANDS } from "../../src/cli/commands/table.ts";
+import { COMMAND_NAMES } from "../../src/cli/settings/command-names.ts";
 import { knobsOn } from "../../src/cli/settings/settings.ts";
 import { start } from "./world.ts";
 
 let folder: string;
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), "filespool-completion-"));
-  for (const shell of ["bash", "zsh", "fish"]) writeFileSync(join(folder, shell), completionScript(shell));
+  for (const shell of ["bash", "zsh", "fish"]) writeFileSync(join(folder, shell), completionScript(shell, COMMANDS));
   mkdirSync(join(folder, "here/a folder"), { recursive: true });
   writeFileSync(join(folder, "here/a file.txt"), "");
 });
@@ -111,7 +112,7 @@ shellTest("zsh")("zsh takes the script, and then completes the command by it", (
 
 test("the command prints the script, and refuses a shell that it does not know", async () => {
   const bash = start(folder, ["completion", "bash"]);
-  expect([await bash.code, bash.stdout.text]).toEqual([0, completionScript("bash")]);
+  expect([await bash.code, bash.stdout.text]).toEqual([0, completionScript("bash", COMMANDS)]);
   const other = start(folder, ["completion", "tcsh"]);
   expect(await other.code).toBe(2);
   expect(other.stderr.text).toContain("bash, zsh, fish");

@@ -1,9 +1,10 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { COMMAND_NAMES, type Command } from "../../src/cli/commands/table.ts";
 import { UsageError } from "../../src/cli/exit-codes.ts";
+import { COMMAND_NAMES, type Command } from "../../src/cli/settings/command-names.ts";
 import { type ConfigFile, closest } from "../../src/cli/settings/config-file.ts";
-import { isGiven, resolve, withAnswer } from "../../src/cli/settings/resolve.ts";
+import { isGiven, withAnswer } from "../../src/cli/settings/origins.ts";
+import { resolve } from "../../src/cli/settings/resolve.ts";
 import { KNOBS, type KnobName, knobOf, knobsOn, shownFallback, variableOf } from "../../src/cli/settings/settings.ts";
 
 const file = (values: Record<string, unknown>): ConfigFile => ({ path: "filespool.config.json", values });

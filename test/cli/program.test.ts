@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { parseArguments } from "../../src/cli/arguments.ts";
-import { version } from "../../src/cli/program.ts";
+import { version } from "../../src/cli/world.ts";
 import { RawPeer } from "../support/raw-peer.ts";
 import { start as startIn } from "./world.ts";
 

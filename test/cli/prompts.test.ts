@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { cancelled, UsageError } from "../../src/cli/exit-codes.ts";
+import type { Asker } from "../../src/cli/prompter.ts";
 import {
-  type Asker,
   allowHost,
   askCommand,
   askRole,

@@ -3,7 +3,8 @@ import { Reloader, type ReloadHook } from "../../src/cli/commands/serve-reload.t
 import { brokenRules } from "../../src/cli/commands/serve-rules.ts";
 import { UsageError } from "../../src/cli/exit-codes.ts";
 import type { OperateEvent } from "../../src/cli/report/event-text.ts";
-import { resolve, type Settings, withAnswer } from "../../src/cli/settings/resolve.ts";
+import { type Settings, withAnswer } from "../../src/cli/settings/origins.ts";
+import { resolve } from "../../src/cli/settings/resolve.ts";
 
 const settingsOf = (values: Record<string, unknown>, flags: Record<string, string | true> = {}): Settings =>
   resolve("serve", { flags, env: {}, file: { path: "c.json", values } });

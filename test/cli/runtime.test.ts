@@ -1,9 +1,9 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { COMMAND_NAMES } from "../../src/cli/commands/table.ts";
 import { errorFacts } from "../../src/cli/exit-codes.ts";
 import { checkRuntime } from "../../src/cli/runtime.ts";
+import { COMMAND_NAMES } from "../../src/cli/settings/command-names.ts";
 import { writeSmall } from "../support/process-files.ts";
 import { Place } from "../support/process-program.ts";
 

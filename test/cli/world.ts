@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { PassThrough, Writable } from "node:stream";
-import { run, type World } from "../../src/cli/program.ts";
+import { run } from "../../src/cli/program.ts";
+import type { World } from "../../src/cli/world.ts";
 
 /** A stream that remembers, and that tells who waits for a text. */
 export class Screen extends Writable {

@@ -2,7 +2,7 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { createDigest } from "../../src/disk/digest.ts";
-import type { Delivery, Offer } from "../../src/spool/contract.ts";
+import type { Delivery, Offer } from "../../src/spool/files.ts";
 import { deadQueue, queueOf } from "../../src/spool/local/records.ts";
 import { LocalSpool } from "../../src/spool/local/store.ts";
 import { content } from "../support/content.ts";

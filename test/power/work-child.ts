@@ -7,7 +7,8 @@
  */
 import { writeSync } from "node:fs";
 import { createDigest } from "../../src/disk/digest.ts";
-import type { Delivery, Offer, Upload } from "../../src/spool/contract.ts";
+import type { Upload } from "../../src/spool/contract.ts";
+import type { Delivery, Offer } from "../../src/spool/files.ts";
 import { LocalSpool } from "../../src/spool/local/store.ts";
 import { content } from "../support/content.ts";
 import { random as randomNumbers } from "../support/process-files.ts";

@@ -1,7 +1,8 @@
 /** Whatever is asked of a spool at once, and whichever commits fail: its bounds hold at every moment, and all has an end. */
 import fc from "fast-check";
 import { expect, test, vi } from "vitest";
-import type { Delivery, Upload } from "../../src/spool/contract.ts";
+import type { Upload } from "../../src/spool/contract.ts";
+import type { Delivery } from "../../src/spool/files.ts";
 import { LocalSpool } from "../../src/spool/local/store.ts";
 import { type Failures, failingCommits } from "./failing-commits.ts";
 import { contentOf, digestOf, idOf, inTempFolder, nobody, offerOf } from "./subject.ts";

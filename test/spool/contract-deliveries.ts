@@ -1,6 +1,7 @@
 import { setImmediate } from "node:timers/promises";
 import { expect, test } from "vitest";
-import { ACKS_REMEMBERED, type Delivery, LEASE_EXPIRED, type Spool } from "../../src/spool/contract.ts";
+import { ACKS_REMEMBERED, LEASE_EXPIRED, type Spool } from "../../src/spool/contract.ts";
+import type { Delivery } from "../../src/spool/files.ts";
 import {
   begin,
   contentIn,

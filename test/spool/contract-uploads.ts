@@ -1,7 +1,7 @@
 import { setImmediate } from "node:timers/promises";
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import type { Offer } from "../../src/spool/contract.ts";
+import type { Offer } from "../../src/spool/files.ts";
 import {
   appendRest,
   begin,

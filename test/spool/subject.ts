@@ -7,7 +7,8 @@ import { expect } from "vitest";
 import { createDigest } from "../../src/disk/digest.ts";
 import { timedSpool } from "../../src/net/extensions/observe/timed-spool.ts";
 import type { FilespoolError } from "../../src/protocol/errors.ts";
-import type { Delivery, Offer, Spool, SpoolLimits, Upload, UploadWatcher } from "../../src/spool/contract.ts";
+import type { Spool, SpoolLimits, Upload, UploadWatcher } from "../../src/spool/contract.ts";
+import type { Delivery, Offer } from "../../src/spool/files.ts";
 import { LocalSpool, type LocalSpoolOptions } from "../../src/spool/local/store.ts";
 import { MemorySpool } from "../../src/spool/memory/store.ts";
 

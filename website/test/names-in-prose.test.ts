@@ -3,7 +3,7 @@ import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { expect, it } from "vitest";
-import { COMMAND_NAMES } from "../../src/cli/commands/table.ts";
+import { COMMAND_NAMES } from "../../src/cli/settings/command-names.ts";
 import { KNOB_NAMES } from "../../src/cli/settings/settings.ts";
 import { repositoryFolder } from "../plugins/repository.ts";
 import { handWrittenPages } from "../scripts/hand-written.ts";

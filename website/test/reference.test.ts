@@ -2,8 +2,8 @@
 import { readdirSync } from "node:fs";
 import { resolve } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { COMMAND_NAMES } from "../../src/cli/commands/table.ts";
 import { EXIT } from "../../src/cli/exit-codes.ts";
+import { COMMAND_NAMES } from "../../src/cli/settings/command-names.ts";
 import { KNOBS, type KnobName, variableOf } from "../../src/cli/settings/settings.ts";
 import { DELIVERY_RECEIVER, DELIVERY_SERVER } from "../../src/protocol/delivery.ts";
 import { ERRORS } from "../../src/protocol/errors.ts";

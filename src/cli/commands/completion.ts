@@ -13,13 +13,17 @@
  *
  * Never here: which settings and commands there are (settings.ts, commands/table.ts). Why from the tables: adr/0046.
  */
+import type { CommandRow } from "../command.ts";
+import { COMMAND_NAMES, type Command } from "../settings/command-names.ts";
 import { knobOf, knobsOn } from "../settings/settings.ts";
-import { COMMAND_NAMES, COMMANDS } from "./table.ts";
 
 /** What can follow a flag, or stand where a command takes a word: a few words, names of files, or anything. */
 type Values =
   | { readonly kind: "words"; readonly words: readonly string[] }
   | { readonly kind: "file" | "folder" | "any" };
+
+/** What of the table of commands goes into a script. */
+type Commands = Readonly<Record<Command, Pick<CommandRow, "about" | "operands">>>;
 
 /** A setting as a shell sees it: what is typed, what is shown beside it, and what may follow. */
 interface Flag {
@@ -45,9 +49,9 @@ const valuesOf = (argument: string | null, words?: readonly string[]): Values =>
 };
 
 /** The tables as all three shells need them: commands with their flags and what else they take. */
-function facts(): CommandFacts[] {
+function factsOf(commands: Commands): CommandFacts[] {
   return COMMAND_NAMES.map((name) => {
-    const { about, operands = [] } = COMMANDS[name];
+    const { about, operands = [] } = commands[name];
     const flags = knobsOn(name).map((knob): Flag => {
       const { help, argument, words } = knobOf(knob);
       return { name: knob, help, argument, values: valuesOf(argument, words) };
@@ -192,4 +196,4 @@ function fish(commands: readonly CommandFacts[]): string {
 const SHELLS: Readonly<Record<string, (commands: readonly CommandFacts[]) => string>> = { bash, zsh, fish };
 
 /** The script for a shell; the names of shells are checked where the command is read. */
-export const completionScript = (shell: string): string => SHELLS[shell]?.(facts()) ?? "";
+export const completionScript = (shell: string, commands: Commands): string => SHELLS[shell]?.(factsOf(commands)) ?? "";

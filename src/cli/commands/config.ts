@@ -16,12 +16,14 @@ import { dirname, resolve as resolvePath } from "node:path";
 import { makeFolders } from "../../disk/files.ts";
 import { inWords } from "../../disk/system-errors.ts";
 import { FilespoolError } from "../../protocol/errors.ts";
+import type { Around } from "../command.ts";
 import { withInvite } from "../credentials/client.ts";
 import { EXIT, UsageError } from "../exit-codes.ts";
 import { SCHEMA } from "../package-files.ts";
 import { allowHost } from "../prompts/prompts.ts";
 import { counted, line } from "../report/escape.ts";
 import { configPlaces, userConfig } from "../settings/base-directories.ts";
+import { COMMAND_NAMES, type Command, inspects } from "../settings/command-names.ts";
 import {
   type ConfigFile,
   isKey,
@@ -34,7 +36,6 @@ import {
 import { parseValue, resolve } from "../settings/resolve.ts";
 import { KNOB_NAMES, KNOBS, type KnobName, knobOf, knobsOn, shapeOf } from "../settings/settings.ts";
 import { brokenRules } from "./serve-rules.ts";
-import { type Around, COMMAND_NAMES, COMMANDS, type Command } from "./table.ts";
 
 /** Runs one of them. @returns the exit code @throws UsageError */
 export function config([action, command]: readonly string[], around: Around): Promise<number> {
@@ -149,9 +150,9 @@ const isTakenBy = (command: Command, name: string, raw: unknown): boolean =>
  */
 async function show(name: string, around: Around): Promise<number> {
   const { report, world, typed } = around;
-  const command = COMMAND_NAMES.find((candidate) => candidate === name && !COMMANDS[candidate].inspects);
+  const command = COMMAND_NAMES.find((candidate) => candidate === name && !inspects(candidate));
   if (command === undefined) {
-    const known = COMMAND_NAMES.filter((candidate) => !COMMANDS[candidate].inspects).join(", ");
+    const known = COMMAND_NAMES.filter((candidate) => !inspects(candidate)).join(", ");
     throw new UsageError(`there is no command ${JSON.stringify(name)} with settings to show; there are ${known}`);
   }
   // Exactly what the command itself would do, its errors included: a setting that it would refuse cannot be shown.

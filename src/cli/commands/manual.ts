@@ -15,8 +15,9 @@
  */
 import { CONFIG_RULE } from "../arguments.ts";
 import { EXIT_CODES } from "../exit-codes.ts";
+import { COMMAND_NAMES } from "../settings/command-names.ts";
 import { type KnobName, knobOf, knobsOn, shownFallback, variableOf } from "../settings/settings.ts";
-import { COMMAND_NAMES, COMMANDS, OVERVIEW } from "./table.ts";
+import { COMMANDS, OVERVIEW } from "./table.ts";
 
 /** A line that begins with a dot or a quote is a request to the formatter; a dash is a hyphen unless it is said not to be. */
 const safe = (text: string): string =>

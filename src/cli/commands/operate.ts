@@ -14,12 +14,13 @@
 import { type Operator, operate } from "../../net/extensions/operate/operator.ts";
 import { type FilespoolError, known } from "../../protocol/errors.ts";
 import { isQueueName } from "../../protocol/messages.ts";
+import type { Around, Task } from "../command.ts";
 import { connectionOf } from "../credentials/client.ts";
 import { EXIT, exitCodeOf, UsageError } from "../exit-codes.ts";
 import { counted, line, printable } from "../report/escape.ts";
 import type { Report } from "../report/report.ts";
 import { BLOCK_ROWS, type Column, record, tableLines } from "../report/table.ts";
-import { isGiven } from "../settings/resolve.ts";
+import { isGiven } from "../settings/origins.ts";
 import { humanSize, moment } from "../settings/units.ts";
 import {
   ageOf,
@@ -32,7 +33,6 @@ import {
   TRANSFERS,
   transferRow,
 } from "./operate-rows.ts";
-import type { Around, Task } from "./table.ts";
 
 /**
  * Connects, works, says goodbye. As in send.ts, there is no patience with a server that never answered unless somebody asked for

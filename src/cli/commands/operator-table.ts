@@ -4,7 +4,7 @@
  * None of them asks for host and port, as send and receive do: who looks after a server types many of them a day. The one
  * question here is whether a purge is meant, because it is the one command that cannot be taken back.
  */
-import type { CommandRow } from "./table.ts";
+import type { CommandRow } from "../command.ts";
 
 const TRANSFER = { syntax: "<transfer>", help: "its id, as list and send --verbose show it" } as const;
 const TRANSFERS = { syntax: "<transfer...>", help: "their ids, as list and send --verbose show them" } as const;
@@ -16,7 +16,6 @@ const ID = "6f2a9c0113d84be7a5c2f0e19d7b3a64";
 // In the order of the help. What cannot be taken back has its question in `prepare`, where nothing has been touched yet.
 export const OPERATOR_COMMANDS = {
   list: {
-    kind: "operator",
     about: "show the queues of a server, or the files of one",
     operands: [{ syntax: "[queue]", help: "lists its files; without it, all queues are listed" }],
     examples: [
@@ -27,7 +26,6 @@ export const OPERATOR_COMMANDS = {
     run: async (task, around) => (await operate()).list(task, around),
   },
   show: {
-    kind: "operator",
     about: "show all that is known of one transfer",
     operands: [TRANSFER],
     examples: [["where is it, and why has nobody got it?", `filespool show ${ID}`]],
@@ -35,7 +33,6 @@ export const OPERATOR_COMMANDS = {
   },
   // For scripts, where show is for people: several at a time, one line each, and an exit code that answers by itself.
   status: {
-    kind: "operator",
     about: "tell what became of transfers, such as waiting or collected",
     operands: [TRANSFERS],
     examples: [["has it been collected? (exit code 4: unknown)", `filespool status ${ID}`]],
@@ -43,7 +40,6 @@ export const OPERATOR_COMMANDS = {
   },
   // No question here: an id is copied and not guessed, and names exactly what goes.
   cancel: {
-    kind: "operator",
     about: "remove transfers for ever, wherever they are",
     operands: [TRANSFERS],
     examples: [["take back what was sent by mistake", `filespool cancel ${ID}`]],
@@ -51,7 +47,6 @@ export const OPERATOR_COMMANDS = {
   },
   // Either ids or --all: which of the two is a matter of what follows, and is checked where it runs.
   requeue: {
-    kind: "operator",
     about: "put dead letters back at the end of their queue",
     operands: [{ ...TRANSFERS, syntax: "[transfer...]" }],
     examples: [
@@ -62,7 +57,6 @@ export const OPERATOR_COMMANDS = {
   },
   // The only one that takes away what it does not name, hence the question.
   purge: {
-    kind: "operator",
     about: "remove all files of a queue for ever, or its dead letters",
     operands: [{ syntax: "<queue>", help: "unfinished uploads to it go on" }],
     examples: [
@@ -76,7 +70,7 @@ export const OPERATOR_COMMANDS = {
       if (values.yes) return task;
       const [{ UsageError, cancelled }, { withAnswer }, { line }] = await Promise.all([
         import("../exit-codes.ts"),
-        import("../settings/resolve.ts"),
+        import("../settings/origins.ts"),
         import("../report/escape.ts"),
       ]);
       const what = values.dead ? "all dead letters" : "all files, dead letters included,";
@@ -89,7 +83,6 @@ export const OPERATOR_COMMANDS = {
   },
   // A list of its own, because the columns that matter are others: how often, since when, and why.
   dead: {
-    kind: "operator",
     about: "show dead letters: files that no receiver could take",
     operands: [{ syntax: "[queue]", help: "without it, those of all queues" }],
     examples: [["what failed, how often, and why", "filespool dead photos"]],

@@ -19,7 +19,7 @@ import { OutputError, UsageError } from "../exit-codes.ts";
 import type { DescriptorOutput } from "../report/descriptor-output.ts";
 import { line } from "../report/escape.ts";
 import type { Report } from "../report/report.ts";
-import type { Settings } from "../settings/resolve.ts";
+import type { Settings } from "../settings/origins.ts";
 import { OutputFolder } from "./output-folder.ts";
 
 /** Standard output; what a descriptor knows besides is in descriptor-output.ts. */

@@ -16,17 +16,17 @@
 import { basename, join } from "node:path";
 import type { TransferEvent } from "../../net/events.ts";
 import { receive as receiveFiles } from "../../net/receiver/receiver.ts";
+import type { Around } from "../command.ts";
 import { connectionOf } from "../credentials/client.ts";
 import { EXIT, exitCodeOf } from "../exit-codes.ts";
 import { counted, line } from "../report/escape.ts";
 import type { Report } from "../report/report.ts";
+import { isGiven, type Settings } from "../settings/origins.ts";
 import { ownPlaces } from "../settings/own-places.ts";
-import { isGiven, type Settings } from "../settings/resolve.ts";
 import { exactDuration, humanDuration, humanSize } from "../settings/units.ts";
 import { commandHook } from "./receive-exec.ts";
 import { targetOf } from "./receive-output.ts";
 import type { Run } from "./send.ts";
-import type { Around } from "./table.ts";
 
 /** Programs get absolute paths. People see the folder as they typed it, which is shorter and which they know. */
 function asTyped(event: TransferEvent, out: string): TransferEvent {

@@ -9,7 +9,7 @@
 import type { Readable } from "node:stream";
 import type { StreamSource } from "../../net/options.ts";
 import { UsageError } from "../exit-codes.ts";
-import type { Settings } from "../settings/resolve.ts";
+import type { Settings } from "../settings/origins.ts";
 
 /** Standard input in the list of files. */
 export const STDIN = "-";

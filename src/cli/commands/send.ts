@@ -24,7 +24,7 @@ import { connectionOf } from "../credentials/client.ts";
 import { EXIT, exitCodeOf } from "../exit-codes.ts";
 import { counted, line } from "../report/escape.ts";
 import type { Report } from "../report/report.ts";
-import { isGiven, type Settings } from "../settings/resolve.ts";
+import { isGiven, type Settings } from "../settings/origins.ts";
 import { exactDuration, humanDuration, humanSize } from "../settings/units.ts";
 
 /** What the clients need besides their settings. */

@@ -15,9 +15,9 @@ import { timedSpool } from "../../net/extensions/observe/timed-spool.ts";
 import type { Server, ServerEvent } from "../../net/index.ts";
 import { ERRORS } from "../../protocol/errors.ts";
 import type { LocalSpool } from "../../spool/local/store.ts";
-import { version } from "../program.ts";
 import type { Values } from "../settings/settings.ts";
 import { humanSize } from "../settings/units.ts";
+import { version } from "../world.ts";
 
 /**
  * What lies between a server and its numbers. It exists before the server and after it, which is why each source has

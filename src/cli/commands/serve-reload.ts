@@ -13,7 +13,7 @@
  */
 import { errorFacts } from "../exit-codes.ts";
 import type { OperateEvent } from "../report/event-text.ts";
-import type { Settings } from "../settings/resolve.ts";
+import type { Settings } from "../settings/origins.ts";
 import { type KnobName, knobsOn, type Values } from "../settings/settings.ts";
 
 /** Something that can be exchanged while the server runs. */

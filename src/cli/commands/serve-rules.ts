@@ -7,7 +7,7 @@
  */
 import { isLoopback } from "../../net/server/access.ts";
 import { UsageError } from "../exit-codes.ts";
-import type { Settings } from "../settings/resolve.ts";
+import type { Settings } from "../settings/origins.ts";
 import { exactDuration } from "../settings/units.ts";
 
 /** What is wrong, in sentences that name the places that would have to change. Empty when nothing is. */

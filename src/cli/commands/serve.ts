@@ -22,6 +22,7 @@ import {
   type TlsIdentity,
 } from "../../net/index.ts";
 import { LocalSpool } from "../../spool/local/store.ts";
+import type { Around } from "../command.ts";
 import { warnIfOpen } from "../credentials/client.ts";
 import { markSpool, warnOfOpenSpool } from "../credentials/own-spool.ts";
 import { gateOf, identityOf } from "../credentials/server.ts";
@@ -29,7 +30,7 @@ import { EXIT } from "../exit-codes.ts";
 import { line } from "../report/escape.ts";
 import type { OperateEvent } from "../report/event-text.ts";
 import { staysOn } from "../report/outlet.ts";
-import type { Settings } from "../settings/resolve.ts";
+import type { Settings } from "../settings/origins.ts";
 import type { KnobName, Values } from "../settings/settings.ts";
 import { exactSize } from "../settings/units.ts";
 import type { Log } from "./serve-log.ts";
@@ -37,7 +38,6 @@ import { YoungMemory } from "./serve-memory.ts";
 import type { Watch } from "./serve-metrics.ts";
 import { Reloader, type ReloadHook } from "./serve-reload.ts";
 import { checkServe, doubts } from "./serve-rules.ts";
-import type { Around } from "./table.ts";
 
 /** How a running server is told to stop. main.ts makes signals of the process into these two. */
 export interface Stops {

@@ -11,98 +11,15 @@
  * To add a command: its name in COMMAND_NAMES, one row here, its settings' `on` in settings.ts, and a file that runs it.
  * Only types are imported at the top: a typing mistake is answered without loading any of this.
  */
-import type { Typed } from "../arguments.ts";
-import type { World } from "../program.ts";
-import type { Asker } from "../prompts/prompts.ts";
-import type { Outlet } from "../report/outlet.ts";
-import type { Report } from "../report/report.ts";
-import type { ConfigFile } from "../settings/config-file.ts";
-import type { Settings } from "../settings/resolve.ts";
+import type { CommandRow, Example } from "../command.ts";
+import type { Command } from "../settings/command-names.ts";
 import { OPERATOR_COMMANDS } from "./operator-table.ts";
-
-/** In the order of the help. */
-export const COMMAND_NAMES = [
-  "serve",
-  "send",
-  "receive",
-  "watch",
-  "list",
-  "show",
-  "status",
-  "cancel",
-  "requeue",
-  "purge",
-  "dead",
-  "invite",
-  "token",
-  "completion",
-  "config",
-] as const;
-export type Command = (typeof COMMAND_NAMES)[number];
-
-/**
- * Who the command is, seen from a connection: decides which settings it has. A `server` listens, a `client` moves
- * files to or from a server, an `operator` looks after one, and a `local` command knows of no server at all.
- */
-export type CommandKind = "server" | "client" | "operator" | "local";
-
-/** What one would want to do, and the command for it. */
-export type Example = readonly [purpose: string, command: string];
-
-/** What is to be done: the settings of the command, and the words that were no flags. */
-export interface Task {
-  readonly settings: Settings;
-  /** Paths to send, ids of transfers, the name of a queue: what the command takes. */
-  readonly operands: readonly string[];
-}
-
-/** What a command has around it while it runs. */
-export interface Around {
-  readonly report: Report;
-  /** What became of the lines that were printed; all of them go through the report. */
-  readonly stdout: Outlet;
-  readonly stderr: Outlet;
-  readonly world: World;
-  /** What was typed, for a command that looks at settings itself. */
-  readonly typed: Typed;
-  /** The config file that was read, if there was one; null as well for a command that looks at settings itself. */
-  readonly file: ConfigFile | null;
-  /** Reads flags, variables and config file once more, as they are now. @throws UsageError */
-  readonly reread: () => Promise<Settings>;
-  /** Ends the command, whichever of the two signals came: a client has nothing to drain. */
-  readonly signal: AbortSignal;
-}
-
-export interface CommandRow {
-  readonly kind: CommandKind;
-  /** One line: its summary in the overview, and the beginning of its own help. */
-  readonly about: string;
-  /** Words that are no flags, in commander's notation: `[file...]` may be left out, `<file>` may not. */
-  readonly operands?: readonly {
-    readonly syntax: string;
-    readonly help: string;
-    readonly choices?: readonly string[];
-  }[];
-  /** People copy examples sooner than they read options, so each of these does something that is wanted often. */
-  readonly examples: readonly Example[];
-  /** It looks at settings itself: it takes the flags of every command, and the config file is not read for it. */
-  readonly inspects?: true;
-  /**
-   * Settles what is not settled yet, by asking or by a refusal. Nothing has been touched before it, nor is by it.
-   * @param asker null when nobody can be asked
-   * @throws UsageError when it cannot be settled
-   */
-  readonly prepare?: (task: Task, asker: Asker | null) => Promise<Task>;
-  /** @returns the exit code */
-  readonly run: (task: Task, around: Around) => Promise<number>;
-}
 
 /** The table. */
 export const COMMANDS: Readonly<Record<Command, CommandRow>> = {
   // Its question is the one that cannot be taken back later: whether a server without protection may be reached by
   // others.
   serve: {
-    kind: "server",
     about: "keep files on disk until they are collected",
     examples: [
       ["be asked for port, host and buffer size (on a terminal)", "filespool serve"],
@@ -121,7 +38,6 @@ export const COMMANDS: Readonly<Record<Command, CommandRow>> = {
   },
   // Without a file it asks for one, on a terminal; in a script there is nobody to ask, and nothing to guess.
   send: {
-    kind: "client",
     about: "put files into a queue of a server",
     operands: [
       { syntax: "[file...]", help: "files and folders to send, - for standard input; asked for on a terminal" },
@@ -150,7 +66,6 @@ export const COMMANDS: Readonly<Record<Command, CommandRow>> = {
   },
   // Asks nothing: everything has a default, and what is collected wrongly is in a folder, not lost.
   receive: {
-    kind: "client",
     about: "collect the files that wait in a queue, oldest first",
     examples: [
       ["everything that waits, then end", "filespool receive"],
@@ -167,7 +82,6 @@ export const COMMANDS: Readonly<Record<Command, CommandRow>> = {
   },
   // A hot folder. What it is to do with each file is settled before the first one is touched.
   watch: {
-    kind: "client",
     about: "send each file that is put into a folder, as soon as it is complete",
     operands: [
       { syntax: "<folder>", help: "folder to watch; the files in it are sent, not what lies in its subfolders" },
@@ -190,7 +104,6 @@ export const COMMANDS: Readonly<Record<Command, CommandRow>> = {
   ...OPERATOR_COMMANDS,
   // Local, like token: whoever can write to the spool folder needs no further proof.
   invite: {
-    kind: "local",
     about: "print one string with which somebody else can send or collect",
     examples: [
       ["for everybody who gets this string", "filespool invite --queue photos --host files.example.org"],
@@ -199,7 +112,6 @@ export const COMMANDS: Readonly<Record<Command, CommandRow>> = {
     run: async ({ settings }, { report, stdout }) => (await import("./token.ts")).invite(settings, report, stdout),
   },
   token: {
-    kind: "local",
     about: "decide who may use the server of a spool folder",
     operands: [
       { syntax: "<action>", help: "create, list, rotate or revoke", choices: ["create", "list", "rotate", "revoke"] },
@@ -216,7 +128,6 @@ export const COMMANDS: Readonly<Record<Command, CommandRow>> = {
   },
   // Written to stdout as it is: a shell evaluates it, and one friendly sentence in between would be run as a command.
   completion: {
-    kind: "local",
     about: "print a script with which a shell completes commands, flags and values",
     operands: [{ syntax: "<shell>", help: "bash, zsh or fish", choices: ["bash", "zsh", "fish"] }],
     examples: [
@@ -226,12 +137,11 @@ export const COMMANDS: Readonly<Record<Command, CommandRow>> = {
     ],
     async run({ operands: [shell = ""] }, { stdout }) {
       const { EXIT } = await import("../exit-codes.ts");
-      stdout.write((await import("./completion.ts")).completionScript(shell));
+      stdout.write((await import("./completion.ts")).completionScript(shell, COMMANDS));
       return EXIT.done;
     },
   },
   config: {
-    kind: "local",
     about: "check a config file, show which settings hold and why, or begin a file",
     operands: [
       {
@@ -247,14 +157,9 @@ export const COMMANDS: Readonly<Record<Command, CommandRow>> = {
       ["the same for a receiver, with a flag", "filespool config show receive --port 7000"],
       ["a file of your own, which later runs read by themselves", "filespool config init --host files.example.org"],
     ],
-    inspects: true,
     run: async ({ operands }, around) => (await import("./config.ts")).config(operands, around),
   },
 };
-
-/** The commands of some kinds, for the settings that they share. */
-export const commandsOf = (...kinds: readonly CommandKind[]): Command[] =>
-  COMMAND_NAMES.filter((name) => kinds.includes(COMMANDS[name].kind));
 
 /** The examples of the program as a whole. */
 export const OVERVIEW: readonly Example[] = [

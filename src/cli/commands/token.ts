@@ -29,7 +29,7 @@ import { EXIT, OutputError, UsageError } from "../exit-codes.ts";
 import { counted, line } from "../report/escape.ts";
 import type { Outlet } from "../report/outlet.ts";
 import type { Report } from "../report/report.ts";
-import { isGiven, type Settings } from "../settings/resolve.ts";
+import { isGiven, type Settings } from "../settings/origins.ts";
 import { exactDuration } from "../settings/units.ts";
 
 /** What `filespool token` can do. */

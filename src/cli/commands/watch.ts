@@ -15,12 +15,12 @@ import { watchFolder } from "../../net/extensions/watch/watch-folder.ts";
 import { FilespoolError } from "../../protocol/errors.ts";
 import { connectionOf } from "../credentials/client.ts";
 import { EXIT, exitCodeOf, UsageError } from "../exit-codes.ts";
-import type { World } from "../program.ts";
 import { counted, line } from "../report/escape.ts";
 import type { Report } from "../report/report.ts";
 import { stateFolder } from "../settings/base-directories.ts";
-import { isGiven, type Settings } from "../settings/resolve.ts";
+import { isGiven, type Settings } from "../settings/origins.ts";
 import { humanDuration, humanSize } from "../settings/units.ts";
+import type { World } from "../world.ts";
 import { senderKey } from "./send-key.ts";
 
 /** @throws UsageError for settings that contradict each other */

@@ -15,11 +15,11 @@
  * adr/0052.
  */
 import { FilespoolError } from "../../protocol/errors.ts";
-import type { Task } from "../commands/table.ts";
-import type { Asker } from "../prompts/prompts.ts";
+import type { Task } from "../command.ts";
+import type { Asker } from "../prompter.ts";
 import { address } from "../report/event-text.ts";
 import type { Report } from "../report/report.ts";
-import { type Settings, withAnswer } from "../settings/resolve.ts";
+import { type Settings, withAnswer } from "../settings/origins.ts";
 import type { KnobName } from "../settings/settings.ts";
 import { shapeOf } from "../settings/settings.ts";
 import { filledBy, isEncrypted, isInvite, isInvited, isOpenRoad, problemOf } from "./client.ts";

@@ -19,12 +19,12 @@ import { INVITE_SCHEME, parseInvite } from "../../net/extensions/trust/invite.ts
 import type { ClientOptions } from "../../net/options.ts";
 import { isLoopback } from "../../net/server/access.ts";
 import { FilespoolError } from "../../protocol/errors.ts";
-import type { Task } from "../commands/table.ts";
+import type { Task } from "../command.ts";
 import { UsageError } from "../exit-codes.ts";
-import type { Asker } from "../prompts/prompts.ts";
+import type { Asker } from "../prompter.ts";
 import { address } from "../report/event-text.ts";
 import type { Report } from "../report/report.ts";
-import { type Origin, type Settings, withAnswer, withOrigin } from "../settings/resolve.ts";
+import { type Origin, type Settings, withAnswer, withOrigin } from "../settings/origins.ts";
 import type { KnobName, Values } from "../settings/settings.ts";
 
 /**

@@ -19,8 +19,8 @@ import { SPOOL_MARK } from "../../net/receiver/landing-names.ts";
 import { UsageError } from "../exit-codes.ts";
 import { line } from "../report/escape.ts";
 import type { Report } from "../report/report.ts";
+import { isGiven, type Settings } from "../settings/origins.ts";
 import { whyNotOurs } from "../settings/own-files.ts";
-import { isGiven, type Settings } from "../settings/resolve.ts";
 
 /** What is found by somebody who comes upon the mark. */
 const MARK_TEXT = "This folder is the spool of a filespool server. Without this file, it has to be named: --spool\n";

@@ -22,34 +22,14 @@
  * adr/0022.
  */
 import { missingProtection } from "../../net/server/access.ts";
-import type { Command } from "../commands/table.ts";
 import { filledBy, isInvite, isInvited, problemOf } from "../credentials/client.ts";
 import { exposureOf } from "../credentials/server.ts";
 import { UsageError } from "../exit-codes.ts";
+import type { Asker } from "../prompter.ts";
+import type { Command } from "../settings/command-names.ts";
+import { isGiven, type Settings, withAnswer } from "../settings/origins.ts";
 import { placeOf } from "../settings/place.ts";
-import { isGiven, type Settings, withAnswer } from "../settings/resolve.ts";
 import { type KnobName, knobOf, knobsOn, shapeOf, shownFallback, type Values } from "../settings/settings.ts";
-
-/** One of several answers. */
-export interface Choice<T extends string> {
-  readonly value: T;
-  readonly label: string;
-  readonly hint: string;
-}
-
-/** Somebody who answers questions. Each of them throws FilespoolError "interrupted" when told to stop asking. */
-export interface Asker {
-  /** A line of text, in which the secret of an invite is not shown; Enter alone gives `fallback`. `check` says what is wrong with an answer, or nothing. */
-  text(message: string, fallback: string, check: (answer: string) => string | undefined): Promise<string>;
-  /** One of a few; Enter alone takes the first. */
-  choose<T extends string>(message: string, choices: readonly Choice<T>[]): Promise<T>;
-  /** Yes or no; Enter alone is no. */
-  confirm(message: string): Promise<boolean>;
-  /** A word that must not be seen while it is typed. `check` says what is wrong with it, or nothing. */
-  secret(message: string, check: (answer: string) => string | undefined): Promise<string>;
-  /** The path of an existing file, picked from a list that starts in the working folder. */
-  file(message: string): Promise<string>;
-}
 
 /** What decides whether anybody can be asked: both ends, since a question needs eyes as well as hands. */
 export interface Situation {

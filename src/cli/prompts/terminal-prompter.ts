@@ -26,8 +26,8 @@ import {
   updateSettings,
 } from "@clack/prompts";
 import { cancelled } from "../exit-codes.ts";
+import type { Asker, Choice } from "../prompter.ts";
 import { entriesFor } from "./file-picker.ts";
-import type { Asker, Choice } from "./prompts.ts";
 
 /** The two ends of the terminal, and what a question must know besides. */
 export interface Terminal {

@@ -4,10 +4,10 @@
  * Of two sources the stronger one holds, as everywhere (resolve.ts); two that are equally strong and differ contradict each
  * other, and that is told. So an address can be copied from the line of a server as it is: `--host [::1]:5011`.
  */
-import type { Command } from "../commands/table.ts";
 import { UsageError } from "../exit-codes.ts";
+import type { Command } from "./command-names.ts";
+import { ORIGINS, type Settings, withOrigin } from "./origins.ts";
 import { placeOf } from "./place.ts";
-import { ORIGINS, type Settings, withOrigin } from "./resolve.ts";
 import { shapeOf } from "./settings.ts";
 
 /** Settings that name a host, each with the one for its port. */

@@ -10,10 +10,10 @@
  */
 import { dirname, join, resolve } from "node:path";
 import { isSpool } from "../../net/receiver/landing-names.ts";
-import type { World } from "../program.ts";
+import type { World } from "../world.ts";
 import { configPlaces, KEY_FILE, stateFolder } from "./base-directories.ts";
 import type { ConfigFile } from "./config-file.ts";
-import type { Settings } from "./resolve.ts";
+import type { Settings } from "./origins.ts";
 import { KNOB_NAMES, KNOBS, type KnobName, knobOf, variableOf } from "./settings.ts";
 
 /** Settings that are the path of what a program of ours reads or keeps, and not of where files go. */

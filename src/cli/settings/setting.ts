@@ -4,7 +4,7 @@
  * The rows are in settings.ts, and those of a server's bounds and of its operation in settings-serve.ts. Neither of the two
  * kinds of row knows where its value will come from. Read next: settings.ts.
  */
-import type { Command } from "../commands/table.ts";
+import type { Command } from "./command-names.ts";
 import type { Shape } from "./value-types.ts";
 
 /**

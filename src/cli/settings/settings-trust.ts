@@ -6,7 +6,7 @@
  */
 import { isFingerprint } from "../../net/extensions/trust/invite.ts";
 import { RIGHTS, type Right } from "../../net/server/access.ts";
-import { commandsOf } from "../commands/table.ts";
+import { commandsOf } from "./command-names.ts";
 import { knob, optional } from "./setting.ts";
 import { duration, list, text, toggle } from "./value-types.ts";
 

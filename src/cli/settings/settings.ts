@@ -22,7 +22,7 @@ import { isQueuePattern } from "../../net/server/access.ts";
 import { LIMITS } from "../../protocol/limits.ts";
 import { isQueueName } from "../../protocol/messages.ts";
 import { checkQueue, safeName } from "../../protocol/names.ts";
-import { COMMAND_NAMES, type Command, commandsOf } from "../commands/table.ts";
+import { COMMAND_NAMES, type Command, commandsOf } from "./command-names.ts";
 import { type Knob, knob, optional } from "./setting.ts";
 import { SERVE_KNOBS } from "./settings-serve.ts";
 import { TRUST_KNOBS } from "./settings-trust.ts";

@@ -14,7 +14,7 @@ import { FilespoolError, known } from "../../protocol/errors.ts";
 import { LIMITS } from "../../protocol/limits.ts";
 import type { Message, MessageOf } from "../../protocol/messages.ts";
 import { Conversation, type Effects } from "../../protocol/state-machine.ts";
-import type { Delivery } from "../../spool/contract.ts";
+import type { Delivery } from "../../spool/files.ts";
 import { about } from "../events.ts";
 import type { Connection, Data } from "../wire/connection.ts";
 import { sendContent } from "../wire/content-sender.ts";

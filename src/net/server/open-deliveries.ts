@@ -11,7 +11,7 @@
  *
  * Never here: what is sent to whom (delivery-session.ts), and what becomes of a verdict (verdicts.ts).
  */
-import type { Delivery } from "../../spool/contract.ts";
+import type { Delivery } from "../../spool/files.ts";
 import type { SharedLimit } from "../wire/shared-limit.ts";
 
 interface Open {

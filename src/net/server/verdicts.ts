@@ -15,7 +15,7 @@
 import { FilespoolError, failureForPeer, known } from "../../protocol/errors.ts";
 import { LIMITS } from "../../protocol/limits.ts";
 import type { MessageOf } from "../../protocol/messages.ts";
-import type { Delivery } from "../../spool/contract.ts";
+import type { Delivery } from "../../spool/files.ts";
 import { about, type ServerEvent } from "../events.ts";
 import type { Connection } from "../wire/connection.ts";
 import type { OpenDeliveries } from "./open-deliveries.ts";

@@ -2,8 +2,7 @@
  * What the index of the local spool holds: its records, and where one is. They are on people's disks, so a field may be
  * added but never change its meaning; what an older version did not write is optional here. Read next: local/index.ts.
  */
-import type { Offer, StoredFile } from "../contract.ts";
-import type { Ending } from "../operate/contract.ts";
+import type { Ending, Offer, StoredFile } from "../files.ts";
 
 /** Where the dead letters of a queue are: "!" cannot begin a queue name on the wire. */
 export const deadQueue = (queue: string): string => `!dead/${queue}`;

@@ -19,7 +19,8 @@
  */
 import { statfs } from "node:fs/promises";
 import { FilespoolError } from "../../protocol/errors.ts";
-import type { Offer, SpoolLimits } from "../contract.ts";
+import type { SpoolLimits } from "../contract.ts";
+import type { Offer } from "../files.ts";
 import type { LocalIndex } from "./index.ts";
 import type { Slot } from "./upload.ts";
 

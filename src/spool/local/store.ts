@@ -23,8 +23,6 @@ import { LIMITS } from "../../protocol/limits.ts";
 import { safeName } from "../../protocol/names.ts";
 import {
   checkSame,
-  type DeadLetter,
-  type Offer,
   type OfferAnswer,
   SPOOL_LIMITS,
   type Spool,
@@ -33,6 +31,7 @@ import {
   type Swept,
   type UploadWatcher,
 } from "../contract.ts";
+import type { DeadLetter, Offer } from "../files.ts";
 import type { SpoolOperations } from "../operate/contract.ts";
 import { LocalOperations } from "../operate/local.ts";
 import { Slab } from "./buffer-slab.ts";

@@ -19,7 +19,8 @@ import { fileError } from "../../disk/files.ts";
 import { dropBytes, overlap } from "../../protocol/chunks.ts";
 import { joinParts } from "../../protocol/decoder.ts";
 import { type ErrorCode, FilespoolError } from "../../protocol/errors.ts";
-import { isWhole, type Offer, type Upload, type UploadWatcher } from "../contract.ts";
+import { isWhole, type Upload, type UploadWatcher } from "../contract.ts";
+import type { Offer } from "../files.ts";
 import type { LocalSpool } from "./store.ts";
 
 /** The place of an unfinished upload in the spool, with or without somebody who is sending it. */

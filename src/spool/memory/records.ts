@@ -1,6 +1,5 @@
 /** What the memory spool holds of a file, while it is there and after it is gone. Read next: memory/store.ts. */
-import type { DeadLetter, Delivery, StoredFile } from "../contract.ts";
-import type { Ending } from "../operate/contract.ts";
+import type { DeadLetter, Delivery, Ending, StoredFile } from "../files.ts";
 
 /** A file that was stored and not yet collected. */
 export interface Item {

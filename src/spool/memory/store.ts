@@ -6,18 +6,18 @@
  * no code at all. In return most calls take time in proportion to the number of files; that is fine for a
  * test, a demonstration or a page in a browser, and for nothing else.
  *
- * Clock, digests and the epoch of the tokens are handed in, so that a run can be repeated exactly. Nothing
- * here waits for anything: every call has done its work when it returns, and promises only because the
- * contract does. The same laws hold for both (test/spool/contract.ts). Read next: local/store.ts.
+ * Clock, digests and the epoch of the tokens are handed in, so that a run can be repeated exactly. Every call has done its
+ * work when it returns, and promises only because the contract does. The laws: test/spool/contract.ts. Next: local/store.ts.
  */
 import type { Digest } from "../../disk/digest.ts";
 import { joinParts } from "../../protocol/decoder.ts";
 import { FilespoolError } from "../../protocol/errors.ts";
 import { safeName } from "../../protocol/names.ts";
-import type { DeadLetter, Delivery, Offer, OfferAnswer, Spool, SpoolLimits, StoredFile, Swept } from "../contract.ts";
+import type { OfferAnswer, Spool, SpoolLimits, Swept } from "../contract.ts";
 import * as contract from "../contract.ts";
+import type { DeadLetter, Delivery, Ending, Offer, StoredFile } from "../files.ts";
 import { Leases } from "../leases.ts";
-import type { Ending, SpoolOperations } from "../operate/contract.ts";
+import type { SpoolOperations } from "../operate/contract.ts";
 import { MemoryOperations } from "../operate/memory.ts";
 import { type Item, type Lent, NEVER_FAILED, type Tombstone } from "./records.ts";
 import { sweepMemory } from "./sweep.ts";

@@ -9,7 +9,8 @@
 import type { Digest } from "../../disk/digest.ts";
 import { dropBytes, overlap } from "../../protocol/chunks.ts";
 import { type ErrorCode, FilespoolError } from "../../protocol/errors.ts";
-import { isWhole, type Offer, type Upload, type UploadWatcher } from "../contract.ts";
+import { isWhole, type Upload, type UploadWatcher } from "../contract.ts";
+import type { Offer } from "../files.ts";
 
 /** An unfinished upload, with or without somebody who is sending it. */
 export interface Slot {

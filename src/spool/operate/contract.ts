@@ -12,10 +12,7 @@
  * The laws: test/spool/contract-looking.ts and contract-operate.ts. No node: imports here. Read next: local.ts or memory.ts beside it.
  */
 import { FilespoolError } from "../../protocol/errors.ts";
-import type { DeadLetter, Offer, StoredFile } from "../contract.ts";
-
-/** How a transfer left its queue for ever. */
-export type Ending = "collected" | "expired" | "cancelled";
+import type { DeadLetter, Ending, Offer, StoredFile } from "../files.ts";
 
 /** One transfer, in the state that it is in. */
 export type Known =

@@ -1,6 +1,7 @@
 /** The command line and its configuration, from the two tables that the program itself is made of. */
 import { CONFIG_RULE } from "../../../src/cli/arguments.ts";
-import { COMMAND_NAMES, COMMANDS, type Command } from "../../../src/cli/commands/table.ts";
+import { COMMANDS } from "../../../src/cli/commands/table.ts";
+import { COMMAND_NAMES, type Command } from "../../../src/cli/settings/command-names.ts";
 import {
   KNOBS,
   type KnobName,

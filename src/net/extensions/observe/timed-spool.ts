@@ -11,7 +11,8 @@
  *
  * Invariant: what a caller sees, values as well as errors, is what the spool gave. Only what succeeded is timed.
  */
-import type { Offer, Spool, Upload, UploadWatcher } from "../../../spool/contract.ts";
+import type { Spool, Upload, UploadWatcher } from "../../../spool/contract.ts";
+import type { Offer } from "../../../spool/files.ts";
 
 /** What is timed, by the names of its histograms (metrics.ts). */
 export type Timing = "upload" | "store" | "ack";

@@ -10,7 +10,7 @@ import { FilespoolError, failureForPeer } from "../../../../src/protocol/errors.
 import { LIMITS } from "../../../../src/protocol/limits.ts";
 import type { Message, MessageOf } from "../../../../src/protocol/messages.ts";
 import { Conversation, type Effects, type EventOf } from "../../../../src/protocol/state-machine.ts";
-import type { Delivery } from "../../../../src/spool/contract.ts";
+import type { Delivery } from "../../../../src/spool/files.ts";
 import { SYNC_MS } from "./disk.ts";
 import { type ServerParts, welcome } from "./welcome.ts";
 import type { Data, End, Talker } from "./wire.ts";

@@ -10,7 +10,8 @@ import { FilespoolError, failureForPeer, known } from "../../../../src/protocol/
 import type { Message, MessageOf } from "../../../../src/protocol/messages.ts";
 import { Conversation, type Effects, type EventOf } from "../../../../src/protocol/state-machine.ts";
 import { UPLOAD_SERVER } from "../../../../src/protocol/upload.ts";
-import type { Offer, OfferAnswer } from "../../../../src/spool/contract.ts";
+import type { OfferAnswer } from "../../../../src/spool/contract.ts";
+import type { Offer } from "../../../../src/spool/files.ts";
 import { Delivering } from "./delivering.ts";
 import { CachedUpload } from "./disk.ts";
 import { type ServerParts, welcome } from "./welcome.ts";
