@@ -102,6 +102,29 @@ describe("a file that is stored", () => {
     expect(events.all("kept")).toHaveLength(2);
   });
 
+  test("that could not be put away is put away by the next run, and what was kept on purpose stays", async () => {
+    const { work, put, watch } = watchedFolder();
+    const { port, spool } = await work.serve();
+    put("kept");
+    expect(await watch(port, { once: true, after: "keep" }).done).toMatchObject({ stored: 1, kept: 0 });
+    put("a");
+    let isBroken = true;
+    replaceSync("unlinkSync", (unlink) => (...words) => {
+      if (isBroken) throw diskError("EPERM");
+      return unlink(...words);
+    });
+    for (const stored of [1, 0]) {
+      const { events, done } = watch(port, { once: true, after: "delete" });
+      expect(await done).toMatchObject({ stored, kept: 1 });
+      expect(events.all("kept")).toMatchObject([{ name: "a", size: 1, queue: "default" }]);
+    }
+    isBroken = false;
+    const { events, done } = watch(port, { once: true, after: "delete" });
+    expect(await done).toMatchObject({ stored: 0, kept: 0 });
+    expect(events.all("deleted")).toMatchObject([{ name: "a" }]);
+    expect([work.list("box"), spool.waiting("default")]).toEqual([["kept"], 2]);
+  });
+
   test("is not moved to another disk, which is said before anything is sent", async () => {
     const { work, put, watch } = watchedFolder();
     const { port, spool } = await work.serve();

@@ -3,6 +3,7 @@
  *
  *   {"folder":"/srv/outbox","to":"localhost:5011/default"}    the first line: what the file is about, for people
  *   ["a.txt","1234 17 1790000000000000000 ...","<digest>"]     sent; the last line about a name counts
+ *   ["a.txt","1234 17 ...","<digest>","<transfer>"]            sent, and could not be moved or deleted so far
  *   ["a.txt"]                                                  gone from the folder: forgotten
  *
  * The server remembers what it has stored for a week, and the same file makes the same transfer (adr/0011): so a line that
@@ -29,10 +30,12 @@ const STALE_LINES_MAX = 10_000;
 export interface Sent {
   readonly identity: string;
   readonly digest: string;
+  /** As which transfer: of a file that was to be put away, and stays for now. */
+  readonly transfer?: string | undefined;
 }
 
 /** A name alone means that it is forgotten. */
-type Line = readonly [name: string, identity?: string, digest?: string];
+type Line = readonly [name: string, identity?: string, digest?: string, transfer?: string];
 
 export interface SentFilesOptions {
   /** Folder for what outlives a run. */
@@ -111,7 +114,7 @@ export class SentFiles {
   /** Remembers that a file was sent, in a moment also on disk. */
   add(name: string, sent: Sent): void {
     this.known.set(name, sent);
-    this.#gather([name, sent.identity, sent.digest]);
+    this.#gather(lineOf(name, sent));
   }
 
   /** The name is gone from the folder, or is to be sent again. */
@@ -154,7 +157,7 @@ export class SentFiles {
   /** A new file takes the place of the old one when it is whole and on disk. */
   async #writeAnew(): Promise<void> {
     const draft = `${this.#path}.new`;
-    const lines = [...this.known].map(([name, { identity, digest }]): Line => [name, identity, digest]);
+    const lines = [...this.known].map(([name, sent]) => lineOf(name, sent));
     const file = await openOwn(draft, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND);
     try {
       await file.appendFile(`${this.#head}\n${inLines(lines)}`);
@@ -178,6 +181,8 @@ export class SentFiles {
   }
 }
 
+const lineOf = (name: string, { identity, digest, transfer }: Sent): Line =>
+  transfer === undefined ? [name, identity, digest] : [name, identity, digest, transfer];
 const inLines = (lines: readonly Line[]): string => lines.map((line) => `${JSON.stringify(line)}\n`).join("");
 
 /** What the lines say in the end. One that is damaged costs its file a question to the server, so it is passed over. */
@@ -191,8 +196,8 @@ function read(lines: readonly string[]): Map<string, Sent> {
       continue;
     }
     if (!Array.isArray(line) || !line.every((part) => typeof part === "string")) continue;
-    const [name = "", identity, digest] = line as string[];
-    if (identity !== undefined && digest !== undefined) known.set(name, { identity, digest });
+    const [name = "", identity, digest, transfer] = line as string[];
+    if (identity !== undefined && digest !== undefined) known.set(name, { identity, digest, transfer });
     else known.delete(name);
   }
   return known;

@@ -13,7 +13,7 @@
  * A crash at any moment: what was not stored is sent by the next run, and what was stored and not yet put away is offered
  * once more, under the same transfer id, so the server says that it has it. Why like this: adr/0092.
  */
-import { statSync } from "node:fs";
+import { lstatSync, statSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import { DIGESTS } from "../../../disk/digest.ts";
 import { FilespoolError } from "../../../protocol/errors.ts";
@@ -24,7 +24,7 @@ import { CompleteFiles } from "./complete-files.ts";
 import { HotFolder } from "./hot-folder.ts";
 import { fitsAny } from "./name-patterns.ts";
 import { Away, type PutAway } from "./put-away.ts";
-import { SentFiles } from "./sent-files.ts";
+import { type Sent, SentFiles } from "./sent-files.ts";
 import { checkMovedTo, IGNORED, realFolder, SETTLE_MS, type WatchOptions, type WatchSummary } from "./watch-options.ts";
 
 /**
@@ -176,13 +176,18 @@ class Watching {
     const put = this.#away?.put(path, identity) ?? null;
     if (put?.kind === "changed") return this.#hot.release(name); // another file is there, and will be sent as well
     this.#hot.settle(name);
-    if (put === null || put.kind === "stays") this.#sent.add(name, { identity, digest });
+    if (put === null) this.#sent.add(name, { identity, digest });
+    else if (put.kind === "stays") this.#sent.add(name, { identity, digest, transfer });
     else if (this.#sent.known.has(name)) this.#sent.forget(name); // an earlier content of that name was kept
     if (put !== null) this.#tellPut(put, path, about);
-    if (put?.kind !== "stays") return;
+    if (put?.kind === "stays") this.#stays(name, about, put.why);
+  }
+
+  /** Told once in a run, and tried again at each look. */
+  #stays(name: string, about: About, why: string): void {
     this.#staying.set(name, about);
     this.summary.kept++;
-    this.#emit({ event: "kept", path, message: put.why, ...about });
+    this.#emit({ event: "kept", path: join(this.#folder, name), message: why, ...about });
   }
 
   #tellPut(put: PutAway, path: string, about: About): void {
@@ -192,15 +197,25 @@ class Watching {
 
   /** A file that was stored is still there, seen at a look: what could not be put away may go now. */
   #again(name: string): void {
-    const about = this.#staying.get(name);
     const known = this.#sent.known.get(name);
-    if (!about || !known || !this.#away) return;
+    if (!known || !this.#away) return;
     const path = join(this.#folder, name);
+    const before = this.#staying.get(name);
+    const about = before ?? this.#left(name, known);
+    if (about === null) return;
     const put = this.#away.put(path, known.identity);
-    if (put.kind === "stays") return;
-    this.summary.kept--;
+    if (put.kind === "stays") return before ? undefined : this.#stays(name, about, put.why);
+    if (before) this.summary.kept--;
     this.#gone(name);
     this.#tellPut(put, path, about);
+  }
+
+  /** What an earlier run could not put away. Null: that run kept it, or it is gone. */
+  #left(name: string, { transfer }: Sent): About | null {
+    const size = lstatSync(join(this.#folder, name), { throwIfNoEntry: false })?.size;
+    return transfer === undefined || size === undefined
+      ? null
+      : { transfer, queue: complete(this.#options).queue, name, size };
   }
 
   /** Its name is free: whatever comes under it is new. */
