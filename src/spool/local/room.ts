@@ -22,7 +22,7 @@ import { FilespoolError } from "../../protocol/errors.ts";
 import type { SpoolLimits } from "../contract.ts";
 import type { Offer } from "../files.ts";
 import type { LocalIndex } from "./index.ts";
-import type { Slot } from "./upload.ts";
+import type { Slot } from "./slot.ts";
 
 /** About what a file takes in the index beside its content: four rows (800 bytes for an empty file in a queue of its own). */
 const FILE_BYTES = 1024;

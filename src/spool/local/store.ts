@@ -39,8 +39,9 @@ import { LocalIndex } from "./index.ts";
 import { LocalQueues } from "./queues.ts";
 import { deadQueue, type Entry } from "./records.ts";
 import { Room } from "./room.ts";
+import type { Slot } from "./slot.ts";
 import { Sweep } from "./sweep.ts";
-import { LocalUpload, type Slot } from "./upload.ts";
+import { LocalUpload } from "./upload.ts";
 
 export interface LocalSpoolOptions {
   /** Created when it is missing. */
@@ -186,8 +187,9 @@ export class LocalSpool extends LocalQueues implements Spool {
   /** A new upload, or one that nobody holds. The newest holder is known before anything is waited for. */
   #hold(offer: Offer, watcher: UploadWatcher): LocalUpload {
     const slot = this.room.slots.get(offer.transfer) ?? this.room.enter(offer, this.now());
-    slot.holder = new LocalUpload(this, slot, watcher);
-    return slot.holder;
+    const upload = new LocalUpload(this, slot, watcher);
+    slot.holder = upload;
+    return upload;
   }
 
   /** For LocalUpload: writes down that `durable` bytes of an upload are on disk. */

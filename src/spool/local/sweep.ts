@@ -19,19 +19,20 @@ import { fileError } from "../../disk/files.ts";
 import { FilespoolError } from "../../protocol/errors.ts";
 import { type Expired, FILE_EXPIRED, SWEEP_MAX, type Swept } from "../contract.ts";
 import type { Age } from "./ages.ts";
+import type { LocalQueues } from "./queues.ts";
 import { deadQueue, type Entry, isDeadHome, type Position } from "./records.ts";
-import type { LocalSpool } from "./store.ts";
-import { LocalUpload, type Slot } from "./upload.ts";
+import type { Slot } from "./slot.ts";
+import { LocalUpload, type UploadHome } from "./upload.ts";
 
 /** Files, or uploads, that one sweep looks at. */
 const LOOKED_MAX = 2 * SWEEP_MAX;
 
 export class Sweep {
-  readonly #spool: LocalSpool;
+  readonly #spool: LocalQueues & UploadHome;
   /** The last file that was looked at and is still there; null to begin with the oldest. */
   #lookedAt: Age | null = null;
 
-  constructor(spool: LocalSpool) {
+  constructor(spool: LocalQueues & UploadHome) {
     this.#spool = spool;
   }
 

@@ -20,28 +20,36 @@ import { dropBytes, overlap } from "../../protocol/chunks.ts";
 import { joinParts } from "../../protocol/decoder.ts";
 import { type ErrorCode, FilespoolError } from "../../protocol/errors.ts";
 import { isWhole, type Upload, type UploadWatcher } from "../contract.ts";
-import type { Offer } from "../files.ts";
-import type { LocalSpool } from "./store.ts";
+import type { Slab } from "./buffer-slab.ts";
+import type { Room } from "./room.ts";
+import type { Slot } from "./slot.ts";
 
-/** The place of an unfinished upload in the spool, with or without somebody who is sending it. */
-export interface Slot {
-  /** As its first offer said; every later one must say the same. */
-  readonly offer: Offer;
-  /** Bytes set aside for it: its size or, while nobody knows that, what has arrived. */
-  reserved: number;
-  /** Bytes that are on disk and recorded in the index. */
-  durable: number;
-  /** When the durable offset last moved, ms since the epoch: the sweeper goes by it. */
-  touchedAtMs: number;
-  /** Who may write to it now; null between two senders. */
-  holder: LocalUpload | null;
-  /** An operator is cancelling it, so it leaves a tombstone. */
-  isCancelled?: boolean;
+/** What an upload needs of the spool that it is in. */
+export interface UploadHome {
+  /** Files are gathered to so much for one write. */
+  readonly bufferBytes: number;
+  /** Whether content and names are synced. */
+  readonly sync: boolean;
+  /** Content up to this size is kept inside of the index. */
+  readonly inlineBytesMax: number;
+  /** Where small content is until it is in the index. */
+  readonly slab: Slab;
+  readonly room: Room;
+  /** Where the content of a transfer lies. */
+  dataPath(transfer: string): string;
+  /** Makes the names of new contents durable. */
+  syncData(): Promise<void>;
+  /** Writes down how far an upload is. */
+  recordUpload(slot: Slot, offset: number): Promise<void>;
+  /** Nothing of it is kept, or nothing more of it comes. */
+  forgetUpload(slot: Slot): Promise<void>;
+  /** Makes it a file of its queue, durably. */
+  enqueue(slot: Slot, digest: string, content: Uint8Array | null): Promise<void>;
 }
 
 export class LocalUpload implements Upload {
   offset = 0;
-  readonly #spool: LocalSpool;
+  readonly #spool: UploadHome;
   readonly #slot: Slot;
   readonly #watcher: UploadWatcher;
   /** The content itself when it is small, of which `#taken` bytes are here; null when it goes to the file. */
@@ -58,7 +66,7 @@ export class LocalUpload implements Upload {
   #turn: Promise<void> | null = null;
 
   /** Synchronous, so that the newest holder is known before anything is waited for; `open` comes next. */
-  constructor(spool: LocalSpool, slot: Slot, watcher: UploadWatcher) {
+  constructor(spool: UploadHome, slot: Slot, watcher: UploadWatcher) {
     this.#spool = spool;
     this.#slot = slot;
     this.#watcher = watcher;

@@ -1,5 +1,7 @@
 /** What the memory spool holds of a file, while it is there and after it is gone. Read next: memory/store.ts. */
+import type { SpoolLimits } from "../contract.ts";
 import type { DeadLetter, Delivery, Ending, StoredFile } from "../files.ts";
+import type { Slot } from "./upload.ts";
 
 /** A file that was stored and not yet collected. */
 export interface Item {
@@ -31,3 +33,27 @@ export interface Lent {
 
 /** Of a file that has just come. */
 export const NEVER_FAILED = { failures: 0, reason: "", firstFailedAtMs: 0, lastFailedAtMs: 0 } as const;
+
+/**
+ * The spool as its sweep and the operator's view see it: three lists and some verbs. Both get it from the store, which makes
+ * them; so they know this, and not the store.
+ */
+export interface MemoryState {
+  readonly limits: SpoolLimits;
+  readonly slots: Map<string, Slot>;
+  readonly files: readonly Item[];
+  readonly tombstones: Map<string, Tombstone>;
+  now(): number;
+  /** Told what left its queue, for ever or as a dead letter. */
+  onEnded: (transfer: string) => void;
+  waiting(queue: string): number;
+  arrived(queue: string): void;
+  /** Takes a file out of whosever hands it is in. */
+  seize(item: Item): void;
+  /** Takes a file off the list, and notes how it ended. */
+  collect(item: Item, ending: Ending): void;
+  bury(file: StoredFile, ending: Ending): void;
+  toEnd(item: Item): void;
+  die(item: Item): void;
+  endLeases(): Promise<Delivery & { readonly dead: boolean }>[];
+}

@@ -6,10 +6,9 @@
  * with an index by age, this does by a filter; what they mean is the same (test/spool/contract-expiry.ts).
  */
 import { type Expired, FILE_EXPIRED, SWEEP_MAX, type Swept } from "../contract.ts";
-import type { Item } from "./records.ts";
-import type { MemorySpool } from "./store.ts";
+import type { Item, MemoryState } from "./records.ts";
 
-export async function sweepMemory(spool: MemorySpool): Promise<Swept> {
+export async function sweepMemory(spool: MemoryState): Promise<Swept> {
   const nowMs = spool.now();
   const { uploadTtlMs, fileTtlMs, tombstoneTtlMs, tombstonesMax } = spool.limits;
   const some = <T>(all: Iterable<T>, isOver: (one: T) => boolean): T[] => [...all].filter(isOver).slice(0, SWEEP_MAX);
@@ -38,7 +37,7 @@ export async function sweepMemory(spool: MemorySpool): Promise<Swept> {
 }
 
 /** A waiting file is removed, or becomes a dead letter and has its time once more; a dead letter is removed. */
-function expire(spool: MemorySpool, item: Item, nowMs: number): Expired {
+function expire(spool: MemoryState, item: Item, nowMs: number): Expired {
   const { transfer, queue, name, size } = item.file;
   const [ageMs, isDead] = [nowMs - item.sinceMs, item.state === "dead"];
   const dead = spool.limits.ifExpired === "dead" && !isDead;

@@ -14,10 +14,10 @@
  * the same folder: adr/0038.
  */
 import { FilespoolError } from "../../protocol/errors.ts";
+import type { LocalQueues } from "../local/queues.ts";
 import { deadQueue, type Entry, type Place, type Position } from "../local/records.ts";
-import type { LocalSpool } from "../local/store.ts";
-import type { Slot } from "../local/upload.ts";
-import { LocalUpload } from "../local/upload.ts";
+import type { Slot } from "../local/slot.ts";
+import { LocalUpload, type UploadHome } from "../local/upload.ts";
 import {
   BATCH_FILES,
   type Changed,
@@ -34,11 +34,11 @@ import { pageOfQueues } from "./totals-page.ts";
 
 /** Looks are answered from the index as it was committed; changes are claimed, committed and only then answered. */
 export class LocalOperations implements SpoolOperations {
-  readonly #spool: LocalSpool;
+  readonly #spool: LocalQueues & UploadHome;
   /** Who waits for the end of a transfer. */
   readonly #watchers = new Map<string, Set<() => void>>();
 
-  constructor(spool: LocalSpool) {
+  constructor(spool: LocalQueues & UploadHome) {
     this.#spool = spool;
     spool.onEnded = (transfer) => this.#ended(transfer);
   }

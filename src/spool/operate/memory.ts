@@ -5,8 +5,7 @@
  * else does anything. Read it first to see what the operations mean, and the other to see what they cost.
  */
 import { FilespoolError } from "../../protocol/errors.ts";
-import type { Item } from "../memory/records.ts";
-import type { MemorySpool } from "../memory/store.ts";
+import type { Item, MemoryState } from "../memory/records.ts";
 import type { Slot } from "../memory/upload.ts";
 import {
   type Changed,
@@ -25,12 +24,12 @@ import {
  * lists (files, unfinished uploads, tombstones) and five verbs: seize, collect, bury, toEnd, arrived.
  */
 export class MemoryOperations implements SpoolOperations {
-  readonly #spool: MemorySpool;
+  readonly #spool: MemoryState;
   /** Who waits for the end of which transfer. Entries go when they are called, or when nobody waits any more. */
   readonly #watchers = new Map<string, Set<() => void>>();
 
   /** From here on the spool says when something has ended: by an ack, by expiry, by an operator, or as a dead letter. */
-  constructor(spool: MemorySpool) {
+  constructor(spool: MemoryState) {
     this.#spool = spool;
     spool.onEnded = (transfer) => {
       const listeners = this.#watchers.get(transfer);
