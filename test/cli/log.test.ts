@@ -77,6 +77,20 @@ test("after a rotation every line is in exactly one of the two files, in order",
   expect(sizes).toEqual(Array.from({ length: 1000 }, (_, i) => i));
 });
 
+test("a rotation is not put off by lines that go on coming", async () => {
+  const { log, path, lines } = await open();
+  const reopen = await log.prepareReopen();
+  // More than one write, and the first of them is under way when the file is moved.
+  for (let i = 0; i < 2000; i++) log.observe({ ...stored, size: i });
+  renameSync(path, `${path}.1`);
+  reopen();
+  for (let i = 2000; i < 4000; i++) log.observe({ ...stored, size: i });
+  await log.close();
+  const [before, after] = [lines(`${path}.1`), lines()];
+  expect([before.length + after.length, JSON.parse(after[0] ?? "{}").size]).toEqual([4000, before.length]);
+  expect(after.length).toBeGreaterThan(2000);
+});
+
 test("a log that cannot be written is told before anything starts", async () => {
   const failing = (path: string) => Log.open(path, "info", () => {});
   await expect(failing("/nowhere/at/all.log")).rejects.toMatchObject({ code: "folder-unusable", kind: "local" });

@@ -113,8 +113,12 @@ export class LogFile {
   /** Until nothing waits, or a write fails. Never rejects. */
   async #writeAll(): Promise<void> {
     try {
-      if (this.#isToBeReopened) await this.#reopen();
-      while (this.#waiting.length > 0) await this.#writeSome();
+      // Asked before each write: under load there may be no end of lines for a long time.
+      for (;;) {
+        if (this.#isToBeReopened) await this.#reopen();
+        if (this.#waiting.length === 0) return;
+        await this.#writeSome();
+      }
     } catch (error) {
       this.#onTrouble(`the log ${this.#path} cannot be written: ${inWords(error)}`);
     }
