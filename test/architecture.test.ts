@@ -5,13 +5,9 @@ import { isIndexFresh, readAdrs } from "../scripts/adr-index.ts";
 
 const ROOT = join(import.meta.dirname, "..");
 const read = (path: string): string => readFileSync(join(ROOT, path), "utf8");
-const filesIn = (folder: string): string[] =>
+const filesIn = (folder: string, kinds = /\.(ts|mjs|md)$/): string[] =>
   readdirSync(join(ROOT, folder), { withFileTypes: true, recursive: true })
-    .filter((entry) => entry.isFile() && /\.(ts|mjs|md)$/.test(entry.name))
-    .map((entry) => relative(ROOT, join(entry.parentPath, entry.name)));
-const sourcesIn = (folder: string): string[] =>
-  readdirSync(join(ROOT, folder), { withFileTypes: true, recursive: true })
-    .filter((entry) => entry.isFile() && /\.(ts|tsx)$/.test(entry.name))
+    .filter((entry) => entry.isFile() && kinds.test(entry.name))
     .map((entry) => relative(ROOT, join(entry.parentPath, entry.name)));
 const lineCount = (path: string): number => read(path).trimEnd().split("\n").length;
 /** Lines that only tell the site what to show: `// region: name`, `// endregion: name`. They are no text to read. */
@@ -33,7 +29,7 @@ const layerOf = (path: string): string => path.split("/")[1] ?? "";
 const SRC = filesIn("src");
 const FOLDERS = ["src", "test", "scripts", "examples", "benchmarks", "adr"];
 const TEXTS = FOLDERS.filter((folder) => existsSync(join(ROOT, folder)))
-  .flatMap(filesIn)
+  .flatMap((folder) => filesIn(folder))
   .concat("README.md");
 
 test("imports point one way only: protocol <- disk <- spool <- net <- cli", () => {
@@ -78,7 +74,9 @@ function circlesIn(graph: ReadonlyMap<string, readonly string[]>): string[] {
 }
 
 test("no file imports itself, by whatever way", () => {
-  const paths = ["src", "benchmarks", "website/src", "website/plugins", "website/scripts"].flatMap(sourcesIn);
+  const paths = ["src", "benchmarks", "website/src", "website/plugins", "website/scripts"].flatMap((folder) =>
+    filesIn(folder, /\.tsx?$/),
+  );
   expect(
     circlesIn(
       new Map([

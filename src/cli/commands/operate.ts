@@ -70,8 +70,9 @@ export function list(task: Task, around: Around): Promise<number> {
   return withOperator(task, around, async (operator) => {
     if (queue === undefined) {
       const rows = await print(around, QUEUES, operator.queues(), "queue", queueRow);
-      const { token } = await connectionOf(task.settings);
-      const nothing = token === undefined ? "There is nothing on this server." : NOTHING_SEEN;
+      const { values } = task.settings;
+      const hasToken = values.token !== undefined || values["token-file"] !== undefined;
+      const nothing = hasToken ? NOTHING_SEEN : "There is nothing on this server.";
       return over(around.report, rows, `${counted(rows, "queue")}.`, nothing);
     }
     // What is on its way comes last: it is not in the queue yet.

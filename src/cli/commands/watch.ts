@@ -46,6 +46,7 @@ export async function watch(
   { env, now, interrupt, terminate }: Pick<World, "env" | "now" | "interrupt" | "terminate">,
 ): Promise<number> {
   const { host, port, queue, digest, retry, after, settle, match, ignore, once, "moved-to": movedTo } = settings.values;
+  const isPatient = isGiven(settings, "retry");
   report.talksTo(host, port);
   const startMs = now();
   const state = stateFolder(env);
@@ -67,8 +68,7 @@ export async function watch(
     ...(ignore !== undefined && { ignore }),
     ...(movedTo !== undefined && { movedTo }),
     // What ends by itself, for cron, has the patience of `send`; a service waits for ever.
-    ...((once || isGiven(settings, "retry")) && { retryMs: retry }),
-    ...((once || isGiven(settings, "retry")) && { connectRetryMs: isGiven(settings, "retry") ? retry : 0 }),
+    ...((once || isPatient) && { retryMs: retry, connectRetryMs: isPatient ? retry : 0 }),
     // Either of the two ends it in order: what is stored is put away, and the rest waits for the next run.
     signal: AbortSignal.any([interrupt, terminate]),
     onWarning: report.complain,

@@ -11,10 +11,11 @@
  * two folders, whole. Who is killed in between finds its line again and goes on. A second name (link, then unlink) would
  * not do: it changes the time of change, so a crash in between would leave a file that looks new.
  */
-import { closeSync, lstatSync, openSync, readFileSync, renameSync, unlinkSync, writeSync } from "node:fs";
+import { createHash } from "node:crypto";
+import { linkSync, lstatSync, readFileSync, renameSync, rmSync, unlinkSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { inWords } from "../../../disk/system-errors.ts";
-import { numbered } from "../../../protocol/names.ts";
+import { numbered, OWN_PREFIX } from "../../../protocol/names.ts";
 import { identityOf } from "../../sender/file-identity.ts";
 
 /** What somebody wishes for every file. */
@@ -69,23 +70,41 @@ export class Away {
 
   /** Creates a file with this line under the name, or under the first number behind it that nobody has. */
   #claim(folder: string, name: string, line: string): string {
-    for (let number = this.#numbers.get(name) ?? 0; ; number++) {
-      const to = join(folder, number === 0 ? name : numbered(name, number));
-      try {
-        const file = openSync(to, "wx");
-        try {
-          writeSync(file, line);
-        } finally {
-          closeSync(file);
-        }
-      } catch (error) {
-        if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
-        if (!isLeft(to, line)) continue;
+    // Written under a name of our own first, and the same each time: so no name is ever there without its line.
+    const own = join(folder, `${OWN_PREFIX}-moving-${createHash("sha256").update(line).digest("hex").slice(0, 16)}`);
+    rmSync(own, { force: true });
+    writeFileSync(own, line, { flag: "wx" });
+    try {
+      for (let number = this.#numbers.get(name) ?? 0; ; number++) {
+        const to = join(folder, number === 0 ? name : numbered(name, number));
+        if (!isMade(own, to, line) && !isLeft(to, line)) continue;
+        if (this.#numbers.size >= NUMBERED_MAX) this.#numbers.clear();
+        if (number > 0) this.#numbers.set(name, number);
+        return to;
       }
-      if (this.#numbers.size >= NUMBERED_MAX) this.#numbers.clear();
-      if (number > 0) this.#numbers.set(name, number);
-      return to;
+    } finally {
+      rmSync(own, { force: true });
     }
+  }
+}
+
+/** Gives the line another name. False: something has that name. @throws what the file system said */
+function isMade(own: string, to: string, line: string): boolean {
+  try {
+    linkSync(own, to);
+    return true;
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === "EEXIST") return false;
+    if (code !== "EPERM" && code !== "ENOTSUP" && code !== "ENOSYS") throw error;
+  }
+  // A file system without hard links (FAT).
+  try {
+    writeFileSync(to, line, { flag: "wx" });
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "EEXIST") return false;
+    throw error;
   }
 }
 
