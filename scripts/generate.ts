@@ -10,9 +10,9 @@ import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type JsonSchema, toJsonSchema } from "@valibot/to-json-schema";
 import { manualPage } from "../src/cli/commands/manual.ts";
+import { version } from "../src/cli/environment.ts";
 import { EVENT_SCHEMAS } from "../src/cli/report/json-events.ts";
 import { schemaText } from "../src/cli/settings/config-schema.ts";
-import { version } from "../src/cli/world.ts";
 
 const ROOT = fileURLToPath(new URL("../", import.meta.url));
 

@@ -10,8 +10,12 @@ const filesIn = (folder: string, kinds = /\.(ts|mjs|md)$/): string[] =>
     .filter((entry) => entry.isFile() && kinds.test(entry.name))
     .map((entry) => relative(ROOT, join(entry.parentPath, entry.name)));
 const lineCount = (path: string): number => read(path).trimEnd().split("\n").length;
-/** Lines that only tell the site what to show: `// region: name`, `// endregion: name`. They are no text to read. */
-const markerCount = (path: string): number => read(path).match(/^\s*\/\/ (end)?region: [\w-]+$/gm)?.length ?? 0;
+const COMMENT = /^\s*(\/\/|\/\*|\*)/;
+const textLines = (path: string): string[] =>
+  read(path)
+    .split("\n")
+    .filter((line) => line.trim() !== "" && !/^\s*\/\/ (end)?region: /.test(line));
+const codeCount = (path: string): number => textLines(path).filter((line) => !COMMENT.test(line)).length;
 /** Without comments: these say "node:" and "process" freely. */
 const code = (path: string): string => read(path).replaceAll(/\/\*[\s\S]*?\*\/|^\s*\/\/.*|\s\/\/ .*/gm, "");
 const importsOf = (path: string): string[] =>
@@ -26,7 +30,7 @@ const offenders = (paths: string[], pattern: RegExp): string[] =>
 
 const LAYERS = ["protocol", "disk", "spool", "net", "cli"];
 const layerOf = (path: string): string => path.split("/")[1] ?? "";
-const SRC = filesIn("src");
+const SRC = filesIn("src", /\.ts$/);
 const FOLDERS = ["src", "test", "scripts", "examples", "benchmarks", "adr"];
 const TEXTS = FOLDERS.filter((folder) => existsSync(join(ROOT, folder)))
   .flatMap((folder) => filesIn(folder))
@@ -149,13 +153,13 @@ test("no file is longer than 300 lines, and the core does not grow", () => {
   const programs = TEXTS.filter((path) => !path.endsWith(".md"));
   expect(programs.filter((path) => lineCount(path) > 300).map((path) => `${path}: ${lineCount(path)}`)).toEqual([]);
   const core = SRC.filter((path) => layerOf(path) !== "cli" && !isExtension(path));
-  // The aim is 2,500; until then the bound rises only by a decision that says for what (adr/0028, 0034, 0036, 0037, 0038, 0040, 0053, 0062, 0063, 0065, 0066, 0100, 0102, 0103).
-  expect(core.reduce((sum, path) => sum + lineCount(path) - markerCount(path), 0)).toBeLessThanOrEqual(11_350);
+  // Lines of code, since comments should never cost anything (adr/0107). It rises only by a decision that says for what.
+  expect(core.reduce((sum, path) => sum + codeCount(path), 0)).toBeLessThanOrEqual(7_700);
 });
 
 test("at least 27 of 100 lines in src are comments", () => {
-  const lines = SRC.flatMap((path) => read(path).split("\n")).filter((line) => line.trim() !== "");
-  const share = lines.filter((line) => /^\s*(\/\/|\/\*|\*)/.test(line)).length / lines.length;
+  const lines = SRC.flatMap(textLines);
+  const share = lines.filter((line) => COMMENT.test(line)).length / lines.length;
   // The aim is 40 to 50 %; until then the bound may only be raised (adr/0023).
   expect(share).toBeGreaterThanOrEqual(0.27);
 });

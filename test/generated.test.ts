@@ -4,7 +4,7 @@ import { expect, test } from "vitest";
 import { stale } from "../scripts/generate.ts";
 import { EXIT, EXIT_CODES } from "../src/cli/exit-codes.ts";
 import { COMMAND_NAMES } from "../src/cli/settings/command-names.ts";
-import { knobsOn } from "../src/cli/settings/settings.ts";
+import { settingsOn } from "../src/cli/settings/settings.ts";
 
 const PAGE = new URL("../man/filespool.1", import.meta.url).pathname;
 const has = (program: string) => spawnSync(program, ["--version"]).error === undefined;
@@ -17,7 +17,7 @@ test("the manual page has every setting, every command and every exit code", () 
   const page = readFileSync(PAGE, "utf8").replaceAll("\\-", "-");
   for (const name of COMMAND_NAMES) {
     expect(page).toContain(`filespool ${name}`);
-    for (const knob of knobsOn(name)) expect(page).toContain(`--${knob}`);
+    for (const setting of settingsOn(name)) expect(page).toContain(`--${setting}`);
   }
   expect(EXIT_CODES.map(({ code }) => code)).toEqual(Object.values(EXIT));
   for (const { code } of EXIT_CODES) expect(page).toContain(`\\fB${code}\\fR`);

@@ -8,7 +8,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
-import { printable } from "../../src/cli/report/escape.ts";
+import { escapeText } from "../../src/cli/report/escape.ts";
 import { type Line, serverLine, transferLine } from "../../src/cli/report/event-text.ts";
 import { humanSize } from "../../src/cli/settings/units.ts";
 import type { ServerEvent, TransferEvent } from "../../src/net/events.ts";
@@ -99,7 +99,7 @@ export class Program {
 
 /** The line that the program itself would have printed for people, shortened for the columns of the stage. */
 function lineOf(who: Who, event: Event): Line | null {
-  const line = (verb: string, text: string): Line => ({ tone: "plain", verb, text: () => printable(text) });
+  const line = (verb: string, text: string): Line => ({ tone: "plain", verb, text: () => escapeText(text) });
   const file = `${event.name}, ${humanSize(Number(event.size))}`;
   switch (event.event as string) {
     case "progress":

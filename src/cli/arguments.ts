@@ -27,7 +27,14 @@ import { EXIT_CODES, UsageError } from "./exit-codes.ts";
 import { wrapped } from "./report/escape.ts";
 import { SYSTEM_FOLDER, USER_CONFIG_SHOWN } from "./settings/base-directories.ts";
 import { COMMAND_NAMES, type CommandKind, inspects, KINDS } from "./settings/command-names.ts";
-import { KNOB_NAMES, type KnobName, knobOf, knobsOn, shownFallback, variableOf } from "./settings/settings.ts";
+import {
+  SETTING_NAMES,
+  type SettingName,
+  settingOf,
+  settingsOn,
+  shownFallback,
+  variableOf,
+} from "./settings/settings.ts";
 
 /** Where the help goes, and how wide it may be. */
 export interface HelpOutput {
@@ -182,10 +189,10 @@ function addCommand(program: CommanderCommand, verb: Verb, columns: number): Com
   }
   const own = settingsOf(verb);
   // Whoever looks at settings takes the flags of all commands, which would drown its own in the help.
-  const taken = verb !== "client" && inspects(verb) ? KNOB_NAMES : own;
-  for (const name of taken.filter((name) => !knobOf(name).secret)) {
+  const taken = verb !== "client" && inspects(verb) ? SETTING_NAMES : own;
+  for (const name of taken.filter((name) => !settingOf(name).secret)) {
     // The default is part of the sentence and not of the option, for the reason given at `Typed`.
-    const { argument, help } = knobOf(name);
+    const { argument, help } = settingOf(name);
     const fallback = shownFallback(name);
     const flags = argument === null ? `--${name}` : `--${name} <${argument}>`;
     const option = new Option(flags, fallback === null ? help : `${help} (default: ${fallback})`);
@@ -197,8 +204,8 @@ function addCommand(program: CommanderCommand, verb: Verb, columns: number): Com
 }
 
 /** `client` takes what either of its two roles takes, since the role is not known when the flags are read. */
-function settingsOf(verb: Verb): KnobName[] {
-  return verb === "client" ? [...new Set([...knobsOn("send"), ...knobsOn("receive")])] : knobsOn(verb);
+function settingsOf(verb: Verb): SettingName[] {
+  return verb === "client" ? [...new Set([...settingsOn("send"), ...settingsOn("receive")])] : settingsOn(verb);
 }
 
 /** The flags that were typed, by setting name. A flag that is typed twice has its last value, as usual. */

@@ -3,13 +3,14 @@
  *
  * Never here: any command by its name (settings/command-names.ts), and what one does (commands/).
  */
-import type { Asker } from "./prompter.ts";
+
+import type { Environment } from "./environment.ts";
+import type { Prompter } from "./prompter.ts";
 import type { Outlet } from "./report/outlet.ts";
 import type { Report } from "./report/report.ts";
 import type { Command } from "./settings/command-names.ts";
 import type { ConfigFile } from "./settings/config-file.ts";
 import type { Settings } from "./settings/origins.ts";
-import type { World } from "./world.ts";
 
 /** `client` asks whether to send or to receive; the others are what they say. */
 export type Verb = Command | "client";
@@ -38,13 +39,13 @@ export interface Task {
   readonly operands: readonly string[];
 }
 
-/** What a command has around it while it runs. */
-export interface Around {
+/** What a command can use while it runs. */
+export interface Context {
   readonly report: Report;
   /** What became of the lines that were printed; all of them go through the report. */
   readonly stdout: Outlet;
   readonly stderr: Outlet;
-  readonly world: World;
+  readonly environment: Environment;
   /** What was typed, for a command that looks at settings itself. */
   readonly typed: Typed;
   /** The config file that was read, if there was one; null as well for a command that looks at settings itself. */
@@ -68,10 +69,10 @@ export interface CommandRow {
   readonly examples: readonly Example[];
   /**
    * Settles what is not settled yet, by asking or by a refusal. Nothing has been touched before it, nor is by it.
-   * @param asker null when nobody can be asked
+   * @param prompter null when nobody can be asked
    * @throws UsageError when it cannot be settled
    */
-  readonly prepare?: (task: Task, asker: Asker | null) => Promise<Task>;
+  readonly prepare?: (task: Task, prompter: Prompter | null) => Promise<Task>;
   /** @returns the exit code */
-  readonly run: (task: Task, around: Around) => Promise<number>;
+  readonly run: (task: Task, around: Context) => Promise<number>;
 }

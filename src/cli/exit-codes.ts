@@ -75,7 +75,7 @@ export const EXIT_CODES: readonly ExitRow[] = (Object.keys(EXIT) as (keyof typeo
 
 /**
  * The command was asked for in a way that it cannot be carried out: the person at the keyboard changes the
- * command, not the world. `message` names the flag, variable or key, the value, and what would be accepted.
+ * command, not what it met. `message` names the flag, variable or key, the value, and what would be accepted.
  */
 export class UsageError extends Error {
   override readonly name = "UsageError";

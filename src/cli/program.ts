@@ -1,5 +1,5 @@
 /**
- * One run of the program, from words to exit code, in a world that is handed to it.
+ * One run of the program, from words to exit code, in an environment that the caller hands in.
  *
  * The order of things is the order in which they can still be taken back for nothing:
  *
@@ -19,10 +19,11 @@
  * known and accepted. A mistake in the last flag must not be found after the first file has been sent.
  */
 import { overview, parseArguments } from "./arguments.ts";
-import type { Around, Task, Typed } from "./command.ts";
+import type { Context, Task, Typed } from "./command.ts";
 import { COMMANDS } from "./commands/table.ts";
+import { type Environment, version } from "./environment.ts";
 import { EXIT, OutputError, UsageError } from "./exit-codes.ts";
-import type { Asker } from "./prompter.ts";
+import type { Prompter } from "./prompter.ts";
 import { askCommand, askRole, askSettings, mayAsk, sameWithoutQuestions } from "./prompts/prompts.ts";
 import { line } from "./report/escape.ts";
 import { Outlet } from "./report/outlet.ts";
@@ -32,21 +33,22 @@ import { type Command, inspects, KINDS } from "./settings/command-names.ts";
 import { loadConfig, type Surroundings, tellOfConfig } from "./settings/config-file.ts";
 import { type Settings, withOrigin } from "./settings/origins.ts";
 import { resolve } from "./settings/resolve.ts";
-import type { KnobName } from "./settings/settings.ts";
-import { version, type World } from "./world.ts";
+import type { SettingName } from "./settings/settings.ts";
 
 /**
  * Runs one command. Never throws: whatever goes wrong on the way is told by the report, and becomes a number.
  * @returns the exit code, see exit-codes.ts
  */
-export async function run(world: World): Promise<number> {
-  const [stdout, stderr] = [world.stdout, world.stderr].map((stream) => new Outlet(stream, eitherOf(world)));
-  const said = await carryOut(world, stdout as Outlet, stderr as Outlet);
+export async function run(environment: Environment): Promise<number> {
+  const [stdout, stderr] = [environment.stdout, environment.stderr].map(
+    (stream) => new Outlet(stream, eitherOf(environment)),
+  );
+  const said = await carryOut(environment, stdout as Outlet, stderr as Outlet);
   return settled(said, stdout as Outlet, stderr as Outlet);
 }
 
 /** What a run has come to, and the report that told it. */
-interface Said {
+interface Outcome {
   readonly code: number;
   readonly report: Report;
   /** It had standard output for contents, and has told itself what became of those. */
@@ -57,7 +59,7 @@ interface Said {
  * The end of a run: all that was said is out, or lost. Lost lines are no success, and a failure of the work says more than they.
  * @returns the exit code
  */
-async function settled({ code, report, isContents }: Said, stdout: Outlet, stderr: Outlet): Promise<number> {
+async function settled({ code, report, isContents }: Outcome, stdout: Outlet, stderr: Outlet): Promise<number> {
   const isOut = await stdout.settled();
   const { failure } = stdout;
   const worst = (other: number) => (code === EXIT.done ? other : code);
@@ -72,8 +74,8 @@ async function settled({ code, report, isContents }: Said, stdout: Outlet, stder
   return stdout.isStaying ? code : end;
 }
 
-async function carryOut(world: World, stdout: Outlet, stderr: Outlet): Promise<Said> {
-  const { words, env, now } = world;
+async function carryOut(environment: Environment, stdout: Outlet, stderr: Outlet): Promise<Outcome> {
+  const { words, env, now } = environment;
   // With `--output -`, standard output belongs to the files, and everything that is said goes to stderr.
   const reportOf = ({
     json,
@@ -88,44 +90,45 @@ async function carryOut(world: World, stdout: Outlet, stderr: Outlet): Promise<S
   const output = has("--output") ? "-" : undefined;
   let report = reportOf({ json: has("--json"), quiet: has("--quiet"), verbose: has("--verbose"), output });
   let isContents = false;
-  const over = (code: number): Said => ({ code, report, isContents });
+  const over = (code: number): Outcome => ({ code, report, isContents });
   try {
-    const typed = await whatToDo(world);
+    const typed = await whatToDo(environment);
     if (typed === null) return over(EXIT.done);
-    const { verb, flags, operands, config, isWalk } = typed;
+    const { verb, flags, operands, config, isGuided } = typed;
     const path = config ?? (env.FILESPOOL_CONFIG || undefined);
     const isInspected = verb !== "client" && inspects(verb);
-    const around = surroundingsOf(world);
-    const file = isInspected ? null : await loadConfig(path, around);
+    const context = surroundingsOf(environment);
+    const file = isInspected ? null : await loadConfig(path, context);
     // Both roles of a client share the settings that are asked for before the role is known.
     let command: Command = verb === "client" ? "send" : verb;
     const settings = resolve(command, { flags, env, file });
     const output = command === "receive" ? settings.values.output : undefined;
     isContents = output === "-";
     report = reportOf({ ...settings.values, output });
-    if (!isInspected) tellOfConfig(file, path, around, report);
+    if (!isInspected) tellOfConfig(file, path, context, report);
     // From here on it is decided whether anybody may be asked; null is carried along where not.
-    const asker = mayAsk(world, settings.values) ? await askerOf(world) : null;
+    const prompter = mayAsk(environment, settings.values) ? await prompterOf(environment) : null;
     let task: Task = { settings, operands };
     // An invite answers most questions, so it comes before them.
     const isLocal = ["server", "local"].includes(KINDS[command]);
-    if (!isLocal) task = await (await import("./credentials/client.ts")).withInvite(task, asker, report);
+    if (!isLocal) task = await (await import("./credentials/client.ts")).withInvite(task, prompter, report);
     const told = task;
     if (verb === "client") {
       // The original's order: where the server is, then which role, then what that role needs.
-      if (asker === null) throw new UsageError("client asks questions, and there is no terminal; use send or receive");
-      const asked = await askSettings("send", task.settings, asker, true);
-      command = await askRole(asker);
+      if (prompter === null)
+        throw new UsageError("client asks questions, and there is no terminal; use send or receive");
+      const asked = await askSettings("send", task.settings, prompter, true);
+      command = await askRole(prompter);
       task = { ...task, settings: withAnswersOf(asked, settings, resolve(command, { flags, env, file })) };
     }
-    const reread = async () => resolve(command, { flags, env, file: await loadConfig(path, around) });
-    if (asker !== null) task = { ...task, settings: await askSettings(command, task.settings, asker, isWalk) };
+    const reread = async () => resolve(command, { flags, env, file: await loadConfig(path, context) });
+    if (prompter !== null) task = { ...task, settings: await askSettings(command, task.settings, prompter, isGuided) };
     return over(
       await runCommand(
-        { world, report, stdout, stderr, reread, typed, file, signal: eitherOf(world) },
+        { environment, report, stdout, stderr, reread, typed, file, signal: eitherOf(environment) },
         command,
         { told, task },
-        asker,
+        prompter,
       ),
     );
   } catch (error) {
@@ -136,26 +139,32 @@ async function carryOut(world: World, stdout: Outlet, stderr: Outlet): Promise<S
 }
 
 /** What was typed or, if nothing was typed, chosen. Null: help or version was asked for, and is printed. */
-async function whatToDo(world: World): Promise<(Typed & { isWalk: boolean }) | null> {
-  const { words, env, stdout, stderr } = world;
+async function whatToDo(environment: Environment): Promise<(Typed & { isGuided: boolean }) | null> {
+  const { words, env, stdout, stderr } = environment;
   // With any word at all, the words decide; questions are then about settings only.
   if (words.length > 0) {
     const typed = parseArguments(words, version(), stdout);
-    return typed && { ...typed, isWalk: typed.verb === "client" };
+    return typed && { ...typed, isGuided: typed.verb === "client" };
   }
-  const file = await loadConfig(env.FILESPOOL_CONFIG || undefined, surroundingsOf(world));
+  const file = await loadConfig(env.FILESPOOL_CONFIG || undefined, surroundingsOf(environment));
   // Whether anything may be asked is the same for every command; serve stands for all.
-  if (!mayAsk(world, resolve("serve", { flags: {}, env, file }).values)) {
+  if (!mayAsk(environment, resolve("serve", { flags: {}, env, file }).values)) {
     overview(version(), stderr);
     throw new UsageError("no command given, and nobody to ask for one; use serve, send or receive");
   }
-  return { verb: await askCommand(await askerOf(world)), flags: {}, operands: [], config: undefined, isWalk: true };
+  return {
+    verb: await askCommand(await prompterOf(environment)),
+    flags: {},
+    operands: [],
+    config: undefined,
+    isGuided: true,
+  };
 }
 
 /** Carries over what was answered before the role was known, so that no question is put twice. */
 function withAnswersOf(asked: Settings, before: Settings, to: Settings): Settings {
   let settings = to;
-  for (const name of Object.keys(asked.origins) as KnobName[]) {
+  for (const name of Object.keys(asked.origins) as SettingName[]) {
     const origin = asked.origins[name];
     if (origin !== before.origins[name]) settings = withOrigin(settings, name, asked.values[name], origin);
   }
@@ -165,28 +174,28 @@ function withAnswersOf(asked: Settings, before: Settings, to: Settings): Setting
 /**
  * Settles what is left, then runs the command itself; once more when a server at its door asks for what a person can say.
  * @param told what was known before anything was asked
- * @param asker null when nobody can be asked; what is missing then has its default, or is an error
+ * @param prompter null when nobody can be asked; what is missing then has its default, or is an error
  */
 async function runCommand(
-  around: Around,
+  context: Context,
   command: Command,
   { told, task }: { told: Task; task: Task },
-  asker: Asker | null,
+  prompter: Prompter | null,
 ): Promise<number> {
   checkRuntime(command);
   const { prepare, run: runIt } = COMMANDS[command];
-  const { report } = around;
-  let ready = prepare ? await prepare(task, asker) : task;
+  const { report } = context;
+  let ready = prepare ? await prepare(task, prompter) : task;
   for (let known = told; ; ) {
     // Who was asked learns how not to be: the questions are a way in, not a way of life.
     if (ready.settings !== known.settings || ready.operands !== known.operands)
       report.say(line`Without questions: ${sameWithoutQuestions(command, ready.settings, ready.operands)}`);
     try {
-      return await runIt(ready, around);
+      return await runIt(ready, context);
     } catch (error) {
-      if (asker === null || report.hasConnected || around.signal.aborted) throw error;
+      if (prompter === null || report.hasConnected || context.signal.aborted) throw error;
       const { admitted } = await import("./credentials/ask-when-refused.ts");
-      const next = await admitted(error, ready, asker, report);
+      const next = await admitted(error, ready, prompter, report);
       if (next === null) throw error;
       [known, ready] = [ready, next];
     }
@@ -194,19 +203,24 @@ async function runCommand(
 }
 
 /** Loads the prompts, which only those runs pay for that ask something. */
-async function askerOf(world: World): Promise<Asker> {
-  const { terminalAsker } = await import("./prompts/terminal-prompter.ts");
-  return terminalAsker({ input: world.stdin, output: world.stdout, folder: world.folder, signal: eitherOf(world) });
+async function prompterOf(environment: Environment): Promise<Prompter> {
+  const { terminalPrompter } = await import("./prompts/terminal-prompter.ts");
+  return terminalPrompter({
+    input: environment.stdin,
+    output: environment.stdout,
+    folder: environment.folder,
+    signal: eitherOf(environment),
+  });
 }
 
 /** For whoever looks for the config file; the folder is looked at when it is needed. */
-const surroundingsOf = (world: World): Surroundings => ({
-  env: world.env,
+const surroundingsOf = (environment: Environment): Surroundings => ({
+  env: environment.env,
   get folder() {
-    return world.folder;
+    return environment.folder;
   },
-  signal: eitherOf(world),
+  signal: eitherOf(environment),
 });
 
 /** For all who are to stop by either signal: a client has nothing to drain, and neither has a question. */
-const eitherOf = ({ interrupt, terminate }: World): AbortSignal => AbortSignal.any([interrupt, terminate]);
+const eitherOf = ({ interrupt, terminate }: Environment): AbortSignal => AbortSignal.any([interrupt, terminate]);

@@ -8,7 +8,7 @@ export interface Choice<T extends string> {
 }
 
 /** Somebody who answers questions. Each of them throws FilespoolError "interrupted" when told to stop asking. */
-export interface Asker {
+export interface Prompter {
   /** A line of text, in which the secret of an invite is not shown; Enter alone gives `fallback`. `check` says what is wrong with an answer, or nothing. */
   text(message: string, fallback: string, check: (answer: string) => string | undefined): Promise<string>;
   /** One of a few; Enter alone takes the first. */

@@ -10,7 +10,7 @@
 import { mkdir, open, stat } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import { FilespoolError } from "../protocol/errors.ts";
-import { errorName, inWords } from "./system-errors.ts";
+import { describe, errorName } from "./system-errors.ts";
 
 const DISK_FULL = new Set(["ENOSPC", "EDQUOT"]);
 const BUSY = new Set(["EMFILE", "ENFILE", "ENOMEM"]);
@@ -27,8 +27,8 @@ export function fileError(
   if (full) return new FilespoolError("disk-full", `no space left for ${what}`, { cause: error });
   // Out of descriptors or memory: another connection that ends gives some back.
   if (BUSY.has(name))
-    return new FilespoolError("connections-full", `too much is open for ${what}: ${inWords(error)}`, { cause: error });
-  return new FilespoolError(otherwise, `cannot use ${what}: ${inWords(error)}`, { cause: error });
+    return new FilespoolError("connections-full", `too much is open for ${what}: ${describe(error)}`, { cause: error });
+  return new FilespoolError(otherwise, `cannot use ${what}: ${describe(error)}`, { cause: error });
 }
 
 /** Makes the names in a folder durable. */

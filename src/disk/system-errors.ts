@@ -65,7 +65,7 @@ export function errorName(error: unknown): string | undefined {
 }
 
 /** The words for anything thrown by the system, with its name. */
-export function inWords(error: unknown): string {
+export function describe(error: unknown): string {
   const name = errorName(error);
   const words = name === undefined ? undefined : WORDS[name];
   return words === undefined ? ((error as Error).message ?? String(error)) : `${words} (${name})`;

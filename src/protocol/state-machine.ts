@@ -67,14 +67,15 @@ export class Conversation<T extends Transitions> {
     // Waiting costs a turn even for nothing, and most effects of a small file are synchronous.
     for (let at = 0; at < names.length; at++) {
       const pending = effects[names[at] as EffectOf<T>](cause as never);
-      if (pending) return at + 1 === names.length ? pending : goOn(pending, names.slice(at + 1), effects, cause);
+      if (pending)
+        return at + 1 === names.length ? pending : shouldContinue(pending, names.slice(at + 1), effects, cause);
     }
     return undefined;
   }
   // endregion: carry-out
 }
 
-async function goOn<T extends Transitions>(
+async function shouldContinue<T extends Transitions>(
   pending: Promise<void>,
   names: readonly EffectOf<T>[],
   effects: Effects<T>,

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { fingerprintOf } from "../../src/net/extensions/trust/tls.ts";
 import { Workspace } from "../support/workspace.ts";
-import { start } from "./world.ts";
+import { start } from "./environment.ts";
 
 /** Starts a server, with a token for its queue "default". */
 async function closed(...flags: string[]) {

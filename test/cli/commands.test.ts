@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { parseArguments } from "../../src/cli/arguments.ts";
 import { COMMANDS } from "../../src/cli/commands/table.ts";
 import { COMMAND_NAMES, commandsOf } from "../../src/cli/settings/command-names.ts";
-import { KNOBS, type KnobName, knobOf } from "../../src/cli/settings/settings.ts";
+import { SETTINGS, type SettingName, settingOf } from "../../src/cli/settings/settings.ts";
 
 /** What `filespool <words>` prints as help. */
 const help = (...words: string[]): string => helpOn(80, ...words);
@@ -44,22 +44,22 @@ describe.each(COMMAND_NAMES)("%s", (name) => {
   });
 
   test("can be silenced, made talkative, read by programs and kept from asking", () => {
-    for (const knob of ["json", "quiet", "verbose", "yes"] as const) expect(knobOf(knob).on).toContain(name);
+    for (const setting of ["json", "quiet", "verbose", "yes"] as const) expect(settingOf(setting).on).toContain(name);
   });
 });
 
 test("no setting belongs to a command that does not exist, nor asks in one that does not have it", () => {
-  for (const knob of Object.keys(KNOBS) as KnobName[]) {
-    const { on, ask = {}, only = {} } = knobOf(knob);
-    expect(COMMAND_NAMES, knob).toEqual(expect.arrayContaining([...on]));
-    // A walk is one through a client.
-    const asking = Object.keys(ask).map((command) => (command === "walk" ? "send" : command));
-    expect(on, knob).toEqual(expect.arrayContaining([...asking, ...Object.keys(only)]));
+  for (const setting of Object.keys(SETTINGS) as SettingName[]) {
+    const { on, ask = {}, only = {} } = settingOf(setting);
+    expect(COMMAND_NAMES, setting).toEqual(expect.arrayContaining([...on]));
+    // The guided mode is one through a client.
+    const asking = Object.keys(ask).map((command) => (command === "guided" ? "send" : command));
+    expect(on, setting).toEqual(expect.arrayContaining([...asking, ...Object.keys(only)]));
   }
 });
 
 test("whoever connects to a server says where it is", () => {
   for (const name of commandsOf("client", "operator")) {
-    for (const knob of ["host", "port", "retry"] as const) expect(knobOf(knob).on, knob).toContain(name);
+    for (const setting of ["host", "port", "retry"] as const) expect(settingOf(setting).on, setting).toContain(name);
   }
 });

@@ -6,8 +6,8 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { completionScript } from "../../src/cli/commands/completion.ts";
 import { COMMANDS } from "../../src/cli/commands/table.ts";
 import { COMMAND_NAMES } from "../../src/cli/settings/command-names.ts";
-import { knobsOn } from "../../src/cli/settings/settings.ts";
-import { start } from "./world.ts";
+import { settingsOn } from "../../src/cli/settings/settings.ts";
+import { start } from "./environment.ts";
 
 let folder: string;
 beforeAll(() => {
@@ -70,7 +70,7 @@ describe.each(["bash", "fish"])("%s", (shell) => {
   shellTest(shell)("every flag of every command is offered", () => {
     for (const name of COMMAND_NAMES) {
       const found = OFFERS[shell]?.([name, "--"]) ?? [];
-      expect(found).toEqual(expect.arrayContaining(knobsOn(name).map((knob) => `--${knob}`)));
+      expect(found).toEqual(expect.arrayContaining(settingsOn(name).map((setting) => `--${setting}`)));
     }
   });
 });

@@ -6,8 +6,8 @@ import { expect, onTestFinished, test } from "vitest";
 import { mistakesIn } from "../../src/cli/commands/config.ts";
 import { isKey } from "../../src/cli/settings/config-file.ts";
 import { configSchema, schemaText } from "../../src/cli/settings/config-schema.ts";
-import { KNOB_NAMES, knobOf, shownFallback } from "../../src/cli/settings/settings.ts";
-import { start } from "./world.ts";
+import { SETTING_NAMES, settingOf, shownFallback } from "../../src/cli/settings/settings.ts";
+import { start } from "./environment.ts";
 
 const isValid = new Ajv2020({ strict: false }).compile(configSchema());
 
@@ -82,7 +82,7 @@ test("show says what holds and which source had the last word", async () => {
 });
 
 test("secrets are neither shown nor quoted", async () => {
-  const secrets = KNOB_NAMES.filter((name) => knobOf(name).secret);
+  const secrets = SETTING_NAMES.filter((name) => settingOf(name).secret);
   expect(secrets).toContain("token");
   const env = { FILESPOOL_TOKEN: "hunter2" };
   for (const words of [
@@ -141,8 +141,8 @@ test("what the schema lets through the program takes, and it lets every default 
   const raws = [0, 1, 20, 5011, 70_000, -1, 1.5, true, false, null, [], {}, "", "x", "7", "0", "64KiB", "1 GB", "10ib"];
   raws.push("30s", "7d", "5 m", "fsync", "never", "unlimited", "info", "a,b", "localhost", "/a b/c");
   let accepted = 0;
-  for (const name of KNOB_NAMES.filter(isKey)) {
-    const { fallback, show } = knobOf(name);
+  for (const name of SETTING_NAMES.filter(isKey)) {
+    const { fallback, show } = settingOf(name);
     const shown = fallback === undefined ? null : show(fallback);
     const value =
       typeof fallback === "boolean" ? fallback : shown !== null && /^\d+$/.test(shown) ? Number(shown) : shown;
@@ -156,7 +156,7 @@ test("what the schema lets through the program takes, and it lets every default 
       expect(own).toEqual([]);
     }
   }
-  expect(accepted).toBeGreaterThan(KNOB_NAMES.length);
+  expect(accepted).toBeGreaterThan(SETTING_NAMES.length);
   expect(isValid({ prot: 1 })).toBe(false);
   expect(isValid({ $schema: "./filespool.schema.json" })).toBe(true);
 });

@@ -5,7 +5,14 @@ import { COMMAND_NAMES, type Command } from "../../src/cli/settings/command-name
 import { type ConfigFile, closest } from "../../src/cli/settings/config-file.ts";
 import { isGiven, withAnswer } from "../../src/cli/settings/origins.ts";
 import { resolve } from "../../src/cli/settings/resolve.ts";
-import { KNOBS, type KnobName, knobOf, knobsOn, shownFallback, variableOf } from "../../src/cli/settings/settings.ts";
+import {
+  SETTINGS,
+  type SettingName,
+  settingOf,
+  settingsOn,
+  shownFallback,
+  variableOf,
+} from "../../src/cli/settings/settings.ts";
 
 const file = (values: Record<string, unknown>): ConfigFile => ({ path: "filespool.config.json", values });
 const said = (parts: { flags?: Record<string, string | true>; env?: Record<string, string>; file?: ConfigFile }) => ({
@@ -52,8 +59,8 @@ describe("which value a setting has", () => {
       queue: "default",
     });
     expect(values).toMatchObject({ out: ".", "if-exists": "refuse", count: undefined, wait: undefined, follow: false });
-    for (const name of Object.keys(KNOBS) as KnobName[]) {
-      const { fallback, parse, show } = knobOf(name);
+    for (const name of Object.keys(SETTINGS) as SettingName[]) {
+      const { fallback, parse, show } = settingOf(name);
       if (fallback !== undefined) expect(parse(show(fallback)), name).toBe(fallback);
     }
   });
@@ -162,7 +169,7 @@ describe("follow never ends, so it excludes what ends a run", () => {
 });
 
 test("the closest word is found whatever single letter is lost, doubled or changed", () => {
-  const names = Object.keys(KNOBS);
+  const names = Object.keys(SETTINGS);
   // One that is another with a letter more may as well be meant as that other.
   const isAlone = (name: string) =>
     !names.includes(name.slice(0, -1)) && !names.some((other) => other.slice(0, -1) === name);
@@ -185,6 +192,6 @@ test("the closest word is found whatever single letter is lost, doubled or chang
 test("every setting has one name: flag, variable and key are spellings of it", () => {
   expect(variableOf("buffer-size")).toBe("FILESPOOL_BUFFER_SIZE");
   for (const command of COMMAND_NAMES) {
-    for (const name of knobsOn(command)) expect(name).toMatch(/^[a-z]+(-[a-z]+)*$/);
+    for (const name of settingsOn(command)) expect(name).toMatch(/^[a-z]+(-[a-z]+)*$/);
   }
 });

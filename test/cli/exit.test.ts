@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { cancelled, EXIT, errorFacts, exitCodeOf, UsageError } from "../../src/cli/exit-codes.ts";
-import { adviceFor } from "../../src/cli/report/error-hints.ts";
+import { hintFor } from "../../src/cli/report/error-hints.ts";
 import { ERRORS, type ErrorCode, FilespoolError } from "../../src/protocol/errors.ts";
 
 describe("exit codes", () => {
@@ -36,6 +36,6 @@ describe("exit codes", () => {
 });
 
 test("advice names no code that does not exist, and none is given for words that are no code", () => {
-  expect(adviceFor("name-refused")).toBe("rename the file, and send it again");
-  expect([adviceFor("usage"), adviceFor("constructor"), adviceFor("no-such-code")]).toEqual([null, null, null]);
+  expect(hintFor("name-refused")).toBe("rename the file, and send it again");
+  expect([hintFor("usage"), hintFor("constructor"), hintFor("no-such-code")]).toEqual([null, null, null]);
 });

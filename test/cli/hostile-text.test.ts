@@ -6,7 +6,7 @@ import { describe, expect, onTestFinished, test } from "vitest";
 import type { Message } from "../../src/protocol/messages.ts";
 import { sha256 } from "../support/content.ts";
 import { idOf, listenRaw, type RawPeer, WELCOME } from "../support/raw-peer.ts";
-import { start } from "./world.ts";
+import { start } from "./environment.ts";
 
 /** Clears the screen, renames the window, goes back to the beginning of the line, turns the text around, ends the line. */
 const EVIL = "\u001b[2J\u001b]0;owned\u0007\r\u202e\u009b31m\u2028";

@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { frameOf, WELCOME } from "../support/raw-peer.ts";
-import { start } from "./world.ts";
+import { start } from "./environment.ts";
 
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
 

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { RawPeer } from "../support/raw-peer.ts";
-import { start as startIn } from "./world.ts";
+import { start as startIn } from "./environment.ts";
 
 let folder: string;
 beforeEach(async () => {

@@ -3,9 +3,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { parseArguments } from "../../src/cli/arguments.ts";
-import { version } from "../../src/cli/world.ts";
+import { version } from "../../src/cli/environment.ts";
 import { RawPeer } from "../support/raw-peer.ts";
-import { start as startIn } from "./world.ts";
+import { start as startIn } from "./environment.ts";
 
 let folder: string;
 beforeEach(async () => {

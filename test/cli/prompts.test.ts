@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { cancelled, UsageError } from "../../src/cli/exit-codes.ts";
-import type { Asker } from "../../src/cli/prompter.ts";
+import type { Prompter } from "../../src/cli/prompter.ts";
 import {
   allowHost,
   askCommand,
@@ -23,7 +23,7 @@ function scripted(...answers: (string | boolean)[]) {
     if (answer === undefined) throw cancelled();
     return answer;
   };
-  const asker: Asker = {
+  const prompter: Prompter = {
     async text(message, fallback, check) {
       for (;;) {
         asked.push(`${message} [${fallback}]`);
@@ -56,20 +56,20 @@ function scripted(...answers: (string | boolean)[]) {
       }
     },
   };
-  return { asker, asked };
+  return { prompter, asked };
 }
 
 describe("which questions are asked", () => {
   test("serve asks for port, host and buffer size, as the original did, each with its default", async () => {
-    const { asker, asked } = scripted("", "", "");
-    const settings = await askSettings("serve", settingsOf("serve"), asker);
+    const { prompter, asked } = scripted("", "", "");
+    const settings = await askSettings("serve", settingsOf("serve"), prompter);
     expect(asked).toEqual(["Port to listen on? [5011]", "Host to listen on? [localhost]", "Buffer size? [1MiB]"]);
     expect(settings.values).toMatchObject({ port: 5011, host: "localhost", "buffer-size": 1_048_576 });
   });
 
   test("receive asks for the folder as well", async () => {
-    const { asker, asked } = scripted("there", "6000", "in");
-    const settings = await askSettings("receive", settingsOf("receive"), asker);
+    const { prompter, asked } = scripted("there", "6000", "in");
+    const settings = await askSettings("receive", settingsOf("receive"), prompter);
     expect(asked).toEqual([
       "Host of the server, or an invite? [localhost]",
       "Port of the server? [5011]",
@@ -78,16 +78,16 @@ describe("which questions are asked", () => {
     expect(settings.values).toMatchObject({ port: 6000, host: "there", out: "in" });
   });
 
-  test("a walk asks for queue and buffer size as well, of a client", async () => {
-    const { asker, asked } = scripted("", "", "photos", "4KiB");
-    const { values } = await askSettings("send", settingsOf("send"), asker, true);
+  test("the guided mode asks for queue and buffer size as well, of a client", async () => {
+    const { prompter, asked } = scripted("", "", "photos", "4KiB");
+    const { values } = await askSettings("send", settingsOf("send"), prompter, true);
     expect(asked.slice(2)).toEqual(["Queue? [default]", "Buffer size? [1MiB]"]);
     expect(values).toMatchObject({ queue: "photos", "buffer-size": 4096 });
   });
 
   test("an invite answers all that is asked about the server", async () => {
-    const { asker, asked } = scripted(`filespool://there:7/photos#token=t&cert=${"ab".repeat(32)}`, "in");
-    const settings = await askSettings("receive", settingsOf("receive"), asker, true);
+    const { prompter, asked } = scripted(`filespool://there:7/photos#token=t&cert=${"ab".repeat(32)}`, "in");
+    const settings = await askSettings("receive", settingsOf("receive"), prompter, true);
     expect(asked.slice(1)).toEqual(["Folder to put the files in? [.]"]);
     const fingerprint = ["ab".repeat(32)];
     expect(settings.values).toMatchObject({
@@ -107,7 +107,7 @@ describe("which questions are asked", () => {
     ["[::1]", { host: "::1", port: 1 }],
     ["::1", { host: "::1", port: 1 }],
   ])("a host may bring its port: %s", async (answer, place) => {
-    const { values } = await askSettings("send", settingsOf("send"), scripted(answer, "1").asker);
+    const { values } = await askSettings("send", settingsOf("send"), scripted(answer, "1").prompter);
     expect(values).toMatchObject(place);
   });
 
@@ -118,32 +118,32 @@ describe("which questions are asked", () => {
     ["filespool://there/q#tok", "this is no invite: the end of it is cut off"],
     ["filespool://a b", "Please give an invite."],
   ])("a wrong place is explained and asked again: %s", async (answer, problem) => {
-    const { asker, asked } = scripted(answer, "there", "");
-    await askSettings("send", settingsOf("send"), asker);
+    const { prompter, asked } = scripted(answer, "there", "");
+    await askSettings("send", settingsOf("send"), prompter);
     expect(asked[1]).toBe(problem);
   });
 
   test("what was said already is not asked", async () => {
-    const { asker, asked } = scripted("");
-    await askSettings("serve", settingsOf("serve", { port: "5011", "buffer-size": "1KiB" }), asker);
+    const { prompter, asked } = scripted("");
+    await askSettings("serve", settingsOf("serve", { port: "5011", "buffer-size": "1KiB" }), prompter);
     expect(asked).toEqual(["Host to listen on? [localhost]"]);
   });
 
   test("a wrong answer is explained and asked again", async () => {
-    const { asker, asked } = scripted("", "0", "x", "17");
-    expect((await askSettings("send", settingsOf("send"), asker)).values.port).toBe(17);
+    const { prompter, asked } = scripted("", "0", "x", "17");
+    expect((await askSettings("send", settingsOf("send"), prompter)).values.port).toBe(17);
     expect(asked[2]).toBe("Please give a whole number from 1 to 65535.");
   });
 
   test("a question that is not answered ends it all", async () => {
-    await expect(askSettings("serve", settingsOf("serve"), scripted().asker)).rejects.toMatchObject({
+    await expect(askSettings("serve", settingsOf("serve"), scripted().prompter)).rejects.toMatchObject({
       code: "interrupted",
     });
   });
 
   test("which program, and which role", async () => {
-    expect(await askCommand(scripted("serve").asker)).toBe("serve");
-    expect(await askRole(scripted("receive").asker)).toBe("receive");
+    expect(await askCommand(scripted("serve").prompter)).toBe("serve");
+    expect(await askRole(scripted("receive").prompter)).toBe("receive");
   });
 });
 
@@ -181,8 +181,8 @@ describe("an address that others can reach", () => {
     await expect(allowHost(withTls, null)).rejects.toThrow("has no tokens");
     const isSafe = settingsOf("serve", { host: "0.0.0.0", tls: true, tokens: true });
     expect(await allowHost(isSafe, null)).toBe(isSafe);
-    await expect(allowHost(open, scripted(false).asker)).rejects.toThrow("or --insecure if you mean it");
-    expect((await allowHost(open, scripted(true).asker)).values.insecure).toBe(true);
+    await expect(allowHost(open, scripted(false).prompter)).rejects.toThrow("or --insecure if you mean it");
+    expect((await allowHost(open, scripted(true).prompter)).values.insecure).toBe(true);
     const meant = settingsOf("serve", { host: "0.0.0.0", insecure: true });
     expect(await allowHost(meant, null)).toBe(meant);
     const local = settingsOf("serve");
@@ -194,7 +194,7 @@ test("the same command without questions can be pasted into a shell", async () =
   const settings = await askSettings(
     "send",
     settingsOf("send", { again: true, queue: "my queue" }),
-    scripted("", "7").asker,
+    scripted("", "7").prompter,
   );
   expect(sameWithoutQuestions("send", settings, ["it's.txt"])).toBe(
     "filespool send --yes --port 7 --queue 'my queue' --again 'it'\\''s.txt'",

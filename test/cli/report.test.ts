@@ -1,7 +1,7 @@
 import { stripVTControlCharacters } from "node:util";
 import { describe, expect, test } from "vitest";
 import { wantsColour } from "../../src/cli/report/colours.ts";
-import { counted, printable } from "../../src/cli/report/escape.ts";
+import { counted, escapeText } from "../../src/cli/report/escape.ts";
 import { address, type Line, serverLine, transferLine } from "../../src/cli/report/event-text.ts";
 import type { ServerEvent, TransferEvent } from "../../src/net/events.ts";
 import { FilespoolError } from "../../src/protocol/errors.ts";
@@ -174,7 +174,7 @@ describe("what people see", () => {
     report.done({ stored: 1 }, "Done.");
     report.fail(new FilespoolError("disk-full", "the disk is full"));
     expect(written.stdout).toBe("");
-    expect(printable(written.stderr).match(/failed|error/g)).toEqual(["failed", "failed", "failed", "error"]);
+    expect(escapeText(written.stderr).match(/failed|error/g)).toEqual(["failed", "failed", "failed", "error"]);
   });
 });
 

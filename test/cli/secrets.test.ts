@@ -5,7 +5,7 @@ import { formatInvite } from "../../src/net/extensions/trust/invite.ts";
 import { fingerprintOf, ownIdentity } from "../../src/net/extensions/trust/tls.ts";
 import type { Access, Gate } from "../../src/net/server/access.ts";
 import { Workspace } from "../support/workspace.ts";
-import { start } from "./world.ts";
+import { start } from "./environment.ts";
 
 /** A server that lets everybody in and remembers what it was told. */
 async function listening(work: Workspace, isEncrypted = false) {

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { PassThrough, Writable } from "node:stream";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { entriesFor } from "../../src/cli/prompts/file-picker.ts";
-import { terminalAsker } from "../../src/cli/prompts/terminal-prompter.ts";
+import { terminalPrompter } from "../../src/cli/prompts/terminal-prompter.ts";
 
 describe("with files to pick", () => {
   let folder: string;
@@ -60,31 +60,31 @@ describe("with files to pick", () => {
       },
     });
     const abort = new AbortController();
-    return { asker: terminalAsker({ input, output, folder, signal: abort.signal }), abort, all: () => all };
+    return { prompter: terminalPrompter({ input, output, folder, signal: abort.signal }), abort, all: () => all };
   }
   const check = (answer: string) => (answer === "bad" ? "not that" : undefined);
 
   test("Enter alone takes the default, and a wrong answer is explained", async () => {
-    expect(await keyboard(["Port?", "\r"]).asker.text("Port?", "5011", check)).toBe("5011");
-    const { asker } = keyboard(["Port?", "bad\r"], ["not that", "\u007f\u007f\u007f7\r"]);
-    expect(await asker.text("Port?", "5011", check)).toBe("7");
+    expect(await keyboard(["Port?", "\r"]).prompter.text("Port?", "5011", check)).toBe("5011");
+    const { prompter } = keyboard(["Port?", "bad\r"], ["not that", "\u007f\u007f\u007f7\r"]);
+    expect(await prompter.text("Port?", "5011", check)).toBe("7");
   });
 
   test("what an invite keeps secret is never on the screen: not while it is typed, not after, not when cancelled", async () => {
     const invite = "filespool://there/q#token=abcdef";
     const typed = keyboard(["Where?", invite], ["q#\u2022", "\r"]);
-    expect(await typed.asker.text("Where?", "localhost", check)).toBe(invite);
+    expect(await typed.prompter.text("Where?", "localhost", check)).toBe(invite);
     expect(typed.all()).toContain("filespool://there/q#\u2022\u2022\u2022\u2022");
     const left = keyboard(["Where?", invite], ["q#\u2022", "\u0003"]);
-    await expect(left.asker.text("Where?", "localhost", check)).rejects.toThrow("cancelled");
+    await expect(left.prompter.text("Where?", "localhost", check)).rejects.toThrow("cancelled");
     const word = keyboard(["Token?", "abcdef"], ["\u2022", "\r"]);
-    expect(await word.asker.secret("Token?", () => undefined)).toBe("abcdef");
+    expect(await word.prompter.secret("Token?", () => undefined)).toBe("abcdef");
     for (const { all } of [typed, left, word]) expect(all()).not.toMatch(/abc|=/);
   });
 
   test("spaces that came along with what was pasted are no part of the answer", async () => {
-    expect(await keyboard(["Port?", " 7  \r"]).asker.text("Port?", "5011", check)).toBe("7");
-    expect(await keyboard(["Port?", "  \r"]).asker.text("Port?", "5011", check)).toBe("5011");
+    expect(await keyboard(["Port?", " 7  \r"]).prompter.text("Port?", "5011", check)).toBe("7");
+    expect(await keyboard(["Port?", "  \r"]).prompter.text("Port?", "5011", check)).toBe("5011");
   });
 
   test("a choice and a confirmation, whose default is no", async () => {
@@ -92,26 +92,26 @@ describe("with files to pick", () => {
       { value: "a", label: "A", hint: "first" },
       { value: "b", label: "B", hint: "second" },
     ] as const;
-    expect(await keyboard(["Which?", "\u001b[B\r"]).asker.choose("Which?", choices)).toBe("b");
-    expect(await keyboard(["Sure?", "\r"]).asker.confirm("Sure?")).toBe(false);
+    expect(await keyboard(["Which?", "\u001b[B\r"]).prompter.choose("Which?", choices)).toBe("b");
+    expect(await keyboard(["Sure?", "\r"]).prompter.confirm("Sure?")).toBe(false);
   });
 
   test("a file is picked by typing a part of its name, and a folder opens", async () => {
-    expect(await keyboard(["Which file?", "b1"], ["b10.txt", "\r"]).asker.file("Which file?")).toBe("b10.txt");
-    const { asker } = keyboard(["Which file?", "su"], ["sub/", "\r"], ["In sub/", "d"], ["deep.bin", "\r"]);
-    expect(await asker.file("Which file?")).toBe("sub/deep.bin");
+    expect(await keyboard(["Which file?", "b1"], ["b10.txt", "\r"]).prompter.file("Which file?")).toBe("b10.txt");
+    const { prompter } = keyboard(["Which file?", "su"], ["sub/", "\r"], ["In sub/", "d"], ["deep.bin", "\r"]);
+    expect(await prompter.file("Which file?")).toBe("sub/deep.bin");
     const back = keyboard(["Which file?", "sub/.."], ["../", "\r"], ["In ./", "b1"], ["b10.txt", "\r"]);
-    expect(await back.asker.file("Which file?")).toBe("b10.txt");
+    expect(await back.prompter.file("Which file?")).toBe("b10.txt");
   });
 
   test("Enter on nothing is explained", async () => {
-    const { asker } = keyboard(
+    const { prompter } = keyboard(
       ["Which file?", "zzz"],
       ["No matches", "\r"],
       ["no such file", "\u0015b1"],
       ["b10.txt", "\r"],
     );
-    expect(await asker.file("Which file?")).toBe("b10.txt");
+    expect(await prompter.file("Which file?")).toBe("b10.txt");
   });
 
   test.each([
@@ -119,14 +119,14 @@ describe("with files to pick", () => {
     ["Ctrl-D", "\u0004"],
     ["Ctrl-D after something", "17\u0004"],
   ])("%s ends a question as interrupted", async (_, keys) => {
-    await expect(keyboard(["Port?", keys]).asker.text("Port?", "1", check)).rejects.toMatchObject({
+    await expect(keyboard(["Port?", keys]).prompter.text("Port?", "1", check)).rejects.toMatchObject({
       code: "interrupted",
     });
   });
 
   test("a signal ends a question as interrupted", async () => {
-    const { asker, abort } = keyboard();
-    const answer = asker.text("Port?", "1", check);
+    const { prompter, abort } = keyboard();
+    const answer = prompter.text("Port?", "1", check);
     abort.abort();
     await expect(answer).rejects.toMatchObject({ code: "interrupted" });
   });

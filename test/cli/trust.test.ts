@@ -4,7 +4,7 @@ import { describe, expect, onTestFinished, test } from "vitest";
 import { formatInvite, parseInvite } from "../../src/net/extensions/trust/invite.ts";
 import { fingerprintOf } from "../../src/net/extensions/trust/tls.ts";
 import { Workspace } from "../support/workspace.ts";
-import { start } from "./world.ts";
+import { start } from "./environment.ts";
 
 /** In this process, a relative path would lead into the folder of the project. */
 const placed = (folder: string) => ({ FILESPOOL_SPOOL: join(folder, "spool"), FILESPOOL_OUT: join(folder, "out") });

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { fileError } from "../../src/disk/files.ts";
-import { errorName, inWords } from "../../src/disk/system-errors.ts";
+import { describe, errorName } from "../../src/disk/system-errors.ts";
 
 /** As Node makes them of what libuv has no name for. */
 const unknown = (errno: number, message = "write") =>
@@ -11,8 +11,8 @@ const unknown = (errno: number, message = "write") =>
 test.runIf(process.platform === "linux")("errors that Node has no name for are told by their number", () => {
   expect(errorName(unknown(-122))).toBe("EDQUOT");
   expect(errorName(unknown(-116))).toBe("ESTALE");
-  expect(inWords(unknown(-122))).toBe("the quota of the disk is used up (EDQUOT)");
-  expect(inWords(unknown(-116))).toBe("the network disk does not know that file any more (ESTALE)");
+  expect(describe(unknown(-122))).toBe("the quota of the disk is used up (EDQUOT)");
+  expect(describe(unknown(-116))).toBe("the network disk does not know that file any more (ESTALE)");
   expect(fileError(unknown(-122), "the spool /x")).toMatchObject({ code: "disk-full", retry: true });
   expect(fileError(unknown(-116), "the spool /x")).toMatchObject({ code: "spool-unusable" });
   // As lmdb-js makes them: the number alone.
@@ -25,6 +25,6 @@ test("every other error keeps its name, its words, or what it said", () => {
   expect(errorName(Object.assign(new Error("no"), { code: "EACCES", errno: -13 }))).toBe("EACCES");
   expect(errorName(Object.assign(new Error("no"), { code: "ERR_INVALID_ARG_TYPE" }))).toBe("ERR_INVALID_ARG_TYPE");
   for (const none of [new Error("no"), null, undefined, "no", 7]) expect(errorName(none)).toBeUndefined();
-  expect(inWords(new Error("no words for this"))).toBe("no words for this");
-  expect(inWords(Object.assign(new Error("a strange one"), { code: "ESTRANGE" }))).toBe("a strange one");
+  expect(describe(new Error("no words for this"))).toBe("no words for this");
+  expect(describe(Object.assign(new Error("a strange one"), { code: "ESTRANGE" }))).toBe("a strange one");
 });

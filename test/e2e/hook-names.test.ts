@@ -1,6 +1,6 @@
 import { mkdirSync, readdirSync, readFileSync } from "node:fs";
 import { expect, test } from "vitest";
-import { KNOB_NAMES, knobOf, variableOf } from "../../src/cli/settings/settings.ts";
+import { SETTING_NAMES, settingOf, variableOf } from "../../src/cli/settings/settings.ts";
 import { writeSmall } from "../support/process-files.ts";
 import { Place } from "../support/process-program.ts";
 
@@ -47,7 +47,7 @@ test("paths in --json are absolute at both ends, also of what fails; people see 
 
 test("what a receiver starts gets none of its secrets, whichever setting holds one", async () => {
   const { place, port, cwd } = await sent("a");
-  const secrets = KNOB_NAMES.filter((name) => knobOf(name).secret).map(variableOf);
+  const secrets = SETTING_NAMES.filter((name) => settingOf(name).secret).map(variableOf);
   expect(secrets).toEqual(expect.arrayContaining(["FILESPOOL_TOKEN", "FILESPOOL_INVITE"]));
   for (const [at, variable] of secrets.entries()) {
     const value = variable === "FILESPOOL_INVITE" ? `filespool://localhost:${port}/default#token=hunter2` : "hunter2";

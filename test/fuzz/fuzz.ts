@@ -29,7 +29,7 @@ for (const name of names) {
   const loop = new Loop(target, seedCorpus(), coverage, seed);
   const beganMs = performance.now();
   let toldMs = beganMs;
-  const goOn = () => {
+  const shouldContinue = () => {
     const nowMs = performance.now();
     if (nowMs - toldMs > 5000) {
       toldMs = nowMs;
@@ -37,7 +37,7 @@ for (const name of names) {
     }
     return nowMs - beganMs < shareMs;
   };
-  const finding = await loop.run(goOn);
+  const finding = await loop.run(shouldContinue);
   const perSecond = Math.round((loop.runs / (performance.now() - beganMs)) * 1000);
   console.log(`${name}: ${loop.runs} inputs (${perSecond}/s), ${loop.corpus.length} kept, ${coverage.places} places`);
   coverage.stop();

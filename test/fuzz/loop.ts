@@ -62,13 +62,13 @@ export class Loop {
     this.#random = (max) => Math.floor(next() * max);
   }
 
-  /** Runs inputs until one breaks a rule, or `goOn` says no. */
-  async run(goOn: () => boolean): Promise<Finding | null> {
+  /** Runs inputs until one breaks a rule, or `shouldContinue` says no. */
+  async run(shouldContinue: () => boolean): Promise<Finding | null> {
     for (const input of [...this.corpus]) {
       const finding = await this.#try(input);
       if (finding) return finding;
     }
-    while (goOn()) {
+    while (shouldContinue()) {
       // Half of the time one of the newest: where something was found just now, there is often more.
       const pick = () => {
         const among = this.#random(2) ? this.corpus.length : Math.min(this.corpus.length, NEWEST);

@@ -214,7 +214,7 @@ export const ACCOUNTS: readonly Mutant[] = [
       from: "if (!isNote || !this.#fitsInside(asked)) {",
       to: "if (asked > 0) {",
     },
-    noticedBy: "test/spool/reserve.test.ts",
+    noticedBy: "test/spool/disk-reserve.test.ts",
   },
   {
     name: "what is wrong with the disk is never known to be mended",

@@ -128,7 +128,7 @@ export const FOUND: readonly Mutant[] = [
   {
     name: "the index is asked to write on a full disk",
     ...{ file: "src/spool/local/group-commit.ts", from: "this.options.reserve.ask(adds)", to: "adds" },
-    noticedBy: "test/spool/reserve.test.ts",
+    noticedBy: "test/spool/disk-reserve.test.ts",
   },
   {
     name: "sums in the index are believed after a failed commit and a crash",

@@ -54,6 +54,6 @@ export const SECOND_TIME: readonly Mutant[] = [
   {
     name: "any host name is answered",
     ...{ file: "src/net/extensions/observe/metrics-server.ts", from: '!name.includes(".")', to: 'name.includes("")' },
-    noticedBy: "test/net/monitor.test.ts",
+    noticedBy: "test/net/metrics-server.test.ts",
   },
 ];

@@ -54,7 +54,7 @@ export const SENDING: readonly Mutant[] = [
   },
   {
     name: "a refused stream waits for its source",
-    ...{ file: stream, from: " || this.#isOver || !goOn());", to: " || this.#isOver);" },
+    ...{ file: stream, from: " || this.#isOver || !shouldContinue());", to: " || this.#isOver);" },
     noticedBy: "test/net/zeros.test.ts",
   },
   {
@@ -137,7 +137,7 @@ export const SENDING: readonly Mutant[] = [
   {
     name: "files that are sent at a time are counted up only",
     ...{ file: "src/net/wire/content-sender.ts", from: ".finally(() => files--)", to: "" },
-    noticedBy: "test/net/send-content.test.ts",
+    noticedBy: "test/net/content-sender.test.ts",
   },
   {
     name: "a digest that did not match is counted anew on each connection",
@@ -162,7 +162,7 @@ export const SENDING: readonly Mutant[] = [
   {
     name: "the draft of a sender key is left beside it",
     ...{ file: "src/cli/commands/send-key.ts", from: "    await rm(draft, { force: true });\n", to: "" },
-    noticedBy: "test/cli/sender-key.test.ts",
+    noticedBy: "test/cli/send-key.test.ts",
   },
   {
     name: "what the server knows is believed to be this content",

@@ -3,7 +3,7 @@ import { describe, expect, onTestFinished, test } from "vitest";
 import { connect } from "../../src/net/client/dial.ts";
 import { Connection } from "../../src/net/wire/connection.ts";
 import type { Patience } from "../../src/net/wire/deadlines.ts";
-import { Intake } from "../../src/net/wire/socket-reader.ts";
+import { SocketReader } from "../../src/net/wire/socket-reader.ts";
 import { FilespoolError } from "../../src/protocol/errors.ts";
 import { content } from "../support/content.ts";
 import { dataFrameOf, deadPort, frameOf, helloOf, idOf, listenRaw, RawPeer, WELCOME } from "../support/raw-peer.ts";
@@ -27,8 +27,8 @@ async function pair(patience: Partial<Patience> = {}): Promise<{ connection: Con
   const { socket } = await RawPeer.connect(port);
   socket.removeAllListeners("data");
   socket.pause();
-  const intake = new Intake();
-  const connection = new Connection(intake.adopt(socket), intake, patience);
+  const socketReader = new SocketReader();
+  const connection = new Connection(socketReader.adopt(socket), socketReader, patience);
   onTestFinished(() => connection.destroy(new FilespoolError("interrupted")));
   return { connection, peer: await accepted };
 }

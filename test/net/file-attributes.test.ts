@@ -3,7 +3,7 @@ import { syncBuiltinESMExports } from "node:module";
 import { expect, onTestFinished, test } from "vitest";
 import { FileAttributes } from "../../src/net/receiver/file-attributes.ts";
 import { Landing } from "../../src/net/receiver/landing.ts";
-import { IncomingFile } from "../../src/net/receiver/part-file.ts";
+import { PartFile } from "../../src/net/receiver/part-file.ts";
 import { SmallFile } from "../../src/net/receiver/small-file.ts";
 import { content } from "../support/content.ts";
 import { diskError } from "../support/disk-faults.ts";
@@ -46,7 +46,7 @@ async function arrived(work: Workspace, size: number, more: object, sync: boolea
   const out = work.path("out");
   const options = { folder: out, bufferBytes: 65_536, sync, attributes, onSynced: () => {} };
   const isSmall = size < 64 * 1024;
-  const file = isSmall ? new SmallFile(delivery, out, sync, attributes) : await IncomingFile.open(delivery, options);
+  const file = isSmall ? new SmallFile(delivery, out, sync, attributes) : await PartFile.open(delivery, options);
   await file.append(0, [bytes], bytes.length);
   return file;
 }

@@ -1,7 +1,7 @@
 /** How long frames are: short over a slow line, so that what arrives counts soon, and long over a fast one. */
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { OutgoingStream } from "../../src/net/extensions/stream/stream-source.ts";
+import { OpenStream } from "../../src/net/extensions/stream/stream-source.ts";
 import type { Connection } from "../../src/net/wire/connection.ts";
 import { FrameLength, STRETCH_BYTES, sendContent } from "../../src/net/wire/content-sender.ts";
 import { LIMITS } from "../../src/protocol/limits.ts";
@@ -86,11 +86,13 @@ test("a file has no gaps where its frames become longer, and short frames take n
     if (frames.length * SHORT < STRETCH_BYTES) expect(into.length).toBe(SHORT);
     into.fill((frames.length + 1) % 256);
   };
-  const goOn = () => {
+  const shouldContinue = () => {
     taken();
     return true;
   };
-  expect(await sendContent(connection, { from: 0, size, chunkBytes: MiB, read, goOn })).toBe(true);
+  expect(await sendContent(connection, { from: 0, size, chunkBytes: MiB, read, shouldContinue: shouldContinue })).toBe(
+    true,
+  );
   let next = 0;
   expect(frames.some(([, length]) => length === MiB)).toBe(true);
   for (const [offset, length] of frames) {
@@ -118,7 +120,7 @@ test("a source that gives much at once and then little is not waited for until a
     yield new Uint8Array(5);
   }
   let wake: () => void = () => {};
-  const stream = new OutgoingStream({ name: "s", stream: source() }, "blake3", MiB, () => wake());
+  const stream = new OpenStream({ name: "s", stream: source() }, "blake3", MiB, () => wake());
   const outbox = { handedData: 0 };
   const connection = {
     outbox,
@@ -134,7 +136,7 @@ test("a source that gives much at once and then little is not waited for until a
         wake = resolve;
       });
   };
-  await stream.sendOver(connection, 0, { chunkBytes: 4 * MiB, until, goOn: () => true });
+  await stream.sendOver(connection, 0, { chunkBytes: 4 * MiB, until, shouldContinue: () => true });
   expect(Math.max(...pieces.map(([, length]) => length))).toBeLessThanOrEqual(MiB);
   expect(pieces.at(-1)).toEqual([burst + SHORT, 5]);
   expect(pieces.reduce((sum, [, length]) => sum + length, 0)).toBe(burst + SHORT + 5);

@@ -1,6 +1,6 @@
 import { existsSync, renameSync, writeFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
-import { HookPause } from "../../src/net/extensions/hook/hook-backoff.ts";
+import { HookBackoff } from "../../src/net/extensions/hook/hook-backoff.ts";
 import type { LandedFile } from "../../src/net/options.ts";
 import { content } from "../support/content.ts";
 import { CuttingProxy } from "../support/cutting-proxy.ts";
@@ -77,7 +77,7 @@ describe("a hook", () => {
   });
 
   test("that is broken pauses a minute at most, and far longer than an attempt takes", () => {
-    const pause = new HookPause({ out: "", follow: true }, AbortSignal.timeout(1));
+    const pause = new HookBackoff({ out: "", follow: true }, AbortSignal.timeout(1));
     const pauses = Array.from({ length: 20 }, () => pause.failed());
     expect(pauses.slice(0, 8)).toEqual([1, 2, 4, 8, 16, 32, 60, 60].map((seconds) => seconds * 1000));
     expect(pauses.slice(0, 19).reduce((sum, ms) => sum + ms)).toBeGreaterThan(10 * 60_000);

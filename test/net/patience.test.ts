@@ -2,7 +2,7 @@
 import { createServer } from "node:net";
 import { setImmediate as turn } from "node:timers/promises";
 import { describe, expect, onTestFinished, test, vi } from "vitest";
-import { TurnedAway } from "../../src/net/extensions/observe/rejected-connections.ts";
+import { RejectedConnections } from "../../src/net/extensions/observe/rejected-connections.ts";
 import { Connection } from "../../src/net/wire/connection.ts";
 import { content, fileSha256, sha256 } from "../support/content.ts";
 import { usedBytes } from "../support/memory.ts";
@@ -205,7 +205,7 @@ describe("a server that reports an error in the middle of a large file, takes no
 describe("as many connections as are allowed", () => {
   test("a crowd that is turned away makes one event at once, and one a second later with its number", async () => {
     const events: { event: string; connections?: number; code?: string }[] = [];
-    const turned = new TurnedAway(createServer(), (event) => void events.push(event));
+    const turned = new RejectedConnections(createServer(), (event) => void events.push(event));
     vi.useFakeTimers();
     onTestFinished(() => void vi.useRealTimers());
     const knock = () => turned.full({ peer: "a:1", fail: () => {} } as unknown as Connection);

@@ -39,8 +39,8 @@ describe("a file whose size is not true", () => {
     ];
     for (const [index, change] of sizes.entries()) {
       writeFileSync(path, "12345");
-      const { OutgoingFile } = await import("../../src/net/sender/file-source.ts");
-      const file = new OutgoingFile(path, "default", "key", "");
+      const { OpenFile } = await import("../../src/net/sender/file-source.ts");
+      const file = new OpenFile(path, "default", "key", "");
       change();
       expect(() => file.readAll(Buffer.alloc(100))).toThrow(
         expect.objectContaining({ code: "file-changed", message: expect.stringMatching(sentences[index] as RegExp) }),

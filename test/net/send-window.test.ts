@@ -1,6 +1,6 @@
 /** What a sender counts while it sends goes down again with each file, however that ends, and begins anew with each connection. */
 import { describe, expect, test } from "vitest";
-import { type Job, newTalk, SendWindow } from "../../src/net/sender/send-window.ts";
+import { newConversation, SendWindow, type Transfer } from "../../src/net/sender/send-window.ts";
 import { FilespoolError } from "../../src/protocol/errors.ts";
 import { LIMITS } from "../../src/protocol/limits.ts";
 import { content } from "../support/content.ts";
@@ -11,7 +11,7 @@ const KiB = 1024;
 const server = { ...WELCOME, windowFiles: 4, windowBytes: 100 * KiB, pipelineBytesMax: 64 * KiB };
 
 let ids = 0;
-function job(size: number, fields: Partial<Job> = {}): Job {
+function job(size: number, fields: Partial<Transfer> = {}): Transfer {
   const about = {
     transfer: idOf(++ids),
     queue: "q",
@@ -23,7 +23,7 @@ function job(size: number, fields: Partial<Job> = {}): Job {
     mtime: undefined,
     stream: undefined,
   };
-  const state = { talk: newTalk(), from: 0, digest: "", finished: false, mismatches: 0 };
+  const state = { conversation: newConversation(), from: 0, digest: "", finished: false, mismatches: 0 };
   return { ...about, ...state, isDoubtful: false, other: null, claim: null, ...fields };
 }
 
@@ -37,7 +37,7 @@ describe("the window", () => {
   const takes = (window: SendWindow, size: number) => {
     const [other] = fill(window, [1]);
     const has = window.hasRoom(job(size), server);
-    window.close(other as Job);
+    window.close(other as Transfer);
     return has;
   };
 
@@ -53,7 +53,7 @@ describe("the window", () => {
 
   test("counts a file that is closed twice, or was never open, once or not at all", () => {
     const window = new SendWindow();
-    const [one, two] = fill(window, [60 * KiB, 39 * KiB]) as [Job, Job];
+    const [one, two] = fill(window, [60 * KiB, 39 * KiB]) as [Transfer, Transfer];
     for (const closed of [one, one, job(60 * KiB)]) window.close(closed);
     expect(window.hasRoom(job(62 * KiB), server)).toBe(false);
     expect(window.hasRoom(job(61 * KiB), server)).toBe(true);
@@ -62,7 +62,7 @@ describe("the window", () => {
 
   test("has the room of postponed files, and takes them back with the open ones, in order", () => {
     const window = new SendWindow();
-    const jobs = fill(window, [60 * KiB, 39 * KiB, 1]) as [Job, Job, Job];
+    const jobs = fill(window, [60 * KiB, 39 * KiB, 1]) as [Transfer, Transfer, Transfer];
     expect(window.postpone(jobs[0], new FilespoolError("spool-full"))).toBe(true);
     expect(window.hasRoom(job(60 * KiB), server)).toBe(true);
     expect(window.noRoom?.code).toBe("spool-full");
@@ -74,7 +74,7 @@ describe("the window", () => {
     for (let round = 0; round < 3; round++) {
       let postponed = 0;
       for (let more = true; more; postponed += more ? 1 : 0) {
-        const [one] = fill(window, [1]) as [Job];
+        const [one] = fill(window, [1]) as [Transfer];
         more = window.postpone(one, new FilespoolError("queue-full"));
         if (!more) window.close(one);
       }
@@ -86,7 +86,7 @@ describe("the window", () => {
   test("a file larger than all of it takes it up, and gives all of it back", () => {
     const window = new SendWindow();
     for (const size of [Infinity, 10 * LIMITS.windowBytes]) {
-      const [one] = fill(window, [size]) as [Job];
+      const [one] = fill(window, [size]) as [Transfer];
       expect(window.hasRoom(job(1), { ...server, windowBytes: LIMITS.windowBytes })).toBe(false);
       window.close(one);
       expect(takes(window, 64 * KiB)).toBe(true);

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
-import { Reserve } from "../../src/spool/local/disk-reserve.ts";
+import { DiskReserve } from "../../src/spool/local/disk-reserve.ts";
 import { GroupCommit, type Move } from "../../src/spool/local/group-commit.ts";
 
 /** A commit that a test ends as it likes, and what was done in each. */
@@ -14,7 +14,7 @@ function commits() {
   let sum = 0;
   let end: (error?: Error) => void = () => {};
   let begun: () => void = () => {};
-  const reserve = new Reserve(folder);
+  const reserve = new DiskReserve(folder);
   const group = new GroupCommit({
     batch: (work) => {
       steps = [];

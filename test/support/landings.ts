@@ -3,7 +3,7 @@ import { writeFileSync } from "node:fs";
 import { expect } from "vitest";
 import { FileAttributes } from "../../src/net/receiver/file-attributes.ts";
 import { Landing } from "../../src/net/receiver/landing.ts";
-import { IncomingFile } from "../../src/net/receiver/part-file.ts";
+import { PartFile } from "../../src/net/receiver/part-file.ts";
 import type { MessageOf } from "../../src/protocol/messages.ts";
 import { sha256 } from "./content.ts";
 import { serveLies } from "./hostile-server.ts";
@@ -26,14 +26,10 @@ export function deliveryOf(number: number, bytes: Uint8Array, name = `file-${num
 export const attributesOf = (delivery: MessageOf<"deliver">): FileAttributes =>
   new FileAttributes(delivery, "all", (_, message) => expect(message).toBe(""));
 
-export async function incoming(
-  folder: string,
-  delivery: MessageOf<"deliver">,
-  bytes: Uint8Array,
-): Promise<IncomingFile> {
+export async function incoming(folder: string, delivery: MessageOf<"deliver">, bytes: Uint8Array): Promise<PartFile> {
   const attributes = attributesOf(delivery);
   const options = { folder, bufferBytes: 64 * KiB, sync: true, attributes, onSynced: () => {} };
-  const file = await IncomingFile.open(delivery, options);
+  const file = await PartFile.open(delivery, options);
   await file.append(0, [bytes], bytes.length);
   return file;
 }

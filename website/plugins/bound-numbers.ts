@@ -19,7 +19,7 @@ import type { Code, InlineCode, Parent, Root, Text } from "mdast";
 import { visit } from "unist-util-visit";
 import type { VFile } from "vfile";
 import { EXIT } from "../../src/cli/exit-codes.ts";
-import { KNOB_NAMES, type KnobName, shownFallback } from "../../src/cli/settings/settings.ts";
+import { SETTING_NAMES, type SettingName, shownFallback } from "../../src/cli/settings/settings.ts";
 import { SYNC_BYTES, SYNC_MS } from "../../src/disk/batch-writer.ts";
 import { QUEUES_SHOWN } from "../../src/net/extensions/observe/fullest-queues.ts";
 import { FAILURES_MAX, FORGIVE_MS } from "../../src/net/extensions/trust/token-gate.ts";
@@ -102,7 +102,7 @@ const RESOLVERS: Readonly<Record<string, (rest: string) => string>> = {
   limit: limitText,
   bench: benchText,
   setting(name) {
-    const text = KNOB_NAMES.includes(name as KnobName) ? shownFallback(name as KnobName) : null;
+    const text = SETTING_NAMES.includes(name as SettingName) ? shownFallback(name as SettingName) : null;
     if (text === null) throw new Error(`there is no setting ${name} with a default`);
     return text;
   },

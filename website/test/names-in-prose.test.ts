@@ -4,7 +4,7 @@ import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { expect, it } from "vitest";
 import { COMMAND_NAMES } from "../../src/cli/settings/command-names.ts";
-import { KNOB_NAMES } from "../../src/cli/settings/settings.ts";
+import { SETTING_NAMES } from "../../src/cli/settings/settings.ts";
 import { repositoryFolder } from "../plugins/repository.ts";
 import { handWrittenPages } from "../scripts/hand-written.ts";
 import { currentMetrics } from "../scripts/pages/metrics.ts";
@@ -32,7 +32,10 @@ it("a metric that a page names is one that the server has", async () => {
 it("a variable that a page names is read by some program here", () => {
   const words = ["grep", "-hoE", "\\bFILESPOOL_[A-Z_]+\\b", "--", "*.ts", "*.mts", "*.mjs", "scripts", "Dockerfile"];
   const read = execFileSync("git", words, { cwd: repositoryFolder, encoding: "utf8" }).split("\n");
-  const names = new Set([...read, ...KNOB_NAMES.map((name) => `FILESPOOL_${name.toUpperCase().replaceAll("-", "_")}`)]);
+  const names = new Set([
+    ...read,
+    ...SETTING_NAMES.map((name) => `FILESPOOL_${name.toUpperCase().replaceAll("-", "_")}`),
+  ]);
   expect(unknown(/\b(FILESPOOL_[A-Z_]+)\b/g, (name) => names.has(name))).toEqual([]);
 });
 
@@ -49,6 +52,6 @@ const FLAGS_OF_OTHERS = new Set([
 ]);
 
 it("a flag that a page names is one of ours, or is known to be another program's", () => {
-  const own = new Set(["--config", ...KNOB_NAMES.map((name) => `--${name}`)]);
+  const own = new Set(["--config", ...SETTING_NAMES.map((name) => `--${name}`)]);
   expect(unknown(/`(--[a-z][a-z-]+)(?=[` =])/g, (name) => own.has(name) || FLAGS_OF_OTHERS.has(name))).toEqual([]);
 });

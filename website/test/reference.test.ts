@@ -4,7 +4,7 @@ import { resolve } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { EXIT } from "../../src/cli/exit-codes.ts";
 import { COMMAND_NAMES } from "../../src/cli/settings/command-names.ts";
-import { KNOBS, type KnobName, variableOf } from "../../src/cli/settings/settings.ts";
+import { SETTINGS, type SettingName, variableOf } from "../../src/cli/settings/settings.ts";
 import { DELIVERY_RECEIVER, DELIVERY_SERVER } from "../../src/protocol/delivery.ts";
 import { ERRORS } from "../../src/protocol/errors.ts";
 import { FRAMES } from "../../src/protocol/frame.ts";
@@ -104,7 +104,7 @@ describe("the reference has", () => {
     const commands = commandLinePage().body;
     for (const name of COMMAND_NAMES) expect(commands).toMatch(new RegExp(`^## ${name}$`, "m"));
     const settings = configurationPage().body;
-    for (const name of Object.keys(KNOBS) as KnobName[])
+    for (const name of Object.keys(SETTINGS) as SettingName[])
       expect(rowWith(settings, code(name))[1]).toBe(code(variableOf(name)));
   });
 

@@ -15,7 +15,7 @@
  */
 import type { CommandRow } from "../command.ts";
 import { COMMAND_NAMES, type Command } from "../settings/command-names.ts";
-import { knobOf, knobsOn } from "../settings/settings.ts";
+import { settingOf, settingsOn } from "../settings/settings.ts";
 
 /** What can follow a flag, or stand where a command takes a word: a few words, names of files, or anything. */
 type Values =
@@ -52,9 +52,9 @@ const valuesOf = (argument: string | null, words?: readonly string[]): Values =>
 function factsOf(commands: Commands): CommandFacts[] {
   return COMMAND_NAMES.map((name) => {
     const { about, operands = [] } = commands[name];
-    const flags = knobsOn(name).map((knob): Flag => {
-      const { help, argument, words } = knobOf(knob);
-      return { name: knob, help, argument, values: valuesOf(argument, words) };
+    const flags = settingsOn(name).map((setting): Flag => {
+      const { help, argument, words } = settingOf(setting);
+      return { name: setting, help, argument, values: valuesOf(argument, words) };
     });
     const config: Flag = { name: "config", help: "config file", argument: "file", values: { kind: "file" } };
     const help: Flag = { name: "help", help: "what it takes", argument: null, values: { kind: "any" } };

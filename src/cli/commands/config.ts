@@ -14,9 +14,9 @@
 import { open } from "node:fs/promises";
 import { dirname, resolve as resolvePath } from "node:path";
 import { makeFolders } from "../../disk/files.ts";
-import { inWords } from "../../disk/system-errors.ts";
+import { describe } from "../../disk/system-errors.ts";
 import { FilespoolError } from "../../protocol/errors.ts";
-import type { Around } from "../command.ts";
+import type { Context } from "../command.ts";
 import { withInvite } from "../credentials/client.ts";
 import { EXIT, UsageError } from "../exit-codes.ts";
 import { SCHEMA } from "../package-files.ts";
@@ -34,37 +34,41 @@ import {
   unknownKeys,
 } from "../settings/config-file.ts";
 import { parseValue, resolve } from "../settings/resolve.ts";
-import { KNOB_NAMES, KNOBS, type KnobName, knobOf, knobsOn, shapeOf } from "../settings/settings.ts";
+import { SETTING_NAMES, SETTINGS, type SettingName, settingOf, settingsOn, valueTypeOf } from "../settings/settings.ts";
 import { brokenRules } from "./serve-rules.ts";
 
 /** Runs one of them. @returns the exit code @throws UsageError */
-export function config([action, command]: readonly string[], around: Around): Promise<number> {
-  if (action === "show") return show(command ?? "serve", around);
+export function config([action, command]: readonly string[], context: Context): Promise<number> {
+  if (action === "show") return show(command ?? "serve", context);
   if (command !== undefined)
     throw new UsageError(`config ${action} takes no ${JSON.stringify(command)}; --config names a file`);
-  return action === "init" ? init(around) : check(around);
+  return action === "init" ? init(context) : check(context);
 }
 
 /**
  * Where the file is, by the rule of every command: the flag, else the variable. An empty variable is as good as none,
  * because that is how shells unset them.
  */
-const pathOf = ({ typed, world }: Around): string | undefined =>
-  typed.config ?? (world.env.FILESPOOL_CONFIG || undefined);
+const pathOf = ({ typed, environment }: Context): string | undefined =>
+  typed.config ?? (environment.env.FILESPOOL_CONFIG || undefined);
 
 /** What decides where the file is; the signal ends the waiting for one that comes by a pipe. */
-const surroundingsOf = ({ world, signal }: Around): Surroundings => ({ env: world.env, folder: world.folder, signal });
+const surroundingsOf = ({ environment, signal }: Context): Surroundings => ({
+  env: environment.env,
+  folder: environment.folder,
+  signal,
+});
 
 /**
  * `config check`. No file is no mistake: all settings have defaults, and a script that checks before it starts a
  * server must not fail for that.
  */
-async function check(around: Around): Promise<number> {
-  const { report, world } = around;
-  const file = await readConfig(pathOf(around), surroundingsOf(around));
-  tellOfConfig(file, pathOf(around), world, report);
+async function check(context: Context): Promise<number> {
+  const { report, environment } = context;
+  const file = await readConfig(pathOf(context), surroundingsOf(context));
+  tellOfConfig(file, pathOf(context), environment, report);
   if (file === null) {
-    const places = configPlaces(world.env).join(", ");
+    const places = configPlaces(environment.env).join(", ");
     report.say(line`There is no config file (${places}), so there is nothing to check; --config names one.`);
     return EXIT.done;
   }
@@ -86,7 +90,7 @@ async function check(around: Around): Promise<number> {
 export async function mistakesIn(file: ConfigFile): Promise<string[]> {
   const mistakes = new Set(unknownKeys(file));
   const right: Record<string, unknown> = {};
-  for (const name of KNOB_NAMES.filter((name) => Object.hasOwn(file.values, name))) {
+  for (const name of SETTING_NAMES.filter((name) => Object.hasOwn(file.values, name))) {
     const mistake = mistakeOf(file, name);
     if (mistake === null) right[name] = file.values[name];
     else mistakes.add(mistake);
@@ -116,8 +120,8 @@ export async function mistakesIn(file: ConfigFile): Promise<string[]> {
  */
 const isForServer = ({ values }: ConfigFile): boolean =>
   /^(0\.0\.0\.0|\[?::\]?)(:|$)/.test(String(values.host)) ||
-  KNOB_NAMES.filter((name) => Object.hasOwn(values, name)).some((name) => {
-    const { on } = knobOf(name);
+  SETTING_NAMES.filter((name) => Object.hasOwn(values, name)).some((name) => {
+    const { on } = settingOf(name);
     return on.includes("serve") && !on.includes("send") && !on.includes("receive");
   });
 
@@ -125,10 +129,10 @@ const isForServer = ({ values }: ConfigFile): boolean =>
  * Why none of the commands that have this setting would take its value, or null when one would. The first refusal is
  * the one that is told.
  */
-function mistakeOf(file: ConfigFile, name: KnobName): string | null {
+function mistakeOf(file: ConfigFile, name: SettingName): string | null {
   let mistake: string | null = null;
   const origin = { kind: "file", label: `"${name}" in ${file.path}` } as const;
-  for (const command of knobOf(name).on) {
+  for (const command of settingOf(name).on) {
     try {
       parseValue(command, name, { raw: file.values[name], origin });
       return null;
@@ -142,31 +146,31 @@ function mistakeOf(file: ConfigFile, name: KnobName): string | null {
 
 /** A server's port 0 is no mistake because a sender cannot use it. */
 const isTakenBy = (command: Command, name: string, raw: unknown): boolean =>
-  shapeOf(name as KnobName, command).parse(String(raw)) !== null;
+  valueTypeOf(name as SettingName, command).parse(String(raw)) !== null;
 
 /**
  * `config show COMMAND`.
  * @throws UsageError for a command that has no settings, and for whatever the command itself would refuse
  */
-async function show(name: string, around: Around): Promise<number> {
-  const { report, world, typed } = around;
+async function show(name: string, context: Context): Promise<number> {
+  const { report, environment, typed } = context;
   const command = COMMAND_NAMES.find((candidate) => candidate === name && !inspects(candidate));
   if (command === undefined) {
     const known = COMMAND_NAMES.filter((candidate) => !inspects(candidate)).join(", ");
     throw new UsageError(`there is no command ${JSON.stringify(name)} with settings to show; there are ${known}`);
   }
   // Exactly what the command itself would do, its errors included: a setting that it would refuse cannot be shown.
-  const file = await loadConfig(pathOf(around), surroundingsOf(around));
-  tellOfConfig(file, pathOf(around), world, report);
-  const resolved = resolve(command, { flags: typed.flags, env: world.env, file });
-  const isClient = knobOf("invite-file").on.includes(command);
+  const file = await loadConfig(pathOf(context), surroundingsOf(context));
+  tellOfConfig(file, pathOf(context), environment, report);
+  const resolved = resolve(command, { flags: typed.flags, env: environment.env, file });
+  const isClient = settingOf("invite-file").on.includes(command);
   const task = { settings: resolved, operands: [] };
   const { values, origins } = (isClient ? await withInvite(task, null, report) : task).settings;
   // In the order of the help, defaults included: what was not set is often what explains a surprise.
-  const names = knobsOn(command);
+  const names = settingsOn(command);
   const widest = Math.max(...names.map((setting) => setting.length));
   for (const setting of names) {
-    const { show: text, unset, secret } = KNOBS[setting] as ReturnType<typeof knobOf>;
+    const { show: text, unset, secret } = SETTINGS[setting] as ReturnType<typeof settingOf>;
     // What is not set has no value to show, and what that means is said in its place.
     const value = values[setting];
     const isSet = value !== undefined;
@@ -180,19 +184,19 @@ async function show(name: string, around: Around): Promise<number> {
 }
 
 /** Flags that say how this very run talks, and are no wish for later ones. */
-const OF_THIS_RUN: readonly KnobName[] = ["json", "quiet", "verbose", "yes", "no-input"];
+const OF_THIS_RUN: readonly SettingName[] = ["json", "quiet", "verbose", "yes", "no-input"];
 
 /**
  * `config init`. Never over a file that is there. What it makes is its owner's alone, since settings may hold a token, and
  * since no other file would be read.
  * @throws UsageError; FilespoolError folder-unusable
  */
-async function init(around: Around): Promise<number> {
-  const { report, world, typed } = around;
-  const named = pathOf(around);
-  const path = named === undefined ? userConfig(world.env) : resolvePath(world.folder, named);
+async function init(context: Context): Promise<number> {
+  const { report, environment, typed } = context;
+  const named = pathOf(context);
+  const path = named === undefined ? userConfig(environment.env) : resolvePath(environment.folder, named);
   if (path === null) throw new UsageError("there is no home folder to put a config file in; --config says where");
-  const settings = settingsIn(typed.flags, world.folder);
+  const settings = settingsIn(typed.flags, environment.folder);
   const text = `${JSON.stringify({ $schema: SCHEMA, ...settings }, null, 2)}\n`;
   try {
     await makeFolders(dirname(path), 0o700);
@@ -209,12 +213,13 @@ async function init(around: Around): Promise<number> {
       throw new UsageError(
         `there is something at ${path} already, and it stays as it is; --config names another place`,
       );
-    throw new FilespoolError("folder-unusable", `cannot write ${path}: ${inWords(error)}`, { cause: error });
+    throw new FilespoolError("folder-unusable", `cannot write ${path}: ${describe(error)}`, { cause: error });
   }
   report.result({ event: "written", path, settings: Object.keys(settings).length }, path);
   report.aside(line`This file is read by every later run of yours${named === undefined ? "" : " that names it"}.`);
   // The folders before it may be open to others: better heard now than by the next run.
-  if (named === undefined) await readConfig(undefined, world).catch((error: Error) => report.complain(error.message));
+  if (named === undefined)
+    await readConfig(undefined, environment).catch((error: Error) => report.complain(error.message));
   return EXIT.done;
 }
 
@@ -227,13 +232,13 @@ function settingsIn(
   flags: Readonly<Record<string, string | true>>,
   folder: string,
 ): Record<string, string | number | true> {
-  const names = KNOB_NAMES.filter((name) => flags[name] !== undefined && !OF_THIS_RUN.includes(name));
+  const names = SETTING_NAMES.filter((name) => flags[name] !== undefined && !OF_THIS_RUN.includes(name));
   const settings: Record<string, string | number | true> = {};
   for (const name of names) {
     if (!isKey(name)) throw new UsageError(`--${name} is a flag and nothing else; a config file cannot say it`);
     const raw = flags[name] as string | true;
-    const isNumber = JSON.stringify(knobOf(name).schema).includes('"integer"') && /^\d+$/.test(String(raw));
-    const isPath = ["file", "folder"].includes(knobOf(name).argument ?? "") && raw !== "-";
+    const isNumber = JSON.stringify(settingOf(name).schema).includes('"integer"') && /^\d+$/.test(String(raw));
+    const isPath = ["file", "folder"].includes(settingOf(name).argument ?? "") && raw !== "-";
     settings[name] = isNumber ? Number(raw) : isPath ? resolvePath(folder, String(raw)) : raw;
     const mistake = mistakeOf({ path: "the flags", values: settings }, name);
     if (mistake !== null) throw new UsageError(mistake.replace(`"${name}" in the flags`, `--${name}`));

@@ -18,7 +18,7 @@ import { access } from "node:fs/promises";
 import { dirname } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
-import { inWords } from "../../disk/system-errors.ts";
+import { describe } from "../../disk/system-errors.ts";
 import { FilespoolError } from "../../protocol/errors.ts";
 
 /** Lines that wait for a disk that does not take them, bytes. */
@@ -120,7 +120,7 @@ export class LogFile {
         await this.#writeSome();
       }
     } catch (error) {
-      this.#onTrouble(`the log ${this.#path} cannot be written: ${inWords(error)}`);
+      this.#onTrouble(`the log ${this.#path} cannot be written: ${describe(error)}`);
     }
   }
 
@@ -179,6 +179,6 @@ async function opened(path: string): Promise<number> {
     await access(dirname(path), constants.X_OK);
     return await promisify(open)(path, O_WRONLY | O_APPEND | O_CREAT | O_NONBLOCK, 0o640);
   } catch (error) {
-    throw new FilespoolError("folder-unusable", `the log ${path} cannot be written: ${inWords(error)}`);
+    throw new FilespoolError("folder-unusable", `the log ${path} cannot be written: ${describe(error)}`);
   }
 }

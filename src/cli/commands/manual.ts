@@ -16,7 +16,7 @@
 import { CONFIG_RULE } from "../arguments.ts";
 import { EXIT_CODES } from "../exit-codes.ts";
 import { COMMAND_NAMES } from "../settings/command-names.ts";
-import { type KnobName, knobOf, knobsOn, shownFallback, variableOf } from "../settings/settings.ts";
+import { type SettingName, settingOf, settingsOn, shownFallback, variableOf } from "../settings/settings.ts";
 import { COMMANDS, OVERVIEW } from "./table.ts";
 
 /** A line that begins with a dot or a quote is a request to the formatter; a dash is a hyphen unless it is said not to be. */
@@ -40,8 +40,8 @@ const folded = (page: string): string =>
     .join("\n");
 
 /** A setting with its default and, because that is the same name in other letters, no variable. */
-function setting(name: KnobName): string {
-  const { argument, help } = knobOf(name);
+function setting(name: SettingName): string {
+  const { argument, help } = settingOf(name);
   const fallback = shownFallback(name);
   const value = argument === null ? "" : ` ${italic(argument)}`;
   return `.TP\n${bold(`--${name}`)}${value}\n${safe(sentence(help))}${fallback === null ? "" : `\n(default: ${safe(fallback)})`}`;
@@ -58,10 +58,12 @@ const examples = (rows: readonly (readonly [purpose: string, command: string])[]
 /** @param version as in package.json */
 export function manualPage(version: string): string {
   // What all commands have is said once, and not at each of them.
-  const shared = knobsOn(COMMAND_NAMES[0]).filter((name) => COMMAND_NAMES.every((c) => knobsOn(c).includes(name)));
+  const shared = settingsOn(COMMAND_NAMES[0]).filter((name) =>
+    COMMAND_NAMES.every((c) => settingsOn(c).includes(name)),
+  );
   const commands = COMMAND_NAMES.map((name) => {
     const { about, operands = [], examples: rows } = COMMANDS[name];
-    const own = knobsOn(name).filter((knob) => !shared.includes(knob));
+    const own = settingsOn(name).filter((setting) => !shared.includes(setting));
     const words = operands.map(({ syntax }) => ` ${safe(syntax)}`).join("");
     const notes = operands.map(({ syntax, help }) => `.TP\n${safe(syntax)}\n${safe(sentence(help))}`);
     return [

@@ -8,7 +8,7 @@
  * Read next: table.ts, which gives the columns their widths.
  */
 import type { QueueInfo, TransferInfo } from "../../net/extensions/operate/operator.ts";
-import { printable } from "../report/escape.ts";
+import { escapeText } from "../report/escape.ts";
 import type { Column } from "../report/table.ts";
 import { isSendQueue } from "../settings/settings.ts";
 import { humanDuration, humanSize } from "../settings/units.ts";
@@ -32,7 +32,7 @@ export const queueRow = ({ queue, files, bytes, dead, uploads }: QueueInfo) =>
  * $'...' takes it, so that whoever empties it can tell the two apart and type it.
  */
 function shownQueue(queue: string): string {
-  if (isSendQueue(queue)) return printable(queue);
+  if (isSendQueue(queue)) return escapeText(queue);
   const escaped = queue.replace(/[^ -~]/gu, (char) => {
     const code = char.codePointAt(0) as number;
     return code > 0xffff ? `\\U${code.toString(16).padStart(8, "0")}` : `\\u${code.toString(16).padStart(4, "0")}`;
@@ -50,7 +50,7 @@ export const TRANSFERS: readonly Column[] = [
 ];
 /** Also of one that is unknown: then all but its id and that word is empty. */
 export const transferRow = (info: TransferInfo) =>
-  [stateOf(info), sizeOf(info), ageOf(info), info.transfer, printable(info.name ?? "")] as const;
+  [stateOf(info), sizeOf(info), ageOf(info), info.transfer, escapeText(info.name ?? "")] as const;
 
 // Of a dead letter everybody knows that it is dead; what is asked is why, since when, and whether it was one bad day.
 export const LETTERS: readonly Column[] = [
@@ -66,8 +66,8 @@ export const letterRow = (info: TransferInfo) =>
     `${info.failures ?? 0} x`,
     age(info.lastFailedAtMs),
     info.transfer,
-    printable(info.name ?? ""),
-    printable(info.reason ?? ""),
+    escapeText(info.name ?? ""),
+    escapeText(info.reason ?? ""),
   ] as const;
 
 /** "uploading 40 %": for an upload, how far it is says more than that it is one. */

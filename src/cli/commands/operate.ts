@@ -14,10 +14,10 @@
 import { type Operator, operate } from "../../net/extensions/operate/operator.ts";
 import { type FilespoolError, known } from "../../protocol/errors.ts";
 import { isQueueName } from "../../protocol/messages.ts";
-import type { Around, Task } from "../command.ts";
+import type { Context, Task } from "../command.ts";
 import { connectionOf } from "../credentials/client.ts";
 import { EXIT, exitCodeOf, UsageError } from "../exit-codes.ts";
-import { counted, line, printable } from "../report/escape.ts";
+import { counted, escapeText, line } from "../report/escape.ts";
 import type { Report } from "../report/report.ts";
 import { BLOCK_ROWS, type Column, record, tableLines } from "../report/table.ts";
 import { isGiven } from "../settings/origins.ts";
@@ -40,7 +40,7 @@ import {
  */
 async function withOperator<T>(
   { settings }: Task,
-  { report, signal }: Around,
+  { report, signal }: Context,
   work: (operator: Operator) => Promise<T>,
 ): Promise<T> {
   const { host, port, retry } = settings.values;
@@ -65,23 +65,23 @@ const NOTHING_SEEN = "There is nothing that this token may look at: it sees queu
  * `filespool list [QUEUE]`. The order of a queue is the order of delivery, so the first line is what the next receiver gets; what
  * a receiver has at this moment keeps its line, because it may come back.
  */
-export function list(task: Task, around: Around): Promise<number> {
+export function list(task: Task, context: Context): Promise<number> {
   const queue = queueIn(task.operands, "list");
-  return withOperator(task, around, async (operator) => {
+  return withOperator(task, context, async (operator) => {
     if (queue === undefined) {
-      const rows = await print(around, QUEUES, operator.queues(), "queue", queueRow);
+      const rows = await print(context, QUEUES, operator.queues(), "queue", queueRow);
       const { values } = task.settings;
       const hasToken = values.token !== undefined || values["token-file"] !== undefined;
       const nothing = hasToken ? NOTHING_SEEN : "There is nothing on this server.";
-      return over(around.report, rows, `${counted(rows, "queue")}.`, nothing);
+      return over(context.report, rows, `${counted(rows, "queue")}.`, nothing);
     }
     // What is on its way comes last: it is not in the queue yet.
     const both = async function* () {
       yield* operator.files(queue);
       yield* operator.uploads(queue);
     };
-    const rows = await print(around, TRANSFERS, both(), "transfer", transferRow);
-    return over(around.report, rows, `${counted(rows, "file")}.`, line`Nothing is in queue "${queue}".`);
+    const rows = await print(context, TRANSFERS, both(), "transfer", transferRow);
+    return over(context.report, rows, `${counted(rows, "file")}.`, line`Nothing is in queue "${queue}".`);
   });
 }
 
@@ -89,15 +89,15 @@ export function list(task: Task, around: Around): Promise<number> {
  * `filespool dead [QUEUE]`. Without a queue it asks for the queues first and for the letters of those that have some, so that it
  * costs no more than the answer is long.
  */
-export function dead(task: Task, around: Around): Promise<number> {
+export function dead(task: Task, context: Context): Promise<number> {
   const queue = queueIn(task.operands, "dead");
-  return withOperator(task, around, async (operator) => {
+  return withOperator(task, context, async (operator) => {
     const letters = async function* () {
       if (queue !== undefined) return yield* operator.dead(queue);
       for await (const tally of operator.queues()) if (tally.dead > 0) yield* operator.dead(tally.queue);
     };
-    const rows = await print(around, LETTERS, letters(), "transfer", letterRow);
-    return over(around.report, rows, `${counted(rows, "dead letter")}.`, "No dead letters.");
+    const rows = await print(context, LETTERS, letters(), "transfer", letterRow);
+    return over(context.report, rows, `${counted(rows, "dead letter")}.`, "No dead letters.");
   });
 }
 
@@ -105,9 +105,9 @@ export function dead(task: Task, around: Around): Promise<number> {
  * `filespool status TRANSFER...`. One after the other, in the order in which they were typed: a script that asks for many reads the
  * answers by line. It prints no closing sentence, since the table is the answer.
  */
-export function status(task: Task, around: Around): Promise<number> {
+export function status(task: Task, context: Context): Promise<number> {
   const transfers = transfersIn(task.operands, "status");
-  return withOperator(task, around, async (operator) => {
+  return withOperator(task, context, async (operator) => {
     let unknown = 0;
     const states = async function* () {
       for (const transfer of transfers) {
@@ -116,8 +116,8 @@ export function status(task: Task, around: Around): Promise<number> {
         yield info;
       }
     };
-    const rows = await print(around, TRANSFERS, states(), "transfer", transferRow);
-    around.report.done({ rows, unknown }, "");
+    const rows = await print(context, TRANSFERS, states(), "transfer", transferRow);
+    context.report.done({ rows, unknown }, "");
     return unknown > 0 ? EXIT.refused : EXIT.done;
   });
 }
@@ -126,22 +126,22 @@ export function status(task: Task, around: Around): Promise<number> {
  * `filespool show TRANSFER`: all that is known of one, a fact per line, and none that means nothing in its state. Moments are told
  * with their time zone, because the server may be in another one than the person.
  */
-export function show(task: Task, around: Around): Promise<number> {
+export function show(task: Task, context: Context): Promise<number> {
   const [transfer] = transfersIn(task.operands, "show") as [string];
-  return withOperator(task, around, async (operator) => {
+  return withOperator(task, context, async (operator) => {
     const info = await operator.show(transfer);
     const facts: readonly (readonly [string, string])[] = [
       ["transfer", info.transfer],
       ["state", stateOf(info)],
-      ["name", printable(info.name ?? "")],
-      ["queue", printable(info.queue ?? "")],
+      ["name", escapeText(info.name ?? "")],
+      ["queue", escapeText(info.queue ?? "")],
       ["size", sizeOf(info)],
       ["on disk", info.offset === undefined ? "" : humanSize(info.offset)],
       ["sender", info.isActive === undefined ? "" : info.isActive ? "connected" : "away"],
       ["since", info.atMs === undefined ? "" : `${moment(info.atMs)} (${ageOf(info)})`],
       ["digest", info.digest === undefined ? "" : line`${info.algorithm ?? ""} ${info.digest}`],
       ["failures", info.failures ? String(info.failures) : ""],
-      ["reason", printable(info.reason ?? "")],
+      ["reason", escapeText(info.reason ?? "")],
       ["first failed", info.firstFailedAtMs === undefined ? "" : moment(info.firstFailedAtMs)],
       ["last failed", info.lastFailedAtMs === undefined ? "" : moment(info.lastFailedAtMs)],
     ];
@@ -149,7 +149,7 @@ export function show(task: Task, around: Around): Promise<number> {
       facts.map(([title]) => title),
       facts.map(([, text]) => text),
     );
-    around.report.row({ event: "transfer", ...info }, () => lines.slice(0, -1).join("\n"));
+    context.report.row({ event: "transfer", ...info }, () => lines.slice(0, -1).join("\n"));
     return info.state === "unknown" ? EXIT.refused : EXIT.done;
   });
 }
@@ -158,39 +158,39 @@ export function show(task: Task, around: Around): Promise<number> {
  * `filespool cancel TRANSFER...`. It asks nothing: ids are copied, not guessed, and a cancelled file can be sent again by who has
  * it. Where it is an upload under way, its sender is told.
  */
-export function cancel(task: Task, around: Around): Promise<number> {
+export function cancel(task: Task, context: Context): Promise<number> {
   const transfers = transfersIn(task.operands, "cancel");
-  return forEach(task, around, transfers, "cancelled", (operator, transfer) => operator.cancel(transfer));
+  return forEach(task, context, transfers, "cancelled", (operator, transfer) => operator.cancel(transfer));
 }
 
 /**
  * `filespool requeue TRANSFER... | --all --queue NAME`. "All" is of one queue that somebody has named: with a default queue in a
  * config file, a forgotten --queue would put back what nobody meant.
  */
-export function requeue(task: Task, around: Around): Promise<number> {
+export function requeue(task: Task, context: Context): Promise<number> {
   const { all, queue } = task.settings.values;
   if (!all) {
     const transfers = transfersIn(task.operands, "requeue", " or --all --queue NAME");
-    return forEach(task, around, transfers, "requeued", (operator, transfer) => operator.requeue(transfer));
+    return forEach(task, context, transfers, "requeued", (operator, transfer) => operator.requeue(transfer));
   }
   if (task.operands.length > 0) throw new UsageError("requeue takes transfers or --all, not both");
   if (task.settings.origins.queue.kind !== "flag")
     throw new UsageError("requeue --all needs --queue: whose dead letters?");
-  return withOperator(task, around, async (operator) => {
+  return withOperator(task, context, async (operator) => {
     const files = await operator.requeueAll(queue);
-    around.report.done({ files }, line`${counted(files, "dead letter")} back at the end of queue "${queue}".`);
+    context.report.done({ files }, line`${counted(files, "dead letter")} back at the end of queue "${queue}".`);
     return EXIT.done;
   });
 }
 
 /** `filespool purge QUEUE`; whether it is meant was settled before (commands/table.ts). */
-export function purge(task: Task, around: Around): Promise<number> {
+export function purge(task: Task, context: Context): Promise<number> {
   const queue = queueIn(task.operands, "purge") as string;
   const { dead: deadOnly } = task.settings.values;
-  return withOperator(task, around, async (operator) => {
+  return withOperator(task, context, async (operator) => {
     const files = await operator.purge(queue, { deadOnly });
     const noun = deadOnly ? "dead letter" : "file";
-    around.report.done({ files }, line`${counted(files, noun)} of queue "${queue}" removed.`);
+    context.report.done({ files }, line`${counted(files, noun)} of queue "${queue}" removed.`);
     return EXIT.done;
   });
 }
@@ -201,13 +201,13 @@ export function purge(task: Task, around: Around): Promise<number> {
  */
 function forEach(
   task: Task,
-  around: Around,
+  context: Context,
   transfers: readonly string[],
   verb: "cancelled" | "requeued",
   work: (operator: Operator, transfer: string) => Promise<boolean>,
 ): Promise<number> {
-  const { report } = around;
-  return withOperator(task, around, async (operator) => {
+  const { report } = context;
+  return withOperator(task, context, async (operator) => {
     const failures: FilespoolError[] = [];
     let files = 0;
     for (const transfer of transfers) {
@@ -245,7 +245,7 @@ function forEach(
  * block, and the next page is fetched when this one is read: `filespool list photos | head` reads some pages, not the queue.
  */
 async function print<T extends object>(
-  { report, stdout }: Around,
+  { report, stdout }: Context,
   columns: readonly Column[],
   rows: AsyncIterable<T>,
   event: string,

@@ -23,27 +23,27 @@ export const OPERATOR_COMMANDS = {
       ["the files of one, in the order in which they are delivered", "filespool list photos"],
       ["for a program", "filespool list photos --json"],
     ],
-    run: async (task, around) => (await operate()).list(task, around),
+    run: async (task, context) => (await operate()).list(task, context),
   },
   show: {
     about: "show all that is known of one transfer",
     operands: [TRANSFER],
     examples: [["where is it, and why has nobody got it?", `filespool show ${ID}`]],
-    run: async (task, around) => (await operate()).show(task, around),
+    run: async (task, context) => (await operate()).show(task, context),
   },
   // For scripts, where show is for people: several at a time, one line each, and an exit code that answers by itself.
   status: {
     about: "tell what became of transfers, such as waiting or collected",
     operands: [TRANSFERS],
     examples: [["has it been collected? (exit code 4: unknown)", `filespool status ${ID}`]],
-    run: async (task, around) => (await operate()).status(task, around),
+    run: async (task, context) => (await operate()).status(task, context),
   },
   // No question here: an id is copied and not guessed, and names exactly what goes.
   cancel: {
     about: "remove transfers for ever, wherever they are",
     operands: [TRANSFERS],
     examples: [["take back what was sent by mistake", `filespool cancel ${ID}`]],
-    run: async (task, around) => (await operate()).cancel(task, around),
+    run: async (task, context) => (await operate()).cancel(task, context),
   },
   // Either ids or --all: which of the two is a matter of what follows, and is checked where it runs.
   requeue: {
@@ -53,7 +53,7 @@ export const OPERATOR_COMMANDS = {
       ["one, whose receiver has been mended", `filespool requeue ${ID}`],
       ["all of a queue", "filespool requeue --all --queue photos"],
     ],
-    run: async (task, around) => (await operate()).requeue(task, around),
+    run: async (task, context) => (await operate()).requeue(task, context),
   },
   // The only one that takes away what it does not name, hence the question.
   purge: {
@@ -65,7 +65,7 @@ export const OPERATOR_COMMANDS = {
     ],
     // --yes is what a script says, and what the command that is printed after the question says as well. --no-input alone is
     // no yes: it means "do not ask", and what is not allowed without asking is then not allowed.
-    async prepare(task, asker) {
+    async prepare(task, prompter) {
       const { values } = task.settings;
       if (values.yes) return task;
       const [{ UsageError, cancelled }, { withAnswer }, { line }] = await Promise.all([
@@ -74,18 +74,18 @@ export const OPERATOR_COMMANDS = {
         import("../report/escape.ts"),
       ]);
       const what = values.dead ? "all dead letters" : "all files, dead letters included,";
-      if (asker === null) throw new UsageError("purge removes files for ever: add --yes if you mean it");
-      if (!(await asker.confirm(line`Remove ${what} of queue "${task.operands[0] ?? ""}" for ever?`)))
+      if (prompter === null) throw new UsageError("purge removes files for ever: add --yes if you mean it");
+      if (!(await prompter.confirm(line`Remove ${what} of queue "${task.operands[0] ?? ""}" for ever?`)))
         throw cancelled();
       return { ...task, settings: withAnswer(task.settings, "yes", true) };
     },
-    run: async (task, around) => (await operate()).purge(task, around),
+    run: async (task, context) => (await operate()).purge(task, context),
   },
   // A list of its own, because the columns that matter are others: how often, since when, and why.
   dead: {
     about: "show dead letters: files that no receiver could take",
     operands: [{ syntax: "[queue]", help: "without it, those of all queues" }],
     examples: [["what failed, how often, and why", "filespool dead photos"]],
-    run: async (task, around) => (await operate()).dead(task, around),
+    run: async (task, context) => (await operate()).dead(task, context),
   },
 } as const satisfies Record<string, CommandRow>;

@@ -15,7 +15,7 @@ import { constants, lstatSync } from "node:fs";
 import { type FileHandle, lstat, mkdir, mkdtemp, open, readdir } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
-import { inWords } from "../../disk/system-errors.ts";
+import { describe } from "../../disk/system-errors.ts";
 import { removeTree } from "../../net/receiver/remove-tree.ts";
 import { FilespoolError } from "../../protocol/errors.ts";
 
@@ -54,7 +54,7 @@ export class OutputFolder {
       return path;
     } catch (error) {
       const what = `large files are gathered in ${tmpdir()} before they are handed on, and that cannot be used`;
-      throw new FilespoolError("folder-unusable", `${what}: ${inWords(error)}; TMPDIR names another place`);
+      throw new FilespoolError("folder-unusable", `${what}: ${describe(error)}; TMPDIR names another place`);
     }
   }
 

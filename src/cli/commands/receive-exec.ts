@@ -12,20 +12,20 @@
  * into a log. An exit code other than 0 makes the delivery a failed attempt, and the next file waits (net/extensions/hook/hook-backoff.ts).
  */
 import { spawn } from "node:child_process";
-import { inWords } from "../../disk/system-errors.ts";
+import { describe } from "../../disk/system-errors.ts";
 import type { LandedFile } from "../../net/options.ts";
 import { FilespoolError } from "../../protocol/errors.ts";
 
 /** What the machine has too little of at the moment. */
 const BUSY = new Set(["EMFILE", "ENFILE", "EAGAIN", "ENOMEM"]);
 
-import { KNOB_NAMES, knobOf, variableOf } from "../settings/settings.ts";
+import { SETTING_NAMES, settingOf, variableOf } from "../settings/settings.ts";
 
 /** How long a command that was asked to stop may take before it is stopped. */
 const KILL_AFTER_MS = 3000;
 
 /** The variables that hold a secret of ours, by the table of settings: a new secret is one here by itself. */
-const SECRETS: ReadonlySet<string> = new Set(KNOB_NAMES.filter((name) => knobOf(name).secret).map(variableOf));
+const SECRETS: ReadonlySet<string> = new Set(SETTING_NAMES.filter((name) => settingOf(name).secret).map(variableOf));
 
 /**
  * @param env the environment that the command gets besides, without our secrets
@@ -73,7 +73,7 @@ export function commandHook(
         // No fault of the file: it is taken back and tried again, and no attempt is counted.
         signal.removeEventListener("abort", interrupt);
         reject(
-          new FilespoolError("connections-full", `the command for ${path} could not be started: ${inWords(error)}`),
+          new FilespoolError("connections-full", `the command for ${path} could not be started: ${describe(error)}`),
         );
       });
       // "close" and not "exit": what it printed is out by then, before anybody speaks about the next file.

@@ -10,7 +10,7 @@ import { lstatSync } from "node:fs";
 import { basename, dirname } from "node:path";
 import { Readable, type Writable } from "node:stream";
 import { pipeline } from "node:stream/promises";
-import { inWords } from "../../disk/system-errors.ts";
+import { describe } from "../../disk/system-errors.ts";
 import type { ContentSink, ReceiveOptions } from "../../net/options.ts";
 import { kindOf } from "../../net/receiver/own-files.ts";
 import { FilespoolError } from "../../protocol/errors.ts";
@@ -119,7 +119,7 @@ async function copy(
   } catch (error) {
     if (signal.aborted) throw error;
     const isGone = (error as NodeJS.ErrnoException).code === "EPIPE";
-    const why = isGone ? "the reader of the output is gone" : `standard output cannot be written: ${inWords(error)}`;
+    const why = isGone ? "the reader of the output is gone" : `standard output cannot be written: ${describe(error)}`;
     return new OutputError(`${why}; the file stays in its queue`, isGone);
   }
   return null;

@@ -16,7 +16,7 @@
 import { basename, join } from "node:path";
 import type { TransferEvent } from "../../net/events.ts";
 import { receive as receiveFiles } from "../../net/receiver/receiver.ts";
-import type { Around } from "../command.ts";
+import type { Context } from "../command.ts";
 import { connectionOf } from "../credentials/client.ts";
 import { EXIT, exitCodeOf } from "../exit-codes.ts";
 import { counted, line } from "../report/escape.ts";
@@ -44,10 +44,10 @@ export async function receive(
   settings: Settings,
   report: Report,
   { signal, now }: Run,
-  { world, file }: Pick<Around, "world" | "file">,
+  { environment, file }: Pick<Context, "environment" | "file">,
 ): Promise<number> {
   const { host, port, queue, output, exec, json, durability, count, follow, wait, retry } = settings.values;
-  const { env, stdout } = world;
+  const { env, stdout } = environment;
   // Without this line, a run that waits could not be told from one that hangs.
   if (follow) report.say(line`Waiting for files in queue "${queue}"; Ctrl-C ends it.`);
   // For errors whose message does not say where: "the server is shutting down" (which one?).
@@ -65,7 +65,7 @@ export async function receive(
     ifExists: settings.values["if-exists"],
     preserve: settings.values.preserve,
     allowDotfiles: settings.values["allow-dotfiles"],
-    ownPlaces: ownPlaces(settings, world, file),
+    ownPlaces: ownPlaces(settings, environment, file),
     bufferBytes: settings.values["buffer-size"],
     // Left out rather than undefined: the library tells "not said" by the absence of the key.
     ...(count !== undefined && { count }),

@@ -17,7 +17,7 @@ import { randomBytes } from "node:crypto";
 import { chmod, link, open, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { makeFolders } from "../../disk/files.ts";
-import { inWords } from "../../disk/system-errors.ts";
+import { describe } from "../../disk/system-errors.ts";
 import { line } from "../report/escape.ts";
 import type { Report } from "../report/report.ts";
 import { KEY_FILE, stateFolder } from "../settings/base-directories.ts";
@@ -41,7 +41,7 @@ export async function senderKey(folder: string, warn: (sentence: string) => void
   try {
     return (await readKey(path)) ?? (await createKey(folder, path));
   } catch (error) {
-    warn(`no sender key in ${path}, so a killed send will not be continued by the next one: ${inWords(error)}`);
+    warn(`no sender key in ${path}, so a killed send will not be continued by the next one: ${describe(error)}`);
     return newKey();
   }
 }

@@ -20,13 +20,13 @@ const STDIN_NAME = "stdin";
 export function sourcesOf(
   operands: readonly string[],
   { values, origins }: Settings,
-  world: { readonly stdin: Readable },
+  environment: { readonly stdin: Readable },
 ): (string | StreamSource)[] {
   const count = operands.filter((operand) => operand === STDIN).length;
   if (count > 1) throw new UsageError("standard input can be sent once: give - only once");
   if (count === 0 && origins.name.kind === "flag")
     throw new UsageError("--name is the name of standard input, and there is no - among the files");
   // The stream is not touched before its turn comes, so files in front of it are sent while its producer still works.
-  const piped = () => ({ name: values.name ?? STDIN_NAME, path: "standard input", stream: world.stdin });
+  const piped = () => ({ name: values.name ?? STDIN_NAME, path: "standard input", stream: environment.stdin });
   return operands.map((operand) => (operand === STDIN ? piped() : operand));
 }

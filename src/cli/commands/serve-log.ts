@@ -14,7 +14,7 @@
  */
 import { pino } from "pino";
 import type { ServerEvent } from "../../net/index.ts";
-import { printable } from "../report/escape.ts";
+import { escapeText } from "../report/escape.ts";
 import type { OperateEvent } from "../report/event-text.ts";
 import { LogFile } from "./log-file.ts";
 
@@ -85,7 +85,7 @@ export class Log {
     this.#file = file;
     // What JSON leaves as it is, and a terminal would obey when the log is looked at, is escaped on the way out.
     // Without pid and host name: whoever collects logs of many machines adds these, and calls them as they like.
-    const escaped = { write: (text: string) => file.write(`${printable(text.slice(0, -1))}\n`) };
+    const escaped = { write: (text: string) => file.write(`${escapeText(text.slice(0, -1))}\n`) };
     const formatters = { level: (label: string) => ({ level: label }) };
     this.#pino = pino({ level, base: null, timestamp: pino.stdTimeFunctions.isoTime, formatters }, escaped);
   }

@@ -10,20 +10,20 @@
 import { access, constants, statfs } from "node:fs/promises";
 import { errorName } from "../../disk/system-errors.ts";
 import { Metrics } from "../../net/extensions/observe/metrics.ts";
-import { Monitor } from "../../net/extensions/observe/metrics-server.ts";
+import { MetricsServer } from "../../net/extensions/observe/metrics-server.ts";
 import { timedSpool } from "../../net/extensions/observe/timed-spool.ts";
 import type { Server, ServerEvent } from "../../net/index.ts";
 import { ERRORS } from "../../protocol/errors.ts";
 import type { LocalSpool } from "../../spool/local/store.ts";
+import { version } from "../environment.ts";
 import type { Values } from "../settings/settings.ts";
 import { humanSize } from "../settings/units.ts";
-import { version } from "../world.ts";
 
 /**
  * What lies between a server and its numbers. It exists before the server and after it, which is why each source has
  * an answer for the time when there is none.
  */
-export class Watch {
+export class ServeMetrics {
   readonly #folder: string;
   readonly #metrics: Metrics;
   readonly #now: () => number;
@@ -31,15 +31,15 @@ export class Watch {
   #server: Server | null = null;
   #spool: LocalSpool | null = null;
   /** Set by `open` before anybody else has this object: the monitor needs our answers, and we need its port. */
-  #monitor!: Monitor;
+  #monitor!: MetricsServer;
 
   /**
    * Starts to answer, with "starting" until `attach`.
    * @throws FilespoolError address-unusable
    */
-  static async open(values: Values, port: number, now: () => number): Promise<Watch> {
-    const watch = new Watch(values, now);
-    watch.#monitor = await Monitor.open({
+  static async open(values: Values, port: number, now: () => number): Promise<ServeMetrics> {
+    const watch = new ServeMetrics(values, now);
+    watch.#monitor = await MetricsServer.open({
       host: values["metrics-host"],
       port,
       whyNotReady: () => watch.#whyNotReady(),

@@ -14,12 +14,12 @@
 import { errorFacts } from "../exit-codes.ts";
 import type { OperateEvent } from "../report/event-text.ts";
 import type { Settings } from "../settings/origins.ts";
-import { type KnobName, knobsOn, type Values } from "../settings/settings.ts";
+import { type SettingName, settingsOn, type Values } from "../settings/settings.ts";
 
 /** Something that can be exchanged while the server runs. */
 export interface ReloadHook {
   /** The settings that it puts into force. Empty for one that only reads its files again. */
-  readonly settings: readonly KnobName[];
+  readonly settings: readonly SettingName[];
   /**
    * Reads and checks, and changes nothing. It is called at each reload, also when none of its settings changed, because a
    * certificate may be new under the same path.
@@ -88,7 +88,7 @@ export class Reloader {
       for (const { prepare } of hooks) commits.push(await prepare(next.values)); // 2. prepare
       for (const commit of commits) commit(); // 3. commit
       const live = new Set(hooks.flatMap(({ settings }) => settings));
-      const changed = knobsOn("serve").filter((name) => next.values[name] !== this.values[name]);
+      const changed = settingsOn("serve").filter((name) => next.values[name] !== this.values[name]);
       const [applied, restart] = [changed.filter((n) => live.has(n)), changed.filter((n) => !live.has(n))];
       // What needs a restart is not in force, so it is told of at each reload until the restart.
       this.#settings = { ...next, values: { ...next.values, ...pick(this.#options.settings.values, restart) } };
@@ -102,7 +102,7 @@ export class Reloader {
 
 /** What a person answered at the start holds until a stronger source says something else: nobody asks a second time. */
 function withAnswersOf(before: Settings, now: Settings): Settings {
-  const answered = knobsOn("serve").filter(
+  const answered = settingsOn("serve").filter(
     (name) => before.origins[name].kind === "answer" && now.origins[name].kind === "default",
   );
   return {

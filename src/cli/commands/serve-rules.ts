@@ -2,7 +2,7 @@
  * What settings of `serve` must not be said together, each by itself being right.
  *
  * `serve` refuses to start over the first, a reload changes nothing, and `filespool config check` lists them all. Rules
- * about one setting alone are its shape (value-types.ts), and the one about the address of the server needs somebody to
+ * about one setting alone are its type (value-types.ts), and the one about the address of the server needs somebody to
  * ask (prompts.ts).
  */
 import { isLoopback } from "../../net/server/access.ts";

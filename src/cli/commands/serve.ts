@@ -22,7 +22,7 @@ import {
   type TlsIdentity,
 } from "../../net/index.ts";
 import { LocalSpool } from "../../spool/local/store.ts";
-import type { Around } from "../command.ts";
+import type { Context } from "../command.ts";
 import { warnIfOpen } from "../credentials/client.ts";
 import { markSpool, warnOfOpenSpool } from "../credentials/own-spool.ts";
 import { gateOf, identityOf } from "../credentials/server.ts";
@@ -31,11 +31,11 @@ import { line } from "../report/escape.ts";
 import type { OperateEvent } from "../report/event-text.ts";
 import { staysOn } from "../report/outlet.ts";
 import type { Settings } from "../settings/origins.ts";
-import type { KnobName, Values } from "../settings/settings.ts";
+import type { SettingName, Values } from "../settings/settings.ts";
 import { exactSize } from "../settings/units.ts";
 import type { Log } from "./serve-log.ts";
 import { YoungMemory } from "./serve-memory.ts";
-import type { Watch } from "./serve-metrics.ts";
+import type { ServeMetrics } from "./serve-metrics.ts";
 import { Reloader, type ReloadHook } from "./serve-reload.ts";
 import { checkServe, doubts } from "./serve-rules.ts";
 
@@ -52,26 +52,30 @@ export interface Stops {
  * @returns the exit code
  * @throws FilespoolError spool-locked, spool-unusable, folder-unusable (the log); address-unusable
  */
-export async function serve(settings: Settings, around: Around): Promise<number> {
-  const { report, world, reread } = around;
+export async function serve(settings: Settings, context: Context): Promise<number> {
+  const { report, environment, reread } = context;
   const { values } = settings;
   const { host, port, insecure, durability, spool: folder } = values;
   const bufferBytes = values["buffer-size"];
   // A log on stdout has it for itself, so people's lines are left out; what ends the run is still said on stderr.
   const isShown = values.log !== "-";
   const log = values.log === undefined ? null : await openLog(values.log, values, report.complain);
-  let watch: Watch | null = null;
+  let watch: ServeMetrics | null = null;
   try {
     // Only who asked for it loads it: neither is needed to serve.
     if (values["metrics-port"] !== undefined)
-      watch = await (await import("./serve-metrics.ts")).Watch.open(values, values["metrics-port"], world.now);
+      watch = await (await import("./serve-metrics.ts")).ServeMetrics.open(
+        values,
+        values["metrics-port"],
+        environment.now,
+      );
     // One way for all that is said, whoever says it, so that screen and log never differ in what happened.
     const tell = (event: ServerEvent | OperateEvent): void => {
       if (isShown) report.server(event);
       log?.observe(event);
     };
     // Whoever reads what we print may go away; files have to be served all the same.
-    staysOn(around, (message) => {
+    staysOn(context, (message) => {
       tell({ event: "output-lost", message });
       if (values.json || !isShown) report.complain(message); // whoever reads stdout is not there
     });
@@ -114,14 +118,14 @@ export async function serve(settings: Settings, around: Around): Promise<number>
         return again;
       };
       const reloader = new Reloader({ settings, reread: rereadChecked, hooks, tell });
-      world.onHangup?.(() => void reloader.reload());
+      environment.onHangup?.(() => void reloader.reload());
       report.remark(line`files in ${folder}, durability ${durability}, buffer ${exactSize(bufferBytes)}`);
       for (const doubt of doubts(settings)) report.complain(doubt);
       if (isShown && identity) report.say(line`certificate ${await fingerprintFor(identity)}`);
       // The original's own words. They come after the address, which `listening` has just named.
       if (isShown) report.say("Waiting for sender...");
-      await firstOf(world);
-      await server.close({ drainMs: world.interrupt.aborted ? 0 : reloader.values.drain });
+      await firstOf(environment);
+      await server.close({ drainMs: environment.interrupt.aborted ? 0 : reloader.values.drain });
     } finally {
       watch?.detach();
       // Only after the server: a connection that is still being served writes to it.
@@ -129,16 +133,16 @@ export async function serve(settings: Settings, around: Around): Promise<number>
     }
   } finally {
     await watch?.close();
-    around.stdout.sayLeftOut();
+    context.stdout.sayLeftOut();
     await log?.close();
   }
   // Interrupted is told by the exit code alone: whoever pressed Ctrl-C need not be told of an error.
   if (isShown) report.done({}, "Stopped.");
-  return world.interrupt.aborted ? EXIT.interrupted : EXIT.done;
+  return environment.interrupt.aborted ? EXIT.interrupted : EXIT.done;
 }
 
 /** Settings that a spool or a server looks up whenever it needs them, so that they may change under it. */
-const LIVE_LIMITS: readonly KnobName[] = [
+const LIVE_LIMITS: readonly SettingName[] = [
   ...(["max-spool-size", "max-file-size", "max-queue-files", "max-uploads", "min-free-disk"] as const),
   ...(["max-queues", "max-index-size", "if-expired", "max-remembered"] as const),
   ...(["upload-ttl", "file-ttl", "remember-for", "max-failures", "max-connections", "max-pings"] as const),

@@ -3,7 +3,7 @@
  *
  * The counterpart of settings.ts, which has every setting once and says by the names from here which command has it.
  * arguments.ts makes subcommands and help texts of this table, program.ts runs what it names. A command is data and
- * two functions, so that none of those files knows a command by name except where the original's walk needs it.
+ * two functions, so that none of those files knows a command by name except where the guided mode needs it.
  *
  *   prepare   what must be asked or allowed before anything is touched (may this host be listened on? which file?)
  *   run       the command itself; what is heavy comes with it, by an `import` inside the function
@@ -27,14 +27,14 @@ export const COMMANDS: Readonly<Record<Command, CommandRow>> = {
       ["a free port, named in the first line of NDJSON", "filespool serve --port 0 --json"],
       ["bounded, for unattended work", "filespool serve --yes --max-file-size 2GiB --file-ttl 7d"],
     ],
-    async prepare(task, asker) {
+    async prepare(task, prompter) {
       const { allowHost } = await import("../prompts/prompts.ts");
       const { checkServe } = await import("./serve-rules.ts");
       checkServe(task.settings);
       (await import("../credentials/own-spool.ts")).checkSpool(task.settings);
-      return { ...task, settings: await allowHost(task.settings, asker) };
+      return { ...task, settings: await allowHost(task.settings, prompter) };
     },
-    run: async ({ settings }, around) => (await import("./serve.ts")).serve(settings, around),
+    run: async ({ settings }, context) => (await import("./serve.ts")).serve(settings, context),
   },
   // Without a file it asks for one, on a terminal; in a script there is nobody to ask, and nothing to guess.
   send: {
@@ -50,18 +50,18 @@ export const COMMANDS: Readonly<Record<Command, CommandRow>> = {
       ["keep trying; run it again to continue after a crash", "filespool send --retry 1h backup.tar"],
       ["and wait until somebody has collected it", "filespool send --wait 2h report.pdf"],
     ],
-    async prepare(task, asker) {
+    async prepare(task, prompter) {
       if (task.operands.length > 0) return task;
       const { UsageError } = await import("../exit-codes.ts");
       // A file cannot have a default, so this is the one thing that must be asked for, or fail.
-      if (asker === null) throw new UsageError("send needs at least one file: filespool send FILE...");
-      return { ...task, operands: [await asker.file("Which file?")] };
+      if (prompter === null) throw new UsageError("send needs at least one file: filespool send FILE...");
+      return { ...task, operands: [await prompter.file("Which file?")] };
     },
-    async run({ settings, operands }, { report, world, signal }) {
-      const sources = (await import("./send-sources.ts")).sourcesOf(operands, settings, world);
+    async run({ settings, operands }, { report, environment, signal }) {
+      const sources = (await import("./send-sources.ts")).sourcesOf(operands, settings, environment);
       const { ownSenderKey } = await import("./send-key.ts");
-      const key = await ownSenderKey(world.env, report);
-      return (await import("./send.ts")).send(settings, sources, key, report, { signal, now: world.now });
+      const key = await ownSenderKey(environment.env, report);
+      return (await import("./send.ts")).send(settings, sources, key, report, { signal, now: environment.now });
     },
   },
   // Asks nothing: everything has a default, and what is collected wrongly is in a folder, not lost.
@@ -74,10 +74,15 @@ export const COMMANDS: Readonly<Record<Command, CommandRow>> = {
       ["hand each file to a program before the server forgets it", "filespool receive --exec 'import-photo {}'"],
       ["for ever, keeping files of equal names apart", "filespool receive --follow --if-exists rename"],
     ],
-    async run({ settings }, around) {
-      const { report, world, file, signal } = around;
-      if (settings.values.follow) (await import("../report/outlet.ts")).staysOn(around, report.complain);
-      return (await import("./receive.ts")).receive(settings, report, { signal, now: world.now }, { world, file });
+    async run({ settings }, context) {
+      const { report, environment, file, signal } = context;
+      if (settings.values.follow) (await import("../report/outlet.ts")).staysOn(context, report.complain);
+      return (await import("./receive.ts")).receive(
+        settings,
+        report,
+        { signal, now: environment.now },
+        { environment, file },
+      );
     },
   },
   // A hot folder. What it is to do with each file is settled before the first one is touched.
@@ -97,8 +102,8 @@ export const COMMANDS: Readonly<Record<Command, CommandRow>> = {
       (await import("./watch.ts")).checkWatch(task.settings);
       return task;
     },
-    run: async ({ settings, operands: [folder = ""] }, { report, world }) =>
-      (await import("./watch.ts")).watch(settings, folder, report, world),
+    run: async ({ settings, operands: [folder = ""] }, { report, environment }) =>
+      (await import("./watch.ts")).watch(settings, folder, report, environment),
   },
   // Looking after a running server: operator-table.ts.
   ...OPERATOR_COMMANDS,
@@ -157,7 +162,7 @@ export const COMMANDS: Readonly<Record<Command, CommandRow>> = {
       ["the same for a receiver, with a flag", "filespool config show receive --port 7000"],
       ["a file of your own, which later runs read by themselves", "filespool config init --host files.example.org"],
     ],
-    run: async ({ operands }, around) => (await import("./config.ts")).config(operands, around),
+    run: async ({ operands }, context) => (await import("./config.ts")).config(operands, context),
   },
 };
 

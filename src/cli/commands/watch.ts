@@ -14,13 +14,13 @@ import type { TransferEvent } from "../../net/events.ts";
 import { watchFolder } from "../../net/extensions/watch/watch-folder.ts";
 import { FilespoolError } from "../../protocol/errors.ts";
 import { connectionOf } from "../credentials/client.ts";
+import type { Environment } from "../environment.ts";
 import { EXIT, exitCodeOf, UsageError } from "../exit-codes.ts";
 import { counted, line } from "../report/escape.ts";
 import type { Report } from "../report/report.ts";
 import { stateFolder } from "../settings/base-directories.ts";
 import { isGiven, type Settings } from "../settings/origins.ts";
 import { humanDuration, humanSize } from "../settings/units.ts";
-import type { World } from "../world.ts";
 import { senderKey } from "./send-key.ts";
 
 /** @throws UsageError for settings that contradict each other */
@@ -43,7 +43,7 @@ export async function watch(
   settings: Settings,
   folder: string,
   report: Report,
-  { env, now, interrupt, terminate }: Pick<World, "env" | "now" | "interrupt" | "terminate">,
+  { env, now, interrupt, terminate }: Pick<Environment, "env" | "now" | "interrupt" | "terminate">,
 ): Promise<number> {
   const { host, port, queue, digest, retry, after, settle, match, ignore, once, "moved-to": movedTo } = settings.values;
   const isPatient = isGiven(settings, "retry");

@@ -16,19 +16,19 @@
  */
 import { FilespoolError } from "../../protocol/errors.ts";
 import type { Task } from "../command.ts";
-import type { Asker } from "../prompter.ts";
+import type { Prompter } from "../prompter.ts";
 import { address } from "../report/event-text.ts";
 import type { Report } from "../report/report.ts";
 import { type Settings, withAnswer } from "../settings/origins.ts";
-import type { KnobName } from "../settings/settings.ts";
-import { shapeOf } from "../settings/settings.ts";
+import type { SettingName } from "../settings/settings.ts";
+import { valueTypeOf } from "../settings/settings.ts";
 import { filledBy, isEncrypted, isInvite, isInvited, isOpenRoad, problemOf } from "./client.ts";
 
 /**
  * What to begin again with, after asking for what the server missed.
  * @returns null when the error is about something else, or about what somebody has said elsewhere
  */
-export async function admitted(error: unknown, task: Task, asker: Asker, report: Report): Promise<Task | null> {
+export async function admitted(error: unknown, task: Task, prompter: Prompter, report: Report): Promise<Task | null> {
   if (!(error instanceof FilespoolError)) return null;
   const { settings } = task;
   const { values } = settings;
@@ -40,33 +40,33 @@ export async function admitted(error: unknown, task: Task, asker: Asker, report:
   }
   if (error.code === "certificate-refused" && isOpen(settings, "fingerprint", "tls-ca")) {
     report.complain(error.message);
-    return again(await askTrust(task, asker));
+    return again(await askTrust(task, prompter));
   }
   if (error.code === "token-refused" && isOpen(settings, "token", "token-file")) {
     report.complain(`${server}: ${error.message}`);
     const risk = `A token would cross the network to ${server} unencrypted, for everybody to read. Send it all the same?`;
-    if (!isOpenRoad(values)) return again(await askToken(settings, asker));
-    if (await asker.confirm(risk)) return again(await askToken(withAnswer(settings, "insecure", true), asker));
+    if (!isOpenRoad(values)) return again(await askToken(settings, prompter));
+    if (await prompter.confirm(risk)) return again(await askToken(withAnswer(settings, "insecure", true), prompter));
   }
   return null;
 }
 
 /** Whether nobody has said these, but at a question. */
-const isOpen = (settings: Settings, ...names: KnobName[]): boolean =>
+const isOpen = (settings: Settings, ...names: SettingName[]): boolean =>
   names.every((name) => ["default", "answer"].includes(settings.origins[name].kind) && !isInvited(settings, name));
 
-async function askToken(settings: Settings, asker: Asker): Promise<Settings> {
-  const answer = await asker.secret("Token or invite?", (answer) => problemOf(answer, "a token or an invite"));
+async function askToken(settings: Settings, prompter: Prompter): Promise<Settings> {
+  const answer = await prompter.secret("Token or invite?", (answer) => problemOf(answer, "a token or an invite"));
   return isInvite(answer) ? filledBy(answer, settings, "answer") : withAnswer(settings, "token", answer);
 }
 
-async function askTrust({ settings }: Task, asker: Asker): Promise<Settings> {
-  const { parse, accepts } = shapeOf("fingerprint", "send");
+async function askTrust({ settings }: Task, prompter: Prompter): Promise<Settings> {
+  const { parse, accepts } = valueTypeOf("fingerprint", "send");
   const check = (answer: string) => {
     if (isInvite(answer)) return problemOf(answer, "an invite");
     return parse(answer) === null ? `Please give an invite, or the ${accepts}.` : undefined;
   };
-  const answer = await asker.secret("Invite, or the fingerprint of its certificate?", check);
+  const answer = await prompter.secret("Invite, or the fingerprint of its certificate?", check);
   if (isInvite(answer)) return filledBy(answer, settings, "answer");
   return withAnswer(settings, "fingerprint", parse(answer) as readonly string[]);
 }

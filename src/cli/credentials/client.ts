@@ -14,18 +14,18 @@
  * the clear: whoever forgets --tls would have told it to everybody on the way by the time the server says no.
  */
 import { readFile, stat } from "node:fs/promises";
-import { inWords } from "../../disk/system-errors.ts";
+import { describe } from "../../disk/system-errors.ts";
 import { INVITE_SCHEME, parseInvite } from "../../net/extensions/trust/invite.ts";
 import type { ClientOptions } from "../../net/options.ts";
 import { isLoopback } from "../../net/server/access.ts";
 import { FilespoolError } from "../../protocol/errors.ts";
 import type { Task } from "../command.ts";
 import { UsageError } from "../exit-codes.ts";
-import type { Asker } from "../prompter.ts";
+import type { Prompter } from "../prompter.ts";
 import { address } from "../report/event-text.ts";
 import type { Report } from "../report/report.ts";
 import { type Origin, type Settings, withAnswer, withOrigin } from "../settings/origins.ts";
-import type { KnobName, Values } from "../settings/settings.ts";
+import type { SettingName, Values } from "../settings/settings.ts";
 
 /**
  * Whether a word is an invite, wherever it was found: told from the path of a file by how it begins. A file whose name
@@ -35,10 +35,10 @@ export const isInvite = (word: string): boolean => word.startsWith(INVITE_SCHEME
 
 /**
  * Fills in what an invite says, and asks for a token if that was wished for.
- * @param asker null when nobody can be asked
+ * @param prompter null when nobody can be asked
  * @throws UsageError for what is no invite; FilespoolError file-unreadable
  */
-export async function withInvite(task: Task, asker: Asker | null, report: Report): Promise<Task> {
+export async function withInvite(task: Task, prompter: Prompter | null, report: Report): Promise<Task> {
   const typed = task.operands.filter(isInvite);
   let { settings } = task;
   const operands = task.operands.filter((word) => !isInvite(word));
@@ -51,8 +51,8 @@ export async function withInvite(task: Task, asker: Asker | null, report: Report
   await warnOfOpenFiles(settings, report);
   const secret = typed[0] ?? (await secretOf(settings, "invite", "invite-file"));
   if (settings.values["ask-token"]) {
-    if (asker === null) throw new UsageError("--ask-token asks a question, and there is no terminal");
-    const answer = await asker.secret("Token or invite?", (answer) => problemOf(answer, "a token or an invite"));
+    if (prompter === null) throw new UsageError("--ask-token asks a question, and there is no terminal");
+    const answer = await prompter.secret("Token or invite?", (answer) => problemOf(answer, "a token or an invite"));
     if (isInvite(answer)) return { settings: filledBy(answer, settings, "answer"), operands };
     settings = withAnswer(settings, "token", answer);
   }
@@ -74,7 +74,7 @@ export function problemOf(answer: string, what: string): string | undefined {
 const INVITE = "the invite";
 
 /** Whether an invite has said this, and not a flag beside it. */
-export const isInvited = (settings: Settings, name: KnobName): boolean => settings.origins[name].label === INVITE;
+export const isInvited = (settings: Settings, name: SettingName): boolean => settings.origins[name].label === INVITE;
 
 /**
  * The settings with what an invite says, flags left as they are. Host and port first: if a flag has led elsewhere,
@@ -92,7 +92,7 @@ export function filledBy(text: string, given: Settings, kind: "variable" | "answ
   const { host, port, queue, token, tls } = invite;
   let settings = given;
   const origin: Origin = { kind, label: INVITE };
-  const fill = <K extends KnobName>(name: K, value: Values[K]) => {
+  const fill = <K extends SettingName>(name: K, value: Values[K]) => {
     if (given.origins[name].kind !== "flag") settings = withOrigin(settings, name, value, origin);
   };
   fill("host", host);
@@ -164,7 +164,7 @@ export async function readText(file: string, what: string): Promise<string> {
   try {
     return await readFile(file, "utf8");
   } catch (error) {
-    throw new FilespoolError("file-unreadable", `cannot read ${what}, ${file}: ${inWords(error)}`, { cause: error });
+    throw new FilespoolError("file-unreadable", `cannot read ${what}, ${file}: ${describe(error)}`, { cause: error });
   }
 }
 

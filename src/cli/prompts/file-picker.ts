@@ -19,7 +19,7 @@
  */
 import { readdirSync, type Stats, statSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { cells, printable, shorten } from "../report/escape.ts";
+import { cells, escapeText, shorten } from "../report/escape.ts";
 import { humanSize } from "../settings/units.ts";
 
 /** A file or folder that can be chosen. */
@@ -64,7 +64,7 @@ export function entriesFor(typed: string, folder: string, nameCells: number): En
   for (const name of matching) {
     const found = look(join(resolve(folder, shownFolder), name));
     if (found?.isDirectory())
-      folders.push({ path: `${shownFolder}${name}/`, label: `${shorten(printable(name), width)}/` });
+      folders.push({ path: `${shownFolder}${name}/`, label: `${shorten(escapeText(name), width)}/` });
     // Sockets, devices and links that lead nowhere are not files that can be sent.
     if (found?.isFile()) files.push({ path: `${shownFolder}${name}`, label: columns(name, found.size, width) });
   }
@@ -82,6 +82,6 @@ function look(path: string): Stats | null {
 
 /** Name on the left, size on the right. */
 function columns(name: string, size: number, nameCells: number): string {
-  const shown = shorten(printable(name), nameCells);
+  const shown = shorten(escapeText(name), nameCells);
   return `${shown}${" ".repeat(nameCells - cells(shown))}${humanSize(size).padStart(10)}`;
 }

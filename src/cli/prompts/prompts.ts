@@ -4,7 +4,7 @@
  * The program that this one descends from asked for everything it needed, and that is still the quickest way
  * to learn it. But a question that nobody can answer hangs a script for ever, so there is one gate: both
  * ends must be terminals, stdout must be for people, and nobody said `--yes`. Everything else is plain
- * logic on an `Asker`, which tests play by themselves.
+ * logic on an `Prompter`, which tests play by themselves.
  *
  * What the questions are, and what they offer:
  *
@@ -25,11 +25,18 @@ import { missingProtection } from "../../net/server/access.ts";
 import { filledBy, isInvite, isInvited, problemOf } from "../credentials/client.ts";
 import { exposureOf } from "../credentials/server.ts";
 import { UsageError } from "../exit-codes.ts";
-import type { Asker } from "../prompter.ts";
+import type { Prompter } from "../prompter.ts";
 import type { Command } from "../settings/command-names.ts";
 import { isGiven, type Settings, withAnswer } from "../settings/origins.ts";
 import { placeOf } from "../settings/place.ts";
-import { type KnobName, knobOf, knobsOn, shapeOf, shownFallback, type Values } from "../settings/settings.ts";
+import {
+  type SettingName,
+  settingOf,
+  settingsOn,
+  shownFallback,
+  type Values,
+  valueTypeOf,
+} from "../settings/settings.ts";
 
 /** What decides whether anybody can be asked: both ends, since a question needs eyes as well as hands. */
 export interface Situation {
@@ -46,54 +53,63 @@ export function mayAsk({ stdin, stdout }: Situation, values: Values): boolean {
 
 /**
  * Asks for each setting of a command that has a question and that nobody has set.
- * @param isWalk whether the command itself was asked for: who has typed less than a command is told of more
+ * @param isGuided whether the command itself was asked for: who has typed less than a command is told of more
  */
 export async function askSettings(
   command: Command,
   settings: Settings,
-  asker: Asker,
-  isWalk = false,
+  prompter: Prompter,
+  isGuided = false,
 ): Promise<Settings> {
   const isClient = command !== "serve";
   let filled = settings;
-  const names = knobsOn(command).filter((name) => questionOf(command, name, isWalk && isClient) !== undefined);
+  const names = settingsOn(command).filter((name) => questionOf(command, name, isGuided && isClient) !== undefined);
   // In the order of the table, except that the original's server asked for the port before the host.
   if (!isClient) names.sort((a, b) => Number(b === "port") - Number(a === "port"));
   for (const name of names) {
     // An answer may answer more than one question. Who was invited is asked nothing more about the server.
     if (isGiven(filled, name)) continue;
-    if (isInvited(filled, "host") && knobOf(name).ask?.[command] === undefined) continue;
+    if (isInvited(filled, "host") && settingOf(name).ask?.[command] === undefined) continue;
     filled =
       isClient && name === "host"
-        ? await askPlace(command, filled, asker)
-        : await askSetting(command, name, filled, asker);
+        ? await askPlace(command, filled, prompter)
+        : await askSetting(command, name, filled, prompter);
   }
   return filled;
 }
 
 /** The question for a setting, if this command puts one. */
-const questionOf = (command: Command, name: KnobName, isWalk: boolean): string | undefined =>
-  knobOf(name).ask?.[command] ?? (isWalk ? knobOf(name).ask?.walk : undefined);
+const questionOf = (command: Command, name: SettingName, isGuided: boolean): string | undefined =>
+  settingOf(name).ask?.[command] ?? (isGuided ? settingOf(name).ask?.guided : undefined);
 
-/** One question. The asker repeats it until the answer is accepted. */
-async function askSetting(command: Command, name: KnobName, settings: Settings, asker: Asker): Promise<Settings> {
-  const { parse, accepts } = shapeOf(name, command);
+/** One question. The prompter repeats it until the answer is accepted. */
+async function askSetting(
+  command: Command,
+  name: SettingName,
+  settings: Settings,
+  prompter: Prompter,
+): Promise<Settings> {
+  const { parse, accepts } = valueTypeOf(name, command);
   // The same parser and the same sentence as for a flag: a range cannot be one thing here and another there.
   const check = (answer: string) => (parse(answer) === null ? `Please give ${accepts}.` : undefined);
-  const answer = await asker.text(questionOf(command, name, true) as string, shownFallback(name) as string, check);
-  return withAnswer(settings, name, parse(answer) as Values[KnobName]);
+  const answer = await prompter.text(questionOf(command, name, true) as string, shownFallback(name) as string, check);
+  return withAnswer(settings, name, parse(answer) as Values[SettingName]);
 }
 
 /** Where the server is: a host, host:port as a server prints it, or an invite. */
-async function askPlace(command: Command, settings: Settings, asker: Asker): Promise<Settings> {
-  const [host, port] = [shapeOf("host", command), shapeOf("port", command)];
+async function askPlace(command: Command, settings: Settings, prompter: Prompter): Promise<Settings> {
+  const [host, port] = [valueTypeOf("host", command), valueTypeOf("port", command)];
   const check = (answer: string) => {
     if (isInvite(answer)) return problemOf(answer, "an invite");
     const parts = placeOf(answer);
     if (parts === null || host.parse(parts.host) === null) return `Please give ${host.accepts}, or an invite.`;
     return parts.port !== undefined && port.parse(parts.port) === null ? `Its port is ${port.accepts}.` : undefined;
   };
-  const answer = await asker.text(knobOf("host").ask?.[command] as string, shownFallback("host") as string, check);
+  const answer = await prompter.text(
+    settingOf("host").ask?.[command] as string,
+    shownFallback("host") as string,
+    check,
+  );
   if (isInvite(answer)) return filledBy(answer, settings, "answer");
   const parts = placeOf(answer) ?? { host: answer, port: undefined };
   const filled = withAnswer(settings, "host", parts.host);
@@ -102,8 +118,8 @@ async function askPlace(command: Command, settings: Settings, asker: Asker): Pro
 }
 
 /** The first question of a bare `filespool`: which of the three programs. Who operates a server types the command. */
-export function askCommand(asker: Asker): Promise<"serve" | "send" | "receive"> {
-  return asker.choose("Serve, send or receive?", [
+export function askCommand(prompter: Prompter): Promise<"serve" | "send" | "receive"> {
+  return prompter.choose("Serve, send or receive?", [
     { value: "serve", label: "serve", hint: "keep files on this machine until they are collected" },
     { value: "send", label: "send", hint: "put a file into a queue" },
     { value: "receive", label: "receive", hint: "collect what is waiting in a queue" },
@@ -114,8 +130,8 @@ export function askCommand(asker: Asker): Promise<"serve" | "send" | "receive"> 
  * The question of the original's client, after host and port. It says "sender or receiver" where a command says
  * "send or receive", because that is what the original asked for.
  */
-export function askRole(asker: Asker): Promise<"send" | "receive"> {
-  return asker.choose("Sender or receiver?", [
+export function askRole(prompter: Prompter): Promise<"send" | "receive"> {
+  return prompter.choose("Sender or receiver?", [
     { value: "send", label: "sender", hint: "put a file into a queue" },
     { value: "receive", label: "receiver", hint: "collect what is waiting in a queue" },
   ]);
@@ -124,15 +140,15 @@ export function askRole(asker: Asker): Promise<"send" | "receive"> {
 /**
  * Lets a server listen beyond this machine only if it is protected, or if somebody said in as many words that it need not
  * be: else whoever reaches the port may take every file that waits there.
- * @param asker null when nobody can be asked
+ * @param prompter null when nobody can be asked
  * @throws UsageError when it was not allowed
  */
-export async function allowHost(settings: Settings, asker: Asker | null): Promise<Settings> {
+export async function allowHost(settings: Settings, prompter: Prompter | null): Promise<Settings> {
   const missing = missingProtection(exposureOf(settings.values));
   if (missing === null) return settings;
   const { host } = settings.values;
   const risk = `Without ${missing}, everybody who can reach ${host} could send files, or take or read those of others.`;
-  if (asker !== null && (await asker.confirm(`${risk} Listen there all the same?`))) {
+  if (prompter !== null && (await prompter.confirm(`${risk} Listen there all the same?`))) {
     return withAnswer(settings, "insecure", true);
   }
   throw new UsageError(
@@ -147,9 +163,9 @@ export async function allowHost(settings: Settings, asker: Asker | null): Promis
  */
 export function sameWithoutQuestions(command: Command, settings: Settings, operands: readonly string[]): string {
   const words = ["filespool", command, "--yes"];
-  const isAnswer = (name: KnobName) => settings.origins[name].kind === "answer";
-  for (const name of knobsOn(command)) {
-    const { show, argument, fallback, secret } = knobOf(name);
+  const isAnswer = (name: SettingName) => settings.origins[name].kind === "answer";
+  for (const name of settingsOn(command)) {
+    const { show, argument, fallback, secret } = settingOf(name);
     const { kind } = settings.origins[name];
     const value = settings.values[name];
     // What a variable or a file says will be said by it again, and --yes stands for the defaults.

@@ -1,5 +1,5 @@
 /**
- * An `Asker` made of real prompts: the only file that knows the prompt library.
+ * An `Prompter` made of real prompts: the only file that knows the prompt library.
  *
  *   ◆  Which file?
  *   │  Search: bi█
@@ -26,7 +26,7 @@ import {
   updateSettings,
 } from "@clack/prompts";
 import { cancelled } from "../exit-codes.ts";
-import type { Asker, Choice } from "../prompter.ts";
+import type { Choice, Prompter } from "../prompter.ts";
 import { entriesFor } from "./file-picker.ts";
 
 /** The two ends of the terminal, and what a question must know besides. */
@@ -60,7 +60,7 @@ const BESIDE_NAME_CELLS = 18;
  * Questions on a terminal. Every one of them throws FilespoolError "interrupted" on Ctrl-C, Ctrl-D, Escape or the signal;
  * the library has by then given the terminal back as it was, with its cursor and its echo.
  */
-export function terminalAsker({ input, output, folder, signal }: Terminal): Asker {
+export function terminalPrompter({ input, output, folder, signal }: Terminal): Prompter {
   // Every prompt of the library takes these three; the signal makes SIGTERM end a question like Ctrl-C.
   const streams = { input, output, signal };
   const columns = () => (output as Partial<{ columns: number }>).columns ?? 80;

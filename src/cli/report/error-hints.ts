@@ -104,7 +104,7 @@ const AT_HOME: Partial<Record<ErrorCode, string | null>> = {
  * One line for a person, or null. Codes from elsewhere ("usage") need none: their messages say what to type.
  * @param isClient whether a server was talked to
  */
-export function adviceFor(code: string, isClient = true): string | null {
+export function hintFor(code: string, isClient = true): string | null {
   if (!isClient && Object.hasOwn(AT_HOME, code)) return AT_HOME[code as ErrorCode] ?? null;
   return Object.hasOwn(ADVICE, code) ? ADVICE[code as ErrorCode] : null;
 }

@@ -18,7 +18,7 @@ const UNSAFE = /\p{Cc}|[\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069
  * Replaces each unsafe character by its `\u....` escape, which is also how JSON would write it. Doing it twice
  * changes nothing, so that a sentence may be built from parts that are escaped already.
  */
-export function printable(text: string): string {
+export function escapeText(text: string): string {
   return text.replace(UNSAFE, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`);
 }
 
@@ -27,7 +27,7 @@ export function printable(text: string): string {
  * it, so that forgetting to escape takes an effort. Numbers are inserted as they are.
  */
 export function line(fixed: TemplateStringsArray, ...inserted: readonly (string | number)[]): string {
-  return String.raw({ raw: fixed }, ...inserted.map((part) => (typeof part === "string" ? printable(part) : part)));
+  return String.raw({ raw: fixed }, ...inserted.map((part) => (typeof part === "string" ? escapeText(part) : part)));
 }
 
 /** "3 files", "1 file": a counted noun. */

@@ -13,7 +13,7 @@
  * Never here: which exit code that is (exit-codes.ts, program.ts), and what a line says. Why: adr/0094.
  */
 import type { Writable } from "node:stream";
-import { inWords } from "../../disk/system-errors.ts";
+import { describe } from "../../disk/system-errors.ts";
 import type { Output } from "./report.ts";
 
 /** What may wait for a reader, bytes. Lines that come while there is more are lost. */
@@ -166,7 +166,7 @@ function lossOf(error: NodeJS.ErrnoException | null, isTTY: boolean): Loss {
   if (error === null) return { isReaderGone: false, why: "its reader is too slow" };
   const { code = "" } = error;
   const isReaderGone = ["EPIPE", "ECONNRESET"].includes(code) || (code === "EIO" && isTTY);
-  return { isReaderGone, why: isReaderGone ? `its reader is gone (${code})` : inWords(error) };
+  return { isReaderGone, why: isReaderGone ? `its reader is gone (${code})` : describe(error) };
 }
 
 /**

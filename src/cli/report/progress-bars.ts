@@ -2,7 +2,7 @@
  * The bars on a terminal, with the lines of results above them.
  *
  * log-update draws: it rewrites what changed, cuts to the height, and tells terminals that can to show a frame in one
- * piece. Around it, three things keep a screen whole that no library of this kind does:
+ * piece. Context it, three things keep a screen whole that no library of this kind does:
  *
  *   a new size             a terminal that is made narrower wraps what stands on it; so it is counted into how many
  *                          lines the bars have become before they are erased, and nothing above them is
@@ -75,17 +75,17 @@ export const wrapsAnew = ({ TMUX, STY, TERM, XTERM_VERSION }: Readonly<Record<st
 
 type LogUpdate = ReturnType<typeof createLogUpdate>;
 
-export interface BarsOptions {
+export interface ProgressBarsOptions {
   /** Puts a line in colour; the layout knows nothing of it. */
   readonly dress: (line: string) => string;
   readonly wrapsAnew: boolean;
 }
 
-export class Bars {
+export class ProgressBars {
   readonly #screen: Screen;
   readonly #progress: Progress;
   readonly #now: () => number;
-  readonly #options: BarsOptions;
+  readonly #options: ProgressBarsOptions;
   #timer: NodeJS.Timeout | null = null;
   #sinceMs = 0;
   /** Loaded when a run has lasted for a while: who sends one small file never pays for it. */
@@ -101,7 +101,7 @@ export class Bars {
   #heldLength = 0;
 
   /** @param now a clock in milliseconds that never goes backwards */
-  constructor(screen: Screen, progress: Progress, now: () => number, options: BarsOptions) {
+  constructor(screen: Screen, progress: Progress, now: () => number, options: ProgressBarsOptions) {
     this.#screen = screen;
     this.#progress = progress;
     this.#now = now;

@@ -14,7 +14,7 @@
  * Never here: escape sequences, colours, the terminal. Pure text in, text out.
  */
 import { humanDuration, humanSize } from "../settings/units.ts";
-import { cells, clip, printable, shorten } from "./escape.ts";
+import { cells, clip, escapeText, shorten } from "./escape.ts";
 
 /** What a line is about: a file, or all of them. */
 export interface Subject {
@@ -41,7 +41,7 @@ const NAME_CELLS_MIN = 8;
 
 /** Cells of the longest name that is shown whole: those of several lines are padded to the same width. */
 export const nameCells = (names: readonly string[]): number =>
-  Math.min(2 * NAME_CELLS, Math.max(0, ...names.map((name) => cells(printable(name)))));
+  Math.min(2 * NAME_CELLS, Math.max(0, ...names.map((name) => cells(escapeText(name)))));
 
 /**
  * The text of a line, at most `columns - 1` cells wide: some terminals wrap as soon as the last column is written to.
@@ -72,6 +72,6 @@ export function barLine({ name, offset, size, rate, idleMs }: Subject, columns: 
     if (has("left") && leftMs > 0) rest += `  ${humanDuration(leftMs)} left`;
   }
   const room = Math.min(padCells, Math.max(NAME_CELLS_MIN, width - needed()));
-  const shown = shorten(printable(name), room);
+  const shown = shorten(escapeText(name), room);
   return clip(`${shown}${" ".repeat(Math.max(0, room - cells(shown)))}${rest}`.trimEnd(), width);
 }

@@ -25,7 +25,7 @@ import type { TransferEvent } from "../../net/events.ts";
 import { humanDuration } from "../settings/units.ts";
 import { clip, counted, line } from "./escape.ts";
 import { barLine, nameCells, type Subject } from "./progress-line.ts";
-import { Meter, PAUSE_MS } from "./rate-meter.ts";
+import { PAUSE_MS, RateMeter } from "./rate-meter.ts";
 
 /** What is known of the whole before it begins. */
 export interface Expected {
@@ -40,7 +40,7 @@ interface Open {
   /** Null for a stream that ends when it ends. */
   readonly size: number | null;
   readonly sinceMs: number;
-  readonly meter: Meter;
+  readonly meter: RateMeter;
   offset: number;
 }
 
@@ -59,7 +59,7 @@ export class Progress {
   readonly #open = new Map<string, Open>();
   /** What was under way when the connection ended; it comes again, or others have it. */
   readonly #before = new Map<string, Open>();
-  #meter: Meter | null = null;
+  #meter: RateMeter | null = null;
   #expected: Expected | null = null;
   #bytesInAll: number | null | undefined;
   /** Files that are over, well or not, and the bytes of those that are over well. */
@@ -107,9 +107,9 @@ export class Progress {
 
   /** The first of them starts the meter of the whole: waiting for a server is no slow transfer. */
   #begin({ transfer, name, size: told }: { transfer: string; name: string; size: number }, nowMs: number): void {
-    this.#meter ??= new Meter(nowMs);
+    this.#meter ??= new RateMeter(nowMs);
     const size = Number.isFinite(told) ? told : null;
-    const fresh = { name, size, sinceMs: nowMs, meter: new Meter(nowMs), offset: 0 };
+    const fresh = { name, size, sinceMs: nowMs, meter: new RateMeter(nowMs), offset: 0 };
     // After a lost connection it goes on from where it was, and its bar does not jump back for a moment.
     this.#open.set(transfer, this.#before.get(transfer) ?? fresh);
     this.#before.delete(transfer);
@@ -151,7 +151,7 @@ export class Progress {
   #subjects(nowMs: number): Subject[] {
     const subjects: Subject[] = [];
     // While there is no connection, a pause and a rate would say the same as the line about it, and less well.
-    const moving = (meter: Meter) => {
+    const moving = (meter: RateMeter) => {
       const idle = meter.idleMs(nowMs);
       const isOff = this.#retry !== null;
       return { rate: isOff ? null : meter.rate(nowMs), idleMs: isOff || idle < PAUSE_MS ? null : idle };

@@ -26,7 +26,7 @@ const RATE_AFTER_MS = 400;
 /** Without anything new for so long, it is a pause and no longer the gap between two steps. */
 export const PAUSE_MS = 5_000;
 
-export class Meter {
+export class RateMeter {
   readonly #samples: { readonly atMs: number; readonly bytes: number }[] = [];
   #bytes = 0;
   #lastMs: number;

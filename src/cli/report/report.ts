@@ -26,11 +26,11 @@ import type { ServerEvent, TransferEvent } from "../../net/events.ts";
 import { FilespoolError } from "../../protocol/errors.ts";
 import { EXIT, errorFacts } from "../exit-codes.ts";
 import { coloured, colouredBar, wantsColour } from "./colours.ts";
-import { adviceFor } from "./error-hints.ts";
-import { printable, wrapped } from "./escape.ts";
+import { hintFor } from "./error-hints.ts";
+import { escapeText, wrapped } from "./escape.ts";
 import { address, type Line, type OperateEvent, serverLine, type Tone, transferLine } from "./event-text.ts";
 import { type Expected, Progress } from "./progress.ts";
-import { Bars, wrapsAnew } from "./progress-bars.ts";
+import { ProgressBars, wrapsAnew } from "./progress-bars.ts";
 
 /** The part of a stream that a report needs; `process.stdout` is one. */
 export interface Output {
@@ -80,7 +80,7 @@ export class Report {
   readonly #options: ReportOptions;
   /** Null where nobody wants to know: a program reads the events, and --quiet means it. */
   readonly #progress: Progress | null;
-  readonly #bars: Bars | null;
+  readonly #bars: ProgressBars | null;
   /** When progress was last told without a terminal. */
   #loggedMs: number;
   /** Codes whose advice has been given. */
@@ -97,7 +97,7 @@ export class Report {
     const dress = (text: string) => (wantsColour(stderr, env) ? text.replace(/\[#+/, colouredBar) : text);
     this.#bars =
       this.#progress && stderr.isTTY
-        ? new Bars(stderr, this.#progress, now, { dress, wrapsAnew: wrapsAnew(env) })
+        ? new ProgressBars(stderr, this.#progress, now, { dress, wrapsAnew: wrapsAnew(env) })
         : null;
     this.#loggedMs = now();
   }
@@ -146,13 +146,13 @@ export class Report {
 
   /** A trouble that ends nothing, for people, on stderr. A field: it is handed to whoever may have one. */
   readonly complain = (sentence: string): void => {
-    if (!this.#options.quiet) this.#trouble(printable(sentence));
+    if (!this.#options.quiet) this.#trouble(escapeText(sentence));
   };
 
   /** What a command was run for: its line on stdout, alone enough to be piped on; for programs the object. Also with --quiet. */
   result(facts: { readonly event: string; readonly [field: string]: unknown }, text: string): void {
     const { json, stdout } = this.#options;
-    if (json) this.#write(stdout, printable(JSON.stringify(facts)));
+    if (json) this.#write(stdout, escapeText(JSON.stringify(facts)));
     else this.#print(stdout, text);
   }
 
@@ -188,11 +188,11 @@ export class Report {
     // Who pressed Ctrl-C knows why it ended, and need not be told of an error.
     const isStop = facts.exitCode === EXIT.interrupted;
     const [tone, head] = isStop ? (["warn", "interrupted"] as const) : (["bad", "error"] as const);
-    this.#trouble(`${head}: ${printable(this.#located(error, facts.message))}`, "error: ".length, tone, head);
+    this.#trouble(`${head}: ${escapeText(this.#located(error, facts.message))}`, "error: ".length, tone, head);
     this.#advise(facts.code, "error: ".length);
     if ((verbose || env.FILESPOOL_DEBUG) && error instanceof Error) {
       // Line by line, because the line ends of a stack are wanted, but nothing else that a terminal obeys.
-      this.#print(stderr, (error.stack ?? "").split("\n").map(printable).join("\n"));
+      this.#print(stderr, (error.stack ?? "").split("\n").map(escapeText).join("\n"));
     }
     return facts.exitCode;
   }
@@ -220,7 +220,7 @@ export class Report {
     const { json, quiet, stdout } = this.#options;
     if (json && (!quiet || isTrouble(event.event))) {
       // What JSON leaves unescaped (C1 controls, direction marks) has the same escapes in `printable`.
-      this.#write(stdout, printable(JSON.stringify(event)));
+      this.#write(stdout, escapeText(JSON.stringify(event)));
     }
     return json;
   }
@@ -250,7 +250,7 @@ export class Report {
 
   /** What to do about an error, below it, and only once in a run: of 500 files, 500 may fail for one reason. */
   #advise(code: string, indentCells: number): void {
-    const advice = adviceFor(code, this.#server !== null);
+    const advice = hintFor(code, this.#server !== null);
     if (advice === null || this.#advised.has(code)) return;
     this.#advised.add(code);
     this.#trouble(`${" ".repeat(indentCells)}${advice}`, indentCells);

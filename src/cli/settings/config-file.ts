@@ -13,16 +13,16 @@
  */
 import { existsSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { inWords } from "../../disk/system-errors.ts";
+import { describe } from "../../disk/system-errors.ts";
 import { FilespoolError } from "../../protocol/errors.ts";
 import { CONFIG_NAME } from "../../protocol/names.ts";
+import type { Environment } from "../environment.ts";
 import { UsageError } from "../exit-codes.ts";
 import { line } from "../report/escape.ts";
 import type { Report } from "../report/report.ts";
-import type { World } from "../world.ts";
 import { configPlaces } from "./base-directories.ts";
 import { Distrusted, readNamed, readOwn } from "./own-files.ts";
-import { KNOBS, type KnobName, knobOf } from "./settings.ts";
+import { SETTINGS, type SettingName, settingOf } from "./settings.ts";
 
 /** Bytes of a config file. All settings that there are take some KiB; this is to be read into memory as a whole. */
 const CONFIG_BYTES_MAX = 1024 * 1024;
@@ -34,7 +34,7 @@ export interface ConfigFile {
 }
 
 /** What decides where a config file is looked for. `signal` ends the waiting for one that comes by a pipe. */
-export type Surroundings = Pick<World, "env" | "folder"> & { readonly signal?: AbortSignal };
+export type Surroundings = Pick<Environment, "env" | "folder"> & { readonly signal?: AbortSignal };
 
 /**
  * The config file that was named, else the first of the others.
@@ -75,7 +75,7 @@ async function readText(path: string, read: () => Promise<string | null>): Promi
       throw new UsageError(
         `the config file ${path} is not read: ${error.message}, or name the file to read it as it is: --config ${path}`,
       );
-    throw new UsageError(`the config file ${path} cannot be read: ${inWords(error)}`);
+    throw new UsageError(`the config file ${path} cannot be read: ${describe(error)}`);
   }
 }
 
@@ -139,9 +139,9 @@ export function tellOfConfig(
 
 /** A sentence for each key that nothing knows. */
 export function unknownKeys({ path, values }: ConfigFile): string[] {
-  const unknown = Object.keys(values).filter((key) => !Object.hasOwn(KNOBS, key) || !isKey(key as KnobName));
+  const unknown = Object.keys(values).filter((key) => !Object.hasOwn(SETTINGS, key) || !isKey(key as SettingName));
   return unknown.map((key) => {
-    const near = closest(key, Object.keys(KNOBS));
+    const near = closest(key, Object.keys(SETTINGS));
     const hint =
       near === null ? "its keys are named like the flags, without the dashes in front" : `did you mean "${near}"?`;
     return `the config file ${path} has the unknown key ${JSON.stringify(key)}: ${hint}`;
@@ -149,8 +149,8 @@ export function unknownKeys({ path, values }: ConfigFile): string[] {
 }
 
 /** Whether a config file may say it, for one command at least. */
-export const isKey = (name: KnobName): boolean =>
-  knobOf(name).on.some((command) => !knobOf(name).flagOnly?.includes(command));
+export const isKey = (name: SettingName): boolean =>
+  settingOf(name).on.some((command) => !settingOf(name).flagOnly?.includes(command));
 
 /** The candidate that differs least from `word`, or null when none is close enough to be what was meant. */
 export function closest(word: string, candidates: readonly string[]): string | null {

@@ -8,7 +8,7 @@ import { UsageError } from "../exit-codes.ts";
 import type { Command } from "./command-names.ts";
 import { ORIGINS, type Settings, withOrigin } from "./origins.ts";
 import { placeOf } from "./place.ts";
-import { shapeOf } from "./settings.ts";
+import { valueTypeOf } from "./settings.ts";
 
 /** Settings that name a host, each with the one for its port. */
 const PAIRS = [
@@ -32,10 +32,10 @@ function withPort(
 ): Settings {
   const { values, origins } = settings;
   const place = placeOf(values[hostName]);
-  if (place === null) return settings; // its shape lets nothing pass that is no place
+  if (place === null) return settings; // its type lets nothing pass that is no place
   const bare = withOrigin(settings, hostName, place.host, origins[hostName]);
   if (place.port === undefined) return bare;
-  const { parse, accepts } = shapeOf(portName, command);
+  const { parse, accepts } = valueTypeOf(portName, command);
   const port = parse(place.port) as number | null;
   const [host, other] = [origins[hostName], origins[portName]];
   if (port === null)

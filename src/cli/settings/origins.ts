@@ -3,7 +3,7 @@
  *
  * Never here: which of two sources wins (resolve.ts).
  */
-import type { KnobName, Values } from "./settings.ts";
+import type { SettingName, Values } from "./settings.ts";
 
 /** Strongest first. The index is the rank, which decides between settings that exclude each other. */
 export const ORIGINS = ["flag", "variable", "file", "answer", "default"] as const;
@@ -20,17 +20,17 @@ export interface Origin {
 /** The values of all settings with their origins. Settings of other commands have their defaults. */
 export interface Settings {
   readonly values: Values;
-  readonly origins: Readonly<Record<KnobName, Origin>>;
+  readonly origins: Readonly<Record<SettingName, Origin>>;
 }
 
 /**
  * Whether anybody has said what this setting should be, even if it was the default. A person who types
  * `--port 5011` has answered the question that would otherwise be put.
  */
-export const isGiven = (settings: Settings, name: KnobName): boolean => settings.origins[name].kind !== "default";
+export const isGiven = (settings: Settings, name: SettingName): boolean => settings.origins[name].kind !== "default";
 
 /** The same settings with one value replaced, and where that came from. */
-export function withOrigin<K extends KnobName>(
+export function withOrigin<K extends SettingName>(
   settings: Settings,
   name: K,
   value: Values[K],
@@ -40,5 +40,5 @@ export function withOrigin<K extends KnobName>(
 }
 
 /** The same settings with one value replaced, for an answer at a prompt. */
-export const withAnswer = <K extends KnobName>(settings: Settings, name: K, value: Values[K]): Settings =>
+export const withAnswer = <K extends SettingName>(settings: Settings, name: K, value: Values[K]): Settings =>
   withOrigin(settings, name, value, { kind: "answer", label: "the answer" });

@@ -10,25 +10,29 @@
  */
 import { dirname, join, resolve } from "node:path";
 import { isSpool } from "../../net/receiver/landing-names.ts";
-import type { World } from "../world.ts";
+import type { Environment } from "../environment.ts";
 import { configPlaces, KEY_FILE, stateFolder } from "./base-directories.ts";
 import type { ConfigFile } from "./config-file.ts";
 import type { Settings } from "./origins.ts";
-import { KNOB_NAMES, KNOBS, type KnobName, knobOf, variableOf } from "./settings.ts";
+import { SETTING_NAMES, SETTINGS, type SettingName, settingOf, variableOf } from "./settings.ts";
 
 /** Settings that are the path of what a program of ours reads or keeps, and not of where files go. */
-const isPlace = (name: KnobName): boolean => knobOf(name).argument === "file" || name === "spool";
+const isPlace = (name: SettingName): boolean => settingOf(name).argument === "file" || name === "spool";
 
 /** Absolute paths of files and folders. */
 export function ownPlaces(
   { values }: Settings,
-  { env, folder }: Pick<World, "env" | "folder">,
+  { env, folder }: Pick<Environment, "env" | "folder">,
   file: ConfigFile | null,
 ): string[] {
-  const said = KNOB_NAMES.filter(isPlace).flatMap((name) => [values[name], env[variableOf(name)], file?.values[name]]);
+  const said = SETTING_NAMES.filter(isPlace).flatMap((name) => [
+    values[name],
+    env[variableOf(name)],
+    file?.values[name],
+  ]);
   // "-" is standard output.
   const named = said.filter((path) => typeof path === "string" && path !== "" && path !== "-") as string[];
-  const spool = resolve(folder, KNOBS.spool.fallback);
+  const spool = resolve(folder, SETTINGS.spool.fallback);
   const others = named.filter((path) => resolve(folder, path) !== spool || isSpool(spool));
   // Another run of this user may have other variables, or none: a service, a job at night.
   const { HOME, FILESPOOL_CONFIG } = env;

@@ -25,7 +25,7 @@ import type { Command } from "./command-names.ts";
 import type { ConfigFile } from "./config-file.ts";
 import { withPorts } from "./host-port.ts";
 import { ORIGINS, type Origin, type Settings } from "./origins.ts";
-import { KNOBS, type KnobName, knobOf, knobsOn, shapeOf, variableOf } from "./settings.ts";
+import { SETTINGS, type SettingName, settingOf, settingsOn, valueTypeOf, variableOf } from "./settings.ts";
 
 /** All that was said by anybody before the first question is asked. */
 export interface Sources {
@@ -44,15 +44,15 @@ export function resolve(command: Command, sources: Sources): Settings {
   // Every setting has a value, also those of other commands: whoever reads `values` need not know which is which.
   const values: Record<string, unknown> = {};
   const origins: Record<string, Origin> = {};
-  for (const name of Object.keys(KNOBS) as KnobName[]) {
-    values[name] = knobOf(name).fallback;
+  for (const name of Object.keys(SETTINGS) as SettingName[]) {
+    values[name] = settingOf(name).fallback;
     origins[name] = { kind: "default", label: "the default" };
   }
   // Only this command's own settings are read and judged. A container sets variables for all three programs at
   // once, and a sender must not fail because of a limit that is meant for a server.
-  for (const name of knobsOn(command)) {
-    const isFlagOnly = knobOf(name).flagOnly?.includes(command) ?? false;
-    const said = firstSaid(name, isFlagOnly ? { ...sources, env: {}, file: null } : sources);
+  for (const name of settingsOn(command)) {
+    const isFlagOnly = settingOf(name).flagOnly?.includes(command) ?? false;
+    const said = firstRawValue(name, isFlagOnly ? { ...sources, env: {}, file: null } : sources);
     if (said === null) continue;
     values[name] = parseValue(command, name, said);
     origins[name] = said.origin;
@@ -62,13 +62,13 @@ export function resolve(command: Command, sources: Sources): Settings {
 }
 
 /** What one source says, as it was written. From a JSON file it may be of any type. */
-export interface Said {
+export interface RawValue {
   readonly raw: unknown;
   readonly origin: Origin;
 }
 
 /** The strongest source that has something to say, or null. */
-function firstSaid(name: KnobName, { flags, env, file }: Sources): Said | null {
+function firstRawValue(name: SettingName, { flags, env, file }: Sources): RawValue | null {
   if (flags[name] !== undefined) return { raw: flags[name], origin: { kind: "flag", label: `--${name}` } };
   const variable = variableOf(name);
   // An empty variable is how shells and container files write "not set".
@@ -83,14 +83,14 @@ function firstSaid(name: KnobName, { flags, env, file }: Sources): Said | null {
  * Reads one value.
  * @throws UsageError that names the place where it came from, the value, and what is accepted
  */
-export function parseValue(command: Command, name: KnobName, { raw, origin }: Said): unknown {
-  const { parse, accepts } = shapeOf(name, command);
+export function parseValue(command: Command, name: SettingName, { raw, origin }: RawValue): unknown {
+  const { parse, accepts } = valueTypeOf(name, command);
   // JSON numbers and booleans mean what their text means. A list, an object or null means nothing here.
   const text = ["string", "number", "boolean"].includes(typeof raw) ? String(raw) : null;
   const value = text === null ? null : parse(text);
   if (value !== null) return value;
   // A secret that was mistyped is nearly the secret.
-  const isSecret = knobOf(name).secret || String(raw).includes(INVITE_SCHEME);
+  const isSecret = settingOf(name).secret || String(raw).includes(INVITE_SCHEME);
   const shown = isSecret ? "what it holds" : JSON.stringify(raw);
   throw new UsageError(`${origin.label} does not accept ${shown}: it takes ${accepts}`);
 }
@@ -102,7 +102,7 @@ export function parseValue(command: Command, name: KnobName, { raw, origin }: Sa
 function withoutConflict(settings: Settings): Settings {
   let { values, origins } = settings;
   // The lower the number, the stronger the source.
-  const rank = (name: KnobName) => ORIGINS.indexOf(origins[name].kind);
+  const rank = (name: SettingName) => ORIGINS.indexOf(origins[name].kind);
   for (const name of ["count", "wait"] as const) {
     if (!values.follow || values[name] === undefined) continue;
     if (rank("follow") === rank(name)) {

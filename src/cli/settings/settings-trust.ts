@@ -7,7 +7,7 @@
 import { isFingerprint } from "../../net/extensions/trust/invite.ts";
 import { RIGHTS, type Right } from "../../net/server/access.ts";
 import { commandsOf } from "./command-names.ts";
-import { knob, optional } from "./setting.ts";
+import { optional, setting } from "./setting.ts";
 import { duration, list, text, toggle } from "./value-types.ts";
 
 // The forms of what is about trust, in the words of those who check it (net/server/access.ts, net/extensions/trust/tls.ts).
@@ -32,9 +32,9 @@ const SECOND = 1_000;
 // Ten years, the longest time that a setting can have: what is longer is a typing mistake, or "never".
 const YEARS = 3_650 * 86_400 * SECOND;
 
-export const TRUST_KNOBS = {
+export const TRUST_SETTINGS = {
   // An invite says all of it in one string.
-  tls: knob(toggle, {
+  tls: setting(toggle, {
     fallback: false,
     on: NETWORKED,
     help: "encrypt; serve makes a certificate on first use, others check the server's",
@@ -53,7 +53,7 @@ export const TRUST_KNOBS = {
     unset: "made together with the certificate",
   }),
   // By itself once there is one: whoever has made a token expects that without one nobody gets in.
-  tokens: knob(toggle, {
+  tokens: setting(toggle, {
     fallback: false,
     on: ["serve"],
     help: "let in only who has a token; on by itself once there is one",
@@ -95,7 +95,7 @@ export const TRUST_KNOBS = {
     unset: "none",
   }),
   // For a machine on which neither a variable nor a file is wanted; the answer is not shown, and is kept nowhere.
-  "ask-token": knob(toggle, { fallback: false, on: CONNECTING, help: "ask for a token or an invite, unseen" }),
+  "ask-token": setting(toggle, { fallback: false, on: CONNECTING, help: "ask for a token or an invite, unseen" }),
 
   // token, invite: what is given away, and for how long.
   rights: optional(list("rights", "send, collect and manage, with commas between them", readRight), {
@@ -121,14 +121,14 @@ export const TRUST_KNOBS = {
   }),
   // Nothing by default: who rotates because a secret has leaked wants it to end now. A planned change asks for the
   // time that it needs.
-  grace: knob(duration(0, YEARS), {
+  grace: setting(duration(0, YEARS), {
     fallback: 0,
     on: ["token"],
     help: "rotate: let the old secret go on for so long",
   }),
   // An invite pins the certificate unless this is said, since a server that made its own has no authority to vouch
   // for it.
-  authority: knob(toggle, {
+  authority: setting(toggle, {
     fallback: false,
     on: ["invite"],
     help: "do not pin the certificate: an authority that everybody trusts has signed it",

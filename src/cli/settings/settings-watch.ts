@@ -3,7 +3,7 @@
  * them. What they have in common with the other clients is in settings.ts.
  */
 import { SETTLE_MS } from "../../net/extensions/watch/watch-options.ts";
-import { knob, optional } from "./setting.ts";
+import { optional, setting } from "./setting.ts";
 import { duration, list, oneOf, text, toggle } from "./value-types.ts";
 
 const DAY = 86_400_000;
@@ -14,9 +14,9 @@ const patterns = () =>
     pattern !== "" && !pattern.includes("/") ? pattern : null,
   );
 
-export const WATCH_KNOBS = {
+export const WATCH_SETTINGS = {
   // The server has the file by then; what is deleted here is gone from this machine.
-  after: knob(oneOf(["keep", "move", "delete"], "what"), {
+  after: setting(oneOf(["keep", "move", "delete"], "what"), {
     fallback: "keep",
     on: ["watch"],
     help: "what becomes of a file once it is stored: keep, move or delete",
@@ -28,7 +28,7 @@ export const WATCH_KNOBS = {
     unset: "none",
   }),
   // Longer for writers that pause: a copy over a bad network, a camera.
-  settle: knob(duration(0, DAY), {
+  settle: setting(duration(0, DAY), {
     fallback: SETTLE_MS,
     on: ["watch"],
     help: "a file is complete when it has not changed for so long",
@@ -42,7 +42,7 @@ export const WATCH_KNOBS = {
     unset: "dot files, *~, *.part, *.tmp, *.crdownload and their like",
   }),
   // Without it a watch never ends by itself.
-  once: knob(toggle, {
+  once: setting(toggle, {
     fallback: false,
     on: ["watch"],
     help: "send what is there, then end: for cron",

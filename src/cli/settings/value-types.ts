@@ -1,23 +1,23 @@
 /**
- * The shapes that a setting's value can have: how it is read, what is accepted, how it is shown again.
+ * The types that a setting's value can have: how it is read, what is accepted, how it is shown again.
  *
- * A flag, an environment variable, an answer at a prompt are all text, so one parser per shape serves every
+ * A flag, an environment variable, an answer at a prompt are all text, so one parser per type serves every
  * source, and a range is stated once: the check and the sentence in the error message come from the same two
  * numbers and cannot drift apart. Parsers return null for "not accepted"; resolve.ts makes the error.
  *
  *   size(min, max)      bytes            "64KiB"       duration(min, max)   milliseconds     "30s"
  *   count(min, max)     a whole number   "17"          oneOf(words)         one of them      "fsync"
  *   text(what, check)   a text           "./spool"     toggle               true or false    "yes"
- *   orUnlimited(shape)  Infinity, too    "never"     list(read)           several texts    "send,collect"
+ *   orUnlimited(valueType)  Infinity, too    "never"     list(read)           several texts    "send,collect"
  *
  * These functions are the vocabulary of settings.ts, and nothing there needs more than them. One law holds for each
- * shape, and a test checks it for every default: parse(show(value)) is the value.
+ * valueType, and a test checks it for every default: parse(show(value)) is the value.
  */
 import { placeOf } from "./place.ts";
 import { exactDuration, exactSize, parseCount, parseDuration, parseSize } from "./units.ts";
 
 /** How values of one kind are read from text and written back. `show(parse(text))` means the same as `text`. */
-export interface Shape<T> {
+export interface ValueType<T> {
   /** The value, or null when the text is not accepted. */
   readonly parse: (text: string) => T | null;
   /** The shortest text for a value, for help, prompts and the command that needs no questions. */
@@ -52,7 +52,7 @@ const integer = (min: number, max: number): JsonSchema => ({
 });
 
 /** A size in bytes. Without `max` the only upper bound is what a number can hold exactly. */
-export function size(min: number, max: number = Number.MAX_SAFE_INTEGER): Shape<number> {
+export function size(min: number, max: number = Number.MAX_SAFE_INTEGER): ValueType<number> {
   const range =
     max === Number.MAX_SAFE_INTEGER ? `of at least ${exactSize(min)}` : `from ${exactSize(min)} to ${exactSize(max)}`;
   return {
@@ -66,7 +66,7 @@ export function size(min: number, max: number = Number.MAX_SAFE_INTEGER): Shape<
 }
 
 /** A duration in milliseconds. */
-export function duration(min: number, max: number): Shape<number> {
+export function duration(min: number, max: number): ValueType<number> {
   return {
     parse: within(parseDuration, min, max),
     show: exactDuration,
@@ -77,7 +77,7 @@ export function duration(min: number, max: number): Shape<number> {
 }
 
 /** A whole number, written in plain digits: "1e3" and "0x10" are more likely mistakes than wishes. */
-export function count(min: number, max: number): Shape<number> {
+export function count(min: number, max: number): ValueType<number> {
   const range = max === Number.MAX_SAFE_INTEGER ? `of at least ${min}` : `from ${min} to ${max}`;
   return {
     parse: within(parseCount, min, max),
@@ -89,21 +89,21 @@ export function count(min: number, max: number): Shape<number> {
 }
 
 /**
- * Adds a word for "no limit" to a numeric shape, because leaving a setting out cannot undo what a
+ * Adds a word for "no limit" to a numeric valueType, because leaving a setting out cannot undo what a
  * config file or the default has set. The value is Infinity, which every comparison understands.
  */
-export function orUnlimited(shape: Shape<number>, word: string): Shape<number> {
+export function orUnlimited(valueType: ValueType<number>, word: string): ValueType<number> {
   return {
-    parse: (text) => (text.toLowerCase() === word ? Infinity : shape.parse(text)),
-    show: (value) => (value === Infinity ? word : shape.show(value)),
-    accepts: `${shape.accepts}, or "${word}"`,
-    argument: shape.argument,
-    schema: { anyOf: [shape.schema, { const: word }] },
+    parse: (text) => (text.toLowerCase() === word ? Infinity : valueType.parse(text)),
+    show: (value) => (value === Infinity ? word : valueType.show(value)),
+    accepts: `${valueType.accepts}, or "${word}"`,
+    argument: valueType.argument,
+    schema: { anyOf: [valueType.schema, { const: word }] },
   };
 }
 
 /** One of a few words, in any case. The type of the value is the union of these words. */
-export function oneOf<const W extends string>(words: readonly W[], argument: string): Shape<W> {
+export function oneOf<const W extends string>(words: readonly W[], argument: string): ValueType<W> {
   // "a, b or c", as a sentence wants it.
   const last = words.length - 1;
   return {
@@ -120,7 +120,11 @@ export function oneOf<const W extends string>(words: readonly W[], argument: str
  * Any text that passes `check`. The empty text never does: `--out ""` is what a shell makes of an unset variable,
  * and would otherwise mean the working folder.
  */
-export function text(argument: string, accepts: string, check: (text: string) => boolean = () => true): Shape<string> {
+export function text(
+  argument: string,
+  accepts: string,
+  check: (text: string) => boolean = () => true,
+): ValueType<string> {
   return {
     parse: (value) => (value !== "" && check(value) ? value : null),
     show: (value) => value,
@@ -131,7 +135,7 @@ export function text(argument: string, accepts: string, check: (text: string) =>
 }
 
 /** A host, with or without its port: place.ts takes the two apart. Whether there is such a host, its use tells. */
-export const PLACE: Shape<string> = text(
+export const PLACE: ValueType<string> = text(
   "host",
   "a host name or an IP address",
   (host) => placeOf(host) !== null && !/[\s/]/.test(host),
@@ -142,7 +146,7 @@ export function list<T extends string>(
   argument: string,
   accepts: string,
   read: (text: string) => T | null,
-): Shape<readonly T[]> {
+): ValueType<readonly T[]> {
   return {
     parse: (value) => {
       const items = value.split(",").map((item) => read(item.trim()));
@@ -156,7 +160,7 @@ export function list<T extends string>(
 }
 
 /** A switch: a flag without a value, and in a variable or a file one of the usual words. */
-export const toggle: Shape<boolean> = {
+export const toggle: ValueType<boolean> = {
   parse: (value) => {
     const word = value.toLowerCase();
     if (["1", "true", "yes", "on"].includes(word)) return true;

@@ -14,7 +14,7 @@
 import { lookup } from "node:dns/promises";
 import { isIP, type Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
-import { inWords } from "../../disk/system-errors.ts";
+import { describe } from "../../disk/system-errors.ts";
 import { FilespoolError } from "../../protocol/errors.ts";
 
 /** Between two beginnings, ms: the "Connection Attempt Delay" of RFC 8305. */
@@ -65,7 +65,7 @@ export async function reach({ host, port, timeoutMs, signal, open, lookup = bySy
 }
 
 export function unreachable(host: string, port: number, error: unknown): FilespoolError {
-  const why = error instanceof NoAddress ? error.message : inWords(error);
+  const why = error instanceof NoAddress ? error.message : describe(error);
   return new FilespoolError("unreachable", `cannot reach a server at ${host}:${port}: ${why}`);
 }
 
@@ -116,7 +116,7 @@ async function race(addresses: readonly string[], { open, end, sockets, timeoutM
   const [only] = tried;
   if (tried.length === 1 && reasons.has(only as string)) throw reasons.get(only as string);
   if (tried.length === 1) throw new Error(noAnswer(timeoutMs));
-  const said = (address: string) => (reasons.has(address) ? inWords(reasons.get(address)) : noAnswer(timeoutMs));
+  const said = (address: string) => (reasons.has(address) ? describe(reasons.get(address)) : noAnswer(timeoutMs));
   throw new NoAddress(tried.map((address) => `${address}: ${said(address)}`).join("; "));
 }
 

@@ -7,7 +7,7 @@ import { connect as connectTcp } from "node:net";
 import { type ClientOptions, DEFAULTS } from "../options.ts";
 import { Connection } from "../wire/connection.ts";
 import { TIMER_MAX_MS } from "../wire/deadlines.ts";
-import { Intake } from "../wire/socket-reader.ts";
+import { SocketReader } from "../wire/socket-reader.ts";
 import { reach } from "./addresses.ts";
 
 /** How a server is reached. */
@@ -20,12 +20,12 @@ export type Dial = Pick<ClientOptions, "signal" | "tls" | "connectTimeoutMs">;
 export async function connect(host: string, port: number, dial: Dial = {}): Promise<Connection> {
   const { signal, tls, connectTimeoutMs = DEFAULTS.connectTimeoutMs } = dial;
   const timeoutMs = Math.min(connectTimeoutMs, TIMER_MAX_MS);
-  const intake = new Intake();
+  const socketReader = new SocketReader();
   if (tls) {
     const { connectTls } = await import("../extensions/trust/tls.ts"); // only who encrypts pays for loading it
-    return new Connection(intake.follow(await connectTls({ host, port, timeoutMs, signal }, tls)), intake);
+    return new Connection(socketReader.follow(await connectTls({ host, port, timeoutMs, signal }, tls)), socketReader);
   }
-  const { onread } = intake; // of those that are tried, only one will ever be spoken to
+  const { onread } = socketReader; // of those that are tried, only one will ever be spoken to
   const open = (address: string) => connectTcp({ host: address, port, onread }).on("error", () => {});
-  return new Connection(intake.listenTo(await reach({ host, port, timeoutMs, signal, open })), intake);
+  return new Connection(socketReader.listenTo(await reach({ host, port, timeoutMs, signal, open })), socketReader);
 }

@@ -10,12 +10,12 @@ import { LIMITS } from "../../protocol/limits.ts";
 import { quoteName } from "../../protocol/names.ts";
 import type { Client } from "../client/client.ts";
 import { about } from "../events.ts";
-import { IncomingTree } from "../extensions/folder/folder-landing.ts";
+import { FolderLanding } from "../extensions/folder/folder-landing.ts";
 import type { ReceiveOptions } from "../options.ts";
 import { FileAttributes } from "./file-attributes.ts";
 import type { Lander } from "./lander.ts";
 import { ofFile } from "./landing-errors.ts";
-import { type Delivered, type Incoming, IncomingFile, type IncomingOptions } from "./part-file.ts";
+import { type Delivered, type Incoming, type IncomingOptions, PartFile } from "./part-file.ts";
 import { SmallFile } from "./small-file.ts";
 
 /** The delivery as this receiver was asked to take it: under another name, or a folder as its archive. */
@@ -87,6 +87,6 @@ async function openIncoming(
   const isSmall = delivery.size <= LIMITS.pipelineBytesMax;
   const file = isSmall
     ? new SmallFile(delivery, folder, sync, attributes)
-    : await IncomingFile.open(delivery, { ...options, onSynced });
-  return delivery.kind === "tar" ? new IncomingTree(file, { sync, warn }) : file;
+    : await PartFile.open(delivery, { ...options, onSynced });
+  return delivery.kind === "tar" ? new FolderLanding(file, { sync, warn }) : file;
 }

@@ -19,7 +19,7 @@
  */
 import { accessSync, constants, lstatSync } from "node:fs";
 import { fileError } from "../../disk/files.ts";
-import { errorName, inWords } from "../../disk/system-errors.ts";
+import { describe, errorName } from "../../disk/system-errors.ts";
 import { FilespoolError } from "../../protocol/errors.ts";
 import { quoteName } from "../../protocol/names.ts";
 import type { Incoming } from "./part-file.ts";
@@ -92,7 +92,7 @@ export function reasonOf(error: FilespoolError): string {
 function said(error: unknown): string {
   const code = codeOf(error);
   if (code === "EINVAL" || code === "EILSEQ" || code === "ENOENT") return `that disk has no such names (${code})`;
-  const words = inWords(error);
+  const words = describe(error);
   return words.endsWith(`(${code})`) ? words : code;
 }
 

@@ -16,7 +16,7 @@ import { dropBytes, overlap } from "../../protocol/chunks.ts";
 import { joinParts } from "../../protocol/decoder.ts";
 import { FilespoolError } from "../../protocol/errors.ts";
 import type { MessageOf } from "../../protocol/messages.ts";
-import { giveBack } from "../wire/buffer-pool.ts";
+import { release } from "../wire/buffer-pool.ts";
 import { type FileAttributes, syncAll } from "./file-attributes.ts";
 import { look, openOurs, ownName, partPath, withLot } from "./own-files.ts";
 
@@ -64,7 +64,7 @@ export async function removeOldParts(folder: string, names: readonly string[], b
   }
 }
 
-export class IncomingFile implements Incoming {
+export class PartFile implements Incoming {
   readonly delivery: Delivered;
   part: string;
   readonly #options: IncomingOptions;
@@ -74,8 +74,8 @@ export class IncomingFile implements Incoming {
   #taken = 0;
 
   /** Opens or creates the part. @throws FilespoolError digest-unsupported; what the file system said */
-  static async open(delivery: Delivered, options: IncomingOptions): Promise<IncomingFile> {
-    const file = new IncomingFile(delivery, options);
+  static async open(delivery: Delivered, options: IncomingOptions): Promise<PartFile> {
+    const file = new PartFile(delivery, options);
     try {
       await file.#openPart();
       return file;
@@ -122,7 +122,7 @@ export class IncomingFile implements Incoming {
     this.#taken = have;
     const { bufferBytes: batchBytes, sync, onSynced } = this.#options;
     if (sync && have > 0) await handle.datasync(); // who wrote it may have been killed before the sync
-    this.#writer = new BatchWriter(handle, have, { batchBytes, sync, onSynced, onWritten: giveBack });
+    this.#writer = new BatchWriter(handle, have, { batchBytes, sync, onSynced, onWritten: release });
   }
 
   append(offset: number, parts: readonly Uint8Array[], length: number): Promise<void> | undefined {
@@ -133,7 +133,7 @@ export class IncomingFile implements Incoming {
       this.#digest.update(part);
       this.#taken += part.length;
     }
-    if (have > 0) giveBack(parts); // they were copied
+    if (have > 0) release(parts); // they were copied
     return this.#writer?.append(fresh);
   }
 

@@ -48,7 +48,7 @@ class Receiver {
 
   // Of this connection; a new one starts them anew.
   #connection!: Connection;
-  #talk = new Conversation(DELIVERY_RECEIVER, "greeting");
+  #conversation = new Conversation(DELIVERY_RECEIVER, "greeting");
   /** Deliveries without a verdict that the server has confirmed, by token. */
   readonly #open = new Map<string, Delivered>();
   #window!: ReceiveWindow;
@@ -88,7 +88,7 @@ class Receiver {
     return this.#client.run("receiver", async (connection, server) => {
       await this.#landing.recover();
       this.#connection = connection;
-      this.#talk = new Conversation(DELIVERY_RECEIVER, "greeting");
+      this.#conversation = new Conversation(DELIVERY_RECEIVER, "greeting");
       this.#open.clear();
       this.#landing.room.reset();
       this.#window = new ReceiveWindow(this.#options, this.tally.done, () => this.#end());
@@ -126,11 +126,11 @@ class Receiver {
   }
 
   async #read(): Promise<void> {
-    await this.#talk.carryOut("welcome", this.#effects);
+    await this.#conversation.carryOut("welcome", this.#effects);
     while (!this.#isOver) {
       const frame = this.#connection.next() ?? (await this.#connection.read());
       if (!frame) throw new FilespoolError("connection-lost", "the server ended the connection");
-      const work = this.#talk.carryOut(frame.type as EventOf<typeof DELIVERY_RECEIVER>, this.#effects, frame);
+      const work = this.#conversation.carryOut(frame.type as EventOf<typeof DELIVERY_RECEIVER>, this.#effects, frame);
       if (work) await work;
     }
   }
@@ -145,9 +145,9 @@ class Receiver {
       this.#open.set(delivery.delivery, delivery);
       this.#client.emit({ event: "delivered", ...about(delivery), digest: delivery.digest, attempt: delivery.attempt });
       this.#file = await this.#accepted(delivery);
-      if (!this.#file) return this.#talk.carryOut("decline", this.#effects);
-      await this.#talk.carryOut("begin", this.#effects, delivery);
-      if (this.#file.isComplete) await this.#talk.carryOut("full", this.#effects);
+      if (!this.#file) return this.#conversation.carryOut("decline", this.#effects);
+      await this.#conversation.carryOut("begin", this.#effects, delivery);
+      if (this.#file.isComplete) await this.#conversation.carryOut("full", this.#effects);
     },
 
     // The data of a small file is on its way already; a large one is sent from where we say.
@@ -168,7 +168,7 @@ class Receiver {
       } catch (error) {
         return this.#stopWriting(file, error);
       }
-      if (file.isComplete) await this.#talk.carryOut("full", this.#effects);
+      if (file.isComplete) await this.#conversation.carryOut("full", this.#effects);
     },
 
     // The last byte is here. Landing goes on beside the reading of further files.
@@ -272,7 +272,7 @@ class Receiver {
   /** The disk takes no more of the file that is arriving. Others may fit. @throws FilespoolError that is no fault of the file */
   async #stopWriting(file: Incoming, error: unknown): Promise<void> {
     const failure = ofFile(error, file, this.#landing.folder);
-    await this.#talk.carryOut("stop", this.#effects);
+    await this.#conversation.carryOut("stop", this.#effects);
     this.#setbacks.add(file.delivery, failure, { isWritten: true, isSending: true });
   }
 

@@ -9,7 +9,7 @@ import { closeSync, constants, fdatasync, ftruncateSync, openSync, unlinkSync, w
 import { digestOf } from "../../disk/digest.ts";
 import { overlap } from "../../protocol/chunks.ts";
 import type { MessageOf } from "../../protocol/messages.ts";
-import { giveBack } from "../wire/buffer-pool.ts";
+import { release } from "../wire/buffer-pool.ts";
 import { type FileAttributes, syncAll } from "./file-attributes.ts";
 import { openOursSync, partPath, withLot } from "./own-files.ts";
 import { type Incoming, mismatch } from "./part-file.ts";
@@ -53,7 +53,7 @@ export class SmallFile implements Incoming {
       offset += part.length;
     }
     this.offset = Math.max(this.offset, offset);
-    giveBack(parts);
+    release(parts);
   }
 
   /** Compares the content with the digest of the delivery. @throws FilespoolError digest-mismatch */

@@ -21,7 +21,7 @@ import { promisify } from "node:util";
 import { createDigest, type Digest } from "../../disk/digest.ts";
 import { decimalOf, momentOf } from "../../disk/file-times.ts";
 import { readBuffer } from "../../disk/read-buffer.ts";
-import { inWords } from "../../disk/system-errors.ts";
+import { describe } from "../../disk/system-errors.ts";
 import { FilespoolError } from "../../protocol/errors.ts";
 import type { StreamSource } from "../options.ts";
 import type { Connection } from "../wire/connection.ts";
@@ -34,7 +34,7 @@ const FLAGS = constants.O_RDONLY | constants.O_NONBLOCK;
 const LOOK_MS = 250;
 
 /** How a large file is sent. */
-type Road = Pick<Content, "chunkBytes" | "goOn"> & { readonly algorithm: string };
+type Road = Pick<Content, "chunkBytes" | "shouldContinue"> & { readonly algorithm: string };
 
 /** The path is that of a folder: it has to be packed. */
 export class FolderFound extends Error {}
@@ -43,7 +43,7 @@ export class FolderFound extends Error {}
 export class SizeUnknown extends Error {}
 
 /** An open file, from its offer to its answer; whoever opened it closes it. */
-export class OutgoingFile {
+export class OpenFile {
   /** As it was given, for messages. */
   readonly path: string;
   /** Its last part, under which it travels. */
@@ -82,7 +82,7 @@ export class OutgoingFile {
     try {
       this.#fd = openSync(path, FLAGS);
     } catch (error) {
-      throw unreadable(path, isNoText(path, error) ? NO_TEXT : inWords(error));
+      throw unreadable(path, isNoText(path, error) ? NO_TEXT : describe(error));
     }
     this.#stat = fstatSync(this.#fd, { bigint: true });
     if (!this.#stat.isFile()) {
@@ -125,33 +125,43 @@ export class OutgoingFile {
 
   /**
    * Sends the content from an offset on, for which the digest catches up with what the server has.
-   * @returns the digest, or null when `goOn` said no
+   * @returns the digest, or null when `shouldContinue` said no
    * @throws FilespoolError file-changed, file-unreadable
    */
-  async sendOver(connection: Connection, from: number, { chunkBytes, algorithm, goOn }: Road): Promise<string | null> {
+  async sendOver(
+    connection: Connection,
+    from: number,
+    { chunkBytes, algorithm, shouldContinue }: Road,
+  ): Promise<string | null> {
     const digest = createDigest(algorithm);
-    if (!(await this.#digestUpTo(from, digest, chunkBytes, goOn))) return null;
+    if (!(await this.#digestUpTo(from, digest, chunkBytes, shouldContinue))) return null;
     const read = (into: Buffer, offset: number) => this.#read(into, offset, digest);
-    const isSent = await sendContent(connection, { from, size: this.size, chunkBytes, read, goOn });
+    const isSent = await sendContent(connection, {
+      from,
+      size: this.size,
+      chunkBytes,
+      read,
+      shouldContinue: shouldContinue,
+    });
     if (!isSent) return null;
     await this.#checkEnd();
     return digest.hex();
   }
 
-  /** The digest of the whole content, which is sent nowhere. @returns null when `goOn` said no @throws as `sendOver` */
-  async digest({ chunkBytes, algorithm, goOn }: Road): Promise<string | null> {
+  /** The digest of the whole content, which is sent nowhere. @returns null when `shouldContinue` said no @throws as `sendOver` */
+  async digest({ chunkBytes, algorithm, shouldContinue }: Road): Promise<string | null> {
     const digest = createDigest(algorithm);
-    if (!(await this.#digestUpTo(this.size, digest, chunkBytes, goOn))) return null;
+    if (!(await this.#digestUpTo(this.size, digest, chunkBytes, shouldContinue))) return null;
     await this.#checkEnd();
     return digest.hex();
   }
 
-  /** Reads from the beginning. @returns false when `goOn` said no: the digest is then of no use */
-  async #digestUpTo(end: number, digest: Digest, chunkBytes: number, goOn: () => boolean): Promise<boolean> {
+  /** Reads from the beginning. @returns false when `shouldContinue` said no: the digest is then of no use */
+  async #digestUpTo(end: number, digest: Digest, chunkBytes: number, shouldContinue: () => boolean): Promise<boolean> {
     const piece = readBuffer(Math.min(chunkBytes, end));
-    for (let at = 0; at < end && goOn(); at += piece.length)
+    for (let at = 0; at < end && shouldContinue(); at += piece.length)
       await this.#read(piece.subarray(0, Math.min(piece.length, end - at)), at, digest);
-    return goOn();
+    return shouldContinue();
   }
 
   /** Fills all of `into`. Now and then it looks whether the file is the same: a log that grows should not be sent for hours. */

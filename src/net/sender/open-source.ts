@@ -6,9 +6,9 @@
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import type { FilespoolError } from "../../protocol/errors.ts";
-import { OutgoingStream } from "../extensions/stream/stream-source.ts";
+import { OpenStream } from "../extensions/stream/stream-source.ts";
 import { labelOf, type Source } from "../options.ts";
-import { changed, FolderFound, OutgoingFile } from "./file-source.ts";
+import { changed, FolderFound, OpenFile } from "./file-source.ts";
 
 /** What all sources of a run have in common. */
 export interface Opening {
@@ -28,7 +28,7 @@ export interface Opening {
 }
 
 /** Of the same shape for whoever sends it. */
-export type Opened = OutgoingFile | OutgoingStream;
+export type Opened = OpenFile | OpenStream;
 
 /**
  * A promise only where there is something to wait for: a tick of a coarse clock, or the code that packs folders.
@@ -36,11 +36,10 @@ export type Opened = OutgoingFile | OutgoingStream;
  */
 export function openSource(source: Source, opening: Opening): Opened | Promise<Opened> {
   const { queue, key, salt, algorithm, bufferBytes, signal, onChange } = opening;
-  if (typeof source === "object" && "stream" in source)
-    return new OutgoingStream(source, algorithm, bufferBytes, onChange);
+  if (typeof source === "object" && "stream" in source) return new OpenStream(source, algorithm, bufferBytes, onChange);
   const { path, identity } = typeof source === "string" ? { path: source } : source;
   const open = () => {
-    const file = new OutgoingFile(path, queue, key, salt);
+    const file = new OpenFile(path, queue, key, salt);
     if (identity === undefined || file.identity === identity) return file;
     file.close();
     throw changed(path, "changed again");
@@ -57,9 +56,9 @@ export function openSource(source: Source, opening: Opening): Opened | Promise<O
   }
 }
 
-async function openFolder(path: string, opening: Opening): Promise<OutgoingStream> {
+async function openFolder(path: string, opening: Opening): Promise<OpenStream> {
   const { warn, refuse, algorithm, bufferBytes, onChange } = opening;
   const { packFolder } = await import("../extensions/folder/tar-pack.ts"); // only who sends a folder pays for loading it
   const archive = { ...packFolder(path, { warn, refuse }), path: labelOf(path) };
-  return new OutgoingStream(archive, algorithm, bufferBytes, onChange);
+  return new OpenStream(archive, algorithm, bufferBytes, onChange);
 }

@@ -9,13 +9,13 @@
  */
 import { known } from "../../protocol/errors.ts";
 import type { SendOptions, Source } from "../options.ts";
-import type { Job } from "./send-window.ts";
+import type { Transfer } from "./send-window.ts";
 
 /** Something that has not been offered so far, or a file that was. */
-export type Next = Source | Job;
+export type Next = Source | Transfer;
 
 /** Whether it was offered before, on an earlier connection of this run. */
-export const isJob = (next: Next): next is Job => typeof next === "object" && "talk" in next;
+export const isTransfer = (next: Next): next is Transfer => typeof next === "object" && "conversation" in next;
 
 type Item = IteratorResult<Source, unknown>;
 
@@ -24,7 +24,7 @@ export class SendQueue {
   readonly #isAsync: boolean;
   readonly #onChange: () => void;
   /** Offered before, and to be offered again. */
-  #again: Job[] = [];
+  #again: Transfer[] = [];
   /** What the list has given and nobody has taken. */
   #item: Item | null = null;
   /** An asynchronous list was asked, and has not answered. */
@@ -61,12 +61,12 @@ export class SendQueue {
   }
 
   /** Puts files back in front of all others, in this order. */
-  putBack(...jobs: readonly Job[]): void {
+  putBack(...jobs: readonly Transfer[]): void {
     this.#again = [...jobs, ...this.#again];
   }
 
   /** Nothing more is wanted. @returns what was put back and never taken */
-  end(): readonly Job[] {
+  end(): readonly Transfer[] {
     // A list that is waiting for its next file may answer late or never, so nobody waits for it.
     if (this.#isAsync) void (this.#source as AsyncIterator<unknown>).return?.()?.catch(() => {});
     return this.#again;

@@ -7,7 +7,7 @@ import type { FilespoolError } from "../../protocol/errors.ts";
 import type { MessageOf } from "../../protocol/messages.ts";
 import { about, type TransferEvent } from "../events.ts";
 import { labelOf, type SendSummary } from "../options.ts";
-import type { Job } from "./send-window.ts";
+import type { Transfer } from "./send-window.ts";
 
 export class SendResults {
   readonly summary: SendSummary = { stored: 0, repeated: 0, bytes: 0, failures: [] };
@@ -18,7 +18,7 @@ export class SendResults {
   }
 
   /** The server has it on disk, and it is this content. */
-  stored(job: Job, { digest, repeated, collected }: MessageOf<"stored">): void {
+  stored(job: Transfer, { digest, repeated, collected }: MessageOf<"stored">): void {
     // An answer may be lost and asked for again; to the user that is one file stored once.
     const isOld = repeated && !job.finished;
     this.summary[isOld ? "repeated" : "stored"]++;
@@ -33,7 +33,7 @@ export class SendResults {
   }
 
   /** This file cannot be sent; the others go on. @param job if it came so far that it was offered */
-  failed(source: Parameters<typeof labelOf>[0], job: Job | undefined, failure: FilespoolError): void {
+  failed(source: Parameters<typeof labelOf>[0], job: Transfer | undefined, failure: FilespoolError): void {
     const { code, message } = failure;
     this.summary.failures.push(failure);
     this.#tell({ event: "refused", path: labelOf(source), code, message, ...(job && about(job)) });

@@ -11,11 +11,11 @@ import type { Message, MessageOf } from "../../protocol/messages.ts";
 import { Conversation } from "../../protocol/state-machine.ts";
 import { UPLOAD_SENDER } from "../../protocol/upload.ts";
 import type { About } from "../events.ts";
-import type { OutgoingStream } from "../extensions/stream/stream-source.ts";
-import type { OutgoingFile } from "./file-source.ts";
+import type { OpenStream } from "../extensions/stream/stream-source.ts";
+import type { OpenFile } from "./file-source.ts";
 
 /** One file on its way, on this connection or on the next. */
-export interface Job extends About {
+export interface Transfer extends About {
   readonly path: string;
   /** "tar" for a folder. */
   readonly kind: string | undefined;
@@ -23,8 +23,8 @@ export interface Job extends About {
   readonly mode: number | undefined;
   readonly mtime: string | undefined;
   /** What cannot be opened anew for the next connection. */
-  readonly stream: OutgoingStream | undefined;
-  readonly talk: Conversation<typeof UPLOAD_SENDER>;
+  readonly stream: OpenStream | undefined;
+  readonly conversation: Conversation<typeof UPLOAD_SENDER>;
   /** Where the server wants it from. */
   from: number;
   /** Of all of it, once it was read; "" before. */
@@ -42,7 +42,7 @@ export interface Job extends About {
 }
 
 /** Whether what the server says to have stored before is this content, as far as is known without reading the file. */
-export function isProven({ stream, digest, isDoubtful }: Job, stored: MessageOf<"stored">): boolean {
+export function isProven({ stream, digest, isDoubtful }: Transfer, stored: MessageOf<"stored">): boolean {
   // Nobody else knows the id of a stream. A small file was read before it was offered, so its digest is known.
   return !stored.repeated || stream !== undefined || (digest === "" ? !isDoubtful : digest === stored.digest);
 }
@@ -55,32 +55,37 @@ const NO_ROOM = new Set<ErrorCode>([
 const POSTPONED_MAX = 16;
 
 /** One that is larger than the window, or of unknown size, fills it. */
-const weight = ({ size }: Job) => Math.min(size, LIMITS.windowBytes);
+const weight = ({ size }: Transfer) => Math.min(size, LIMITS.windowBytes);
 
-export const newTalk = () => new Conversation(UPLOAD_SENDER, "waiting");
+export const newConversation = () => new Conversation(UPLOAD_SENDER, "waiting");
 
 /** A stream may be made of anything, and a folder is an archive that says both of each file in it. */
 const NEITHER = { mode: undefined, mtime: undefined };
 
 /** A file that was opened for the first time in this run. */
-export function newJob(file: OutgoingFile | OutgoingStream, queue: string): Job {
+export function newTransfer(file: OpenFile | OpenStream, queue: string): Transfer {
   const { path, name, size, transfer } = file;
   const stream = "isDoubtful" in file ? undefined : file;
   const { mode, mtime } = "isDoubtful" in file ? file : NEITHER;
   const isDoubtful = "isDoubtful" in file && file.isDoubtful;
-  const state = { talk: newTalk(), from: 0, digest: "", finished: false, mismatches: 0 };
+  const state = { conversation: newConversation(), from: 0, digest: "", finished: false, mismatches: 0 };
   const about = { path, name, size, transfer, queue, stream, kind: stream?.kind, mode, mtime };
   return Object.assign(state, about, { isDoubtful, other: null, claim: null });
 }
 
 /** The same file, to be offered from the start: `more` says what has become known of it. */
-export const anew = (job: Job, more: Partial<Job>): Job => ({ ...job, talk: newTalk(), from: 0, ...more });
+export const anew = (job: Transfer, more: Partial<Transfer>): Transfer => ({
+  ...job,
+  conversation: newConversation(),
+  from: 0,
+  ...more,
+});
 
 export class SendWindow {
   /** In the order of their offers. */
-  readonly #open = new Map<string, Job>();
+  readonly #open = new Map<string, Transfer>();
   /** Refused for want of room on this connection. */
-  #postponed: Job[] = [];
+  #postponed: Transfer[] = [];
   /** The weights of the open ones, together. */
   #bytes = 0;
   /** The last refusal for want of room, until the next connection. */
@@ -96,31 +101,31 @@ export class SendWindow {
   }
 
   /** The open job that an answer is about. */
-  jobOf(answer: Message | { readonly type: "data" }): Job | undefined {
+  transferOf(answer: Message | { readonly type: "data" }): Transfer | undefined {
     const transfer = answer.type === "refuse" ? answer.about : "transfer" in answer ? answer.transfer : undefined;
     return transfer === undefined ? undefined : this.#open.get(transfer);
   }
 
   /** Whether this job may be opened beside the others. One alone always may; the same file twice may not. */
-  hasRoom({ transfer, size }: Job, { windowFiles, windowBytes, pipelineBytesMax }: MessageOf<"welcome">): boolean {
+  hasRoom({ transfer, size }: Transfer, { windowFiles, windowBytes, pipelineBytesMax }: MessageOf<"welcome">): boolean {
     if (this.#open.has(transfer)) return false;
     const fits = size > pipelineBytesMax || this.#bytes + size <= windowBytes;
     return this.isIdle || (this.#open.size < windowFiles && fits);
   }
 
   /** It is about to be offered. */
-  open(job: Job): void {
+  open(job: Transfer): void {
     this.#open.set(job.transfer, job);
     this.#bytes += weight(job);
   }
 
   /** It has its answer; what it took up is free again. Once is enough, and twice does no harm. */
-  close(job: Job): void {
+  close(job: Transfer): void {
     if (this.#open.delete(job.transfer)) this.#bytes -= weight(job);
   }
 
   /** Puts a refused job aside until all others were tried; false when that is no use. */
-  postpone(job: Job, refusal: FilespoolError): boolean {
+  postpone(job: Transfer, refusal: FilespoolError): boolean {
     if (!NO_ROOM.has(refusal.code) || this.#postponed.length >= POSTPONED_MAX) return false;
     this.close(job);
     this.#postponed.push(anew(job, { from: job.from })); // that the server still has as much is no progress
@@ -129,11 +134,11 @@ export class SendWindow {
   }
 
   /** The connection is gone: takes out everything without an answer, as the next one is to offer it. */
-  takeBack(): Job[] {
+  takeBack(): Transfer[] {
     const jobs = [...this.#postponed, ...this.#open.values()];
     for (const job of jobs) {
-      job.finished ||= job.talk.state === "finishing";
-      job.talk.on("lost");
+      job.finished ||= job.conversation.state === "finishing";
+      job.conversation.on("lost");
     }
     this.#open.clear();
     this.#postponed = [];

@@ -16,15 +16,15 @@ import type { Effects, EventOf } from "../../protocol/state-machine.ts";
 import type { UPLOAD_SENDER } from "../../protocol/upload.ts";
 import { Client } from "../client/client.ts";
 import { about } from "../events.ts";
-import type { OutgoingStream } from "../extensions/stream/stream-source.ts";
+import type { OpenStream } from "../extensions/stream/stream-source.ts";
 import { complete, labelOf, type SendOptions, type SendSummary } from "../options.ts";
 import type { Connection } from "../wire/connection.ts";
 import { COPY_BYTES_MAX } from "../wire/frame-writer.ts";
-import { changed, OutgoingFile, SizeUnknown, streamOf } from "./file-source.ts";
+import { changed, OpenFile, SizeUnknown, streamOf } from "./file-source.ts";
 import { type Opening, openSource } from "./open-source.ts";
-import { isJob, type Next, SendQueue } from "./send-queue.ts";
+import { isTransfer, type Next, SendQueue } from "./send-queue.ts";
 import { SendResults } from "./send-results.ts";
-import { anew, isProven, type Job, newJob, SendWindow, withinLimits } from "./send-window.ts";
+import { anew, isProven, newTransfer, SendWindow, type Transfer, withinLimits } from "./send-window.ts";
 
 /** How often content that does not match its digest is sent again from the start. */
 const MISMATCHES_MAX = 2;
@@ -135,23 +135,23 @@ class Sender {
   /** Sends one file. What fails in it is reported; only what concerns the connection is thrown. */
   async #writeFile(next: Next): Promise<void> {
     const path = typeof next === "string" ? next : (next.path ?? ("name" in next ? next.name : ""));
-    let file: OutgoingFile | OutgoingStream | undefined;
-    let job = isJob(next) ? next : undefined;
+    let file: OpenFile | OpenStream | undefined;
+    let job = isTransfer(next) ? next : undefined;
     try {
-      const opened = job?.stream ?? openSource(isJob(next) ? next.path : next, this.#opening);
+      const opened = job?.stream ?? openSource(isTransfer(next) ? next.path : next, this.#opening);
       file = opened instanceof Promise ? await opened : opened; // for a small file there is nothing to wait for
       // A file that was offered before is the same one under the same id, or it has changed since.
-      if (job && file instanceof OutgoingFile) {
+      if (job && file instanceof OpenFile) {
         if (job.transfer !== file.transferWith(job.other?.salt ?? "")) throw changed(path);
         if (job.claim) return await this.#examine(job, file, job.claim);
       }
-      job ??= newJob(file, this.#opening.queue);
+      job ??= newTransfer(file, this.#opening.queue);
       const wanted = job;
       const hasRoom = () => this.#window.hasRoom(wanted, this.#server);
       if (!hasRoom()) await this.#until(hasRoom);
       if (this.#isGone) return this.#queue.putBack(job);
       this.#window.open(job);
-      if (file instanceof OutgoingFile && job.size <= this.#server.pipelineBytesMax) this.#pipe(job, file);
+      if (file instanceof OpenFile && job.size <= this.#server.pipelineBytesMax) this.#pipe(job, file);
       else await this.#ask(job, file);
     } catch (error) {
       // An error of a system call here is one of reading the file.
@@ -160,9 +160,9 @@ class Sender {
       const isUnknown = error instanceof SizeUnknown;
       // If not the file but the connection failed: the file is still among the open ones.
       if (failure.kind !== "local" && !isUnknown) throw failure;
-      if (job?.talk.allows("fail")) this.#step(job, "fail");
+      if (job?.conversation.allows("fail")) this.#step(job, "fail");
       if (isUnknown) return this.#writeFile(streamOf(path));
-      this.#results.failed(isJob(next) ? (next.stream ?? next.path) : next, job, failure);
+      this.#results.failed(isTransfer(next) ? (next.stream ?? next.path) : next, job, failure);
     } finally {
       file?.close();
     }
@@ -172,9 +172,9 @@ class Sender {
    * The server says to have this file from before: compares the content with the digest that came with it. Another
    * content is another transfer, whose id is derived from its digest as well; so that one can be repeated, too.
    */
-  async #examine(job: Job, file: OutgoingFile, claim: MessageOf<"stored">): Promise<void> {
+  async #examine(job: Transfer, file: OpenFile, claim: MessageOf<"stored">): Promise<void> {
     const { bufferBytes: chunkBytes, algorithm } = this.#opening;
-    const digest = await file.digest({ chunkBytes, algorithm, goOn: () => !this.#isGone });
+    const digest = await file.digest({ chunkBytes, algorithm, shouldContinue: () => !this.#isGone });
     if (digest === null) return this.#queue.putBack(job);
     if (digest === claim.digest) return this.#stored({ ...job, digest }, claim);
     const other = { before: job.transfer, salt: digest };
@@ -182,7 +182,7 @@ class Sender {
   }
 
   /** A small file: offer, data and finish in one go. It is read first, so that a change is noticed before the offer. */
-  #pipe(job: Job, file: OutgoingFile): void {
+  #pipe(job: Transfer, file: OpenFile): void {
     const content = file.readAll(this.#room);
     file.checkUnchanged();
     this.#know(job, digestOf(this.#algorithm, content));
@@ -192,27 +192,27 @@ class Sender {
   }
 
   /** Takes an event of this file's conversation; the effects of this half wait for nothing. */
-  #step(job: Job, event: EventOf<typeof UPLOAD_SENDER>): void {
-    void job.talk.carryOut(event, this.#effects, job);
+  #step(job: Transfer, event: EventOf<typeof UPLOAD_SENDER>): void {
+    void job.conversation.carryOut(event, this.#effects, job);
   }
 
   /** A large file: ask from where, catch the digest up with what the server has, send the rest. */
-  async #ask(job: Job, file: OutgoingFile | OutgoingStream): Promise<void> {
-    const { talk } = job;
+  async #ask(job: Transfer, file: OpenFile | OpenStream): Promise<void> {
+    const { conversation } = job;
     this.#step(job, "ask");
-    await this.#until(() => talk.state !== "asking");
-    const goOn = () => talk.state === "sending" && !this.#isGone;
-    if (!goOn()) return;
+    await this.#until(() => conversation.state !== "asking");
+    const shouldContinue = () => conversation.state === "sending" && !this.#isGone;
+    if (!shouldContinue()) return;
     const chunkBytes = Math.max(LIMITS.bufferBytesMin, Math.min(this.#opening.bufferBytes, this.#server.dataBytesMax));
-    const road = { chunkBytes, until: this.#until.bind(this), goOn, algorithm: this.#algorithm };
+    const road = { chunkBytes, until: this.#until.bind(this), shouldContinue, algorithm: this.#algorithm };
     const digest = await file.sendOver(this.#connection, job.from, road);
-    if (digest === null || !goOn()) return;
+    if (digest === null || !shouldContinue()) return;
     this.#know(job, digest);
     this.#step(job, "end");
   }
 
   /** All of it was read. An id that was derived from a digest must not get another content. @throws file-changed */
-  #know(job: Job, digest: string): void {
+  #know(job: Transfer, digest: string): void {
     if (job.other && digest !== job.other.salt) throw changed(job.path);
     job.digest = digest;
   }
@@ -222,7 +222,7 @@ class Sender {
     for (;;) {
       const answer = this.#connection.next() ?? (await this.#connection.read());
       if (!answer) throw new FilespoolError("connection-lost", "the server ended the connection");
-      const job = this.#window.jobOf(answer);
+      const job = this.#window.transferOf(answer);
       this.#connection.zeros.taken(answer.type === "progress" && job ? answer.offset - job.from : Infinity);
       switch (answer.type) {
         case "accept":
@@ -249,7 +249,7 @@ class Sender {
   }
 
   readonly #effects: Effects<typeof UPLOAD_SENDER> = {
-    offer: (job: Job) => {
+    offer: (job: Transfer) => {
       const wait = job.size > this.#server.pipelineBytesMax;
       const { transfer, queue, name, size, kind, mode, mtime, path, stream } = job; // spreading costs as much as sending
       const algorithm = this.#algorithm;
@@ -257,17 +257,17 @@ class Sender {
       this.#client.emit({ event: "offered", path: labelOf(stream ?? path), transfer, queue, name, size });
     },
     // The writing loop does it; this one only says from where.
-    stream: (job: Job) => {
+    stream: (job: Transfer) => {
       if (job.from > 0) this.#client.emit({ event: "resumed", offset: job.from, ...about(job) });
     },
-    finish: ({ transfer, digest, stream }: Job) =>
+    finish: ({ transfer, digest, stream }: Transfer) =>
       this.#connection.send({ type: "finish", transfer, digest, size: stream?.size }),
-    cancel: ({ transfer }: Job) => this.#connection.send({ type: "cancel", transfer }),
-    report: (job: Job) => {
+    cancel: ({ transfer }: Transfer) => this.#connection.send({ type: "cancel", transfer }),
+    report: (job: Transfer) => {
       this.#client.progressed();
       this.#client.emit({ event: "progress", offset: job.from, ...about(job) });
     },
-    settle: (job: Job) => {
+    settle: (job: Transfer) => {
       this.#client.progressed();
       this.#window.close(job);
       job.stream?.end();
@@ -276,22 +276,22 @@ class Sender {
   };
 
   /** The server has it, or says so: whether it is this content, the digest tells where the id cannot. */
-  #stored(job: Job, answer: MessageOf<"stored">): void {
+  #stored(job: Transfer, answer: MessageOf<"stored">): void {
     if (isProven(job, answer)) this.#results.stored(job, answer);
     else this.#doubt(job, answer);
   }
 
   /** Once the id says which content it is, another digest is no coincidence any more; nor is it worth a second look. */
-  #doubt(job: Job, claim: MessageOf<"stored">): void {
+  #doubt(job: Transfer, claim: MessageOf<"stored">): void {
     if (!job.other) return this.#queue.putBack(anew(job, { claim }));
     const why = `the server says to have ${job.path}, with another digest`;
     this.#results.failed(job.path, job, new FilespoolError("digest-mismatch", why));
   }
 
   /** A refusal for now: the others are tried first, or the connection ends and the next one offers everything anew. */
-  #refused(job: Job, refusal: FilespoolError): void {
+  #refused(job: Transfer, refusal: FilespoolError): void {
     // This is no progress: waiting for room is what the patience of a run bounds.
-    if (this.#window.postpone(job, refusal)) return void job.talk.on("refuse");
+    if (this.#window.postpone(job, refusal)) return void job.conversation.on("refuse");
     const isMismatch = refusal.code === "digest-mismatch" && ++job.mismatches > MISMATCHES_MAX;
     if (refusal.retry && !isMismatch) throw refusal;
     this.#step(job, "refuse");

@@ -31,7 +31,7 @@ export class DeliverySession {
   /** Names one run of a receiver, over all of its connections. */
   readonly #receiver: string;
   readonly #chunkBytes: number;
-  readonly #talk = new Conversation(DELIVERY_SERVER, "greeting");
+  readonly #conversation = new Conversation(DELIVERY_SERVER, "greeting");
   /** What was delivered and is not settled. What has no verdict goes back when the connection ends. */
   readonly #open: OpenDeliveries;
   readonly #verdicts: Verdicts;
@@ -76,23 +76,23 @@ export class DeliverySession {
       this.#saidEmpty = false;
       this.#ring();
     });
-    await this.#talk.carryOut("hello", this.#effects);
+    await this.#conversation.carryOut("hello", this.#effects);
     const handingOut = this.#handOut().catch((error: unknown) => this.#connection.fail(known(error)));
     let broken: FilespoolError | null = null;
     try {
-      while (this.#talk.state !== "closed") {
+      while (this.#conversation.state !== "closed") {
         const frame = await this.#connection.read();
         if (!frame) break;
         if (frame.type !== "want")
           this.#connection.zeros.taken(frame.type === "working" ? LIMITS.zerosToldBytes : Infinity);
-        await this.#talk.carryOut(this.#eventOf(frame), this.#effects, frame);
+        await this.#conversation.carryOut(this.#eventOf(frame), this.#effects, frame);
         this.#ring();
       }
     } catch (error) {
       broken = known(error);
       throw error;
     } finally {
-      const hasVanished = this.#talk.state !== "closed" && this.#connection.hasVanished(broken);
+      const hasVanished = this.#conversation.state !== "closed" && this.#connection.hasVanished(broken);
       this.#isOver = true;
       this.#current = null;
       stopListening();
@@ -100,14 +100,14 @@ export class DeliverySession {
       this.#verdicts.close();
       this.#ring();
       await handingOut;
-      await this.#giveBack(hasVanished);
+      await this.#release(hasVanished);
     }
   }
 
   /** What has no verdict goes back; what a receiver was working on when it vanished is looked at (suspects.ts). */
-  async #giveBack(hasVanished: boolean): Promise<void> {
+  async #release(hasVanished: boolean): Promise<void> {
     const isSuspicious = hasVanished && !this.#server.isDraining;
-    const suspect = isSuspicious ? this.#open.suspectAt(this.#connection.outbox.takenData) : undefined;
+    const suspect = isSuspicious ? this.#open.suspectAt(this.#connection.frameWriter.takenData) : undefined;
     for (const delivery of this.#open.takeAll()) {
       if (delivery === suspect) await this.#verdicts.blame(delivery, this.#receiver);
       else this.#server.spool.release(delivery.token);
@@ -118,8 +118,8 @@ export class DeliverySession {
   drain(): void {
     if (!this.#server.isDraining || !this.#open.isNone || this.#isOver) return;
     // A receiver that takes what is there has all of it, and would come back for nothing.
-    if (this.#talk.state === "ready" && this.#credit > 0 && !this.#saidEmpty && this.#leased === 0)
-      void this.#talk.carryOut("none", this.#effects);
+    if (this.#conversation.state === "ready" && this.#credit > 0 && !this.#saidEmpty && this.#leased === 0)
+      void this.#conversation.carryOut("none", this.#effects);
     this.#connection.fail(new FilespoolError("shutting-down"));
   }
 
@@ -144,7 +144,7 @@ export class DeliverySession {
   async #handOut(): Promise<void> {
     while (!this.#isOver) {
       // What cannot be sent at once is sent from here too, so that the other loop can go on reading.
-      if (this.#talk.state === "streaming") {
+      if (this.#conversation.state === "streaming") {
         await this.#sendCurrent();
         continue;
       }
@@ -164,7 +164,7 @@ export class DeliverySession {
       this.#saidEmpty = true; // unless something arrives while we look
       const leasing = this.#server.spool.lease(this.#queue);
       const delivery = leasing instanceof Promise ? await leasing : leasing; // a turn for each file is too much
-      if (!delivery && this.#saidEmpty && !this.#isOver) await this.#talk.carryOut("none", this.#effects);
+      if (!delivery && this.#saidEmpty && !this.#isOver) await this.#conversation.carryOut("none", this.#effects);
       if (!delivery) continue;
       this.#saidEmpty = false;
       this.#open.add(delivery);
@@ -172,7 +172,7 @@ export class DeliverySession {
       this.#current = delivery;
       this.#credit--;
       const isSmall = delivery.size <= LIMITS.pipelineBytesMax;
-      const work = this.#talk.carryOut(isSmall ? "small" : "large", this.#effects, delivery);
+      const work = this.#conversation.carryOut(isSmall ? "small" : "large", this.#effects, delivery);
       if (work) await work;
       if (isSmall) this.#sendAtOnce(delivery);
       delivery.content = undefined; // it was sent, or is read again when there is room for it
@@ -191,7 +191,7 @@ export class DeliverySession {
 
   /** Whether another file may be handed out now. When that changes, somebody rings. */
   get #mayDeliver(): boolean {
-    const isWanted = this.#talk.state === "ready" && this.#credit > 0 && !this.#saidEmpty;
+    const isWanted = this.#conversation.state === "ready" && this.#credit > 0 && !this.#saidEmpty;
     if (!isWanted || this.#server.isDraining || this.#verdicts.isResting) return false;
     if (this.#open.hasRoom) return true;
     this.#server.deliveries.wait(this.#wake);
@@ -200,7 +200,7 @@ export class DeliverySession {
 
   /** Small content that came with its lease is sent at once, if there is room for it. Else it takes the way of the others. */
   #sendAtOnce({ content, size }: Delivery): void {
-    if (!content || size > this.#connection.outbox.room) return;
+    if (!content || size > this.#connection.frameWriter.room) return;
     for (let chunk = chunkAt(0, size, this.#chunkBytes); chunk; ) {
       const end = chunk.offset + chunk.length;
       // Fails only when the connection is gone, and whoever reads hears of that.
@@ -212,9 +212,9 @@ export class DeliverySession {
 
   /** All of the current one was handed over. */
   #sent(): Promise<void> | undefined {
-    this.#open.sent(this.#current?.token ?? "", this.#connection.outbox.handedData);
+    this.#open.sent(this.#current?.token ?? "", this.#connection.frameWriter.handedData);
     this.#current = null;
-    return this.#talk.carryOut("sent", this.#effects);
+    return this.#conversation.carryOut("sent", this.#effects);
   }
 
   /** Sends the content of the current delivery, unless a verdict or the end of the connection comes in between. */
@@ -232,14 +232,14 @@ export class DeliverySession {
           const bytes = await spool.read(token, offset, into);
           if (bytes < into.length) throw new FilespoolError("spool-unusable", `the content of ${token} is too short`);
         },
-        goOn: () => this.#current === delivery,
+        shouldContinue: () => this.#current === delivery,
         onSent: () => spool.renew(token), // taking bytes is progress, and progress keeps the lease
       });
       if (isSent && this.#current === delivery) await this.#sent();
     } catch (error) {
       // A connection that is gone says nothing about the file; `run` gives it back.
       const isGone = known(error).kind === "unreachable";
-      if (this.#current === delivery && !isGone) await this.#talk.carryOut("lost", this.#effects, known(error));
+      if (this.#current === delivery && !isGone) await this.#conversation.carryOut("lost", this.#effects, known(error));
     }
   }
 

@@ -8,14 +8,14 @@
  */
 import { once } from "node:events";
 import { createServer as createSocketServer, type Socket, type Server as SocketServer } from "node:net";
-import { inWords } from "../../disk/system-errors.ts";
+import { describe } from "../../disk/system-errors.ts";
 import { assert, FilespoolError, failure, known } from "../../protocol/errors.ts";
 import { LIMITS } from "../../protocol/limits.ts";
 import type { MessageOf } from "../../protocol/messages.ts";
 import type { Spool } from "../../spool/contract.ts";
 import type { ServerEvent } from "../events.ts";
 import { OutOfDescriptors } from "../extensions/observe/out-of-descriptors.ts";
-import { TurnedAway } from "../extensions/observe/rejected-connections.ts";
+import { RejectedConnections } from "../extensions/observe/rejected-connections.ts";
 import { OperateSession } from "../extensions/operate/operator-session.ts";
 import { AGENT, DEFAULTS, type TlsIdentity } from "../options.ts";
 import { Connection } from "../wire/connection.ts";
@@ -82,7 +82,7 @@ export async function createServer(options: ServerOptions): Promise<Server> {
   try {
     await once(listener, "listening");
   } catch (error) {
-    const why = `cannot listen on ${host}:${port}: ${inWords(error)}`;
+    const why = `cannot listen on ${host}:${port}: ${describe(error)}`;
     throw new FilespoolError("address-unusable", why, { cause: error });
   }
   return new Server(listener, options, host, encryption);
@@ -112,7 +112,7 @@ export class Server implements ServerContext {
   readonly #traffic = { received: 0, sent: 0 };
   /** Connections that are over, and whose sockets are not closed yet. */
   leaving = 0;
-  readonly #turnedAway: TurnedAway;
+  readonly #rejectedConnections: RejectedConnections;
   readonly #troubles = new PerSecond<FilespoolError>((error, times) =>
     this.emit({ event: "error", ...failure(error), ...(times > 1 && { times }) }),
   );
@@ -145,7 +145,7 @@ export class Server implements ServerContext {
     this.#endRights();
     listener.on(options.tls ? "secureConnection" : "connection", (socket: Socket) => this.#accept(socket));
     listener.on("error", (error) => this.report(error));
-    this.#turnedAway = new TurnedAway(listener, (event) => this.emit(event));
+    this.#rejectedConnections = new RejectedConnections(listener, (event) => this.emit(event));
     this.emit({ event: "listening", host: this.host, port: this.port });
   }
 
@@ -173,7 +173,7 @@ export class Server implements ServerContext {
   #accept(socket: Socket): void {
     const connection = Connection.accept(socket, this.limits, this.unsent);
     if (this.#running.size >= this.limits.connectionsMax) {
-      this.#turnedAway.full(connection);
+      this.#rejectedConnections.full(connection);
       return this.#leaves(connection);
     }
     const over = this.#converse(connection).finally(() => this.#running.delete(connection));
@@ -200,7 +200,7 @@ export class Server implements ServerContext {
       if (failed.code === "internal") this.report(error);
       connection.fail(failed);
       // Who was not let in is told of together with all the others: else any stranger could fill a disk with lines.
-      if (!hello) this.#turnedAway.note(failed, peer);
+      if (!hello) this.#rejectedConnections.note(failed, peer);
       else this.emit({ event: "disconnected", connection: id, role: hello.role, peer, ...failure(failed) });
     } finally {
       const { who = "" } = this.#running.get(connection) ?? {};
@@ -287,7 +287,7 @@ export class Server implements ServerContext {
     await Promise.all([...this.#running.values()].map(({ over }) => over));
     clearTimeout(cut);
     await this.#sweeps.idle();
-    this.#turnedAway.close();
+    this.#rejectedConnections.close();
     this.#troubles.close();
   }
 }

@@ -17,7 +17,7 @@ import { UPLOAD_SERVER } from "../../protocol/upload.ts";
 import type { OfferAnswer, Upload } from "../../spool/contract.ts";
 import type { Offer } from "../../spool/files.ts";
 import { about, type ServerEvent } from "../events.ts";
-import { giveBack } from "../wire/buffer-pool.ts";
+import { release } from "../wire/buffer-pool.ts";
 import type { Connection, Data } from "../wire/connection.ts";
 import { type Access, demand } from "./access.ts";
 import { PerSecond, TOLD_AT_ONCE, withMore } from "./per-second.ts";
@@ -32,7 +32,7 @@ export class UploadSession {
   readonly #server: ServerContext;
   readonly #access: Access;
   /** What may happen next. */
-  readonly #talk = new Conversation(UPLOAD_SERVER, "greeting");
+  readonly #conversation = new Conversation(UPLOAD_SERVER, "greeting");
   /** The file being received and our grip on it; null between two files. */
   #offer: Receiving | null = null;
   #upload: Upload | null = null;
@@ -57,12 +57,12 @@ export class UploadSession {
    */
   async run(): Promise<void> {
     try {
-      await this.#talk.carryOut("hello", this.#effects);
-      while (this.#talk.state !== "closed") {
+      await this.#conversation.carryOut("hello", this.#effects);
+      while (this.#conversation.state !== "closed") {
         const frame = this.#connection.next() ?? (await this.#connection.read());
         if (!frame) break;
-        if (frame.type === "data" && this.#talk.state === "skipping") this.#skip(frame);
-        const work = this.#talk.carryOut(frame.type as EventOf<typeof UPLOAD_SERVER>, this.#effects, frame);
+        if (frame.type === "data" && this.#conversation.state === "skipping") this.#skip(frame);
+        const work = this.#conversation.carryOut(frame.type as EventOf<typeof UPLOAD_SERVER>, this.#effects, frame);
         if (work) await work;
         this.drain();
         while (this.#storing.size >= LIMITS.windowFiles) await Promise.race(this.#storing);
@@ -76,7 +76,8 @@ export class UploadSession {
 
   /** When the server is shutting down, the moment between two files is the one to part. */
   drain(): void {
-    if (!this.#server.isDraining || (this.#talk.state !== "ready" && this.#talk.state !== "skipping")) return;
+    if (!this.#server.isDraining || (this.#conversation.state !== "ready" && this.#conversation.state !== "skipping"))
+      return;
     void Promise.all(this.#storing).then(() => this.#connection.fail(new FilespoolError("shutting-down")));
   }
 
@@ -105,7 +106,7 @@ export class UploadSession {
           onDurable: (offset) => this.#connection.send({ type: "progress", transfer: offer.transfer, offset }),
           // Whoever took over is a newer connection of the same sender; this one is dead or about to be.
           onSuperseded: () => this.#connection.fail(new FilespoolError("superseded")),
-          onUsed: giveBack,
+          onUsed: release,
         });
         if (!(answer instanceof Promise)) return this.#opened(answer);
         return answer.then((later) => this.#opened(later)).catch((error: unknown) => this.#refuse(error));
@@ -182,7 +183,7 @@ export class UploadSession {
 
   /** The spool has answered: data may come, or the file is there already and what is on its way is skipped. */
   #opened(answer: OfferAnswer): Promise<void> | undefined {
-    return this.#talk.carryOut(answer.kind === "stored" ? "already" : "accepted", this.#effects, answer);
+    return this.#conversation.carryOut(answer.kind === "stored" ? "already" : "accepted", this.#effects, answer);
   }
 
   /** The file that frames are about now. That there is none is our bug: the table of states lets no such frame through. */
@@ -198,7 +199,7 @@ export class UploadSession {
     await this.#upload?.[refusal.code === "file-too-large" ? "cancel" : "suspend"]().catch(() => {});
     this.#upload = null;
     if (refusal.kind === "integrity" || refusal.code === "superseded" || refusal.kind === "bug") throw refusal;
-    await this.#talk.carryOut("refused", this.#effects, refusal);
+    await this.#conversation.carryOut("refused", this.#effects, refusal);
   }
 
   /** The one sentence that a sender may rely on, so it is said only when all of it is on disk. */

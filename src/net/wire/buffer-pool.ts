@@ -6,7 +6,7 @@
  * goes back to a pool, once for every byte of it one of these is true:
  *
  *   it belongs to a frame that was taken in and needed no longer    `passed`
- *   it belongs to content that was lent out and has come back       `lend`, `giveBack`
+ *   it belongs to content that was lent out and has come back       `lend`, `release`
  *
  * Whoever is lent content and never gives it back is safe, too: then the collector takes the block, as it takes smaller
  * ones. So a mistake costs time and not bytes. Should content be changed nevertheless, its digest does not fit.
@@ -34,7 +34,7 @@ const pool: Block[] = [];
 /** The block that a slice is of. */
 const blockOf = new WeakMap<ArrayBufferLike, Block>();
 
-export class Blocks {
+export class BufferPool {
   /** Bytes that have come in blocks so far. */
   arrivedBytes = 0;
   /** Full ones, oldest first, with bytes that may be needed. */
@@ -52,8 +52,8 @@ export class Blocks {
     return block;
   }
 
-  /** These slices are going to be needed, until `giveBack`. */
-  lend(slices: readonly Uint8Array[]): void {
+  /** These slices are going to be needed, until `release`. */
+  retain(slices: readonly Uint8Array[]): void {
     for (const { buffer } of slices) {
       const block = blockOf.get(buffer);
       if (block) block.lent = (block.lent ?? 0) + 1;
@@ -71,7 +71,7 @@ export class Blocks {
 }
 
 /** Slices that were lent are not needed any more. Others are no concern of ours. */
-export function giveBack(slices: readonly Uint8Array[]): void {
+export function release(slices: readonly Uint8Array[]): void {
   for (const { buffer } of slices) {
     const block = blockOf.get(buffer);
     if (!block) continue;

@@ -11,16 +11,16 @@
 import { once } from "node:events";
 import type { Socket } from "node:net";
 import { nativeChecksum } from "../../disk/digest.ts";
-import { inWords } from "../../disk/system-errors.ts";
+import { describe } from "../../disk/system-errors.ts";
 import { Decoder, type Frame, joinParts } from "../../protocol/decoder.ts";
 import { asError, asGoodbye, FilespoolError, failureForPeer, goodbye } from "../../protocol/errors.ts";
 import { encodeZeros, FLAG_OPTIONAL, FRAMES, frameName, HEADER_BYTES } from "../../protocol/frame.ts";
 import { LIMITS } from "../../protocol/limits.ts";
 import { decodeMessage, encodeMessage, type Message } from "../../protocol/messages.ts";
 import { Deadlines, LOOK_MS, type Patience } from "./deadlines.ts";
-import { Outbox, type Sent } from "./frame-writer.ts";
+import { FrameWriter, type Sent } from "./frame-writer.ts";
 import type { SharedLimit } from "./shared-limit.ts";
-import { Intake } from "./socket-reader.ts";
+import { SocketReader } from "./socket-reader.ts";
 import { type Data, dataOf, ZerosAhead } from "./zeros.ts";
 
 const LINGER_MS = 1000;
@@ -37,9 +37,9 @@ export class Connection {
   /** Names it in events and logs; never used twice by one process. */
   readonly id = ++connections;
   readonly #socket: Socket;
-  readonly #intake: Intake;
+  readonly #socketReader: SocketReader;
   /** What waits to be sent. */
-  readonly outbox: Outbox;
+  readonly frameWriter: FrameWriter;
   readonly #deadlines: Deadlines;
   readonly #isServer: boolean;
   readonly #decoder = new Decoder(nativeChecksum);
@@ -59,19 +59,25 @@ export class Connection {
 
   /** The server's end of a connection; its listener has `pauseOnConnect`. */
   static accept(socket: Socket, patience?: Partial<Patience>, limit?: SharedLimit): Connection {
-    const intake = new Intake();
-    return new Connection(intake.adopt(socket), intake, patience, true, limit);
+    const socketReader = new SocketReader();
+    return new Connection(socketReader.adopt(socket), socketReader, patience, true, limit);
   }
 
-  /** @param socket what `intake` listens to */
-  constructor(socket: Socket, intake: Intake, patience?: Partial<Patience>, isServer = false, limit?: SharedLimit) {
+  /** @param socket what `socketReader` listens to */
+  constructor(
+    socket: Socket,
+    socketReader: SocketReader,
+    patience?: Partial<Patience>,
+    isServer = false,
+    limit?: SharedLimit,
+  ) {
     this.#socket = socket.setNoDelay(true).setKeepAlive(true, 30_000);
     this.#deadlines = new Deadlines(patience);
     this.#isServer = isServer;
-    this.#intake = intake;
+    this.#socketReader = socketReader;
     this.#decoder.payloadBytesMax = LIMITS.controlBytesMax;
-    intake.onArrival = () => this.#wake();
-    this.outbox = new Outbox(socket, () => this.#taken(), limit);
+    socketReader.onArrival = () => this.#wake();
+    this.frameWriter = new FrameWriter(socket, () => this.#taken(), limit);
     socket.on("error", (error) => this.destroy(lost(error)));
     socket.on("end", () => {
       this.#hasEnded = true;
@@ -79,7 +85,7 @@ export class Connection {
     });
     socket.on("close", () => {
       clearInterval(this.#clock);
-      this.outbox.close();
+      this.frameWriter.close();
       if (!this.#hasEnded) this.#failure ??= lost(new Error("it was closed"));
       this.#wake();
       this.#taken();
@@ -122,7 +128,7 @@ export class Connection {
     for (;;) {
       const incoming = this.next();
       if (incoming) return incoming;
-      if (this.#isServer) await this.#until(() => this.outbox.mayAnswer);
+      if (this.#isServer) await this.#until(() => this.frameWriter.mayAnswer);
       const bytes = await this.#receive();
       if (bytes) this.#decoder.push(bytes);
       else if (this.#decoder.midFrame) throw new FilespoolError("connection-lost", "the stream ended inside a frame");
@@ -133,8 +139,8 @@ export class Connection {
   #interpret(frame: Frame): Message | Data | null {
     this.#deadlines.hasFrame();
     const name = frameName(frame.type);
-    const { blocks } = this.#intake;
-    if (name === "data") blocks.lend(frame.parts);
+    const { blocks } = this.#socketReader;
+    if (name === "data") blocks.retain(frame.parts);
     this.#takenBytes += HEADER_BYTES + frame.length;
     blocks.passed(this.#takenBytes);
     if (name === "data" || name === "zeros") return dataOf(name, frame);
@@ -159,7 +165,7 @@ export class Connection {
     this.#deadlines.listens(this.#decoder.midFrame);
     for (;;) {
       if (this.#failure) throw this.#failure;
-      const bytes = this.#intake.take();
+      const bytes = this.#socketReader.take();
       if (bytes || this.#hasEnded) {
         this.#deadlines.hears();
         return bytes ?? null;
@@ -173,7 +179,7 @@ export class Connection {
   /** Sends a message. Never waits: messages are small, and `read` keeps their number down. */
   send(message: Message): void {
     const { type, payload } = encodeMessage(message, scratch);
-    if (this.#speaks()) this.outbox.put(type, payload, 0, false);
+    if (this.#speaks()) this.frameWriter.put(type, payload, 0, false);
   }
 
   /**
@@ -185,12 +191,12 @@ export class Connection {
   sendData(offset: number, bytes: Uint8Array): Promise<void> | undefined {
     if (!this.#speaks()) return Promise.reject(this.#failure ?? lost(new Error("the conversation is over")));
     if (this.zeros.canSend(bytes)) {
-      this.outbox.put(FRAMES.zeros, encodeZeros(bytes.length), offset, true);
+      this.frameWriter.put(FRAMES.zeros, encodeZeros(bytes.length), offset, true);
       this.zeros.sent(bytes.length);
       return this.zeros.mayGoOn ? undefined : this.#until(() => this.zeros.mayGoOn);
     }
     let sent: Sent = () => {};
-    const isCopied = !this.outbox.put(FRAMES.data, bytes, offset, true, (error) => sent(error));
+    const isCopied = !this.frameWriter.put(FRAMES.data, bytes, offset, true, (error) => sent(error));
     if (isCopied) return undefined;
     return new Promise((resolve, reject) => {
       sent = (error) => {
@@ -203,7 +209,7 @@ export class Connection {
 
   /** To a socket that was ended, a write would be an error that resets it, and our last words would be lost. */
   #speaks(): boolean {
-    this.#deadlines.says(this.outbox.unsent === 0);
+    this.#deadlines.says(this.frameWriter.unsent === 0);
     return !this.#socket.writableEnded;
   }
 
@@ -212,7 +218,7 @@ export class Connection {
    * when that is so already.
    */
   unsentBelow(bytes: number): Promise<void> | undefined {
-    const isSo = () => this.outbox.unsentData <= bytes && this.outbox.room > 0;
+    const isSo = () => this.frameWriter.unsentData <= bytes && this.frameWriter.room > 0;
     return isSo() ? undefined : this.#until(isSo);
   }
 
@@ -234,14 +240,14 @@ export class Connection {
   }
 
   #watch(): void {
-    const due = this.#deadlines.look(this.peer, this.outbox.unsent, this.#decoder.frameBytes);
+    const due = this.#deadlines.look(this.peer, this.frameWriter.unsent, this.#decoder.frameBytes);
     if (due === "ping") this.send({ type: "ping" });
     else if (due) this.fail(due);
   }
 
   /** Ends our side of the stream after everything that was sent. */
   end(): void {
-    this.outbox.flush();
+    this.frameWriter.flush();
     this.#socket.end();
     this.#discardRest();
   }
@@ -265,7 +271,7 @@ export class Connection {
 
   /** Closing a socket with unread bytes resets it, and the peer may lose our last words; so read on for a moment. */
   #discardRest(): void {
-    this.#intake.ignore();
+    this.#socketReader.ignore();
     const timer = setTimeout(() => this.destroy(new FilespoolError("connection-lost")), LINGER_MS);
     this.#socket.once("close", () => clearTimeout(timer));
   }
@@ -283,5 +289,5 @@ export class Connection {
 
 function lost(error: unknown): FilespoolError {
   if (error instanceof FilespoolError) return error;
-  return new FilespoolError("connection-lost", `the connection was lost: ${inWords(error)}`, { cause: error });
+  return new FilespoolError("connection-lost", `the connection was lost: ${describe(error)}`, { cause: error });
 }

@@ -13,7 +13,7 @@ import { readBuffer } from "../../disk/read-buffer.ts";
 import { chunkAt } from "../../protocol/chunks.ts";
 import { LIMITS } from "../../protocol/limits.ts";
 import type { Connection } from "./connection.ts";
-import type { Outbox } from "./frame-writer.ts";
+import type { FrameWriter } from "./frame-writer.ts";
 
 /** Payloads that the kernel has not taken. */
 export const BUFFERS = 3;
@@ -65,12 +65,12 @@ export interface Content {
   /** Fills all of `into` from `offset` of the file, or throws. */
   read(into: Buffer, offset: number): Promise<void>;
   /** Asked before each chunk; false stops, since the other end wants no more of this file. */
-  goOn(): boolean;
+  shouldContinue(): boolean;
   /** The kernel has taken everything before this. */
   onSent?(offset: number): void;
 }
 
-/** Resolves when all frames were handed over, or with false when `goOn` said no. @throws what `read` throws, connection-lost */
+/** Resolves when all frames were handed over, or with false when `shouldContinue` said no. @throws what `read` throws, connection-lost */
 export async function sendContent(connection: Connection, content: Content): Promise<boolean> {
   const buffers = files < CROWD ? BUFFERS : 1;
   files++;
@@ -80,11 +80,11 @@ export async function sendContent(connection: Connection, content: Content): Pro
 async function sendFrom(connection: Connection, content: Content, count: number): Promise<boolean> {
   const { size, chunkBytes } = content;
   const frame = new FrameLength(chunkBytes);
-  const buffers = new Buffers(connection.outbox);
+  const buffers = new Buffers(connection.frameWriter);
   const sending: Promise<void>[] = [];
   try {
     for (let offset = content.from; ; ) {
-      if (!content.goOn()) return false;
+      if (!content.shouldContinue()) return false;
       const longest = chunkAt(offset, size, frame.bytes);
       if (!longest) return true;
       if (sending.length === count) await sending.shift();
@@ -97,9 +97,9 @@ async function sendFrom(connection: Connection, content: Content, count: number)
       const at = offset;
       offset += piece.length;
       const end = offset;
-      const { handedData } = connection.outbox;
+      const { handedData } = connection.frameWriter;
       const taking = connection.sendData(at, piece);
-      frame.passed(connection.outbox.handedData - handedData); // zeros say nothing about the line
+      frame.passed(connection.frameWriter.handedData - handedData); // zeros say nothing about the line
       buffers.handedOver(buffer);
       const isSent = () => {
         buffers.back(buffer);
@@ -127,12 +127,12 @@ async function sendFrom(connection: Connection, content: Content, count: number)
  * are sent. Where all connections together hold too much, there is one after the other, and a short one rather than none.
  */
 class Buffers {
-  readonly #outbox: Outbox;
+  readonly #outbox: FrameWriter;
   #idle: Buffer[] = [];
   #held = 0;
   #isOver = false;
 
-  constructor(outbox: Outbox) {
+  constructor(outbox: FrameWriter) {
     this.#outbox = outbox;
   }
 

@@ -1,5 +1,5 @@
 /**
- * Outbox: what is to be sent in this turn of the event loop leaves together.
+ * Frame writer: what is to be sent in this turn of the event loop leaves together.
  *
  * Each write to a socket costs a system call and some objects, whatever its size: for the three frames of a small file
  * more than everything else about them. So headers and small payloads are copied one behind the other into a block,
@@ -43,7 +43,7 @@ const pool: Block[] = [];
 const newBlock = (bytes: number): Block => ({ bytes: new Uint8Array(bytes), inFlight: 0 });
 const NONE = newBlock(0);
 
-export class Outbox {
+export class FrameWriter {
   readonly #socket: Socket;
   readonly #onTaken: () => void;
   readonly #limit: SharedLimit | undefined;

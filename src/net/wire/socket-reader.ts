@@ -1,5 +1,5 @@
 /**
- * Intake: takes bytes off a socket into buffers of our own choosing, and stops the socket when nobody fetches them.
+ * Socket reader: takes bytes off a socket into buffers of our own choosing, and stops the socket when nobody fetches them.
  *
  * A socket as Node hands it out reads 64 KiB at most, into a buffer of its own for each read, through the machinery
  * of a stream. The option `onread` leaves all of that out, and buffer-pool.ts says when a buffer is used again. Which way costs how much: adr/0031, adr/0056.
@@ -9,13 +9,13 @@
  * in large pieces, and a thousand idle ones hold 16 KiB each (the idea is Netty's adaptive receive buffer).
  */
 import { Socket, type SocketConstructorOpts } from "node:net";
-import { type Block, Blocks, READ_BYTES_MAX } from "./buffer-pool.ts";
+import { type Block, BufferPool, READ_BYTES_MAX } from "./buffer-pool.ts";
 
 const READ_BYTES_MIN = 16 * 1024;
 /** Reads that nobody has fetched yet; with so many the socket is stopped. Two, or larger ones, take memory and save nothing. */
 const READS_MAX = 1;
 
-export class Intake {
+export class SocketReader {
   /** For the socket's constructor. Bytes that were handed out are not written to before all of their block came back. */
   readonly onread = {
     buffer: (): Buffer => this.#room(),
@@ -31,7 +31,7 @@ export class Intake {
   #used = 0;
   #blockBytes = READ_BYTES_MIN;
   /** Blocks that are behind us, and where in the stream they ended. */
-  readonly blocks = new Blocks();
+  readonly blocks = new BufferPool();
 
   /** For a socket that was made with `onread`. */
   listenTo(socket: Socket): Socket {

@@ -14,7 +14,7 @@ import { type Frame, joinParts } from "../../protocol/decoder.ts";
 import { type ContentName, decodeZeros } from "../../protocol/frame.ts";
 import { LIMITS } from "../../protocol/limits.ts";
 
-/** A data frame as it arrives: `parts` are `length` bytes of the file from `offset` on, for `giveBack` once they are used. */
+/** A data frame as it arrives: `parts` are `length` bytes of the file from `offset` on, for `release` once they are used. */
 export interface Data extends Pick<Frame, "offset" | "length" | "parts"> {
   readonly type: "data";
   /** Payload bytes on the wire: `length`, or a few where zeros came as their number. */

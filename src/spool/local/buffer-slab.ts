@@ -7,7 +7,7 @@
  */
 const SLAB_BYTES = 64 * 1024;
 
-export class Slab {
+export class BufferSlab {
   #slab = Buffer.alloc(0);
   #used = 0;
 

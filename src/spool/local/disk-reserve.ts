@@ -42,7 +42,7 @@ export interface IndexRoom {
   between(work: () => Promise<void>): Promise<void>;
 }
 
-export class Reserve {
+export class DiskReserve {
   readonly #folder: string;
   readonly #file: string;
   readonly #isInPlace: boolean;

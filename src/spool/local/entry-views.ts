@@ -10,7 +10,7 @@
  */
 import type { Database, RootDatabase } from "lmdb";
 import { LIMITS } from "../../protocol/limits.ts";
-import { Slab } from "./buffer-slab.ts";
+import { BufferSlab } from "./buffer-slab.ts";
 import type { Entry, Position } from "./records.ts";
 
 export interface Glance {
@@ -23,7 +23,7 @@ export interface Glance {
 
 export class EntryViews {
   readonly #entries: Database<Entry, Position>;
-  readonly #slab = new Slab();
+  readonly #slab = new BufferSlab();
 
   /** @internal: types of LMDB stay out of the declarations of the package, since not every compiler can read them. */
   constructor(root: RootDatabase) {

@@ -9,7 +9,7 @@
  */
 import { fileError } from "../../disk/files.ts";
 import { FilespoolError } from "../../protocol/errors.ts";
-import type { Reserve } from "./disk-reserve.ts";
+import type { DiskReserve } from "./disk-reserve.ts";
 
 /** A file that comes into a queue, leaves one, or both; `size` counts in the sums. */
 export interface Move {
@@ -33,7 +33,7 @@ export interface GroupCommitOptions {
   conclude(moves: readonly Move[]): void;
   /** Counts a move, from step to step. */
   count(move: Move, step: Step): void;
-  readonly reserve: Reserve;
+  readonly reserve: DiskReserve;
   /** For messages. */
   readonly file: string;
 }

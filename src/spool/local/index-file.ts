@@ -18,7 +18,7 @@ import { basename, join, resolve } from "node:path";
 import { open, type RootDatabase } from "lmdb";
 import { syncFolder } from "../../disk/files.ts";
 import { FilespoolError } from "../../protocol/errors.ts";
-import type { Reserve } from "./disk-reserve.ts";
+import type { DiskReserve } from "./disk-reserve.ts";
 
 /** In the first 32 bytes of every LMDB file. */
 const LMDB_MAGIC = 0xbeefc0de;
@@ -31,7 +31,7 @@ const LOCK_TABLE_BYTES = 16 * 1024;
  * Opens an index, or makes a new one.
  * @throws FilespoolError spool-unusable: it is none; disk-full; and what the file system says
  */
-export async function openIndexFile(file: string, sync: boolean, reserve: Reserve): Promise<RootDatabase> {
+export async function openIndexFile(file: string, sync: boolean, reserve: DiskReserve): Promise<RootDatabase> {
   const head = new Uint32Array(8);
   const handle = await openFile(file, "a+");
   const { bytesRead } = await handle.read(head, 0, head.byteLength, 0).finally(() => handle.close());
@@ -43,7 +43,7 @@ export async function openIndexFile(file: string, sync: boolean, reserve: Reserv
 }
 
 /** An empty index gets its name once it is on disk: LMDB refuses one whose first pages a power cut took. */
-async function createIndex(file: string, sync: boolean, reserve: Reserve): Promise<void> {
+async function createIndex(file: string, sync: boolean, reserve: DiskReserve): Promise<void> {
   const unnamed = `${file}.new`;
   await rm(unnamed, { force: true });
   await openWithTable(unnamed, sync, reserve).close();
@@ -54,7 +54,7 @@ async function createIndex(file: string, sync: boolean, reserve: Reserve): Promi
 }
 
 /** Opens a file with its lock table in memory, or beside the file. */
-function openWithTable(file: string, sync: boolean, reserve: Reserve): RootDatabase {
+function openWithTable(file: string, sync: boolean, reserve: DiskReserve): RootDatabase {
   const folder = folderInMemory(basename(file));
   const isSafe = folder !== null || (reserve.isSafeToMap && (existsSync(`${file}-lock`) || !reserve.isLow));
   if (!isSafe) throw new FilespoolError("disk-full", `no space left for ${file}-lock`);

@@ -21,7 +21,7 @@ import { fileError } from "../../disk/files.ts";
 import { FilespoolError } from "../../protocol/errors.ts";
 import type { Ending, Offer, StoredFile } from "../files.ts";
 import { type Age, Ages } from "./ages.ts";
-import { Reserve } from "./disk-reserve.ts";
+import { DiskReserve } from "./disk-reserve.ts";
 import { EntryViews } from "./entry-views.ts";
 import { GroupCommit } from "./group-commit.ts";
 import { openIndexFile } from "./index-file.ts";
@@ -47,7 +47,7 @@ export class LocalIndex {
   readonly #tombs: Database<boolean, [number, string]>;
   readonly #meta: Database<number, string>;
   readonly #file: string;
-  readonly reserve: Reserve;
+  readonly reserve: DiskReserve;
   readonly commits: GroupCommit;
   /** What each queue holds, as the writes *asked for* will leave it; the file follows in the same order. */
   readonly totals: QueueTotals;
@@ -59,7 +59,7 @@ export class LocalIndex {
     const file = join(folder, "index.mdb");
     let root: RootDatabase | undefined;
     try {
-      const reserve = new Reserve(folder);
+      const reserve = new DiskReserve(folder);
       root = await openIndexFile(file, sync, reserve);
       const index = new LocalIndex(root, file, reserve);
       await index.#begin();
@@ -70,7 +70,7 @@ export class LocalIndex {
     }
   }
 
-  private constructor(root: RootDatabase, file: string, reserve: Reserve) {
+  private constructor(root: RootDatabase, file: string, reserve: DiskReserve) {
     this.#root = root;
     this.#file = file;
     this.reserve = reserve;

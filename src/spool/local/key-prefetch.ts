@@ -11,7 +11,7 @@ const KEYS = 64;
 export interface QueueState {
   /** The highest sequence number that was ever leased. */
   cursor: number;
-  readonly ahead: LookAhead;
+  readonly ahead: KeyPrefetch;
   /** Sequence numbers of what came back, in order; see `placeIn`. */
   readonly returned: number[];
   /** Sequence numbers of what is leased or being taken off, with the token of the lease or of the one it had. */
@@ -32,7 +32,7 @@ export function placeIn(sorted: readonly number[], number: number): number {
   return low;
 }
 
-export class LookAhead {
+export class KeyPrefetch {
   /** All that there were behind `#from` when it was read, KEYS at most, in order. */
   #keys: readonly number[] = [];
   #from = Infinity;

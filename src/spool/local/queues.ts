@@ -16,7 +16,7 @@ import type { Delivery, Ending } from "../files.ts";
 import { Leases } from "../leases.ts";
 import type { Glance } from "./entry-views.ts";
 import type { LocalIndex } from "./index.ts";
-import { LookAhead, placeIn, type QueueState } from "./key-prefetch.ts";
+import { KeyPrefetch, placeIn, type QueueState } from "./key-prefetch.ts";
 import { deadQueue, type Entry } from "./records.ts";
 
 /** What is next in a queue. */
@@ -83,7 +83,7 @@ export class LocalQueues {
   #queue(name: string): QueueState {
     let state = this.#queues.get(name);
     if (state) return state;
-    const ahead = new LookAhead();
+    const ahead = new KeyPrefetch();
     state = { cursor: 0, ahead, returned: [], busy: new Map(), returning: new Set(), listeners: new Set() };
     this.#queues.set(name, state);
     return state;

@@ -34,7 +34,7 @@ import {
 import type { DeadLetter, Offer } from "../files.ts";
 import type { SpoolOperations } from "../operate/contract.ts";
 import { LocalOperations } from "../operate/local.ts";
-import { Slab } from "./buffer-slab.ts";
+import { BufferSlab } from "./buffer-slab.ts";
 import { LocalIndex } from "./index.ts";
 import { LocalQueues } from "./queues.ts";
 import { deadQueue, type Entry } from "./records.ts";
@@ -67,7 +67,7 @@ export class LocalSpool extends LocalQueues implements Spool {
   readonly #lock: FileHandle;
   readonly operate: SpoolOperations = new LocalOperations(this);
   /** For LocalUpload: where small content is until it is in the index. */
-  readonly slab = new Slab();
+  readonly slab = new BufferSlab();
   readonly room: Room;
   readonly #sweep = new Sweep(this);
 

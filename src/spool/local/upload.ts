@@ -20,7 +20,7 @@ import { dropBytes, overlap } from "../../protocol/chunks.ts";
 import { joinParts } from "../../protocol/decoder.ts";
 import { type ErrorCode, FilespoolError } from "../../protocol/errors.ts";
 import { isWhole, type Upload, type UploadWatcher } from "../contract.ts";
-import type { Slab } from "./buffer-slab.ts";
+import type { BufferSlab } from "./buffer-slab.ts";
 import type { Room } from "./room.ts";
 import type { Slot } from "./slot.ts";
 
@@ -33,7 +33,7 @@ export interface UploadHome {
   /** Content up to this size is kept inside of the index. */
   readonly inlineBytesMax: number;
   /** Where small content is until it is in the index. */
-  readonly slab: Slab;
+  readonly slab: BufferSlab;
   readonly room: Room;
   /** Where the content of a transfer lies. */
   dataPath(transfer: string): string;

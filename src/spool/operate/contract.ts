@@ -86,12 +86,12 @@ export interface SpoolOperations {
    */
   requeue(transfer: string): Promise<Changed>;
   /** The same for the dead letters that a queue has now, in the order in which they died. @throws FilespoolError queue-full */
-  requeueAll(queue: string, goOn: () => boolean): Promise<Changed>;
+  requeueAll(queue: string, shouldContinue: () => boolean): Promise<Changed>;
   /**
    * Removes what a queue has now: its dead letters and, unless `deadOnly`, all other files, leased ones
-   * included. Unfinished uploads stay: they are no files yet. Stops between two batches when `goOn` says no.
+   * included. Unfinished uploads stay: they are no files yet. Stops between two batches when `shouldContinue` says no.
    */
-  purge(queue: string, deadOnly: boolean, goOn: () => boolean): Promise<Changed>;
+  purge(queue: string, deadOnly: boolean, shouldContinue: () => boolean): Promise<Changed>;
 }
 
 /**

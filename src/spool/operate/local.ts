@@ -236,15 +236,17 @@ export class LocalOperations implements SpoolOperations {
   }
 
   /** Stops at a queue that is full, as one alone would; those that were put back until then stay. */
-  async requeueAll(queue: string, goOn: () => boolean): Promise<Changed> {
-    return { files: await this.#each(deadQueue(queue), goOn, (position, entry) => this.#putBack(position, entry)) };
+  async requeueAll(queue: string, shouldContinue: () => boolean): Promise<Changed> {
+    return {
+      files: await this.#each(deadQueue(queue), shouldContinue, (position, entry) => this.#putBack(position, entry)),
+    };
   }
 
-  async purge(queue: string, deadOnly: boolean, goOn: () => boolean): Promise<Changed> {
+  async purge(queue: string, deadOnly: boolean, shouldContinue: () => boolean): Promise<Changed> {
     let files = 0;
     // Dead letters last: a file that fails for the last time while its queue is purged is among them by then.
     for (const home of deadOnly ? [deadQueue(queue)] : [queue, deadQueue(queue)])
-      files += await this.#each(home, goOn, (position, entry) => this.#remove(position, entry));
+      files += await this.#each(home, shouldContinue, (position, entry) => this.#remove(position, entry));
     return { files };
   }
 
@@ -252,13 +254,13 @@ export class LocalOperations implements SpoolOperations {
    * Does something to each file that is in a queue now, in order, many per commit. What comes later is left alone, so
    * this ends however fast files arrive. What could not be claimed is tried again when its fate is written down.
    */
-  async #each(home: string, goOn: () => boolean, work: (at: Position, entry: Entry) => Promise<boolean>) {
+  async #each(home: string, shouldContinue: () => boolean, work: (at: Position, entry: Entry) => Promise<boolean>) {
     const { index } = this.#spool;
     const last = index.sequence;
     let files = 0;
-    for (let missed = true; missed && goOn(); ) {
+    for (let missed = true; missed && shouldContinue(); ) {
       missed = false;
-      for (let after = -1; goOn(); ) {
+      for (let after = -1; shouldContinue(); ) {
         const some = index.list(home, BATCH_FILES, after).filter(({ sequence }) => sequence <= last);
         if (some.length === 0) break;
         after = some.at(-1)?.sequence as number;

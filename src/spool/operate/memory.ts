@@ -170,21 +170,21 @@ export class MemoryOperations implements SpoolOperations {
   }
 
   // The list is taken before the first is put back: what dies again meanwhile is not put back twice.
-  async requeueAll(queue: string, goOn: () => boolean): Promise<Changed> {
-    return each(this.#of(queue, true), goOn, (item) => this.#putBack(item));
+  async requeueAll(queue: string, shouldContinue: () => boolean): Promise<Changed> {
+    return each(this.#of(queue, true), shouldContinue, (item) => this.#putBack(item));
   }
 
-  async purge(queue: string, deadOnly: boolean, goOn: () => boolean): Promise<Changed> {
+  async purge(queue: string, deadOnly: boolean, shouldContinue: () => boolean): Promise<Changed> {
     const files = deadOnly ? [] : this.#of(queue, false);
-    return each([...files, ...this.#of(queue, true)], goOn, (item) => this.#remove(item));
+    return each([...files, ...this.#of(queue, true)], shouldContinue, (item) => this.#remove(item));
   }
 }
 
 /** Many, one after the other, for as long as somebody still wants it. */
-function each(items: readonly Item[], goOn: () => boolean, work: (item: Item) => void): Changed {
+function each(items: readonly Item[], shouldContinue: () => boolean, work: (item: Item) => void): Changed {
   let files = 0;
   for (const item of items) {
-    if (!goOn()) break;
+    if (!shouldContinue()) break;
     work(item);
     files++;
   }

@@ -3,28 +3,28 @@ import { CONFIG_RULE } from "../../../src/cli/arguments.ts";
 import { COMMANDS } from "../../../src/cli/commands/table.ts";
 import { COMMAND_NAMES, type Command } from "../../../src/cli/settings/command-names.ts";
 import {
-  KNOBS,
-  type KnobName,
-  knobOf,
-  knobsOn,
-  shapeOf,
+  SETTINGS,
+  type SettingName,
+  settingOf,
+  settingsOn,
   shownFallback,
+  valueTypeOf,
   variableOf,
 } from "../../../src/cli/settings/settings.ts";
 import { cell, code, fence, join, type Page, table } from "../markdown.ts";
 import { prose } from "../prose.ts";
 import { fileComment } from "../source-comments.ts";
 
-const flagOf = (name: KnobName): string => {
-  const { argument } = knobOf(name);
+const flagOf = (name: SettingName): string => {
+  const { argument } = settingOf(name);
   return argument === null ? `--${name}` : `--${name} <${argument}>`;
 };
 
 function commandPart(command: Command): string {
   const { about, operands = [], examples } = COMMANDS[command];
-  const rows = knobsOn(command).map((name) => [
+  const rows = settingsOn(command).map((name) => [
     code(flagOf(name)),
-    cell(knobOf(name).help),
+    cell(settingOf(name).help),
     cell(shownFallback(name) ?? "off"),
   ]);
   return join(
@@ -63,11 +63,11 @@ export function commandLinePage(): Page {
 }
 
 export function configurationPage(): Page {
-  const rows = (Object.keys(KNOBS) as KnobName[]).map((name) => {
-    const { on, accepts, only } = knobOf(name);
+  const rows = (Object.keys(SETTINGS) as SettingName[]).map((name) => {
+    const { on, accepts, only } = settingOf(name);
     const others = Object.keys(only ?? {}) as Command[];
     const narrower =
-      others.length === 0 ? "" : `; for ${others.join(", ")}: ${shapeOf(name, others[0] as Command).accepts}`;
+      others.length === 0 ? "" : `; for ${others.join(", ")}: ${valueTypeOf(name, others[0] as Command).accepts}`;
     const isForAll = COMMAND_NAMES.every((command) => on.includes(command));
     return [
       `<a id="${name}"></a>${code(name)}`,
@@ -77,7 +77,7 @@ export function configurationPage(): Page {
       isForAll ? "all" : on.join(", "),
     ];
   });
-  const example = JSON.stringify({ host: "localhost", port: KNOBS.port.fallback, "buffer-size": "1MiB" }, null, 2);
+  const example = JSON.stringify({ host: "localhost", port: SETTINGS.port.fallback, "buffer-size": "1MiB" }, null, 2);
   return {
     name: "configuration",
     isWide: true,

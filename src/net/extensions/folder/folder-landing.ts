@@ -33,7 +33,7 @@ const UNPACKED_NEVER: ReadonlySet<string> = new Set(["archive-refused", "target-
  * An archive until it is settled, a tree from then on. Everything before that is the archive's own business, so its
  * methods are handed on as they are; only `settle` and `replace` know that there is a folder.
  */
-export class IncomingTree implements Incoming {
+export class FolderLanding implements Incoming {
   readonly settlesNames = true; // the tree's
   readonly #archive: Incoming;
   readonly #options: UnpackOptions;

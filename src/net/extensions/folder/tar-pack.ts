@@ -22,7 +22,7 @@ import { type FileHandle, lstat, open, readdir, readlink } from "node:fs/promise
 import { basename, join, resolve } from "node:path";
 import { decimalOf, momentOf } from "../../../disk/file-times.ts";
 import { readBuffer } from "../../../disk/read-buffer.ts";
-import { inWords } from "../../../disk/system-errors.ts";
+import { describe } from "../../../disk/system-errors.ts";
 import { FilespoolError } from "../../../protocol/errors.ts";
 import type { StreamSource } from "../../options.ts";
 import { HeldFolder } from "./held-folder.ts";
@@ -260,7 +260,7 @@ async function read<T>(local: string, work: () => Promise<T>): Promise<T> {
     const { code } = error as NodeJS.ErrnoException;
     // It was there a moment ago, as what it was: a folder, or no link.
     if (code === "ENOENT" || code === "ENOTDIR" || code === "ELOOP") throw changed(local);
-    const why = `cannot send ${local}: ${inWords(error)}; nothing of the folder was stored`;
+    const why = `cannot send ${local}: ${describe(error)}; nothing of the folder was stored`;
     throw new FilespoolError("file-unreadable", why);
   }
 }

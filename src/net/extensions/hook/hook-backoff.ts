@@ -20,7 +20,7 @@ const FIRST_MS = 1000;
 /** The longest pause, in first pauses. */
 const LONGEST = 60;
 
-export class HookPause {
+export class HookBackoff {
   readonly #signal: AbortSignal;
   readonly #firstMs: number;
   /** What this run would wait for a file to arrive. */

@@ -105,7 +105,7 @@ export class NotedFile implements Incoming {
   }
 
   /** From here on, whoever finds the note takes the file back whatever the journal says. */
-  async isTakenBack(): Promise<void> {
+  async markTakenBack(): Promise<void> {
     await this.#handle?.appendFile(TAKEN_BACK);
   }
 

@@ -30,7 +30,7 @@ import { look, ownPath, unlessMissing, withLot } from "../../receiver/own-files.
 import type { Delivered, Incoming } from "../../receiver/part-file.ts";
 import { removeTree } from "../../receiver/remove-tree.ts";
 import type { TargetRoom } from "../../receiver/target-room.ts";
-import { HookPause } from "./hook-backoff.ts";
+import { HookBackoff } from "./hook-backoff.ts";
 import { forEachLeft, NotedFile, type Owed } from "./hook-record.ts";
 
 type Hook = NonNullable<ReceiveOptions["onLanded"]>;
@@ -79,7 +79,7 @@ class HookedLanding implements Lander {
   readonly #hook: Hook;
   /** Aborted when the receiver is told to stop; handed to the hook as well, which should end then. */
   readonly #signal: AbortSignal;
-  readonly #pause: HookPause;
+  readonly #pause: HookBackoff;
   /** A run that was killed, or a file of this one that went wrong, may have left notes; ours stay locked until then. */
   #hasUnfinished = true;
   #unfinished: NotedFile[] = [];
@@ -90,7 +90,7 @@ class HookedLanding implements Lander {
     this.#hook = hook;
     this.#warn = warn;
     this.#signal = options.signal ?? new AbortController().signal;
-    this.#pause = new HookPause(options, this.#signal);
+    this.#pause = new HookBackoff(options, this.#signal);
   }
 
   /** Whether what is said to be there must survive a power cut; the notes keep to it as the files do. */
@@ -192,7 +192,7 @@ class HookedLanding implements Lander {
       if (this.#signal.aborted || code === "interrupted") throw new FilespoolError("interrupted");
       // Nor is it, where the machine could not even start it; this run goes on with the note.
       if (code === "connections-full") throw error;
-      await noted.isTakenBack();
+      await noted.markTakenBack();
       await this.#takeBack(transfer, path);
       const why = (error as Error)?.message ?? String(error);
       const failure = new FilespoolError("command-failed", why, { cause: error });

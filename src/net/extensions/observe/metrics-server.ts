@@ -16,10 +16,10 @@ import { once } from "node:events";
 import { createServer, type IncomingMessage, type ServerResponse, type Server as WebServer } from "node:http";
 import { isIP } from "node:net";
 import { hostname } from "node:os";
-import { inWords } from "../../../disk/system-errors.ts";
+import { describe } from "../../../disk/system-errors.ts";
 import { FilespoolError } from "../../../protocol/errors.ts";
 
-export interface MonitorOptions {
+export interface MetricsServerOptions {
   readonly host: string;
   /** 0 picks a free one. */
   readonly port: number;
@@ -44,7 +44,7 @@ const PATHS = "/metrics, /healthz and /readyz";
  * A web server that listens as long as it is there. It is told of nothing: each answer is made by asking its options,
  * so it cannot be out of date, and does not know what a spool is.
  */
-export class Monitor {
+export class MetricsServer {
   readonly host: string;
   readonly port: number;
   readonly #server: WebServer;
@@ -53,7 +53,7 @@ export class Monitor {
    * Starts to listen.
    * @throws FilespoolError address-unusable
    */
-  static async open(options: MonitorOptions): Promise<Monitor> {
+  static async open(options: MetricsServerOptions): Promise<MetricsServer> {
     const { host, port } = options;
     const server = createServer(
       {
@@ -73,10 +73,10 @@ export class Monitor {
     try {
       await once(server, "listening");
     } catch (error) {
-      const why = `cannot serve metrics on ${host}:${port}: ${inWords(error)}`;
+      const why = `cannot serve metrics on ${host}:${port}: ${describe(error)}`;
       throw new FilespoolError("address-unusable", why, { cause: error });
     }
-    return new Monitor(server, host);
+    return new MetricsServer(server, host);
   }
 
   private constructor(server: WebServer, host: string) {
@@ -101,7 +101,11 @@ export class Monitor {
  * One request, one answer. What throws in here becomes a 500 without details: the reader of the numbers is not always
  * the owner of the server, who finds them in the log.
  */
-async function answer(request: IncomingMessage, response: ServerResponse, options: MonitorOptions): Promise<void> {
+async function answer(
+  request: IncomingMessage,
+  response: ServerResponse,
+  options: MetricsServerOptions,
+): Promise<void> {
   const { method, url = "/" } = request;
   if (!isOurs(request.headers.host, options.host)) {
     response.setHeader("connection", "close");

@@ -17,7 +17,7 @@ import type { ServerEvent } from "../../events.ts";
 import { PerSecond } from "../../server/per-second.ts";
 import type { Connection } from "../../wire/connection.ts";
 
-export class TurnedAway {
+export class RejectedConnections {
   readonly #gathered: PerSecond<{ readonly error: FilespoolError; readonly peer: string }>;
 
   /** Listens for connections that do not manage to encrypt; a plain listener has none. First, for a socket that was closed has no address. */

@@ -38,7 +38,7 @@ export class OperateSession {
   readonly #server: ServerContext;
   readonly #access: Access;
   readonly #spool: SpoolOperations;
-  readonly #talk = new Conversation(OPERATE_SERVER, "greeting");
+  readonly #conversation = new Conversation(OPERATE_SERVER, "greeting");
   /** For each look that waits: the way to end it. */
   readonly #looks = new Set<() => void>();
   /**
@@ -57,11 +57,11 @@ export class OperateSession {
   /** Frames one at a time, as in the other sessions; at the end, looks that wait are woken and find that it is over. */
   async run(): Promise<void> {
     try {
-      await this.#talk.carryOut("hello", this.#effects);
-      while (this.#talk.state !== "closed") {
+      await this.#conversation.carryOut("hello", this.#effects);
+      while (this.#conversation.state !== "closed") {
         const frame = await this.#connection.read();
         if (!frame) break;
-        await this.#talk.carryOut(frame.type as EventOf<typeof OPERATE_SERVER>, this.#effects, frame);
+        await this.#conversation.carryOut(frame.type as EventOf<typeof OPERATE_SERVER>, this.#effects, frame);
         this.drain();
       }
     } finally {
@@ -72,7 +72,7 @@ export class OperateSession {
 
   /** When the server is shutting down: an order that was begun is answered, looks are taken up by the next server. */
   drain(): void {
-    if (this.#server.isDraining && this.#talk.state !== "working")
+    if (this.#server.isDraining && this.#conversation.state !== "working")
       this.#connection.fail(new FilespoolError("shutting-down"));
   }
 
@@ -98,7 +98,7 @@ export class OperateSession {
     list: (message: MessageOf<"list">) =>
       this.#order("list", async () => {
         const next = await this.#list(message);
-        await this.#talk.carryOut("listed", this.#effects, next);
+        await this.#conversation.carryOut("listed", this.#effects, next);
       }),
 
     // What it was is looked up first: for the right to it, and because afterwards there is no name left to report.
@@ -107,7 +107,7 @@ export class OperateSession {
         const file = await this.#locate(transfer);
         const { files } = await this.#spool.cancel(transfer);
         if (files > 0) this.#server.emit({ event: "cancelled", ...this.#peer, ...about(file) });
-        await this.#talk.carryOut("carriedOut", this.#effects, files);
+        await this.#conversation.carryOut("carriedOut", this.#effects, files);
       }),
 
     // Exactly one of two fields, which a schema of optional fields cannot say.
@@ -117,11 +117,12 @@ export class OperateSession {
           throw new FilespoolError("message-invalid", "requeue names a transfer or a queue");
         const where = queue ?? (await this.#locate(transfer as string)).queue;
         this.#demand(where);
-        const goOn = () => !this.#isOver;
-        const work = transfer === undefined ? this.#spool.requeueAll(where, goOn) : this.#spool.requeue(transfer);
+        const shouldContinue = () => !this.#isOver;
+        const work =
+          transfer === undefined ? this.#spool.requeueAll(where, shouldContinue) : this.#spool.requeue(transfer);
         const { files } = await work;
         if (files > 0) this.#server.emit({ event: "requeued", ...this.#peer, queue: where, files });
-        await this.#talk.carryOut("carriedOut", this.#effects, files);
+        await this.#conversation.carryOut("carriedOut", this.#effects, files);
       }),
 
     // Also when nothing was left: that somebody gave this order is worth a line on the server's screen.
@@ -130,7 +131,7 @@ export class OperateSession {
         this.#demand(queue);
         const { files } = await this.#spool.purge(queue, deadOnly, () => !this.#isOver);
         this.#server.emit({ event: "purged", ...this.#peer, queue, files, deadOnly });
-        await this.#talk.carryOut("carriedOut", this.#effects, files);
+        await this.#conversation.carryOut("carriedOut", this.#effects, files);
       }),
 
     // Not waited for: a look may take a minute, and the next frame is read at once. A bug in it ends the conversation.
@@ -156,8 +157,8 @@ export class OperateSession {
       await work();
     } catch (cause) {
       const error = knownError(cause);
-      if (this.#talk.state !== "working" || error.kind === "integrity" || error.kind === "bug") throw error;
-      await this.#talk.carryOut("refused", this.#effects, { order, error });
+      if (this.#conversation.state !== "working" || error.kind === "integrity" || error.kind === "bug") throw error;
+      await this.#conversation.carryOut("refused", this.#effects, { order, error });
     }
   }
 
@@ -215,7 +216,7 @@ export class OperateSession {
         await woken;
         if (!this.#isOver) known = await this.#find(transfer);
       }
-      await this.#talk.carryOut("seen", this.#effects, { transfer, look, known });
+      await this.#conversation.carryOut("seen", this.#effects, { transfer, look, known });
     } finally {
       clearTimeout(timer);
       stopListening();

@@ -63,7 +63,7 @@ export class Operator {
   readonly #client: Client;
   readonly #over: Promise<void>;
   #connection: Connection | null = null;
-  #talk = new Conversation(OPERATE_CLIENT, "greeting");
+  #conversation = new Conversation(OPERATE_CLIENT, "greeting");
   readonly #orders: Order[] = [];
   /** Looks that were sent on this connection, by number, and those for which there was no room. */
   readonly #looks = new Map<number, Look>();
@@ -96,7 +96,7 @@ export class Operator {
         await Promise.race([reading, closing]).finally(() => {
           this.#connection = null;
         });
-        this.#talk.on("bye");
+        this.#conversation.on("bye");
       })
       .catch((error: unknown) => {
         this.#fail(known(error));
@@ -200,8 +200,8 @@ export class Operator {
   /** A new connection knows nothing of what was asked on the old one. */
   #begin(connection: Connection): void {
     this.#connection = connection;
-    this.#talk = new Conversation(OPERATE_CLIENT, "greeting");
-    this.#talk.on("welcome");
+    this.#conversation = new Conversation(OPERATE_CLIENT, "greeting");
+    this.#conversation.on("welcome");
     this.#waiting = [...this.#looks.values(), ...this.#waiting];
     this.#looks.clear();
     const [first] = this.#orders;
@@ -239,7 +239,7 @@ export class Operator {
    * whoever reads or sends.
    */
   #step(event: EventOf<typeof OPERATE_CLIENT>, message: Message): void {
-    void this.#talk.carryOut(event, this.#effects, message);
+    void this.#conversation.carryOut(event, this.#effects, message);
   }
 
   /** Every frame is progress: whoever answers is not to be given up. */

@@ -12,7 +12,7 @@
  */
 import { randomBytes } from "node:crypto";
 import { createDigest, type Digest } from "../../../disk/digest.ts";
-import { inWords } from "../../../disk/system-errors.ts";
+import { describe } from "../../../disk/system-errors.ts";
 import { FilespoolError } from "../../../protocol/errors.ts";
 import { LIMITS } from "../../../protocol/limits.ts";
 import type { StreamSource } from "../../options.ts";
@@ -28,14 +28,14 @@ interface Road {
   /** Waits until the condition holds or the connection is gone. */
   readonly until: (condition: () => boolean) => Promise<void>;
   /** False when the server wants no more of it. */
-  readonly goOn: () => boolean;
+  readonly shouldContinue: () => boolean;
 }
 
 /**
  * One stream and what of it may be asked for again. It has the shape of a file on its way out (file-source.ts), so
  * that a sender treats both alike; what a stream cannot do is empty here, and says why.
  */
-export class OutgoingStream {
+export class OpenStream {
   readonly path: string;
   readonly name: string;
   readonly kind: string | undefined;
@@ -105,7 +105,7 @@ export class OutgoingStream {
       this.#hex = this.#digest.hex();
       this.size = this.#read;
     } catch (error) {
-      const why = `cannot send ${this.path}: ${inWords(error)}`;
+      const why = `cannot send ${this.path}: ${describe(error)}`;
       this.#failure = error instanceof FilespoolError ? error : new FilespoolError("file-unreadable", why);
     }
     this.#isOver = true;
@@ -156,11 +156,11 @@ export class OutgoingStream {
 
   /**
    * Sends everything from an offset on. A block is cut evenly, so that its last chunk is no scrap.
-   * @returns the digest, or null when `goOn` said no
+   * @returns the digest, or null when `shouldContinue` said no
    * @throws FilespoolError file-unreadable: the source failed, or the server wants what is no longer here
    */
   async sendOver(connection: Connection, from: number, road: Road): Promise<string | null> {
-    const { chunkBytes, until, goOn } = road;
+    const { chunkBytes, until, shouldContinue } = road;
     if (from < this.#from || from > this.#sent) {
       const why = `the server wants it from byte ${from}, and a stream cannot be read twice`;
       throw new FilespoolError("file-unreadable", `cannot send ${this.path}: ${why}`);
@@ -176,17 +176,17 @@ export class OutgoingStream {
       // A source that is slow itself is not waited for until a long frame is full.
       const enough = Math.min(length, LIMITS.shortFrameBytes);
       if (sending.length === BUFFERS) await sending.shift();
-      await until(() => this.#read - at >= enough || this.#isOver || !goOn());
+      await until(() => this.#read - at >= enough || this.#isOver || !shouldContinue());
       // Nothing is waited for between here and the piece: in a wait, a refusal may come, and `end` takes the blocks away.
-      if (!goOn()) return null;
+      if (!shouldContinue()) return null;
       if (this.#failure) throw this.#failure;
       // What a source has left when it has ended may be any length, nothing included: that is how the end is found.
       const piece = Math.min(length, this.#read - at);
       if (piece === 0) return this.#hex;
       this.#sent = Math.max(this.#sent, at + piece);
-      const { handedData } = connection.outbox;
+      const { handedData } = connection.frameWriter;
       const taking = connection.sendData(at, this.#piece(at, piece));
-      frame.passed(connection.outbox.handedData - handedData);
+      frame.passed(connection.frameWriter.handedData - handedData);
       taking?.catch(() => {}); // a lost connection is reported where it is read
       if (taking) sending.push(taking);
       else await connection.unsentBelow(COPIED_BYTES_MAX);

@@ -17,7 +17,7 @@ import { readFile } from "node:fs/promises";
 import { connect as connectTcp, type Server, type Socket } from "node:net";
 import { join } from "node:path";
 import { connect, createSecureContext, createServer, type TLSSocket, type Server as TlsServer } from "node:tls";
-import { inWords } from "../../../disk/system-errors.ts";
+import { describe } from "../../../disk/system-errors.ts";
 import { FilespoolError } from "../../../protocol/errors.ts";
 import { LIMITS } from "../../../protocol/limits.ts";
 import { type Reach, reach, unreachable } from "../../client/addresses.ts";
@@ -223,7 +223,7 @@ async function identityIn(folder: string): Promise<TlsIdentity | null> {
 
 /** The folder is named, since what has to be mended are the rights to it or the room on its disk. */
 const unusable = (folder: string, error: unknown) =>
-  new FilespoolError("folder-unusable", `cannot keep a certificate in ${folder}: ${inWords(error)}`, {
+  new FilespoolError("folder-unusable", `cannot keep a certificate in ${folder}: ${describe(error)}`, {
     cause: error,
   });
 

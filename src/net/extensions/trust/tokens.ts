@@ -14,7 +14,7 @@ import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
 import { closeSync, constants, fstatSync, openSync, readFileSync } from "node:fs";
 import { dirname } from "node:path";
 import * as v from "valibot";
-import { inWords } from "../../../disk/system-errors.ts";
+import { describe } from "../../../disk/system-errors.ts";
 import { FilespoolError } from "../../../protocol/errors.ts";
 import { RIGHTS, type Right } from "../../server/access.ts";
 import { makePrivateFolder, withLock, writeWhole } from "./private-files.ts";
@@ -97,7 +97,7 @@ export function readTokens(file: string): TokenRecord[] {
     return v.parse(SCHEMA, JSON.parse(readBounded(file))).tokens;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return [];
-    const why = `cannot use the tokens in ${file}: ${inWords(error)}`;
+    const why = `cannot use the tokens in ${file}: ${describe(error)}`;
     throw new FilespoolError("file-unreadable", why, { cause: error });
   }
 }
@@ -205,6 +205,6 @@ async function change<T>(
     });
   } catch (error) {
     if (error instanceof FilespoolError) throw error;
-    throw new FilespoolError("folder-unusable", `cannot write ${file}: ${inWords(error)}`, { cause: error });
+    throw new FilespoolError("folder-unusable", `cannot write ${file}: ${describe(error)}`, { cause: error });
   }
 }

@@ -9,7 +9,7 @@
 import { basename } from "node:path";
 import type { FileSource } from "../../options.ts";
 import { differsByCtimeOnly } from "../../sender/file-identity.ts";
-import { OutgoingFile } from "../../sender/file-source.ts";
+import { OpenFile } from "../../sender/file-source.ts";
 import type { HotFolder } from "./hot-folder.ts";
 import type { SentFiles } from "./sent-files.ts";
 
@@ -74,8 +74,8 @@ export class CompleteFiles implements AsyncIterableIterator<FileSource> {
   async #digestOf(path: string): Promise<string | null> {
     const { algorithm, chunkBytes, signal } = this.#options;
     try {
-      const file = new OutgoingFile(path, "", "", "");
-      const digest = file.digest({ algorithm, chunkBytes, goOn: () => !signal.aborted });
+      const file = new OpenFile(path, "", "", "");
+      const digest = file.digest({ algorithm, chunkBytes, shouldContinue: () => !signal.aborted });
       return await digest.finally(() => file.close());
     } catch {
       return null;

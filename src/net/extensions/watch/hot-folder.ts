@@ -17,7 +17,7 @@ import { type BigIntStats, type FSWatcher, lstatSync, statSync, watch } from "no
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { setImmediate as turn } from "node:timers/promises";
-import { inWords } from "../../../disk/system-errors.ts";
+import { describe } from "../../../disk/system-errors.ts";
 import { FilespoolError } from "../../../protocol/errors.ts";
 import { OWN_PREFIX } from "../../../protocol/names.ts";
 import type { FileSource } from "../../options.ts";
@@ -170,7 +170,7 @@ export class HotFolder {
       names = await readdir(this.#folder);
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException;
-      if (code !== "EMFILE" && code !== "ENFILE") throw unusable(this.#folder, inWords(error));
+      if (code !== "EMFILE" && code !== "ENFILE") throw unusable(this.#folder, describe(error));
       names = [...this.#files.names(), ...this.#options.known.keys()]; // this program is short of descriptors
     }
     await this.#lookAt(names, signal);
@@ -282,7 +282,7 @@ function statusOf(folder: string): BigIntStats {
   try {
     status = statSync(folder, { bigint: true });
   } catch (error) {
-    throw unusable(folder, inWords(error));
+    throw unusable(folder, describe(error));
   }
   if (!status.isDirectory()) throw unusable(folder, "it is not a folder");
   return status;

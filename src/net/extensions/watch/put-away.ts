@@ -14,7 +14,7 @@
 import { createHash } from "node:crypto";
 import { linkSync, lstatSync, readFileSync, renameSync, rmSync, unlinkSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
-import { inWords } from "../../../disk/system-errors.ts";
+import { describe } from "../../../disk/system-errors.ts";
 import { numbered, OWN_PREFIX } from "../../../protocol/names.ts";
 import { identityOf } from "../../sender/file-identity.ts";
 
@@ -52,7 +52,7 @@ export class Away {
       unlinkSync(path);
       return { kind: "deleted" };
     } catch (error) {
-      return { kind: "stays", why: `it cannot be ${this.#movedTo === null ? "deleted" : "moved"}: ${inWords(error)}` };
+      return { kind: "stays", why: `it cannot be ${this.#movedTo === null ? "deleted" : "moved"}: ${describe(error)}` };
     }
   }
 

@@ -17,7 +17,7 @@ import { constants } from "node:fs";
 import { type FileHandle, open, rename } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { makeFolders, syncFolder } from "../../../disk/files.ts";
-import { inWords } from "../../../disk/system-errors.ts";
+import { describe } from "../../../disk/system-errors.ts";
 import { FilespoolError } from "../../../protocol/errors.ts";
 
 const { O_RDWR, O_CREAT, O_APPEND, O_NOFOLLOW, O_NONBLOCK, O_TRUNC, O_WRONLY } = constants;
@@ -87,7 +87,7 @@ export class SentFiles {
     } catch (error) {
       await lock?.close();
       if (error instanceof FilespoolError) throw error;
-      throw new FilespoolError("folder-unusable", `cannot remember in ${path} what was sent: ${inWords(error)}`);
+      throw new FilespoolError("folder-unusable", `cannot remember in ${path} what was sent: ${describe(error)}`);
     }
   }
 
@@ -149,7 +149,7 @@ export class SentFiles {
     } catch (error) {
       // A line may be there in part now. The whole is written next time, and what was to be written is in it.
       this.#lines = Infinity;
-      if (!this.#hasFailed) this.#onFailure(`cannot write ${this.#path}: ${inWords(error)}`);
+      if (!this.#hasFailed) this.#onFailure(`cannot write ${this.#path}: ${describe(error)}`);
       this.#hasFailed = true;
     }
   }

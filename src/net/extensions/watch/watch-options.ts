@@ -3,7 +3,7 @@
  */
 import { realpathSync, statSync } from "node:fs";
 import { makeFolders } from "../../../disk/files.ts";
-import { inWords } from "../../../disk/system-errors.ts";
+import { describe } from "../../../disk/system-errors.ts";
 import { FilespoolError } from "../../../protocol/errors.ts";
 import type { SendOptions } from "../../options.ts";
 import type { After } from "./put-away.ts";
@@ -52,7 +52,7 @@ export function realFolder(folder: string): string {
   try {
     return realpathSync(folder);
   } catch (error) {
-    throw new FilespoolError("folder-unusable", `cannot watch ${folder}: ${inWords(error)}`);
+    throw new FilespoolError("folder-unusable", `cannot watch ${folder}: ${describe(error)}`);
   }
 }
 
@@ -62,7 +62,7 @@ export async function checkMovedTo(folder: string, movedTo: string | undefined):
   try {
     await makeFolders(movedTo);
   } catch (error) {
-    throw new FilespoolError("folder-unusable", `cannot move files to ${movedTo}: ${inWords(error)}`);
+    throw new FilespoolError("folder-unusable", `cannot move files to ${movedTo}: ${describe(error)}`);
   }
   if (realpathSync(movedTo) === folder)
     throw new FilespoolError("folder-unusable", `files cannot be moved to ${movedTo}: it is the watched folder itself`);

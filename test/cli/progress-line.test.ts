@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { cells } from "../../src/cli/report/escape.ts";
 import { barLine, nameCells, type Subject } from "../../src/cli/report/progress-line.ts";
-import { Meter } from "../../src/cli/report/rate-meter.ts";
+import { RateMeter } from "../../src/cli/report/rate-meter.ts";
 
 const MiB = 2 ** 20;
 const big: Subject = { name: "holiday.raw", offset: 24 * MiB, size: 48 * MiB, rate: (32 * MiB) / 1000, idleMs: null };
@@ -63,7 +63,7 @@ test("a pause is called one, in place of a speed that was", () => {
 });
 
 test("a rate is that of the last seconds, comes in steps or evenly, and ends in a pause", () => {
-  const meter = new Meter(0);
+  const meter = new RateMeter(0);
   expect(meter.rate(9999)).toBeNull();
   meter.add(500, 100);
   expect(meter.rate(100), "too soon to tell").toBeNull();

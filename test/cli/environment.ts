@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { PassThrough, Writable } from "node:stream";
+import type { Environment } from "../../src/cli/environment.ts";
 import { run } from "../../src/cli/program.ts";
-import type { World } from "../../src/cli/world.ts";
 
 /** A stream that remembers, and that tells who waits for a text. */
 export class Screen extends Writable {
@@ -28,7 +28,7 @@ export function start(folder: string, words: string[], { isTTY = false, env = {}
   const stdin = Object.assign(new PassThrough(), { isTTY, setRawMode() {} });
   stdout.isTTY = isTTY;
   const [interrupt, terminate] = [new AbortController(), new AbortController()];
-  const world: World = {
+  const environment: Environment = {
     words,
     env: { HOME: folder, FILESPOOL_STATE: join(folder, "state"), NO_COLOR: "1", ...env },
     folder,
@@ -39,5 +39,5 @@ export function start(folder: string, words: string[], { isTTY = false, env = {}
     interrupt: interrupt.signal,
     terminate: terminate.signal,
   };
-  return { code: run(world), stdout, stderr, stdin, interrupt, terminate };
+  return { code: run(environment), stdout, stderr, stdin, interrupt, terminate };
 }

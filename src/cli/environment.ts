@@ -10,7 +10,7 @@ type End<S> = S & { readonly isTTY?: boolean | undefined; readonly columns?: num
  * All that a run sees of the outside. Whatever would make one run differ from another is in here, and nowhere
  * else: what is not handed in cannot be read by accident.
  */
-export interface World {
+export interface Environment {
   /** The words after the program's name. */
   readonly words: readonly string[];
   /** FILESPOOL_* and the few variables of other conventions: NO_COLOR, FORCE_COLOR, HOME, XDG_CONFIG_HOME, XDG_STATE_HOME. */

@@ -2,7 +2,7 @@ import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { start } from "./world.ts";
+import { start } from "./environment.ts";
 
 let folder: string;
 beforeEach(async () => {

@@ -1,18 +1,18 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { cells, clip, line, printable, shorten, wrapped } from "../../src/cli/report/escape.ts";
+import { cells, clip, escapeText, line, shorten, wrapped } from "../../src/cli/report/escape.ts";
 
 /** What a terminal would obey, or show in a way that misleads. */
 const HOSTILE = /[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/u;
 
 describe("text from elsewhere", () => {
   test("no text of any kind puts on the screen what a terminal obeys", () => {
-    fc.assert(fc.property(fc.string({ unit: "binary" }), (text) => !HOSTILE.test(printable(text))));
-    expect(printable("a\u001b[2Jb\u202eexe\ud800")).toBe("a\\u001b[2Jb\\u202eexe\\ud800");
+    fc.assert(fc.property(fc.string({ unit: "binary" }), (text) => !HOSTILE.test(escapeText(text))));
+    expect(escapeText("a\u001b[2Jb\u202eexe\ud800")).toBe("a\\u001b[2Jb\\u202eexe\\ud800");
   });
 
   test("harmless text stays as it is", () => {
-    fc.assert(fc.property(fc.stringMatching(/^[\p{L}\p{N} ._()“”–-]*$/u), (text) => printable(text) === text));
+    fc.assert(fc.property(fc.stringMatching(/^[\p{L}\p{N} ._()“”–-]*$/u), (text) => escapeText(text) === text));
   });
 
   test("a sentence escapes what is put into it, and nothing of its own", () => {
@@ -21,7 +21,7 @@ describe("text from elsewhere", () => {
 
   test("a shortened text fits, and keeps both ends", () => {
     fc.assert(
-      fc.property(fc.string({ unit: "grapheme" }).map(printable), fc.integer({ min: 1, max: 40 }), (text, max) => {
+      fc.property(fc.string({ unit: "grapheme" }).map(escapeText), fc.integer({ min: 1, max: 40 }), (text, max) => {
         const short = shorten(text, max);
         return cells(short) <= max && (short === text || short.includes("…")) && text.startsWith(clip(text, max));
       }),

@@ -3,18 +3,18 @@ import { once } from "node:events";
 import { type AddressInfo, connect as connectSocket, createServer, type Socket } from "node:net";
 import fc from "fast-check";
 import { expect, onTestFinished, test } from "vitest";
-import { Blocks, giveBack, READ_BYTES_MAX } from "../../src/net/wire/buffer-pool.ts";
+import { BufferPool, READ_BYTES_MAX, release } from "../../src/net/wire/buffer-pool.ts";
 import { Connection, type Data } from "../../src/net/wire/connection.ts";
-import { Intake } from "../../src/net/wire/socket-reader.ts";
+import { SocketReader } from "../../src/net/wire/socket-reader.ts";
 import { FilespoolError } from "../../src/protocol/errors.ts";
 import { dataFrameOf, frameOf, WELCOME } from "../support/raw-peer.ts";
 import { Workspace } from "../support/workspace.ts";
 
 const NONE = { bytes: Buffer.alloc(0) };
 
-/** A full block of a stream, as an intake would have it, and the one after it. */
+/** A full block of a stream, as an socketReader would have it, and the one after it. */
 function fullBlock() {
-  const blocks = new Blocks();
+  const blocks = new BufferPool();
   const block = blocks.next(READ_BYTES_MAX, NONE);
   blocks.arrivedBytes += READ_BYTES_MAX;
   blocks.next(READ_BYTES_MAX, block);
@@ -23,14 +23,14 @@ function fullBlock() {
 
 /** Whether any of the next blocks is that one. The pool holds 32 of all connections together. */
 const comesAgain = (bytes: Buffer): boolean =>
-  Array.from({ length: 40 }, () => new Blocks().next(READ_BYTES_MAX, NONE)).some((block) => block.bytes === bytes);
+  Array.from({ length: 40 }, () => new BufferPool().next(READ_BYTES_MAX, NONE)).some((block) => block.bytes === bytes);
 
 test("a block comes again once the stream has passed it and all that was lent of it came back", () => {
   const { blocks, block } = fullBlock();
   const [one, two] = [block.bytes.subarray(0, 10), block.bytes.subarray(10, 20)];
-  blocks.lend([one, two]);
+  blocks.retain([one, two]);
   blocks.passed(READ_BYTES_MAX - 1); // a frame that began in it is not complete
-  giveBack([one, two]);
+  release([one, two]);
   expect(comesAgain(block.bytes)).toBe(false);
   blocks.passed(READ_BYTES_MAX);
   expect(comesAgain(block.bytes)).toBe(true);
@@ -39,21 +39,21 @@ test("a block comes again once the stream has passed it and all that was lent of
 test("what was lent and not given back keeps its block", () => {
   const { blocks, block } = fullBlock();
   const [one, two] = [block.bytes.subarray(0, 10), block.bytes.subarray(10, 20)];
-  blocks.lend([one, two]);
+  blocks.retain([one, two]);
   blocks.passed(READ_BYTES_MAX);
-  giveBack([one]);
+  release([one]);
   expect(comesAgain(block.bytes)).toBe(false);
-  giveBack([two]);
+  release([two]);
   expect(comesAgain(block.bytes)).toBe(true);
 });
 
 test("to give back twice is a bug of ours and said so; what is of no block is left alone", () => {
   const { blocks, block } = fullBlock();
   const slice = block.bytes.subarray(0, 10);
-  blocks.lend([slice]);
-  giveBack([slice]);
-  expect(() => giveBack([slice])).toThrow("a slice came back twice");
-  giveBack([new Uint8Array(10)]);
+  blocks.retain([slice]);
+  release([slice]);
+  expect(() => release([slice])).toThrow("a slice came back twice");
+  release([new Uint8Array(10)]);
 });
 
 /** Two ends of a real socket: ours reads as a server does. */
@@ -63,8 +63,8 @@ async function pair(): Promise<{ connection: Connection; peer: Socket }> {
   const accepted = once(listener, "connection");
   const peer = connectSocket((listener.address() as AddressInfo).port, "localhost");
   const [socket] = (await accepted) as [Socket];
-  const intake = new Intake();
-  const connection = new Connection(intake.adopt(socket), intake);
+  const socketReader = new SocketReader();
+  const connection = new Connection(socketReader.adopt(socket), socketReader);
   onTestFinished(() => {
     connection.destroy(new FilespoolError("interrupted"));
     peer.destroy();
@@ -99,7 +99,7 @@ test("content that is held does not change, however frames fall and whatever els
           held.push({ data, index, until: index + hold });
           for (const due of held.filter(({ until }) => until <= index)) {
             expect(Buffer.concat(due.data.parts).equals(contents[due.index] as Buffer)).toBe(true);
-            giveBack(due.data.parts);
+            release(due.data.parts);
             held.splice(held.indexOf(due), 1);
           }
         }

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import xterm from "@xterm/headless";
 import { expect, onTestFinished, test, vi } from "vitest";
 import { Progress } from "../../src/cli/report/progress.ts";
-import { Bars, FRAME_MS } from "../../src/cli/report/progress-bars.ts";
+import { FRAME_MS, ProgressBars } from "../../src/cli/report/progress-bars.ts";
 import type { TransferEvent } from "../../src/net/events.ts";
 
 const MiB = 2 ** 20;
@@ -59,7 +59,7 @@ async function draw(cols: number, rows = 12) {
   const terminal = new Terminal(cols, rows);
   const progress = new Progress();
   let nowMs = 0;
-  const bars = new Bars(terminal, progress, () => nowMs, { dress: (line) => line, wrapsAnew: true });
+  const bars = new ProgressBars(terminal, progress, () => nowMs, { dress: (line) => line, wrapsAnew: true });
   const take = (event: TransferEvent) => {
     progress.take(event, nowMs);
     bars.wake();

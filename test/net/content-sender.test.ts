@@ -19,7 +19,13 @@ function underWay() {
     outbox: { room: Infinity, handedData: 0, hold: () => {} },
   } as unknown as Connection;
   const read = async (into: Buffer, offset: number) => void into.fill(offset / CHUNK);
-  const sent = sendContent(connection, { from: 0, size: 8 * CHUNK, chunkBytes: CHUNK, read, goOn: () => true });
+  const sent = sendContent(connection, {
+    from: 0,
+    size: 8 * CHUNK,
+    chunkBytes: CHUNK,
+    read,
+    shouldContinue: () => true,
+  });
   return {
     buffers,
     offsets,

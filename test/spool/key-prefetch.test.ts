@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { LookAhead } from "../../src/spool/local/key-prefetch.ts";
+import { KeyPrefetch } from "../../src/spool/local/key-prefetch.ts";
 
 test("whatever is added at the end, taken away and asked, the answer is what a look at all of them says or one that is gone", () => {
   const steps = fc.array(
@@ -14,7 +14,7 @@ test("whatever is added at the end, taken away and asked, the answer is what a l
   );
   fc.assert(
     fc.property(steps, (taken) => {
-      const ahead = new LookAhead();
+      const ahead = new KeyPrefetch();
       const there = new Set<number>();
       const gone = new Set<number>();
       let [last, cursor, reads] = [0, 0, 0];
@@ -44,7 +44,7 @@ test("whatever is added at the end, taken away and asked, the answer is what a l
 });
 
 test("a queue that is taken off one by one is read once for each 64", () => {
-  const ahead = new LookAhead();
+  const ahead = new KeyPrefetch();
   let reads = 0;
   const read = (behind: number, limit: number) => {
     reads++;

@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { request as startRequest } from "node:http";
 import { connect } from "node:net";
 import { expect, onTestFinished, test } from "vitest";
-import { isOurs, Monitor } from "../../src/net/extensions/observe/metrics-server.ts";
+import { isOurs, MetricsServer } from "../../src/net/extensions/observe/metrics-server.ts";
 
 interface Answer {
   readonly status: number | undefined;
@@ -12,13 +12,13 @@ interface Answer {
 
 const metrics = { contentType: "text/x-numbers", text: async () => "numbers\n" };
 
-async function open(whyNotReady: () => string | null = () => null, own = metrics): Promise<Monitor> {
-  const monitor = await Monitor.open({ host: "localhost", port: 0, whyNotReady, metrics: own });
+async function open(whyNotReady: () => string | null = () => null, own = metrics): Promise<MetricsServer> {
+  const monitor = await MetricsServer.open({ host: "localhost", port: 0, whyNotReady, metrics: own });
   onTestFinished(() => monitor.close());
   return monitor;
 }
 
-async function ask({ port }: Monitor, path: string, method = "GET", headers = {}, body = ""): Promise<Answer> {
+async function ask({ port }: MetricsServer, path: string, method = "GET", headers = {}, body = ""): Promise<Answer> {
   const request = startRequest({ host: "localhost", port, path, method, headers, agent: false });
   request.end(body);
   const [response] = await once(request, "response");
@@ -88,10 +88,12 @@ test("headers and connections are bounded, and whoever is cut does not disturb t
 
 test("a port that is taken is an error that names it", async () => {
   const { port } = await open();
-  await expect(Monitor.open({ host: "localhost", port, whyNotReady: () => null, metrics })).rejects.toMatchObject({
-    code: "address-unusable",
-    message: expect.stringContaining(`localhost:${port}`),
-  });
+  await expect(MetricsServer.open({ host: "localhost", port, whyNotReady: () => null, metrics })).rejects.toMatchObject(
+    {
+      code: "address-unusable",
+      message: expect.stringContaining(`localhost:${port}`),
+    },
+  );
 });
 
 test("a host name that is not ours gets nothing, since a page in a browser nearby may have made it up", async () => {
