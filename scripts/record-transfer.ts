@@ -15,7 +15,7 @@ import { createDigest } from "../src/disk/digest.ts";
 import { receive } from "../src/net/receiver/receiver.ts";
 import { send } from "../src/net/sender/sender.ts";
 import { createServer as createFilespool } from "../src/net/server/server.ts";
-import { MemorySpool } from "../src/spool/memory/store.ts";
+import { MemorySpool } from "../src/spool/memory-spool.ts";
 
 export interface Recording {
   readonly about: string;

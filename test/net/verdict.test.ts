@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { FilespoolError } from "../../src/protocol/errors.ts";
 import type { Message } from "../../src/protocol/messages.ts";
 import type { Spool } from "../../src/spool/contract.ts";
-import type { LocalSpool } from "../../src/spool/local/store.ts";
+import type { LocalSpool } from "../../src/spool/local-spool.ts";
 import { RawPeer } from "../support/raw-peer.ts";
 import { type RunningServer, Workspace } from "../support/workspace.ts";
 

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { createDigest } from "../../src/disk/digest.ts";
 import type { Delivery, Offer } from "../../src/spool/files.ts";
 import { deadQueue, queueOf } from "../../src/spool/local/records.ts";
-import { LocalSpool } from "../../src/spool/local/store.ts";
+import { LocalSpool } from "../../src/spool/local-spool.ts";
 import { content } from "../support/content.ts";
 import type { Expected, Place } from "./facts.ts";
 import { SPOOL } from "./spool-options.ts";

@@ -18,6 +18,6 @@ export async function simulatedModules(): Promise<Modules> {
   const { createServer } = await load("net/server/server.ts");
   const { send } = await load("net/sender/sender.ts");
   const { receive } = await load("net/receiver/receiver.ts");
-  const { LocalSpool } = await load("spool/local/store.ts");
+  const { LocalSpool } = await load("spool/local-spool.ts");
   return { createServer, send, receive, LocalSpool };
 }

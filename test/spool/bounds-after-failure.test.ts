@@ -1,7 +1,7 @@
 /** Bounds of the spool while commits fail: nobody is let in by room that is free for a moment only. */
 import { expect, test, vi } from "vitest";
 import { FilespoolError } from "../../src/protocol/errors.ts";
-import { LocalSpool } from "../../src/spool/local/store.ts";
+import { LocalSpool } from "../../src/spool/local-spool.ts";
 import { type Failures, failingCommits } from "./failing-commits.ts";
 import {
   appendRest,

@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { expect, test, vi } from "vitest";
 import type { Upload } from "../../src/spool/contract.ts";
 import type { Delivery } from "../../src/spool/files.ts";
-import { LocalSpool } from "../../src/spool/local/store.ts";
+import { LocalSpool } from "../../src/spool/local-spool.ts";
 import { type Failures, failingCommits } from "./failing-commits.ts";
 import { contentOf, digestOf, idOf, inTempFolder, nobody, offerOf } from "./subject.ts";
 

@@ -2,7 +2,7 @@
  * A spool whose commits fail when a test says so. One that fails changes nothing, and its reason comes by a second promise,
  * some turns later, as lmdb-js does it.
  */
-import type { LocalSpool } from "../../src/spool/local/store.ts";
+import type { LocalSpool } from "../../src/spool/local-spool.ts";
 
 export interface Failures {
   /** Whether the next commit fails. */

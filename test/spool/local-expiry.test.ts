@@ -4,7 +4,7 @@ import { open as openIndex } from "lmdb";
 import { expect, test } from "vitest";
 import { FilespoolError } from "../../src/protocol/errors.ts";
 import { SWEEP_MAX } from "../../src/spool/contract.ts";
-import { LocalSpool, type LocalSpoolOptions } from "../../src/spool/local/store.ts";
+import { LocalSpool, type LocalSpoolOptions } from "../../src/spool/local-spool.ts";
 import { begin, digestOf, drain, failure, idOf, inTempFolder, lease, offerOf, store } from "./subject.ts";
 
 const clock = { nowMs: 1_700_000_000_000 };

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import { FilespoolError } from "../../src/protocol/errors.ts";
 import { LocalIndex } from "../../src/spool/local/index.ts";
-import { LocalSpool, type LocalSpoolOptions } from "../../src/spool/local/store.ts";
+import { LocalSpool, type LocalSpoolOptions } from "../../src/spool/local-spool.ts";
 import { startChild } from "./children.ts";
 import {
   appendRest,

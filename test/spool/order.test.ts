@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, expect, test, vi } from "vitest";
-import { LocalSpool } from "../../src/spool/local/store.ts";
+import { LocalSpool } from "../../src/spool/local-spool.ts";
 import { appendRest, begin, contentOf, inTempFolder, offerOf } from "./subject.ts";
 
 const MiB = 1024 * 1024;

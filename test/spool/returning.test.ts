@@ -1,6 +1,6 @@
 /** Between two holders: while a failed delivery is being written down, nobody knows yet whether its file comes again. */
 import { expect, test } from "vitest";
-import { LocalSpool } from "../../src/spool/local/store.ts";
+import { LocalSpool } from "../../src/spool/local-spool.ts";
 import { drain, idOf, inTempFolder, lease, store } from "./subject.ts";
 
 /** A spool in which failures are written down when a test lets them. */

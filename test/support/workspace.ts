@@ -8,7 +8,7 @@ import type { ReceiveOptions, ReceiveSummary, SendOptions, SendSummary } from ".
 import { receive } from "../../src/net/receiver/receiver.ts";
 import { send } from "../../src/net/sender/sender.ts";
 import { createServer, type Server, type ServerOptions } from "../../src/net/server/server.ts";
-import { LocalSpool, type LocalSpoolOptions } from "../../src/spool/local/store.ts";
+import { LocalSpool, type LocalSpoolOptions } from "../../src/spool/local-spool.ts";
 import { Collector } from "./collector.ts";
 
 export type ServerSetup = Partial<Omit<ServerOptions, "spool">> & { readonly spool?: Partial<LocalSpoolOptions> };

@@ -14,7 +14,7 @@ import { MetricsServer } from "../../net/extensions/observe/metrics-server.ts";
 import { timedSpool } from "../../net/extensions/observe/timed-spool.ts";
 import type { Server, ServerEvent } from "../../net/index.ts";
 import { ERRORS } from "../../protocol/errors.ts";
-import type { LocalSpool } from "../../spool/local/store.ts";
+import type { LocalSpool } from "../../spool/local-spool.ts";
 import { version } from "../environment.ts";
 import type { Values } from "../settings/settings.ts";
 import { humanSize } from "../settings/units.ts";

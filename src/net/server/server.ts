@@ -12,7 +12,7 @@ import { describe } from "../../disk/system-errors.ts";
 import { assert, FilespoolError, failure, known } from "../../protocol/errors.ts";
 import { LIMITS } from "../../protocol/limits.ts";
 import type { MessageOf } from "../../protocol/messages.ts";
-import type { Spool } from "../../spool/contract.ts";
+import type { ManagedSpool } from "../../spool/operate/contract.ts";
 import type { ServerEvent } from "../events.ts";
 import { OutOfDescriptors } from "../extensions/observe/out-of-descriptors.ts";
 import { RejectedConnections } from "../extensions/observe/rejected-connections.ts";
@@ -47,7 +47,7 @@ export interface ServerOptions {
   /** Most bytes of one data frame on the way out. */
   readonly bufferBytes?: number;
   /** Where the files are. The caller closes it, after the server. */
-  readonly spool: Spool;
+  readonly spool: ManagedSpool;
   /** Who may do what; without it, everybody everything. */
   readonly gate?: Gate;
   /** Encrypts every connection with this certificate. */
@@ -91,7 +91,7 @@ export async function createServer(options: ServerOptions): Promise<Server> {
 export class Server implements ServerContext {
   readonly host: string;
   readonly port: number;
-  readonly spool: Spool;
+  readonly spool: ManagedSpool;
   readonly bufferBytes: number;
   readonly agent = AGENT;
   isDraining = false;
@@ -130,7 +130,7 @@ export class Server implements ServerContext {
     this.host = host;
     this.port = typeof address === "object" && address ? address.port : 0;
     this.spool = options.spool;
-    this.suspects = new Suspects((transfer, listener) => this.spool.operate.onEnded(transfer, listener));
+    this.suspects = new Suspects((transfer, listener) => this.spool.onEnded(transfer, listener));
     this.bufferBytes = options.bufferBytes ?? DEFAULTS.bufferBytes;
     this.#listener = listener;
     this.#tls = encryption;
@@ -221,7 +221,7 @@ export class Server implements ServerContext {
     const { access = EVERYBODY, who = "" } = running ?? {};
     if (hello.role === "sender") return new UploadSession(connection, this, access);
     if (hello.role === "receiver") return new DeliverySession(connection, this, access, hello, who);
-    return new OperateSession(connection, this, access);
+    return new OperateSession(connection, this, access, this.spool.operate);
   }
 
   /** The first frame: version, and the newest connection of a peer ends its older one. Null: it went away silently. */

@@ -12,6 +12,7 @@ import { join } from "node:path";
 import { fileError } from "../../disk/files.ts";
 import { FilespoolError } from "../../protocol/errors.ts";
 import { ACKS_REMEMBERED, LEASE_EXPIRED, type SpoolLimits, SWEEP_MAX } from "../contract.ts";
+import { EndWatch } from "../end-watch.ts";
 import type { Delivery, Ending } from "../files.ts";
 import { Leases } from "../leases.ts";
 import type { Glance } from "./entry-views.ts";
@@ -45,8 +46,8 @@ export class LocalQueues {
   /** Also those that are not durable yet: repeating an ack waits for the first. */
   readonly #acks = new Map<string, Promise<void>>();
   readonly #removals = new Set<Promise<void>>();
-  /** Told what left its queue, for ever or as a dead letter. */
-  onEnded: (transfer: string) => void = () => {};
+  /** Who waits for what to leave its queue. */
+  readonly ends = new EndWatch();
 
   constructor(index: LocalIndex, folder: string, limits: SpoolLimits, now: () => number, ticks: () => number) {
     this.index = index;
@@ -197,7 +198,7 @@ export class LocalQueues {
     return this.index.collect(delivery, [home, sequence], sinceMs, this.now(), ending).then(
       () => {
         this.#leave(lent);
-        this.onEnded(delivery.transfer);
+        this.ends.ended(delivery.transfer);
         if (!lent.isInline) this.removeContent(delivery.transfer); // 2. only then may its content go
       },
       (error: unknown) => {
@@ -266,7 +267,7 @@ export class LocalQueues {
     if (!dead) this.#giveBack(lent);
     else {
       this.#leave(lent);
-      this.onEnded(lent.delivery.transfer);
+      this.ends.ended(lent.delivery.transfer);
     }
     return dead;
   }

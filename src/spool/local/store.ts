@@ -32,8 +32,6 @@ import {
   type UploadWatcher,
 } from "../contract.ts";
 import type { DeadLetter, Offer } from "../files.ts";
-import type { SpoolOperations } from "../operate/contract.ts";
-import { LocalOperations } from "../operate/local.ts";
 import { BufferSlab } from "./buffer-slab.ts";
 import { LocalIndex } from "./index.ts";
 import { LocalQueues } from "./queues.ts";
@@ -59,13 +57,12 @@ export interface LocalSpoolOptions {
   readonly ticks?: () => number;
 }
 
-export class LocalSpool extends LocalQueues implements Spool {
+export class LocalStore extends LocalQueues implements Spool {
   readonly durability: "fsync" | "none";
   readonly digests = DIGESTS;
   readonly bufferBytes: number;
   readonly inlineBytesMax: number;
   readonly #lock: FileHandle;
-  readonly operate: SpoolOperations = new LocalOperations(this);
   /** For LocalUpload: where small content is until it is in the index. */
   readonly slab = new BufferSlab();
   readonly room: Room;
@@ -75,7 +72,10 @@ export class LocalSpool extends LocalQueues implements Spool {
    * Opens or creates a spool and recovers what a crash left.
    * @throws FilespoolError spool-locked: another server has it; spool-unusable: rights, a newer format
    */
-  static async open(options: LocalSpoolOptions): Promise<LocalSpool> {
+  protected static async openAs<T extends LocalStore>(
+    Kind: new (options: LocalSpoolOptions, lock: FileHandle, index: LocalIndex) => T,
+    options: LocalSpoolOptions,
+  ): Promise<T> {
     const { folder } = options;
     let lock: FileHandle | undefined;
     let index: LocalIndex | undefined;
@@ -86,7 +86,7 @@ export class LocalSpool extends LocalQueues implements Spool {
       lock = await open(join(folder, "lock"), "a");
       if (!tryLock(lock.fd)) throw new FilespoolError("spool-locked", `another server is using the spool ${folder}`);
       index = await LocalIndex.open(folder, sync);
-      const spool = new LocalSpool(options, lock, index);
+      const spool = new Kind(options, lock, index);
       await spool.#recover();
       return spool;
     } catch (error) {
@@ -96,7 +96,7 @@ export class LocalSpool extends LocalQueues implements Spool {
     }
   }
 
-  private constructor(options: LocalSpoolOptions, lock: FileHandle, index: LocalIndex) {
+  constructor(options: LocalSpoolOptions, lock: FileHandle, index: LocalIndex) {
     const { now = Date.now, ticks = options.now ?? (() => performance.now()) } = options;
     super(index, options.folder, { ...SPOOL_LIMITS, ...options.limits }, now, ticks);
     this.#lock = lock;
@@ -121,6 +121,10 @@ export class LocalSpool extends LocalQueues implements Spool {
 
   get sync(): boolean {
     return this.durability === "fsync";
+  }
+
+  onEnded(transfer: string, listener: () => void): () => void {
+    return this.ends.add(transfer, listener);
   }
 
   waiting(queue: string): number {

@@ -112,7 +112,7 @@ export class Sweep {
     } finally {
       this.#spool.letGo(...position, isGone);
     }
-    this.#spool.onEnded(transfer);
+    this.#spool.ends.ended(transfer);
     if (!dead && !entry.content) this.#spool.removeContent(transfer);
     return { transfer, queue, name, size, what: isDead ? "dead-letter" : "file", ageMs: nowMs - storedAtMs, dead };
   }

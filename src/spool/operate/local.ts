@@ -35,12 +35,9 @@ import { pageOfQueues } from "./totals-page.ts";
 /** Looks are answered from the index as it was committed; changes are claimed, committed and only then answered. */
 export class LocalOperations implements SpoolOperations {
   readonly #spool: LocalQueues & UploadHome;
-  /** Who waits for the end of a transfer. */
-  readonly #watchers = new Map<string, Set<() => void>>();
 
   constructor(spool: LocalQueues & UploadHome) {
     this.#spool = spool;
-    spool.onEnded = (transfer) => this.#ended(transfer);
   }
 
   async queues(from: From): Promise<Page<Tally>> {
@@ -123,25 +120,6 @@ export class LocalOperations implements SpoolOperations {
     return null;
   }
 
-  /** In memory only: who waits over a restart asks again, and is answered from the tombstone. */
-  onEnded(transfer: string, listener: () => void): () => void {
-    const listeners = this.#watchers.get(transfer) ?? new Set();
-    this.#watchers.set(transfer, listeners.add(listener));
-    return () => {
-      if (listeners.delete(listener) && listeners.size === 0 && this.#watchers.get(transfer) === listeners)
-        this.#watchers.delete(transfer);
-    };
-  }
-
-  /**
-   * Forgotten before they are called, so that a listener that asks again becomes a new one and is not called twice.
-   */
-  #ended(transfer: string): void {
-    const listeners = this.#watchers.get(transfer);
-    this.#watchers.delete(transfer);
-    for (const listener of listeners ?? []) listener();
-  }
-
   /**
    * Looks, tries, and looks again as long as somebody else is just deciding about the same file. Each turn waits for a
    * commit that is under way, so there are as many turns as there are others, and no loop that spins.
@@ -174,7 +152,7 @@ export class LocalOperations implements SpoolOperations {
       this.#spool.letGo(...position, isGone);
     }
     if (!entry.content) this.#spool.removeContent(entry.transfer);
-    this.#ended(entry.transfer);
+    this.#spool.ends.ended(entry.transfer);
     return true;
   }
 
@@ -198,7 +176,7 @@ export class LocalOperations implements SpoolOperations {
     } finally {
       slot.isCancelled = false;
     }
-    this.#ended(transfer);
+    this.#spool.ends.ended(transfer);
     return true;
   }
 
