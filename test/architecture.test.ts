@@ -156,7 +156,7 @@ test("no file is longer than 300 lines, and the core does not grow", () => {
   expect(programs.filter((path) => lineCount(path) > 300).map((path) => `${path}: ${lineCount(path)}`)).toEqual([]);
   const core = SRC.filter((path) => layerOf(path) !== "cli" && !isExtension(path));
   // Lines of code, since comments should never cost anything (adr/0107). It rises only by a decision that says for what.
-  expect(core.reduce((sum, path) => sum + codeCount(path), 0)).toBeLessThanOrEqual(7_700);
+  expect(core.reduce((sum, path) => sum + codeCount(path), 0)).toBeLessThanOrEqual(7_900);
 });
 
 test("at least 27 of 100 lines in src are comments", () => {

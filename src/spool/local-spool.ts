@@ -1,22 +1,31 @@
 /**
- * The local spool with all its parts: the store, which a server needs, and what operators do to it.
+ * The local spool: the store, which a server needs, with what operators do to it.
  *
- * It only wires. The store knows nothing of operators (local/store.ts). Why they are apart: adr/0108.
+ * This file only wires. The store knows nothing of operators (local/store.ts), and the operations get
+ * the parts that they use and not the store (operate/local.ts). Both work on the same parts, so a
+ * file that an operator takes is taken from its receiver. Why they are apart: adr/0108.
  */
-import { type LocalSpoolOptions, LocalStore } from "./local/store.ts";
+import { type LocalParts, type LocalSpoolOptions, openParts } from "./local/parts.ts";
+import { LocalStore } from "./local/store.ts";
 import type { ManagedSpool } from "./operate/contract.ts";
 import { LocalOperations } from "./operate/local.ts";
 
-export type { LocalSpoolOptions } from "./local/store.ts";
+export type { LocalSpoolOptions } from "./local/parts.ts";
 
 export class LocalSpool extends LocalStore implements ManagedSpool {
-  readonly operate = new LocalOperations(this);
+  readonly operate: LocalOperations;
 
   /**
    * Opens or creates a spool and recovers what a crash left.
    * @throws FilespoolError spool-locked: another server has it; spool-unusable: rights, a newer format
    */
-  static open(options: LocalSpoolOptions): Promise<LocalSpool> {
-    return LocalStore.openAs(LocalSpool, options);
+  static async open(options: LocalSpoolOptions): Promise<LocalSpool> {
+    return new LocalSpool(await openParts(options));
+  }
+
+  /** For who has opened the parts, as tests do that look into them. */
+  constructor(parts: LocalParts) {
+    super(parts);
+    this.operate = new LocalOperations(parts);
   }
 }

@@ -1,8 +1,8 @@
 /**
- * The memory spool with all its parts: the store, which a server needs, and what operators do to it.
+ * The memory spool: the store, which a server needs, with what operators do to it.
  *
- * It only wires. The store knows nothing of operators (memory/store.ts), and the operations know three lists and five verbs
- * of the store (operate/memory.ts). Why they are apart: adr/0108.
+ * This file only wires. The store knows nothing of operators (memory/store.ts), and the operations
+ * know three lists and five verbs of it (operate/memory.ts). Why they are apart: adr/0108.
  */
 import { MemoryStore } from "./memory/store.ts";
 import type { ManagedSpool } from "./operate/contract.ts";

@@ -1,12 +1,12 @@
 /** Between two holders: while a failed delivery is being written down, nobody knows yet whether its file comes again. */
 import { expect, test } from "vitest";
-import { LocalSpool } from "../../src/spool/local-spool.ts";
+import { InspectableSpool } from "../support/inspectable-spool.ts";
 import { drain, idOf, inTempFolder, lease, store } from "./subject.ts";
 
 /** A spool in which failures are written down when a test lets them. */
 async function slowVerdicts(folder: string, limits: { failuresMax?: number; leaseMs?: number }) {
   const clock = { nowMs: 0 };
-  const spool = await LocalSpool.open({ folder, limits, now: () => clock.nowMs });
+  const spool = await InspectableSpool.open({ folder, limits, now: () => clock.nowMs });
   let go = () => {};
   const gone = new Promise<void>((resolve) => {
     go = resolve;
@@ -75,7 +75,7 @@ test("who asks while a file dies hears after that that there is none, or gets wh
 
 test("an ack that is being written down holds up nobody", () =>
   inTempFolder(async (folder) => {
-    const spool = await LocalSpool.open({ folder });
+    const spool = await InspectableSpool.open({ folder });
     await store(spool, 1);
     const acking = spool.ack((await lease(spool)).token);
     expect(spool.lease("default")).toBeNull();
@@ -86,7 +86,7 @@ test("an ack that is being written down holds up nobody", () =>
 
 test("of a queue that nobody uses nothing is in memory, and what came back is delivered from its head all the same", () =>
   inTempFolder(async (folder) => {
-    const spool = await LocalSpool.open({ folder });
+    const spool = await InspectableSpool.open({ folder });
     for (const number of [1, 2, 3]) await store(spool, number);
     const [first, second] = [await lease(spool), await lease(spool)];
     spool.release(second.token);

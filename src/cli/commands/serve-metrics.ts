@@ -53,8 +53,8 @@ export class ServeMetrics {
     this.#now = now;
     this.#metrics = new Metrics(
       {
-        queues: () => this.#spool?.index.totals ?? null,
-        unfinishedUploads: () => this.#spool?.unfinished ?? 0,
+        queues: () => this.#spool?.operate.totals ?? null,
+        unfinishedUploads: () => this.#spool?.operate.unfinishedUploads ?? 0,
         spoolBytes: () => this.#spool?.bytesUsed() ?? 0,
         diskFreeBytes: async () => (this.#spool ? this.#diskFreeBytes() : 0),
         traffic: () => this.#server?.traffic() ?? { received: 0, sent: 0 },
