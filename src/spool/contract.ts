@@ -190,8 +190,13 @@ export interface Spool {
    * the way to stop that.
    */
   onEnded(transfer: string, listener: () => void): () => void;
-  /** Files in the queue, leased ones included. */
+  /** Files in the queue, leased ones included. A file whose ack is being written down is not among them. */
   waiting(queue: string): number;
+  /**
+   * Files of the queue that somebody holds, or whose verdict is being written down: each of them may come back. Deliveries of
+   * the caller, `mine`, are left out, as far as their files are in flight under these tokens.
+   */
+  inFlight(queue: string, mine: Iterable<string>): number;
   /** Bytes of all files and reservations: what `spoolBytesMax` bounds. */
   bytesUsed(): number;
   dead(queue: string): Promise<DeadLetter[]>;

@@ -20,11 +20,11 @@ class Gate {
 }
 
 /** Acks take their file off the count at once, and are on disk when the gate opens: as in a spool on a slow disk. */
-function holdAcks(spool: Spool): Gate {
-  const { ack } = spool;
+function holdAcks({ index }: InspectableSpool): Gate {
+  const { collect } = index;
   const slow = new Gate();
-  spool.ack = async (token) => {
-    const taken = ack.call(spool, token);
+  index.collect = async (...values) => {
+    const taken = collect.apply(index, values);
     slow.reach();
     await slow.opened;
     return taken;

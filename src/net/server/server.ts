@@ -95,7 +95,6 @@ export class Server implements ServerContext {
   readonly bufferBytes: number;
   readonly agent = AGENT;
   isDraining = false;
-  readonly recording = new Map<string, number>();
   readonly deliveries = new SharedLimit(() => this.limits.unsettledFilesMax);
   readonly suspects: Suspects;
   /** Bytes that wait to be sent, of all connections. */

@@ -48,7 +48,7 @@ export class ActiveQueues {
   /** Forgets a queue that is not active any more. */
   forgetIdle(home: string): void {
     const { order, listeners } = this.of(home);
-    if (order.inFlight + listeners.size === 0) this.#queues.delete(home);
+    if (order.isIdle && listeners.size === 0) this.#queues.delete(home);
   }
 
   /** The order of a queue, only if the queue is active: a look must not make it so. */

@@ -50,6 +50,9 @@ export class QueueOrder {
    */
   readonly #inFlight = new Map<number, string>();
 
+  /** The tokens in `#inFlight`, so that a count without some of them need not look at all. */
+  readonly #tokens = new Set<string>();
+
   constructor(index: LocalIndex, home: string) {
     this.#index = index;
     this.#home = home;
@@ -78,12 +81,14 @@ export class QueueOrder {
     if (this.#redelivery[0] === sequence) this.#redelivery.shift();
     this.#cursor = Math.max(this.#cursor, sequence);
     this.#inFlight.set(sequence, token);
+    this.#tokens.add(token);
   }
 
   /** Takes hold of a file for the sweep or an operator. The caller has ended its lease, if it had one. */
   claim(sequence: number): void {
     const at = placeIn(this.#redelivery, sequence);
     if (this.#redelivery[at] === sequence) this.#redelivery.splice(at, 1);
+    this.#land(sequence); // its receiver has lost it
     this.#inFlight.set(sequence, CLAIMED);
   }
 
@@ -94,19 +99,31 @@ export class QueueOrder {
 
   /** A file has left the queue for ever. */
   leave(sequence: number): void {
-    this.#inFlight.delete(sequence);
+    this.#land(sequence);
   }
 
   /** A file is free again, and next unless an older one is free as well. */
   giveBack(sequence: number): void {
-    this.#inFlight.delete(sequence);
+    this.#land(sequence);
     // A file behind the cursor, which only the sweep or an operator can have held, is found by the cursor.
     if (sequence <= this.#cursor) this.#redelivery.splice(placeIn(this.#redelivery, sequence), 0, sequence);
   }
 
-  /** Files in flight. */
-  get inFlight(): number {
-    return this.#inFlight.size;
+  #land(sequence: number): void {
+    this.#tokens.delete(this.#inFlight.get(sequence) ?? CLAIMED);
+    this.#inFlight.delete(sequence);
+  }
+
+  /** Files in flight, but for those under the tokens of `mine`. */
+  inFlight(mine: Iterable<string>): number {
+    let files = this.#inFlight.size;
+    for (const token of mine) if (this.#tokens.has(token)) files--;
+    return files;
+  }
+
+  /** Whether nothing is in flight. */
+  get isIdle(): boolean {
+    return this.#inFlight.size === 0;
   }
 }
 

@@ -114,6 +114,10 @@ export class LocalQueues {
     return delivery;
   }
 
+  inFlight(queue: string, mine: Iterable<string>): number {
+    return this.#active.orderOf(queue)?.inFlight(mine) ?? 0;
+  }
+
   /** Whether a receiver, the sweep or an operator has a file, or its verdict is being written down. */
   isInFlight(home: string, sequence: number): boolean {
     return this.#active.orderOf(home)?.tokenOf(sequence) !== undefined;

@@ -5,7 +5,7 @@
  * part that it is about, and the store's public members are those of the contract:
  *
  *   offer                                    uploads.ts, which gives out upload.ts
- *   lease, read, renew, ack, nack, release   queues.ts
+ *   lease, read, renew, ack, nack, release   queues.ts, and inFlight
  *   waiting, dead, trouble                   index.ts
  *   bytesUsed                                room.ts
  *   sweep                                    sweep.ts
@@ -84,6 +84,10 @@ export class LocalStore implements Spool {
 
   waiting(queue: string): number {
     return this.#parts.index.count(queue);
+  }
+
+  inFlight(queue: string, mine: Iterable<string>): number {
+    return this.#parts.queues.inFlight(queue, mine);
   }
 
   bytesUsed(): number {

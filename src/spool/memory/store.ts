@@ -263,6 +263,13 @@ export class MemoryStore implements Spool, MemoryState {
     return this.files.filter(({ file, state }) => state !== "dead" && file.queue === queue).length;
   }
 
+  /** A verdict is known at once here, so what is in flight is what is leased. */
+  inFlight(queue: string, mine: Iterable<string>): number {
+    const own = new Set(mine);
+    const others = this.#leases.tokens().filter((token) => !own.has(token));
+    return others.filter((token) => this.#leases.get(token).item.file.queue === queue).length;
+  }
+
   /** Made anew each time: a sum that is kept up to date can be wrong. */
   bytesUsed(): number {
     const files = this.files.reduce((sum, { file }) => sum + file.size, 0);
