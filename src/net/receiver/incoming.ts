@@ -42,7 +42,8 @@ export async function letIn(
     const folder = await landing.folderFor(delivery);
     if (folder !== "") landing.room.take(delivery);
     const attributes = attributesOf(delivery, options, client);
-    return await openIncoming(delivery, { folder, bufferBytes, sync: landing.sync, attributes }, client);
+    const { sync, room } = landing;
+    return await openIncoming(delivery, { folder, bufferBytes, sync, attributes, backlog: room.backlog }, client);
   } catch (error) {
     landing.room.over(delivery.delivery);
     return error instanceof FilespoolError ? error : ofFile(error, { delivery, part: "" }, landing.folder);
