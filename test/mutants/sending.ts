@@ -201,7 +201,7 @@ export const SENDING: readonly Mutant[] = [
     name: "what a watched folder has sent and kept is not remembered",
     ...{
       file: "src/net/extensions/watch/sent-files.ts",
-      from: "    this.#gather([name, sent.identity, sent.digest]);\n",
+      from: "    this.#gather(lineOf(name, sent));\n",
       to: "",
     },
     noticedBy: "test/net/watch-folder.test.ts",
