@@ -150,7 +150,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: "an ack does not take the lease's file off the queue durably",
-    ...{ file: "src/spool/local/index.ts", from: "    this.#entries.remove(position);\n", to: "" },
+    ...{ file: "src/spool/local/index.ts", from: "    this.#db.entries.remove(position);\n", to: "" },
     noticedBy: "test/spool/model.test.ts",
     simulated: "plans",
   },
