@@ -180,8 +180,8 @@ export const MUTANTS: readonly Mutant[] = [
     name: "an offset is told before it is written down",
     ...{
       file: "src/spool/local/upload.ts",
-      from: "await this.#spool.recordUpload(this.#slot, offset); // 2.",
-      to: "void this.#spool.recordUpload(this.#slot, offset); // 2.",
+      from: "await this.#home.recordUpload(this.#slot, offset); // 2.",
+      to: "void this.#home.recordUpload(this.#slot, offset); // 2.",
     },
     noticedBy: "test/spool/order.test.ts",
     simulated: "plans",
