@@ -197,14 +197,14 @@ export class Server implements ServerContext {
   #sessionFor(connection: Connection, hello: MessageOf<"hello">, running?: Running): Session {
     const { access = EVERYBODY, who = "" } = running ?? {};
     const begin = this.#sessions[hello.role];
-    assert(begin, "a role without a session was refused before");
+    assert(begin, "the hello of a role without a session was refused");
     return begin(connection, this, access, hello, who);
   }
 
   /**
    * Reads the first frame and decides whether this peer is let in.
    * @returns null when the peer went away without a word
-   * @throws FilespoolError frame-unexpected, message-invalid, version-unsupported, shutting-down; what the
+   * @throws FilespoolError frame-unexpected, message-invalid, version-unsupported, role-unsupported, shutting-down; what the
    * gate refuses it for
    */
   async #greet(connection: Connection): Promise<MessageOf<"hello"> | null> {
@@ -216,6 +216,8 @@ export class Server implements ServerContext {
       const both = `you speak ${hello.versions.join(", ")}, this server speaks ${LIMITS.versions.join(", ")}`;
       throw new FilespoolError("version-unsupported", both);
     }
+    if (!this.#sessions[hello.role])
+      throw new FilespoolError("role-unsupported", `this server takes no ${hello.role}s`);
     if (hello.role === "receiver" && hello.queue === undefined)
       throw new FilespoolError("message-invalid", "a receiver names a queue");
     if (this.isDraining) throw new FilespoolError("shutting-down");
