@@ -6,7 +6,7 @@ import { createDigest } from "../../src/disk/digest.ts";
 import { Server } from "../../src/net/server/server.ts";
 import { UploadSession } from "../../src/net/server/upload-session.ts";
 import { LIMITS } from "../../src/protocol/limits.ts";
-import { LocalSpool } from "../../src/spool/local/store.ts";
+import { LocalSpool } from "../../src/spool/local-spool.ts";
 import { content, sha256 } from "../support/content.ts";
 import { frameOf, idOf, listenRaw, type RawData, RawPeer, WELCOME } from "../support/raw-peer.ts";
 import { Workspace } from "../support/workspace.ts";

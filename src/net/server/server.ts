@@ -69,7 +69,6 @@ export class Server implements ServerContext {
   readonly limits: NetLimits;
   /** `close` was called. From then on every hello is refused, and sessions end at their next pause. */
   isDraining = false;
-  readonly recording = new Map<string, number>();
   readonly deliveries = new SharedLimit(() => this.limits.unsettledFilesMax);
   readonly suspects: Suspects;
   /** Bytes that wait to be sent, of all connections. */
@@ -103,7 +102,7 @@ export class Server implements ServerContext {
     this.spool = spool;
     this.bufferBytes = bufferBytes;
     this.limits = limits;
-    this.suspects = new Suspects((transfer, left) => spool.operate.onEnded(transfer, left));
+    this.suspects = new Suspects((transfer, left) => spool.onEnded(transfer, left));
     this.#listener = listener;
     this.#gate = gate;
     this.#sessions = sessions;
