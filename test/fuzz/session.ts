@@ -59,7 +59,7 @@ class FakeConnection {
     return true;
   }
   readonly zeros = new ZerosAhead(() => {});
-  readonly outbox = { room: Infinity, handedData: 0, takenData: 0, hold: () => {} };
+  readonly frameWriter = { room: Infinity, handedData: 0, takenData: 0, hold: () => {} };
 
   fail(error: FilespoolError): void {
     this.#failure ??= error;
