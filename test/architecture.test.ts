@@ -141,7 +141,7 @@ const EXTENSIONS = [
   "src/spool/operate/",
   "src/spool/memory/",
   "src/protocol/operate",
-  "src/protocol/fast-validation",
+  "src/net/wire/fast-validation",
 ];
 const isExtension = (path: string): boolean => EXTENSIONS.some((start) => path.startsWith(start));
 

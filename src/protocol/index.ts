@@ -7,7 +7,6 @@ export * from "./chunks.ts";
 export * from "./decoder.ts";
 export * from "./delivery.ts";
 export * from "./errors.ts";
-export * from "./fast-validation.ts";
 export * from "./fields.ts";
 export * from "./frame.ts";
 export * from "./limits.ts";

@@ -11,7 +11,6 @@
  */
 import * as v from "valibot";
 import { FilespoolError } from "./errors.ts";
-import { quickly } from "./fast-validation.ts";
 import { FIELDS } from "./fields.ts";
 import { type ContentName, FRAMES, type FrameName } from "./frame.ts";
 import { LIMITS } from "./limits.ts";
@@ -106,67 +105,59 @@ const encoder = new TextEncoder();
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 /**
- * The frame type and payload of a message. It is not validated again: our own messages are typed.
- * @param scratch room for the payload, if the caller copies it before the next call; it saves an array for each message
+ * Turns a message into the type and the payload of a frame.
+ *
+ * The type travels in the frame's header, so the JSON text leaves it out. Nothing is checked again: the compiler has
+ * checked our own messages.
  */
-export function encodeMessage(message: Message, scratch?: Uint8Array): { type: number; payload: Uint8Array } {
-  const { type } = message;
-  const text = JSON.stringify(message);
-  // Our messages begin with their type, so it can be cut off: the comma behind it becomes the bracket that opens the
-  // rest. To copy all other fields first costs more than everything else here.
-  const head = `{"type":"${type}",`;
-  if (!text.startsWith(head)) return { type: FRAMES[type], payload: encoder.encode(withoutType(message)) };
-  const { read, written } = scratch ? encoder.encodeInto(text, scratch) : { read: -1, written: 0 };
-  const whole = scratch && read === text.length ? scratch : encoder.encode(text);
-  const from = head.length - 1;
-  whole[from] = OPEN_BRACKET;
-  return { type: FRAMES[type], payload: whole.subarray(from, whole === scratch ? written : undefined) };
+export function encodeMessage(message: Message): EncodedMessage {
+  const { type, ...body } = message;
+  return { type: FRAMES[type], payload: encoder.encode(JSON.stringify(body)) };
 }
 
-const OPEN_BRACKET = 0x7b;
-const withoutType = ({ type: _, ...body }: Message): string => JSON.stringify(body);
-
-/**
- * For the messages that every file takes, on its way in and out. An offer of unknown size is for its schema, which makes
- * it Infinity.
- */
-const QUICK: Partial<Record<FrameName, ((body: object) => boolean) | null>> = {
-  offer: quickly(SCHEMAS.offer, { size: bytes }),
-  finish: quickly(SCHEMAS.finish),
-  stored: quickly(SCHEMAS.stored),
-  deliver: quickly(SCHEMAS.deliver),
-  ack: quickly(SCHEMAS.ack),
-  acked: quickly(SCHEMAS.acked),
-};
+/** A message as a frame carries it. */
+export interface EncodedMessage {
+  /** The number of the frame type, of FRAMES. */
+  readonly type: number;
+  readonly payload: Uint8Array;
+}
 
 /**
  * Reads the payload of a control frame.
- * @throws FilespoolError message-invalid: not UTF-8, not JSON, or not as the schema says
+ * @throws FilespoolError message-invalid: the payload is not UTF-8 or not JSON, or the object breaks its schema
  */
 export function decodeMessage(name: ControlName, payload: Uint8Array): Message {
-  let body: { type?: ControlName } | null;
+  return checkBody(name, parseBody(name, payload));
+}
+
+/**
+ * The first half of decoding: from bytes to whatever value the JSON text stands for.
+ * @throws FilespoolError message-invalid: the payload is not UTF-8, not JSON, or an array
+ */
+export function parseBody(name: ControlName, payload: Uint8Array): unknown {
   try {
-    body = JSON.parse(decoder.decode(payload));
-    // A schema without required fields would take an array for an object.
+    const body: unknown = JSON.parse(decoder.decode(payload));
+    // valibot takes an array for an object, and would accept one where a schema has no required field.
     if (Array.isArray(body)) throw new TypeError("not an object");
+    return body;
   } catch {
     throw new FilespoolError("message-invalid", `the ${name} frame does not hold a JSON object in UTF-8`);
   }
-  // Nearly every message is as it should be; only for the others is it worth finding out what is wrong, and where.
-  if (body && QUICK[name]?.(body)) {
-    body.type = name;
-    return body as Message;
-  }
+}
+
+/**
+ * The second half of decoding: from that value to a message, if the schema of `name` accepts it.
+ *
+ * The result is a new object, and holds only fields that the schema knows.
+ * @throws FilespoolError message-invalid: names the first field that is wrong, and says why
+ */
+export function checkBody(name: ControlName, body: unknown): Message {
   const result = v.safeParse(SCHEMAS[name], body);
-  if (result.success) {
-    const message = result.output as { type?: ControlName }; // it is a new object
-    message.type = name;
-    return message as Message;
-  }
+  if (result.success) return { type: name, ...result.output } as Message;
   const [issue] = result.issues;
   const where = v.getDotPath(issue);
   const what = `the ${name} frame is wrong${where ? ` at "${where}"` : ""}: ${issue.message}`;
-  // The sentence repeats what the peer sent, and it will be read on a terminal.
+  // The sentence quotes what the peer sent, and a person will read it on a terminal: no control characters.
   throw new FilespoolError("message-invalid", what.slice(0, 500).replace(/\p{C}/gu, "?"));
 }
 

@@ -16,9 +16,10 @@ import { Decoder, type Frame, joinParts } from "../../protocol/decoder.ts";
 import { asError, asGoodbye, FilespoolError, failureForPeer, goodbye } from "../../protocol/errors.ts";
 import { encodeZeros, FLAG_OPTIONAL, FRAMES, frameName, HEADER_BYTES } from "../../protocol/frame.ts";
 import { LIMITS } from "../../protocol/limits.ts";
-import { decodeMessage, encodeMessage, type Message } from "../../protocol/messages.ts";
+import type { Message } from "../../protocol/messages.ts";
 import { Deadlines, LOOK_MS, type Patience } from "./deadlines.ts";
 import { FrameWriter, type Sent } from "./frame-writer.ts";
+import { FastCodec, type MessageCodec } from "./message-codec.ts";
 import type { SharedLimit } from "./shared-limit.ts";
 import { SocketReader } from "./socket-reader.ts";
 import { type Data, dataOf, ZerosAhead } from "./zeros.ts";
@@ -26,8 +27,7 @@ import { type Data, dataOf, ZerosAhead } from "./zeros.ts";
 const LINGER_MS = 1000;
 /** How a connection fails whose peer is no more, or is stuck. */
 const VANISHED: ReadonlySet<string> = new Set(["connection-lost", "timed-out", "stalled"]);
-/** Where messages are put together; the outbox copies them at once. */
-const scratch = new Uint8Array(LIMITS.controlBytesMax);
+const codec: MessageCodec = new FastCodec();
 
 let connections = 0;
 
@@ -146,7 +146,7 @@ export class Connection {
     if (name === "data" || name === "zeros") return dataOf(name, frame);
     if (name === null && !(frame.flags & FLAG_OPTIONAL))
       throw new FilespoolError("frame-unknown", `frame type 0x${frame.type.toString(16)}`);
-    const message = name && decodeMessage(name, joinParts(frame.parts));
+    const message = name && codec.decode(name, joinParts(frame.parts));
     if (!message || message.type === "ping") {
       this.#deadlines.pinged();
       return null;
@@ -178,7 +178,7 @@ export class Connection {
 
   /** Sends a message. Never waits: messages are small, and `read` keeps their number down. */
   send(message: Message): void {
-    const { type, payload } = encodeMessage(message, scratch);
+    const { type, payload } = codec.encode(message);
     if (this.#speaks()) this.frameWriter.put(type, payload, 0, false);
   }
 
