@@ -142,6 +142,7 @@ const EXTENSIONS = [
   "src/spool/memory/",
   "src/protocol/operate",
   "src/net/wire/fast-validation",
+  "src/net/wire/message-codec",
 ];
 const isExtension = (path: string): boolean => EXTENSIONS.some((start) => path.startsWith(start));
 

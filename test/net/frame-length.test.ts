@@ -4,6 +4,7 @@ import { expect, test } from "vitest";
 import { OpenStream } from "../../src/net/extensions/stream/stream-source.ts";
 import type { Connection } from "../../src/net/wire/connection.ts";
 import { FrameLength, STRETCH_BYTES, sendContent } from "../../src/net/wire/content-sender.ts";
+import { WireMemory } from "../../src/net/wire/wire-memory.ts";
 import { LIMITS } from "../../src/protocol/limits.ts";
 
 const KiB = 1024;
@@ -72,6 +73,7 @@ test("a file has no gaps where its frames become longer, and short frames take n
   const frameWriter = { room: Infinity, handedData: 0, hold: (bytes: number) => void held.push(bytes) };
   const connection = {
     frameWriter,
+    memory: new WireMemory(),
     sendData: (offset: number, bytes: Uint8Array) => {
       frameWriter.handedData += bytes.length;
       frames.push([offset, bytes.length]);

@@ -21,6 +21,7 @@ import { AGENT, DEFAULTS, type TlsIdentity } from "../options.ts";
 import { Connection } from "../wire/connection.ts";
 import type { Patience } from "../wire/deadlines.ts";
 import { SharedLimit } from "../wire/shared-limit.ts";
+import { WireMemory } from "../wire/wire-memory.ts";
 import { type Access, demand, EVERYBODY, type Gate, missingProtection } from "./access.ts";
 import { DeliverySession } from "./delivery-session.ts";
 import { PerSecond } from "./per-second.ts";
@@ -100,6 +101,8 @@ export class Server implements ServerContext {
   readonly suspects: Suspects;
   /** Bytes that wait to be sent, of all connections. */
   readonly unsent = new SharedLimit(() => this.limits.unsentBytesMax);
+  /** Buffers that are used again, and the numbers of connections: shared by all connections of this server. */
+  readonly #memory = new WireMemory();
   readonly #listener: SocketServer;
   readonly #tls: typeof import("../extensions/trust/tls.ts") | undefined;
   readonly #options: ServerOptions;
@@ -171,7 +174,7 @@ export class Server implements ServerContext {
   }
 
   #accept(socket: Socket): void {
-    const connection = Connection.accept(socket, this.limits, this.unsent);
+    const connection = Connection.accept(socket, this.limits, this.unsent, this.#memory);
     if (this.#running.size >= this.limits.connectionsMax) {
       this.#rejectedConnections.full(connection);
       return this.#leaves(connection);

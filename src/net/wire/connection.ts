@@ -19,23 +19,22 @@ import { LIMITS } from "../../protocol/limits.ts";
 import type { Message } from "../../protocol/messages.ts";
 import { Deadlines, LOOK_MS, type Patience } from "./deadlines.ts";
 import { FrameWriter, type Sent } from "./frame-writer.ts";
-import { FastCodec, type MessageCodec } from "./message-codec.ts";
 import type { SharedLimit } from "./shared-limit.ts";
 import { SocketReader } from "./socket-reader.ts";
+import type { WireMemory } from "./wire-memory.ts";
 import { type Data, dataOf, ZerosAhead } from "./zeros.ts";
 
 const LINGER_MS = 1000;
 /** How a connection fails whose peer is no more, or is stuck. */
 const VANISHED: ReadonlySet<string> = new Set(["connection-lost", "timed-out", "stalled"]);
-const codec: MessageCodec = new FastCodec();
-
-let connections = 0;
 
 export type { Data } from "./zeros.ts";
 
 export class Connection {
-  /** Names it in events and logs; never used twice by one process. */
-  readonly id = ++connections;
+  /** Names it in events and logs; never used twice by one server. */
+  readonly id: number;
+  /** What it shares with the other connections of its owner. */
+  readonly memory: WireMemory;
   readonly #socket: Socket;
   readonly #socketReader: SocketReader;
   /** What waits to be sent. */
@@ -58,8 +57,8 @@ export class Connection {
   #onTaken: (() => void)[] = [];
 
   /** The server's end of a connection; its listener has `pauseOnConnect`. */
-  static accept(socket: Socket, patience?: Partial<Patience>, limit?: SharedLimit): Connection {
-    const socketReader = new SocketReader();
+  static accept(socket: Socket, patience?: Partial<Patience>, limit?: SharedLimit, memory?: WireMemory): Connection {
+    const socketReader = new SocketReader(memory);
     return new Connection(socketReader.adopt(socket), socketReader, patience, true, limit);
   }
 
@@ -75,9 +74,11 @@ export class Connection {
     this.#deadlines = new Deadlines(patience);
     this.#isServer = isServer;
     this.#socketReader = socketReader;
+    this.memory = socketReader.memory;
+    this.id = this.memory.nextConnection();
     this.#decoder.payloadBytesMax = LIMITS.controlBytesMax;
     socketReader.onArrival = () => this.#wake();
-    this.frameWriter = new FrameWriter(socket, () => this.#taken(), limit);
+    this.frameWriter = new FrameWriter(socket, () => this.#taken(), this.memory.writeBlocks, limit);
     socket.on("error", (error) => this.destroy(lost(error)));
     socket.on("end", () => {
       this.#hasEnded = true;
@@ -146,7 +147,7 @@ export class Connection {
     if (name === "data" || name === "zeros") return dataOf(name, frame);
     if (name === null && !(frame.flags & FLAG_OPTIONAL))
       throw new FilespoolError("frame-unknown", `frame type 0x${frame.type.toString(16)}`);
-    const message = name && codec.decode(name, joinParts(frame.parts));
+    const message = name && this.memory.codec.decode(name, joinParts(frame.parts));
     if (!message || message.type === "ping") {
       this.#deadlines.pinged();
       return null;
@@ -178,7 +179,7 @@ export class Connection {
 
   /** Sends a message. Never waits: messages are small, and `read` keeps their number down. */
   send(message: Message): void {
-    const { type, payload } = codec.encode(message);
+    const { type, payload } = this.memory.codec.encode(message);
     if (this.#speaks()) this.frameWriter.put(type, payload, 0, false);
   }
 
