@@ -138,13 +138,7 @@ test("only the command line reads arguments and environment, or prints", () => {
 });
 
 /** What can be left out without touching a promise is in a folder of its own (adr/0036, adr/0103). */
-const EXTENSIONS = [
-  "src/net/extensions/",
-  "src/spool/operate/",
-  "src/spool/memory/",
-  "src/protocol/operate",
-  "src/protocol/fast-validation",
-];
+const EXTENSIONS = ["src/net/extensions/", "src/spool/operate/", "src/spool/memory/", "src/protocol/operate"];
 const isExtension = (path: string): boolean => EXTENSIONS.some((start) => path.startsWith(start));
 
 /** The files that put core and extensions together: nothing else of the core may import an extension. */
@@ -174,8 +168,8 @@ test("no file is longer than 300 lines, and the core does not grow", () => {
   const programs = TEXTS.filter((path) => !path.endsWith(".md"));
   expect(programs.filter((path) => lineCount(path) > 300).map((path) => `${path}: ${lineCount(path)}`)).toEqual([]);
   const core = SRC.filter(isCore);
-  // Lines of code, since comments should never cost anything (adr/0107). It rises only by a decision that says for what (adr/0111).
-  expect(core.reduce((sum, path) => sum + codeCount(path), 0)).toBeLessThanOrEqual(8_000);
+  // Lines of code, since comments should never cost anything (adr/0107). It rises only by a decision that says for what (adr/0111, adr/0109).
+  expect(core.reduce((sum, path) => sum + codeCount(path), 0)).toBeLessThanOrEqual(8_100);
 });
 
 test("at least 27 of 100 lines in src are comments", () => {

@@ -141,7 +141,7 @@ export const SENDING: readonly Mutant[] = [
   },
   {
     name: "files that are sent at a time are counted up only",
-    ...{ file: "src/net/wire/content-sender.ts", from: ".finally(() => files--)", to: "" },
+    ...{ file: "src/net/wire/content-sender.ts", from: ".finally(() => memory.filesUnderWay--)", to: "" },
     noticedBy: "test/net/content-sender.test.ts",
   },
   {

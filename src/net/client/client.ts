@@ -15,6 +15,7 @@ import type { TransferEvent } from "../events.ts";
 import { AGENT, type ClientOptions, complete } from "../options.ts";
 import type { Connection } from "../wire/connection.ts";
 import { TIMER_MAX_MS } from "../wire/deadlines.ts";
+import { WireMemory } from "../wire/wire-memory.ts";
 import type { Connector } from "./dial.ts";
 
 const RETRY_FIRST_MS = 100;
@@ -27,6 +28,8 @@ export class Client {
   readonly peer = randomBytes(16).toString("hex");
   readonly #options: ReturnType<typeof complete<ClientOptions>>;
   readonly #connector: Connector;
+  /** Shared by the connections of this run: the next one goes on with the memory of the lost one. */
+  readonly #memory = new WireMemory();
   /** A server has answered once. Until then a mistyped address is likelier than a server that is away, so patience is short. */
   #hasConnected = false;
   /** When something was gained for the last time, on the clock of `performance`. */
@@ -67,7 +70,7 @@ export class Client {
       try {
         if (signal?.aborted) throw new FilespoolError("interrupted");
         const startMs = performance.now();
-        connection = await this.#connector.connect(host, port, this.#options);
+        connection = await this.#connector.connect(host, port, this.#options, this.#memory);
         signal?.addEventListener("abort", interrupt);
         if (signal?.aborted) interrupt();
         const leftMs = Math.min(startMs + connectTimeoutMs - performance.now(), TIMER_MAX_MS);

@@ -11,6 +11,7 @@ import { type ClientOptions, DEFAULTS } from "../options.ts";
 import { Connection } from "../wire/connection.ts";
 import { TIMER_MAX_MS } from "../wire/deadlines.ts";
 import { SocketReader } from "../wire/socket-reader.ts";
+import type { WireMemory } from "../wire/wire-memory.ts";
 import { reach } from "./addresses.ts";
 
 /** How a server is reached. */
@@ -18,8 +19,11 @@ export type Dial = { readonly [option in "signal" | "tls" | "connectTimeoutMs"]?
 
 /** What a client reaches its server with. */
 export interface Connector {
-  /** @throws FilespoolError unreachable, timed-out, interrupted; where it encrypts, also tls-failed, certificate-refused */
-  connect(host: string, port: number, dial: Dial): Promise<Connection>;
+  /**
+   * @param memory what the connections of one run share
+   * @throws FilespoolError unreachable, timed-out, interrupted; where it encrypts, also tls-failed, certificate-refused
+   */
+  connect(host: string, port: number, dial: Dial, memory?: WireMemory): Promise<Connection>;
   /**
    * A server has ended the first connection of a run without a word. Finds out why, if it can.
    * @throws FilespoolError the reason; when it returns, there is none that a person could mend
@@ -29,12 +33,13 @@ export interface Connector {
 
 /**
  * Connects to a server without encryption.
+ * @param memory what the connections of one run share
  * @throws FilespoolError unreachable, timed-out, interrupted
  */
-export async function connect(host: string, port: number, dial: Dial = {}): Promise<Connection> {
+export async function connect(host: string, port: number, dial: Dial = {}, memory?: WireMemory): Promise<Connection> {
   const { signal, connectTimeoutMs = DEFAULTS.connectTimeoutMs } = dial;
   const timeoutMs = Math.min(connectTimeoutMs, TIMER_MAX_MS);
-  const socketReader = new SocketReader();
+  const socketReader = new SocketReader(memory);
   const { onread } = socketReader;
   // Several addresses may be tried at once, and all of these sockets read into the one reader. Only one of
   // them is ever spoken to, and a server says nothing before it has our hello.

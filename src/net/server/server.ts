@@ -24,6 +24,7 @@ import type { ServerEvent } from "../events.ts";
 import { AGENT, type TlsIdentity } from "../options.ts";
 import { Connection } from "../wire/connection.ts";
 import { SharedLimit } from "../wire/shared-limit.ts";
+import { WireMemory } from "../wire/wire-memory.ts";
 import { type Access, demand, EVERYBODY, type Gate } from "./access.ts";
 import { PerSecond } from "./per-second.ts";
 import type { Listener, NetLimits, ServerContext, ServerObserver, Session, Sessions } from "./session.ts";
@@ -73,6 +74,8 @@ export class Server implements ServerContext {
   readonly suspects: Suspects;
   /** Bytes that wait to be sent, of all connections. */
   readonly unsent = new SharedLimit(() => this.limits.unsentBytesMax);
+  /** Buffers that are used again, and the numbers of connections: shared by all connections of this server. */
+  readonly #memory = new WireMemory();
   readonly #listener: Listener;
   readonly #gate: Gate | undefined;
   readonly #sessions: Sessions;
@@ -142,7 +145,7 @@ export class Server implements ServerContext {
   }
 
   #accept(socket: Socket): void {
-    const connection = Connection.accept(socket, this.limits, this.unsent);
+    const connection = Connection.accept(socket, this.limits, this.unsent, this.#memory);
     if (this.#running.size >= this.limits.connectionsMax) {
       const full = new FilespoolError("connections-full");
       connection.fail(full);
