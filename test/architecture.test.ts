@@ -169,7 +169,7 @@ test("no file is longer than 300 lines, and the core does not grow", () => {
   expect(programs.filter((path) => lineCount(path) > 300).map((path) => `${path}: ${lineCount(path)}`)).toEqual([]);
   const core = SRC.filter(isCore);
   // Lines of code, since comments should never cost anything (adr/0107). It rises only by a decision that says for what (adr/0111, adr/0109).
-  expect(core.reduce((sum, path) => sum + codeCount(path), 0)).toBeLessThanOrEqual(8_100);
+  expect(core.reduce((sum, path) => sum + codeCount(path), 0)).toBeLessThanOrEqual(8_400);
 });
 
 test("at least 27 of 100 lines in src are comments", () => {
