@@ -95,6 +95,7 @@ export class Server implements ServerContext {
   readonly #troubles = new PerSecond<FilespoolError>((error, times) =>
     this.emit({ event: "error", ...failure(error), ...(times > 1 && { times }) }),
   );
+  /** Ticks once a second until `close`. It keeps no process alive that has nothing else to do. */
   readonly #sweeper: NodeJS.Timeout;
   readonly #sweeps: Sweeps;
 
@@ -139,11 +140,13 @@ export class Server implements ServerContext {
     return sum;
   }
 
+  /** Adds what one connection has moved. */
   #count(sum: { received: number; sent: number }, { traffic }: Connection): void {
     sum.received += traffic.received;
     sum.sent += traffic.sent;
   }
 
+  /** One more connection, or one too many. It counts from its first byte, so silent ones are bounded as well. */
   #accept(socket: Socket): void {
     const connection = Connection.accept(socket, this.limits, this.unsent, this.#memory);
     if (this.#running.size >= this.limits.connectionsMax) {
@@ -196,6 +199,7 @@ export class Server implements ServerContext {
     void connection.closed().then(() => this.leaving--);
   }
 
+  /** The conversation that the hello asks for. */
   #sessionFor(connection: Connection, hello: MessageOf<"hello">, running?: Running): Session {
     const { access = EVERYBODY, who = "" } = running ?? {};
     const begin = this.#sessions[hello.role];
