@@ -19,11 +19,11 @@
 import { DELIVERY_SERVER } from "../../protocol/delivery.ts";
 import { FilespoolError, known } from "../../protocol/errors.ts";
 import { LIMITS } from "../../protocol/limits.ts";
-import type { Message, MessageOf } from "../../protocol/messages.ts";
+import type { MessageOf } from "../../protocol/messages.ts";
 import { Conversation, type Effects } from "../../protocol/state-machine.ts";
 import type { Delivery } from "../../spool/files.ts";
 import { about } from "../events.ts";
-import type { Connection, Data } from "../wire/connection.ts";
+import type { Connection } from "../wire/connection.ts";
 import { type Access, demand } from "./access.ts";
 import { sendLarge, sendSmall } from "./deliver-content.ts";
 import { eventOf } from "./delivery-events.ts";
