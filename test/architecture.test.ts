@@ -145,6 +145,25 @@ const EXTENSIONS = [
 ];
 const isExtension = (path: string): boolean => EXTENSIONS.some((start) => path.startsWith(start));
 
+/** The files that put core and extensions together: nothing else of the core may import an extension. */
+const WIRING = [
+  ...["create-server.ts", "send.ts", "receive.ts", "index.ts"].map((name) => `src/net/${name}`),
+  ...["local-spool.ts", "memory-spool.ts"].map((name) => `src/spool/${name}`),
+];
+/** Layers below the command line, which is free to use whatever there is. */
+const isCore = (path: string): boolean => layerOf(path) !== "cli" && !isExtension(path);
+
+test("the core imports no extension; the files that wire do", () => {
+  const imports = graphOf(SRC);
+  const wrong = SRC.filter((path) => isCore(path) && !WIRING.includes(path)).flatMap((path) =>
+    (imports.get(path) ?? [])
+      .filter((to) => isExtension(to) && !to.startsWith("src/protocol/"))
+      .map((to) => `${path} imports ${to}`),
+  );
+  expect(wrong).toEqual([]);
+  expect(WIRING.filter((path) => !imports.get(path)?.some(isExtension))).toEqual([]);
+});
+
 test("every folder of extensions exists", () => {
   expect(EXTENSIONS.filter((start) => !SRC.some((path) => path.startsWith(start)))).toEqual([]);
 });
@@ -152,9 +171,9 @@ test("every folder of extensions exists", () => {
 test("no file is longer than 300 lines, and the core does not grow", () => {
   const programs = TEXTS.filter((path) => !path.endsWith(".md"));
   expect(programs.filter((path) => lineCount(path) > 300).map((path) => `${path}: ${lineCount(path)}`)).toEqual([]);
-  const core = SRC.filter((path) => layerOf(path) !== "cli" && !isExtension(path));
-  // Lines of code, since comments should never cost anything (adr/0107). It rises only by a decision that says for what.
-  expect(core.reduce((sum, path) => sum + codeCount(path), 0)).toBeLessThanOrEqual(7_700);
+  const core = SRC.filter(isCore);
+  // Lines of code, since comments should never cost anything (adr/0107). It rises only by a decision that says for what (adr/0111).
+  expect(core.reduce((sum, path) => sum + codeCount(path), 0)).toBeLessThanOrEqual(8_000);
 });
 
 test("at least 27 of 100 lines in src are comments", () => {

@@ -16,7 +16,7 @@ function underWay() {
       offsets.push(offset);
       return new Promise<void>((resolve) => taken.push(resolve));
     },
-    outbox: { room: Infinity, handedData: 0, hold: () => {} },
+    frameWriter: { room: Infinity, handedData: 0, hold: () => {} },
   } as unknown as Connection;
   const read = async (into: Buffer, offset: number) => void into.fill(offset / CHUNK);
   const sent = sendContent(connection, {

@@ -127,26 +127,26 @@ async function sendFrom(connection: Connection, content: Content, count: number)
  * are sent. Where all connections together hold too much, there is one after the other, and a short one rather than none.
  */
 class Buffers {
-  readonly #outbox: FrameWriter;
+  readonly #frameWriter: FrameWriter;
   #idle: Buffer[] = [];
   #held = 0;
   #isOver = false;
 
   constructor(outbox: FrameWriter) {
-    this.#outbox = outbox;
+    this.#frameWriter = outbox;
   }
 
   #hold(bytes: number): void {
     if (this.#isOver) return;
     this.#held += bytes;
-    this.#outbox.hold(bytes);
+    this.#frameWriter.hold(bytes);
   }
 
   /** Whether there is one of this size, or room for it. Others that wait are let go: frames became longer, or shorter. */
   fits(bytes: number): boolean {
     if (this.#idle.at(-1)?.length === lengthFor(bytes)) return true;
     for (const buffer of this.#idle.splice(0)) this.#drop(buffer);
-    return this.#outbox.room >= bytes;
+    return this.#frameWriter.room >= bytes;
   }
 
   /** One of this size, or as long a one as there is room for, and how much of it may be used. */
@@ -154,7 +154,7 @@ class Buffers {
     const idle = this.#idle.pop();
     if (idle?.length === lengthFor(bytes)) return [idle, bytes];
     let room = bytes;
-    while (room > LIMITS.pieceBytes && room > this.#outbox.room)
+    while (room > LIMITS.pieceBytes && room > this.#frameWriter.room)
       room = Math.max(LIMITS.pieceBytes, Math.ceil(room / 4));
     const length = lengthFor(room);
     this.#hold(length);
