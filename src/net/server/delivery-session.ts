@@ -62,7 +62,7 @@ export class DeliverySession {
     this.#queue = hello.queue ?? "";
     this.#receiver = receiver;
     this.#open = new OpenDeliveries(server.deliveries);
-    this.#verdicts = new Verdicts(connection, server, this.#queue, this.#open, (mayBeMore) => {
+    this.#verdicts = new Verdicts(connection, server, this.#open, (mayBeMore) => {
       if (mayBeMore) this.#saidEmpty = false;
       this.#ring();
       this.drain();
@@ -118,7 +118,8 @@ export class DeliverySession {
   drain(): void {
     if (!this.#server.isDraining || !this.#open.isNone || this.#isOver) return;
     // A receiver that takes what is there has all of it, and would come back for nothing.
-    if (this.#conversation.state === "ready" && this.#credit > 0 && !this.#saidEmpty && this.#leased === 0)
+    const isAllTaken = this.#server.spool.waiting(this.#queue) + this.#leased === 0;
+    if (this.#conversation.state === "ready" && this.#credit > 0 && !this.#saidEmpty && isAllTaken)
       void this.#conversation.carryOut("none", this.#effects);
     this.#connection.fail(new FilespoolError("shutting-down"));
   }
@@ -180,13 +181,11 @@ export class DeliverySession {
   }
 
   /**
-   * Files of the queue that are there, and not with this receiver. An ack takes its file off the count at once, and if it
-   * cannot be written down the file is there again: so one of another connection counts. A receiver that hears 0 forgets
-   * what it has landed.
+   * Files of the queue that are out, and not with this receiver. Those whose ack is being recorded for others are among
+   * them, since they come back if that fails: a receiver that hears 0 forgets what it has landed.
    */
   get #leased(): number {
-    const ours = this.#open.size;
-    return Math.max(0, this.#server.spool.waiting(this.#queue) - ours + this.#verdicts.elsewhere);
+    return this.#server.spool.inFlight(this.#queue, this.#open.tokens());
   }
 
   /** Whether another file may be handed out now. When that changes, somebody rings. */

@@ -69,7 +69,6 @@ export class Server implements ServerContext {
   readonly limits: NetLimits;
   /** `close` was called. From then on every hello is refused, and sessions end at their next pause. */
   isDraining = false;
-  readonly recording = new Map<string, number>();
   readonly deliveries = new SharedLimit(() => this.limits.unsettledFilesMax);
   readonly suspects: Suspects;
   /** Bytes that wait to be sent, of all connections. */
@@ -103,7 +102,7 @@ export class Server implements ServerContext {
     this.spool = spool;
     this.bufferBytes = bufferBytes;
     this.limits = limits;
-    this.suspects = new Suspects((transfer, left) => spool.operate.onEnded(transfer, left));
+    this.suspects = new Suspects((transfer, left) => spool.onEnded(transfer, left));
     this.#listener = listener;
     this.#gate = gate;
     this.#sessions = sessions;
@@ -197,14 +196,14 @@ export class Server implements ServerContext {
   #sessionFor(connection: Connection, hello: MessageOf<"hello">, running?: Running): Session {
     const { access = EVERYBODY, who = "" } = running ?? {};
     const begin = this.#sessions[hello.role];
-    assert(begin, "a role without a session was refused before");
+    assert(begin, "the hello of a role without a session was refused");
     return begin(connection, this, access, hello, who);
   }
 
   /**
    * Reads the first frame and decides whether this peer is let in.
    * @returns null when the peer went away without a word
-   * @throws FilespoolError frame-unexpected, message-invalid, version-unsupported, shutting-down; what the
+   * @throws FilespoolError frame-unexpected, message-invalid, version-unsupported, role-unsupported, shutting-down; what the
    * gate refuses it for
    */
   async #greet(connection: Connection): Promise<MessageOf<"hello"> | null> {
@@ -216,6 +215,8 @@ export class Server implements ServerContext {
       const both = `you speak ${hello.versions.join(", ")}, this server speaks ${LIMITS.versions.join(", ")}`;
       throw new FilespoolError("version-unsupported", both);
     }
+    if (!this.#sessions[hello.role])
+      throw new FilespoolError("role-unsupported", `this server takes no ${hello.role}s`);
     if (hello.role === "receiver" && hello.queue === undefined)
       throw new FilespoolError("message-invalid", "a receiver names a queue");
     if (this.isDraining) throw new FilespoolError("shutting-down");

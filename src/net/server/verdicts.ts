@@ -30,7 +30,6 @@ const REST_MS = 1000;
 export class Verdicts {
   readonly #connection: Connection;
   readonly #server: ServerContext;
-  readonly #queue: string;
   readonly #open: OpenDeliveries;
   /** Told whenever something is settled, and when a rest is over. `mayBeMore`: what was no file to hand out may be one. */
   readonly #onChange: (mayBeMore: boolean) => void;
@@ -41,13 +40,11 @@ export class Verdicts {
   constructor(
     connection: Connection,
     server: ServerContext,
-    queue: string,
     open: OpenDeliveries,
     onChange: (mayBeMore: boolean) => void,
   ) {
     this.#connection = connection;
     this.#server = server;
-    this.#queue = queue;
     this.#open = open;
     this.#onChange = onChange;
     this.#returned = new PerSecond((event, count) => server.emit(withMore(event, count)), TOLD_AT_ONCE);
@@ -58,18 +55,11 @@ export class Verdicts {
     return this.#resting !== undefined;
   }
 
-  /** Files of the queue whose verdicts are being recorded for other connections: they may come back. */
-  get elsewhere(): number {
-    return (this.#server.recording.get(this.#queue) ?? 0) - this.#open.judged;
-  }
-
   /** Records beside whatever else is going on: many acks share one sync of the index. */
   record(verdict: Verdict): void {
     const delivery = this.#open.judge(verdict.delivery);
     if (!delivery) return this.tellLost(verdict.delivery, new FilespoolError("lease-lost"));
-    this.#count(1);
     const over = () => {
-      this.#count(-1);
       this.#open.remove(delivery.token);
       this.#onChange(false);
     };
@@ -147,12 +137,5 @@ export class Verdicts {
       this.#resting = undefined;
       this.#onChange(true);
     }, REST_MS).unref();
-  }
-
-  #count(verdicts: 1 | -1): void {
-    const { recording } = this.#server;
-    const all = (recording.get(this.#queue) ?? 0) + verdicts;
-    if (all > 0) recording.set(this.#queue, all);
-    else recording.delete(this.#queue);
   }
 }
