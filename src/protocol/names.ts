@@ -148,7 +148,7 @@ export function checkQueue(queue: string): void {
   if (queue.endsWith(" ")) throw refuse("ends with a space");
   if (queue.includes("  ")) throw refuse("has two spaces in a row");
   if (queue.search(IGNORABLE) >= 0) throw refuse("has a letter that cannot be seen");
-  if (queue.normalize("NFC") !== queue) throw refuse("has letters in another than their usual form (Unicode NFC)");
+  if (queue.normalize("NFC") !== queue) throw refuse("has letters that are not in their usual form (Unicode NFC)");
 }
 
 /**

@@ -21,10 +21,7 @@ import type { Connection } from "./connection.ts";
 import type { FrameWriter } from "./frame-writer.ts";
 import type { FreeList } from "./free-list.ts";
 
-/**
- * Buffers of a file in flight: one that is read into, one that waits, and one that the kernel is
- * taking.
- */
+/** Buffers that a file may have in use: read into, or handed over and not taken by the kernel. */
 export const BUFFERS = 3;
 /** Up to so many files on their way at a time are no crowd. */
 const CROWD = 32;

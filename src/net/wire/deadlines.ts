@@ -2,7 +2,7 @@
  * Deadlines: when a connection is given up. TCP by itself would wait for hours, or for ever.
  *
  *   no hello or welcome                  handshakeMs; pings do not count
- *   nothing heard (half-open)            idleMs; each end pings after heartbeatMs of its own silence
+ *   nothing heard (half-open)            idleMs; an end pings after heartbeatMs of its own silence
  *   a frame that has begun does not end  stallMs + its length at bytesPerSecondMin (slow loris)
  *   a peer does not take what we send    stallMs + what is unsent at bytesPerSecondMin
  *   pings and skipped frames only        pingsPerSecondMax

@@ -75,9 +75,7 @@ export class FrameWriter {
   #gatheredData = 0;
   /** The end of this turn will call `flush`. */
   #isScheduled = false;
-  /**
-   * The connection has once sent more than a small block holds. From then on it gets large ones.
-   */
+  /** More was unsent once than a small block holds. From then on the connection gets large ones. */
   #isBusy = false;
   /** The socket is closed, and nothing is counted any more. */
   #isClosed = false;

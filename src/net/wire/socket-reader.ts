@@ -113,7 +113,7 @@ export class SocketReader {
   }
 
   /**
-   * Where the next read goes: behind the last one, unless less than half of a block is left there.
+   * Where the next read goes: behind the last one, unless too little room is left in that block.
    */
   #room(): Buffer {
     if (this.#block.bytes.length - this.#used < this.#blockBytes / 2) {

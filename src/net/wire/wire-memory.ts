@@ -20,10 +20,7 @@ import { FastCodec, type MessageCodec } from "./message-codec.ts";
 
 /** Blocks of 64 KiB that wait for a connection that has something to send: 2 MiB. */
 const WRITE_BLOCKS_MAX = 32;
-/**
- * Buffers of 64 KiB that wait for a small file: 4 MiB, and as many as a window of small files is
- * long.
- */
+/** Buffers of 64 KiB that wait for a small file: 4 MiB, as much as may be unanswered at a time. */
 const SMALL_BUFFERS_MAX = 64;
 
 export class WireMemory {
