@@ -6,8 +6,8 @@
 export { ERRORS, type ErrorCode, type ErrorKind, FilespoolError } from "../protocol/errors.ts";
 export { LIMITS } from "../protocol/limits.ts";
 export { SPOOL_LIMITS, type Spool, type SpoolLimits } from "../spool/contract.ts";
-export { LocalSpool, type LocalSpoolOptions } from "../spool/local/store.ts";
-export { MemorySpool } from "../spool/memory/store.ts";
+export { LocalSpool, type LocalSpoolOptions } from "../spool/local-spool.ts";
+export { MemorySpool } from "../spool/memory-spool.ts";
 export { createServer, type ServerOptions } from "./create-server.ts";
 export type { About, ServerEvent, TransferEvent } from "./events.ts";
 export {

@@ -13,7 +13,7 @@ import { Decoder, joinParts } from "../../src/protocol/decoder.ts";
 import { FilespoolError } from "../../src/protocol/errors.ts";
 import { FLAG_OPTIONAL, frameName } from "../../src/protocol/frame.ts";
 import { decodeMessage, type Message } from "../../src/protocol/messages.ts";
-import { MemorySpool } from "../../src/spool/memory/store.ts";
+import { MemorySpool } from "../../src/spool/memory-spool.ts";
 
 /** What a session sees of its connection: frames from the input, and an ear that hears everything. */
 class FakeConnection {
