@@ -91,7 +91,7 @@ export function safeName(wireName: string): string {
  *
  * Some disks do not tell capitals, ligatures or invisible joiners apart (in git: CVE-2014-9390). No
  * file is ever called by this form. It goes through capitals to small letters, because some letters
- * become equal only there: "i", and the dotless one of Turkish.
+ * become equal only there: "i", and the i without a dot.
  */
 export const foldedName = (name: string): string =>
   name.normalize("NFKC").replace(IGNORABLE, "").toUpperCase().toLowerCase();
