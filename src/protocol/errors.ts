@@ -57,6 +57,7 @@ export const ERRORS = {
   // Who is asking, and whether the other end is who it should be.
   "token-refused": row("refused", "client", false, "the token is missing, unknown, expired or revoked"),
   "not-allowed": row("refused", "client", false, "the token does not give that right"),
+  "role-unsupported": row("refused", "client", false, "the server does not serve that kind of client"),
   "too-many-failures": row("temporary", "client", true, "too many refused tokens from that address in a short time"),
   "tls-failed": row("refused", "client", false, "the two ends do not agree on encryption"),
   "certificate-refused": row("refused", "server", false, "the server's certificate is not one to be trusted"),
