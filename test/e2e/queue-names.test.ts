@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { send } from "../../src/net/sender/sender.ts";
+import { send } from "../../src/net/send.ts";
 import { LocalSpool } from "../../src/spool/local-spool.ts";
 import { content, sha256 } from "../support/content.ts";
 import { writeSmall } from "../support/process-files.ts";

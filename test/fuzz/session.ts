@@ -7,6 +7,7 @@ import { Suspects } from "../../src/net/server/suspects.ts";
 import { UploadSession } from "../../src/net/server/upload-session.ts";
 import type { Connection } from "../../src/net/wire/connection.ts";
 import { SharedLimit } from "../../src/net/wire/shared-limit.ts";
+import { WireMemory } from "../../src/net/wire/wire-memory.ts";
 import { type Data, dataOf, ZerosAhead } from "../../src/net/wire/zeros.ts";
 import { Decoder, joinParts } from "../../src/protocol/decoder.ts";
 import { FilespoolError } from "../../src/protocol/errors.ts";
@@ -59,7 +60,8 @@ class FakeConnection {
     return true;
   }
   readonly zeros = new ZerosAhead(() => {});
-  readonly outbox = { room: Infinity, handedData: 0, takenData: 0, hold: () => {} };
+  readonly memory = new WireMemory();
+  readonly frameWriter = { room: Infinity, handedData: 0, takenData: 0, hold: () => {} };
 
   fail(error: FilespoolError): void {
     this.#failure ??= error;

@@ -52,8 +52,8 @@ export const FOUND: readonly Mutant[] = [
   {
     name: "a second delivery does not wait until the first has landed",
     ...{
-      file: "src/net/receiver/receiver.ts",
-      from: "    if (attempt > 1) await this.#landingNow;\n",
+      file: "src/net/receiver/receive-conversation.ts",
+      from: "    if (attempt > 1) await this.#landingQueue.idle();\n",
       to: "    void attempt;\n",
     },
     noticedBy: "test/net/second-delivery.test.ts",

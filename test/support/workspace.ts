@@ -3,11 +3,12 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSyn
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { onTestFinished } from "vitest";
+import { createServer, type ServerOptions } from "../../src/net/create-server.ts";
 import type { ServerEvent, TransferEvent } from "../../src/net/events.ts";
 import type { ReceiveOptions, ReceiveSummary, SendOptions, SendSummary } from "../../src/net/options.ts";
-import { receive } from "../../src/net/receiver/receiver.ts";
-import { send } from "../../src/net/sender/sender.ts";
-import { createServer, type Server, type ServerOptions } from "../../src/net/server/server.ts";
+import { receive } from "../../src/net/receive.ts";
+import { send } from "../../src/net/send.ts";
+import type { Server } from "../../src/net/server/server.ts";
 import type { LocalSpoolOptions } from "../../src/spool/local-spool.ts";
 import { Collector } from "./collector.ts";
 import { InspectableSpool } from "./inspectable-spool.ts";

@@ -47,11 +47,12 @@ export class OperateSession {
    */
   #isOver = false;
 
-  constructor(connection: Connection, server: ServerContext, access: Access, operations: SpoolOperations) {
+  /** @param spool what operators may do with the spool of that server */
+  constructor(connection: Connection, server: ServerContext, access: Access, spool: SpoolOperations) {
     this.#connection = connection;
     this.#access = access;
     this.#server = server;
-    this.#spool = operations;
+    this.#spool = spool;
   }
 
   /** Frames one at a time, as in the other sessions; at the end, looks that wait are woken and find that it is over. */
