@@ -113,7 +113,7 @@ describe("of several addresses", () => {
 test("a name server that does not answer is waited for until the deadline", async () => {
   const { to } = world([]);
   const lookup = () => new Promise<Address[]>(() => {});
-  const message = expect.stringContaining("no answer to the question for its address within 0.2 s");
+  const message = expect.stringContaining("no answer from the name look-up within 0.2 s");
   await expect(reach({ ...to, lookup, timeoutMs: 200 })).rejects.toMatchObject({ code: "unreachable", message });
 });
 

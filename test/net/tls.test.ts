@@ -156,7 +156,7 @@ describe("a client sends nothing", () => {
     const done = work.send({ port, files: [] }).done;
     await expect(done).rejects.toMatchObject({
       code: "connection-lost",
-      message: expect.stringMatching(/ended the connection without a word$/),
+      message: expect.stringMatching(/closed the connection without sending anything$/),
     });
   });
 });
