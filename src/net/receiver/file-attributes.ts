@@ -84,7 +84,7 @@ export class FileAttributes {
       if (!NO_MODES.has((error as NodeJS.ErrnoException).code ?? "")) throw error;
     }
     if ((fstatSync(fd).mode & 0o777) !== wanted)
-      this.#warn("mode", "this disk does not keep the mode, of this or any other file");
+      this.#warn("mode", "this disk keeps no mode (permission bits), for this file or any other");
     return true;
   }
 }
