@@ -75,7 +75,7 @@ afterAll(async () => {
 const send = (port: string, ...more: string[]) => ["send", "--port", port, "--retry", "0", ...more, "a.txt"];
 const OTHER_PROGRAM =
   /localhost:\d+: the other end does not speak this protocol.*\n +check that --host and --port lead/;
-const TLS_SIDES = /localhost:\d+ encrypts, and this end does not\n +give --tls or an invite where the server encrypts/;
+const TLS_SIDES = /localhost:\d+ encrypts, but this end does not\n +give --tls or an invite where the server encrypts/;
 
 test.each<[string, string[], number, RegExp, Record<string, string>?]>([
   // Where the server is.
@@ -109,24 +109,19 @@ test.each<[string, string[], number, RegExp, Record<string, string>?]>([
     { FILESPOOL_TOKEN: "SECRET" },
   ],
   ["plain to TLS", send("TLS"), 4, TLS_SIDES],
-  ["TLS to plain", send("OURS", "--tls"), 4, /localhost:\d+ does not encrypt, and this end does\n +give --tls or/],
+  ["TLS to plain", send("OURS", "--tls"), 4, /localhost:\d+ does not encrypt, but this end does\n +give --tls or/],
   [
     "unknown authority",
     send("TLS", "--tls"),
     4,
     /certificate of localhost:\d+ is refused: no authority.*\n +ask whoever/,
   ],
-  [
-    "wrong fingerprint",
-    send("TLS", "--fingerprint", FINGERPRINT),
-    4,
-    /has the certificate .* and not the one.*\n +ask/,
-  ],
+  ["wrong fingerprint", send("TLS", "--fingerprint", FINGERPRINT), 4, /has the certificate .* not the one.*\n +ask/],
   [
     "half an invite",
     ["send", "a.txt"],
     2,
-    /no invite: its token is cut off/,
+    /not a valid invite: its token is cut off/,
     { FILESPOOL_INVITE: "filespool://h/q#token=fst_1" },
   ],
   // Files, folders, queues.
