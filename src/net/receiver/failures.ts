@@ -12,10 +12,10 @@
  *   all others         nothing, it is held     by the next run, or by another receiver
  *
  * A failed attempt brings a file nearer to the dead letters. There a person sees it, and it is out
- * of the way of the files behind it. A held file keeps its lease until the connection ends, so that it is
- * not offered again and again. Each file has its own pauses, and they grow (1 s, 2 s, 4 s, ... 60
- * s): what fails in milliseconds would otherwise be a dead letter within a second. A run that takes
- * what is there and ends has no time for pauses, and tries each such file once.
+ * of the way of the files behind it. A held file keeps its lease until the connection ends, so that
+ * it is not offered again and again. Each file has its own pauses, and they grow (1 s, 2 s, 4 s,
+ * ... 60 s): what fails in milliseconds would otherwise be a dead letter within a second. A run
+ * that takes what is there and ends has no time for pauses, and tries each such file once.
  *
  * Never here: leases and verdicts on the wire (setbacks.ts).
  */
