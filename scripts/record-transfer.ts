@@ -15,7 +15,7 @@ import { createDigest } from "../src/disk/digest.ts";
 import { createServer as createFilespool } from "../src/net/create-server.ts";
 import { receive } from "../src/net/receive.ts";
 import { send } from "../src/net/send.ts";
-import { MemorySpool } from "../src/spool/memory/store.ts";
+import { MemorySpool } from "../src/spool/memory-spool.ts";
 
 export interface Recording {
   readonly about: string;

@@ -12,7 +12,7 @@ import { createServer as createSocketServer } from "node:net";
 import { describe } from "../disk/system-errors.ts";
 import { FilespoolError } from "../protocol/errors.ts";
 import { LIMITS } from "../protocol/limits.ts";
-import type { Spool } from "../spool/contract.ts";
+import type { ManagedSpool } from "../spool/operate/contract.ts";
 import type { ServerEvent } from "./events.ts";
 import { ServerWatch } from "./extensions/observe/server-watch.ts";
 import { OperateSession } from "./extensions/operate/operator-session.ts";
@@ -30,7 +30,7 @@ export interface ServerOptions {
   /** Most bytes of one data frame on the way out. */
   readonly bufferBytes?: number;
   /** Where the files are. The caller closes it, after the server. */
-  readonly spool: Spool;
+  readonly spool: ManagedSpool;
   /** Who may do what; without it, everybody everything. */
   readonly gate?: Gate;
   /** Encrypts every connection with this certificate. */
@@ -42,7 +42,7 @@ export interface ServerOptions {
 }
 
 /** Which conversation each role of a `hello` begins. The two of the core, and that of operators. */
-const sessionsOn = (spool: Spool): Sessions => ({
+const sessionsOn = (spool: ManagedSpool): Sessions => ({
   sender: (connection, server, access) => new UploadSession(connection, server, access),
   receiver: (...parts) => new DeliverySession(...parts),
   operator: (connection, server, access) => new OperateSession(connection, server, access, spool.operate),

@@ -20,8 +20,8 @@ export { ERRORS, type ErrorCode, type ErrorKind, FilespoolError } from "../proto
 export { LIMITS } from "../protocol/limits.ts";
 /** Where a server keeps its files. MemorySpool forgets them when the process ends. */
 export { SPOOL_LIMITS, type Spool, type SpoolLimits } from "../spool/contract.ts";
-export { LocalSpool, type LocalSpoolOptions } from "../spool/local/store.ts";
-export { MemorySpool } from "../spool/memory/store.ts";
+export { LocalSpool, type LocalSpoolOptions } from "../spool/local-spool.ts";
+export { MemorySpool } from "../spool/memory-spool.ts";
 /** The server. It reports `ServerEvent`; a sender and a receiver report `TransferEvent`. */
 export { createServer, type ServerOptions } from "./create-server.ts";
 export type { About, ServerEvent, TransferEvent } from "./events.ts";

@@ -139,7 +139,7 @@ export interface SendOptions extends ClientOptions {
    * a new run continues what a killed one began. Without it, each run begins anew.
    */
   readonly senderKey?: string;
-  /** "blake3" (default) or "sha256". The run fails if the server does not know it. */
+  /** "blake3" or "sha256". Unless given: the first in the server's list that this end knows. */
   readonly digest?: string;
 }
 

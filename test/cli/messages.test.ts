@@ -136,7 +136,7 @@ test.each<[string, string[], number, RegExp, Record<string, string>?]>([
     "out is a file",
     ["receive", "--port", "OURS", "--out", "a.txt"],
     7,
-    /cannot use \/\S+\/a\.txt: .*no folder.*\n +check/,
+    /cannot use \/\S+\/a\.txt: .*where a folder is needed.*\n +check/,
   ],
   [
     "out is below a file",

@@ -19,6 +19,6 @@ export async function simulatedModules(): Promise<Modules> {
   const { createServer } = await load("net/create-server.ts");
   const { send } = await load("net/send.ts");
   const { receive } = await load("net/receive.ts");
-  const { LocalSpool } = await load("spool/local/store.ts");
+  const { LocalSpool } = await load("spool/local-spool.ts");
   return { createServer, send, receive, LocalSpool };
 }

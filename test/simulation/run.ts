@@ -8,7 +8,7 @@ import type { LandedFile } from "../../src/net/options.ts";
 import type { receive as Receive } from "../../src/net/receive.ts";
 import type { send as Send } from "../../src/net/send.ts";
 import type { Server } from "../../src/net/server/server.ts";
-import type { LocalSpool as Local } from "../../src/spool/local/store.ts";
+import type { LocalSpool as Local } from "../../src/spool/local-spool.ts";
 import { Contents } from "./contents.ts";
 import { Disk } from "./disk.ts";
 import { forgetAll } from "./files.ts";

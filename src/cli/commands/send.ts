@@ -67,7 +67,7 @@ export async function send(
   const { stored, repeated, bytes, failures } = await sendFiles({
     ...connection,
     queue,
-    digest,
+    ...(digest !== undefined && { digest }),
     again,
     files,
     senderKey,

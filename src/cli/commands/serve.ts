@@ -21,7 +21,7 @@ import {
   type SpoolLimits,
   type TlsIdentity,
 } from "../../net/index.ts";
-import { LocalSpool } from "../../spool/local/store.ts";
+import { LocalSpool } from "../../spool/local-spool.ts";
 import type { Context } from "../command.ts";
 import { warnIfOpen } from "../credentials/client.ts";
 import { markSpool, warnOfOpenSpool } from "../credentials/own-spool.ts";

@@ -20,6 +20,7 @@ import type { TransferEvent } from "../events.ts";
 import { AGENT, type ClientOptions, complete } from "../options.ts";
 import type { Connection } from "../wire/connection.ts";
 import { TIMER_MAX_MS } from "../wire/deadlines.ts";
+import { WireMemory } from "../wire/wire-memory.ts";
 import type { Connector } from "./dial.ts";
 
 /** The first wait, and the longest. Each wait is twice as long as the one before, before jitter. */
@@ -36,6 +37,10 @@ export class Client {
   readonly peer = randomBytes(16).toString("hex");
   readonly #options: ReturnType<typeof complete<ClientOptions>>;
   readonly #connector: Connector;
+  /**
+   * Shared by the connections of this run: the next one goes on with the memory of the lost one.
+   */
+  readonly #memory = new WireMemory();
   /**
    * A server has answered in this run; set once and never cleared. Before that, a mistyped address
    * is likelier than a server that is away, so patience is `connectRetryMs`; after it, `retryMs`.
@@ -81,7 +86,7 @@ export class Client {
       try {
         if (signal?.aborted) throw new FilespoolError("interrupted");
         const startMs = performance.now();
-        connection = await this.#connector.connect(host, port, this.#options);
+        connection = await this.#connector.connect(host, port, this.#options, this.#memory);
         signal?.addEventListener("abort", interrupt);
         if (signal?.aborted) interrupt();
         const leftMs = Math.min(startMs + connectTimeoutMs - performance.now(), TIMER_MAX_MS);

@@ -13,6 +13,7 @@ import { type ClientOptions, DEFAULTS } from "../options.ts";
 import { Connection } from "../wire/connection.ts";
 import { TIMER_MAX_MS } from "../wire/deadlines.ts";
 import { SocketReader } from "../wire/socket-reader.ts";
+import type { WireMemory } from "../wire/wire-memory.ts";
 import { reach } from "./addresses.ts";
 
 /** The options of a run that are about reaching its server. */
@@ -22,10 +23,11 @@ export type Dial = { readonly [option in "signal" | "tls" | "connectTimeoutMs"]?
 export interface Connector {
   /**
    * Connects, once.
+   * @param memory what the connections of one run share
    * @throws FilespoolError unreachable, timed-out, interrupted; where it encrypts, also tls-failed,
    * certificate-refused
    */
-  connect(host: string, port: number, dial: Dial): Promise<Connection>;
+  connect(host: string, port: number, dial: Dial, memory?: WireMemory): Promise<Connection>;
   /**
    * Finds out why a server ended the first connection of a run without sending anything, where that
    * can be found out.
@@ -36,12 +38,13 @@ export interface Connector {
 
 /**
  * Connects to a server without encryption.
+ * @param memory what the connections of one run share
  * @throws FilespoolError unreachable, timed-out, interrupted
  */
-export async function connect(host: string, port: number, dial: Dial = {}): Promise<Connection> {
+export async function connect(host: string, port: number, dial: Dial = {}, memory?: WireMemory): Promise<Connection> {
   const { signal, connectTimeoutMs = DEFAULTS.connectTimeoutMs } = dial;
   const timeoutMs = Math.min(connectTimeoutMs, TIMER_MAX_MS);
-  const socketReader = new SocketReader();
+  const socketReader = new SocketReader(memory);
   const { onread } = socketReader;
   // Several addresses may be tried at once, and all of these sockets read into one reader. That is
   // safe: only one of them is ever spoken to, and a server says nothing before our hello.

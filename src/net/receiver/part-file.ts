@@ -16,7 +16,7 @@ import { constants } from "node:fs";
 import { type FileHandle, open, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { tryLock } from "fs-native-extensions";
-import { BatchWriter } from "../../disk/batch-writer.ts";
+import { BatchWriter, type WriteBacklog } from "../../disk/batch-writer.ts";
 import { createDigest, type Digest, digestPrefix } from "../../disk/digest.ts";
 import { dropBytes, overlap } from "../../protocol/chunks.ts";
 import { joinParts } from "../../protocol/decoder.ts";
@@ -71,6 +71,8 @@ export interface IncomingOptions {
   readonly sync: boolean;
   /** Mode and time, which `settle` sets. */
   readonly attributes: FileAttributes;
+  /** What waits for the disk of the target folder, of all files together. */
+  readonly backlog: WriteBacklog;
   /** Called each time a sync has ended: so many bytes would survive a power cut now. */
   readonly onSynced: (offset: number) => void;
 }
@@ -153,9 +155,9 @@ export class PartFile implements Incoming {
     await handle.truncate(have);
     await digestPrefix(this.#digest, handle, have);
     this.#taken = have;
-    const { bufferBytes: batchBytes, sync, onSynced } = this.#options;
+    const { bufferBytes: batchBytes, sync, backlog, onSynced } = this.#options;
     if (sync && have > 0) await handle.datasync(); // its writer may have been killed first
-    this.#writer = new BatchWriter(handle, have, { batchBytes, sync, onSynced, onWritten: release });
+    this.#writer = new BatchWriter(handle, have, { batchBytes, sync, backlog, onSynced, onWritten: release });
   }
 
   append(offset: number, parts: readonly Uint8Array[], length: number): Promise<void> | undefined {

@@ -13,6 +13,7 @@
  * file that does not fit is tried again (failures.ts).
  */
 import { statfsSync } from "node:fs";
+import { WriteBacklog } from "../../disk/batch-writer.ts";
 import { FilespoolError } from "../../protocol/errors.ts";
 import { LIMITS } from "../../protocol/limits.ts";
 import { quoteName } from "../../protocol/names.ts";
@@ -35,6 +36,8 @@ export class TargetRoom {
   folder: string;
   /** Ends the sentence of an error: what a person can do. */
   readonly #hint: string;
+  /** What waits to be written to that disk, of all files together. */
+  readonly backlog = new WriteBacklog();
   /**
    * Bytes that each delivery still needs, by its token, as long as they are not on the disk. `over`
    * and `reset` remove them; `#comingBytes` is their sum.

@@ -34,37 +34,43 @@ export class Sender {
   readonly #client: Client;
   /** Files that have their answer: counted, and told as events. */
   readonly #results: SendResults;
-  readonly #algorithm: string;
+  readonly #options: SendOptions;
+  readonly #openSource: OpenSourceFunction;
   /** Files that are not open on a connection: not begun yet, or to be offered again. */
   readonly #queue: SendQueue;
   /** Files that are open on a connection; after its loss, until the next one takes them back. */
   readonly #window = new SendWindow();
-  readonly #run: SendRun;
+  /** Shared by all conversations. Null until the first server has named the digests it knows. */
+  #run: SendRun | null = null;
   /** The newest conversation; null before the first. Waking one that is over does no harm. */
   #conversation: SendConversation | null = null;
 
   /** @param openSource opens what is to be sent, of whatever kind it is */
   constructor(options: SendOptions, connector: Connector, openSource: OpenSourceFunction) {
-    const wake = () => this.#conversation?.wake();
+    this.#options = options;
+    this.#openSource = openSource;
     this.#client = new Client(options, connector);
     this.#results = new SendResults((event) => this.#client.emit(event));
-    this.#algorithm = options.digest ?? (DIGESTS[0] as string);
-    this.#queue = new SendQueue(options.files, wake);
-    const { queue, bufferBytes, signal } = complete(options);
+    this.#queue = new SendQueue(options.files, () => this.#conversation?.wake());
+  }
+
+  /** Called once in a run: from here on, all of its transfer ids and digests are of one kind. */
+  #begin(algorithm: string): SendRun {
+    const { queue, bufferBytes, signal, senderKey, again } = complete(this.#options);
     const opening: OpenOptions = {
-      ...{ queue, bufferBytes, signal, algorithm: this.#algorithm },
-      key: options.senderKey ?? randomBytes(32).toString("hex"),
-      salt: options.again ? randomBytes(8).toString("hex") : "",
-      onChange: wake,
+      ...{ queue, bufferBytes, signal, algorithm },
+      key: senderKey ?? randomBytes(32).toString("hex"),
+      salt: again ? randomBytes(8).toString("hex") : "",
+      onChange: () => this.#conversation?.wake(),
       warn: (path, message) => this.#client.emit({ event: "warning", path: labelOf(path), message }),
       refuse: (path, failure) => this.#results.failed(path, undefined, failure),
     };
-    this.#run = {
+    return {
       client: this.#client,
       queue: this.#queue,
       window: this.#window,
       results: this.#results,
-      open: (source) => openSource(source, opening),
+      open: (source) => this.#openSource(source, opening),
       opening,
       // One byte more than a frame copies: reading one too many shows where a file ends.
       room: Buffer.allocUnsafe(COPY_BYTES_MAX + 1),
@@ -85,8 +91,11 @@ export class Sender {
    * @throws FilespoolError why the connection cannot go on; the client decides about another one
    */
   async #converse(connection: Connection, server: MessageOf<"welcome">): Promise<void> {
-    if (!server.digests.includes(this.#algorithm))
-      throw new FilespoolError("digest-unsupported", `the server does not know the digest ${this.#algorithm}`);
+    this.#run ??= this.#begin(digestFor(this.#options, server));
+    const { algorithm } = this.#run.opening;
+    // Another server may answer at the same address later in the run.
+    if (!server.digests.includes(algorithm))
+      throw new FilespoolError("digest-unsupported", `the server does not know the digest ${algorithm}`);
     // First what the last connection left without an answer, in the old order.
     this.#queue.putBack(...this.#window.takeBack());
     const conversation = new SendConversation(connection, server, this.#run);
@@ -117,4 +126,15 @@ export class Sender {
   end(): void {
     for (const transfer of [...this.#window.takeBack(), ...this.#queue.end()]) transfer.kept?.end();
   }
+}
+
+/**
+ * The digest of a run: the one in its options, or the first in the server's list that we know.
+ * @throws FilespoolError digest-unsupported
+ */
+function digestFor({ digest }: SendOptions, { digests }: MessageOf<"welcome">): string {
+  const both = digest ?? digests.find((name) => DIGESTS.includes(name));
+  if (both !== undefined) return both;
+  const known = digests.length === 0 ? "lists none" : `knows only ${digests.join(", ")}`;
+  throw new FilespoolError("digest-unsupported", `the server ${known}, and this end knows ${DIGESTS.join(" and ")}`);
 }

@@ -24,6 +24,7 @@ import type { ServerEvent } from "../events.ts";
 import { AGENT, type TlsIdentity } from "../options.ts";
 import { Connection } from "../wire/connection.ts";
 import { SharedLimit } from "../wire/shared-limit.ts";
+import { WireMemory } from "../wire/wire-memory.ts";
 import { type Access, demand, EVERYBODY, type Gate } from "./access.ts";
 import { PerSecond } from "./per-second.ts";
 import type { Listener, NetLimits, ServerContext, ServerObserver, Session, Sessions } from "./session.ts";
@@ -69,11 +70,12 @@ export class Server implements ServerContext {
   readonly limits: NetLimits;
   /** `close` was called. From then on every hello is refused, and sessions end at their next pause. */
   isDraining = false;
-  readonly recording = new Map<string, number>();
   readonly deliveries = new SharedLimit(() => this.limits.unsettledFilesMax);
   readonly suspects: Suspects;
   /** Bytes that wait to be sent, of all connections. */
   readonly unsent = new SharedLimit(() => this.limits.unsentBytesMax);
+  /** Buffers that are used again, and the numbers of connections: shared by all connections of this server. */
+  readonly #memory = new WireMemory();
   readonly #listener: Listener;
   readonly #gate: Gate | undefined;
   readonly #sessions: Sessions;
@@ -93,6 +95,7 @@ export class Server implements ServerContext {
   readonly #troubles = new PerSecond<FilespoolError>((error, times) =>
     this.emit({ event: "error", ...failure(error), ...(times > 1 && { times }) }),
   );
+  /** Ticks once a second until `close`. It keeps no process alive that has nothing else to do. */
   readonly #sweeper: NodeJS.Timeout;
   readonly #sweeps: Sweeps;
 
@@ -103,7 +106,7 @@ export class Server implements ServerContext {
     this.spool = spool;
     this.bufferBytes = bufferBytes;
     this.limits = limits;
-    this.suspects = new Suspects((transfer, left) => spool.operate.onEnded(transfer, left));
+    this.suspects = new Suspects((transfer, left) => spool.onEnded(transfer, left));
     this.#listener = listener;
     this.#gate = gate;
     this.#sessions = sessions;
@@ -137,13 +140,15 @@ export class Server implements ServerContext {
     return sum;
   }
 
+  /** Adds what one connection has moved. */
   #count(sum: { received: number; sent: number }, { traffic }: Connection): void {
     sum.received += traffic.received;
     sum.sent += traffic.sent;
   }
 
+  /** One more connection, or one too many. It counts from its first byte, so silent ones are bounded as well. */
   #accept(socket: Socket): void {
-    const connection = Connection.accept(socket, this.limits, this.unsent);
+    const connection = Connection.accept(socket, this.limits, this.unsent, this.#memory);
     if (this.#running.size >= this.limits.connectionsMax) {
       const full = new FilespoolError("connections-full");
       connection.fail(full);
@@ -194,17 +199,18 @@ export class Server implements ServerContext {
     void connection.closed().then(() => this.leaving--);
   }
 
+  /** The conversation that the hello asks for. */
   #sessionFor(connection: Connection, hello: MessageOf<"hello">, running?: Running): Session {
     const { access = EVERYBODY, who = "" } = running ?? {};
     const begin = this.#sessions[hello.role];
-    assert(begin, "a role without a session was refused before");
+    assert(begin, "the hello of a role without a session was refused");
     return begin(connection, this, access, hello, who);
   }
 
   /**
    * Reads the first frame and decides whether this peer is let in.
    * @returns null when the peer went away without a word
-   * @throws FilespoolError frame-unexpected, message-invalid, version-unsupported, shutting-down; what the
+   * @throws FilespoolError frame-unexpected, message-invalid, version-unsupported, role-unsupported, shutting-down; what the
    * gate refuses it for
    */
   async #greet(connection: Connection): Promise<MessageOf<"hello"> | null> {
@@ -216,6 +222,8 @@ export class Server implements ServerContext {
       const both = `you speak ${hello.versions.join(", ")}, this server speaks ${LIMITS.versions.join(", ")}`;
       throw new FilespoolError("version-unsupported", both);
     }
+    if (!this.#sessions[hello.role])
+      throw new FilespoolError("role-unsupported", `this server takes no ${hello.role}s`);
     if (hello.role === "receiver" && hello.queue === undefined)
       throw new FilespoolError("message-invalid", "a receiver names a queue");
     if (this.isDraining) throw new FilespoolError("shutting-down");

@@ -70,8 +70,6 @@ export interface ServerContext {
   readonly bufferBytes: number;
   readonly agent: string;
   readonly isDraining: boolean;
-  /** Verdicts that are being written down, by queue, of all connections. */
-  readonly recording: Map<string, number>;
   /** Deliveries without a verdict, of all connections. */
   readonly deliveries: SharedLimit;
   readonly suspects: Suspects;

@@ -225,7 +225,7 @@ export class OperateSession {
       wake = resolve;
     });
     this.#looks.add(wake);
-    const stopListening = this.#spool.onEnded(transfer, wake);
+    const stopListening = this.#server.spool.onEnded(transfer, wake);
     const timer = setTimeout(wake, waitMs);
     try {
       let known = await this.#find(transfer);

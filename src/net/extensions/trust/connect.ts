@@ -17,12 +17,12 @@ const timeoutOf = ({ connectTimeoutMs = DEFAULTS.connectTimeoutMs }: Dial): numb
   Math.min(connectTimeoutMs, TIMER_MAX_MS);
 
 export const CONNECTOR: Connector = {
-  async connect(host, port, dial) {
+  async connect(host, port, dial, memory) {
     const { signal, tls } = dial;
-    if (!tls) return connect(host, port, dial);
+    if (!tls) return connect(host, port, dial, memory);
     const { connectTls } = await import("./tls.ts");
     const socket = await connectTls({ host, port, timeoutMs: timeoutOf(dial), signal }, tls);
-    const reader = new SocketReader();
+    const reader = new SocketReader(memory);
     return new Connection(reader.follow(socket), reader);
   },
 
