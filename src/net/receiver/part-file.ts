@@ -28,7 +28,7 @@ import { look, openOurs, ownName, partPath, withLot } from "./own-files.ts";
 
 export { partPath };
 
-/** A delivery as the server announced it. */
+/** A delivery as the server announced it, or as this run adapted it (incoming.ts). */
 export type Delivered = MessageOf<"deliver">;
 
 /** What a receiver does with the content of a delivery, be it large, small or special. */
@@ -65,7 +65,7 @@ export interface Incoming {
 /** What a part file needs to know of the run. */
 export interface IncomingOptions {
   readonly folder: string;
-  /** Size of one write to the disk, bytes. */
+  /** Most bytes that are gathered for one write to the disk. */
   readonly bufferBytes: number;
   /** Whether what is acked must survive a power cut. */
   readonly sync: boolean;
