@@ -183,6 +183,18 @@ test("every file of the core explains itself: 25 of 100 lines are comments, 35 i
   expect(silent.map((path) => `${path}: ${Math.floor(commentShare(path) * 100)} of 100`)).toEqual([]);
 });
 
+/** An indented line of a comment is part of a table or a picture, which is as wide as it has to be. */
+const PICTURE = /^\s*\* {3,}/;
+
+test("a sentence of a comment is at most 100 columns wide, but for the command line", () => {
+  const wide = SRC.filter((path) => layerOf(path) !== "cli").flatMap((path) =>
+    textLines(path)
+      .filter((line) => COMMENT.test(line) && !PICTURE.test(line) && line.length > 100)
+      .map((line) => `${path}: ${line.trim().slice(0, 60)}`),
+  );
+  expect(wide).toEqual([]);
+});
+
 test("at least 27 of 100 lines in src are comments", () => {
   const lines = SRC.flatMap(textLines);
   const share = lines.filter((line) => COMMENT.test(line)).length / lines.length;
