@@ -24,7 +24,7 @@
  *   quotas and full queues          src/spool/local/room.ts           adr/0009
  *   expiry, also of done/           src/spool/local/sweep.ts          adr/0072
  *   dead letters                    src/spool/operate/contract.ts     adr/0078
- *   a lock: one server per spool    src/spool/local/store.ts          adr/0020
+ *   a lock: one server per spool    src/spool/local/parts.ts          adr/0020
  *
  * It refuses to know of connections and frames. In the full program: src/spool/. Why not exactly
  * once: adr/0014. Read next: server.ts.
