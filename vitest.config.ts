@@ -4,9 +4,16 @@ import { BaseSequencer, type TestSpecification } from "vitest/node";
 import { type Asked, filesOf, type Project } from "./test/projects.ts";
 
 // The same cases in each run, so that a change is what makes a test fail; other cases by a seed, or by chance. adr/0067
-const asked = process.env.FILESPOOL_SEED ?? "20261126";
-const seed = asked === "random" ? String(randomInt(2 ** 31)) : asked;
-console.log(`Seed of the property tests: FILESPOOL_SEED=${seed} (FILESPOOL_SEED=random takes another)`);
+// This file is read once for each project, and there is one seed for all of them.
+const chosen = globalThis as { filespoolSeed?: string };
+if (chosen.filespoolSeed === undefined) {
+  const asked = process.env.FILESPOOL_SEED ?? "20261126";
+  chosen.filespoolSeed = asked === "random" ? String(randomInt(2 ** 31)) : asked;
+  console.log(
+    `Seed of the property tests: FILESPOOL_SEED=${chosen.filespoolSeed} (FILESPOOL_SEED=random takes another)`,
+  );
+}
+const seed = chosen.filespoolSeed;
 
 /** A file for the results as JSON, beside what is printed; .ci/run counts from it. */
 const jsonFile = process.env.FILESPOOL_TEST_JSON;

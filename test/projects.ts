@@ -48,7 +48,7 @@ function* withHelpers(path: string, seen = new Set<string>()): Iterable<string> 
   seen.add(path);
   const text = read(path);
   yield text;
-  for (const [, name = ""] of text.matchAll(/^(?:import|export|\} from) [^;]*?"(\.[^"]*\.ts)"/gm)) {
+  for (const [, name = ""] of text.matchAll(/^(?:import|export|\})[^;"]*"(\.[^"]*\.ts)"/gm)) {
     const helper = join(dirname(path), name);
     if (helper.startsWith("test/")) yield* withHelpers(helper, seen);
   }
