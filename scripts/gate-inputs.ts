@@ -29,7 +29,8 @@ export const INPUTS: Readonly<Record<string, readonly string[]>> = {
   "site browser": [
     "website/",
     // What the live elements and figures are made of.
-    ...["src/protocol/", "src/disk/", "src/spool/contract.ts", "src/spool/files.ts", "src/spool/memory/"],
+    ...["src/protocol/", "src/disk/", "src/spool/contract.ts", "src/spool/files.ts"],
+    ...["src/spool/memory/", "src/spool/memory-spool.ts", "CONTRIBUTING.md", "ARCHITECTURE.md"],
     ...["test/vectors/", "benchmarks/results/"],
   ],
 };

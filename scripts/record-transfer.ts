@@ -12,10 +12,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { createDigest } from "../src/disk/digest.ts";
-import { receive } from "../src/net/receiver/receiver.ts";
-import { send } from "../src/net/sender/sender.ts";
-import { createServer as createFilespool } from "../src/net/server/server.ts";
-import { MemorySpool } from "../src/spool/memory/store.ts";
+import { createServer as createFilespool } from "../src/net/create-server.ts";
+import { receive } from "../src/net/receive.ts";
+import { send } from "../src/net/send.ts";
+import { MemorySpool } from "../src/spool/memory-spool.ts";
 
 export interface Recording {
   readonly about: string;

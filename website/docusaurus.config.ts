@@ -1,9 +1,10 @@
 /**
  * The site as Docusaurus is told to build it: what is read from where, and what makes the build fail.
  *
- * Three things come from outside this folder and are read where they are: ../adr (the decisions), ../src and the
- * other sources (shown under /source, and in regions of pages), and ../benchmarks/results (the numbers). A link, an
- * anchor, a region or a number that leads nowhere fails the build. Why so: adr/0047 and adr/0048.
+ * What comes from outside this folder is read where it is: ../adr (the decisions), the READMEs of the folders of ../src
+ * (under /code), ARCHITECTURE.md and CONTRIBUTING.md (each the text of a page), all sources (under /source, and in regions
+ * of pages), and ../benchmarks/results (the numbers). A link, an anchor, a region or a number that leads nowhere fails the
+ * build. Why so: adr/0047 and adr/0048.
  */
 
 import type { PluginOptions } from "@docusaurus/plugin-content-docs";
@@ -14,13 +15,14 @@ import { decisionStatus } from "./plugins/decision-status.ts";
 import { firstLook } from "./plugins/first-look.ts";
 import { namedTests } from "./plugins/named-tests.ts";
 import { repositoryLinks } from "./plugins/repository-links.ts";
+import { repositoryPage } from "./plugins/repository-page.ts";
 import { sourcePages } from "./plugins/source-pages.ts";
 import { stackedTables } from "./plugins/stacked-tables.ts";
 import { codeTheme } from "./src/code-theme.ts";
 import { diagrams } from "./src/diagrams.ts";
 
 /** Run on the text as it was written, before Docusaurus makes links and files of it. */
-const beforeDefaultRemarkPlugins = [codeRegions, boundNumbers, namedTests, repositoryLinks];
+const beforeDefaultRemarkPlugins = [repositoryPage, codeRegions, boundNumbers, namedTests, repositoryLinks];
 
 /** Run on the page as it will be. */
 const rehypePlugins = [stackedTables];
@@ -87,6 +89,18 @@ const config: Config = {
         rehypePlugins,
       },
     ],
+    [
+      "@docusaurus/plugin-content-docs",
+      {
+        id: "code",
+        path: "../src",
+        include: ["**/README.md"],
+        routeBasePath: "code",
+        sidebarPath: "./sidebars-code.ts",
+        beforeDefaultRemarkPlugins,
+        rehypePlugins,
+      },
+    ],
     ["@docusaurus/plugin-content-pages", { beforeDefaultRemarkPlugins, rehypePlugins }],
     sourcePages,
     firstLook,
@@ -97,8 +111,8 @@ const config: Config = {
     [
       "@easyops-cn/docusaurus-search-local",
       {
-        docsDir: ["docs", "../adr"],
-        docsRouteBasePath: ["/", "decisions"],
+        docsDir: ["docs", "../adr", "../src"],
+        docsRouteBasePath: ["/", "decisions", "code"],
         indexBlog: false,
         hashed: "filename",
         highlightSearchTermsOnTargetPage: true,
@@ -124,6 +138,7 @@ const config: Config = {
     footer: {
       links: [
         { label: "Contributing", to: "/contributing" },
+        { label: "Folders", to: "/code" },
         { label: "Source", to: "/source" },
         { label: "Glossary", to: "/reference/glossary" },
       ],

@@ -6,8 +6,9 @@
 export { ERRORS, type ErrorCode, type ErrorKind, FilespoolError } from "../protocol/errors.ts";
 export { LIMITS } from "../protocol/limits.ts";
 export { SPOOL_LIMITS, type Spool, type SpoolLimits } from "../spool/contract.ts";
-export { LocalSpool, type LocalSpoolOptions } from "../spool/local/store.ts";
-export { MemorySpool } from "../spool/memory/store.ts";
+export { LocalSpool, type LocalSpoolOptions } from "../spool/local-spool.ts";
+export { MemorySpool } from "../spool/memory-spool.ts";
+export { createServer, type ServerOptions } from "./create-server.ts";
 export type { About, ServerEvent, TransferEvent } from "./events.ts";
 export {
   type OperateOptions,
@@ -45,7 +46,8 @@ export type {
   TlsIdentity,
   TlsTrust,
 } from "./options.ts";
-export { receive } from "./receiver/receiver.ts";
-export { send } from "./sender/sender.ts";
+export { receive } from "./receive.ts";
+export { send } from "./send.ts";
 export type { Access, Gate, Right } from "./server/access.ts";
-export { createServer, type NetLimits, type Server, type ServerOptions } from "./server/server.ts";
+export type { Server } from "./server/server.ts";
+export type { NetLimits } from "./server/session.ts";

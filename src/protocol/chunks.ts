@@ -1,23 +1,29 @@
 /**
  * Chunks: how a file is cut, and where an arriving piece belongs.
  *
- * The two halves of one idea. The sending side cuts [from, size) into chunks that cover every byte exactly
- * once; the taking side keeps one number, the next byte it lacks, and every chunk says where it starts.
- * So a chunk that comes twice or overlaps changes nothing, a chunk from the future is an error, and
- * content is never looked at to find out what is missing (croc #368 took runs of zeroes for holes).
+ * These are two halves of one idea. The end that sends cuts a file into chunks that cover every
+ * byte exactly once. The end that takes keeps one number, the next byte it lacks, and every chunk
+ * says where it starts. So a chunk that comes twice, or overlaps what is there, changes nothing. A
+ * chunk that would leave a gap is an error. Nobody looks into the content to find out what is
+ * missing (croc #368 took runs of zeros for holes).
  */
 import { assert, FilespoolError } from "./errors.ts";
 import { LIMITS } from "./limits.ts";
 
+/** A slice of a file. */
 export interface Chunk {
-  /** Absolute offset of the first byte. */
+  /** Offset of the first byte, counted from the beginning of the file. */
   readonly offset: number;
   /** Bytes; at least 1. */
   readonly length: number;
 }
 
 // region: chunk-at
-/** The chunk that starts at `offset` of a file of `size` bytes, or null when the file ends there. */
+/**
+ * The chunk that starts at `offset`, or null when the file ends there.
+ * @param size bytes of the whole file
+ * @param chunkBytes the most that a chunk may have; only the last one has less
+ */
 export function chunkAt(offset: number, size: number, chunkBytes: number): Chunk | null {
   assert(chunkBytes > 0 && offset >= 0 && offset <= size, `chunk at ${offset} of ${size}`);
   return offset === size ? null : { offset, length: Math.min(chunkBytes, size - offset) };
@@ -26,10 +32,12 @@ export function chunkAt(offset: number, size: number, chunkBytes: number): Chunk
 
 // region: overlap
 /**
- * Where a piece goes: how many of its leading bytes we have already.
- * @param next the next byte we lack; everything before it has arrived
- * @returns bytes to leave out at the front, 0 to `chunk.length`
- * @throws FilespoolError offset-gap when bytes in between are missing, size-mismatch beyond the end
+ * Where an arriving chunk goes: how many of its first bytes are here already.
+ * @param next the next byte that is missing; everything before it is here
+ * @param size bytes of the whole file
+ * @returns how many bytes to leave out at the front, from 0 to `chunk.length`
+ * @throws FilespoolError offset-gap: bytes before the chunk are missing; size-mismatch: the chunk
+ * reaches beyond the end of the file
  */
 export function overlap(next: number, size: number, chunk: Chunk): number {
   checkEnd(chunk.offset + chunk.length, size);
@@ -43,10 +51,15 @@ function checkEnd(end: number, size: number): void {
 }
 
 /**
- * Only the last chunk of a file may be shorter than the smallest buffer that a user may choose. So where nobody knows the
- * size yet (Infinity), a short chunk tells it.
- * @returns the size, as far as it is known now
- * @throws FilespoolError flood: a million chunks of one byte cost us a million arrays; size-mismatch beyond the end
+ * Refuses chunks that are too short, and learns the size of a stream from its last one.
+ *
+ * Only the last chunk of a file may be shorter than the smallest buffer that a user may choose.
+ * Without this rule, a million chunks of one byte would cost the taker a million arrays. The size
+ * of a stream is unknown at first and stands as Infinity; there, the first short chunk is the last
+ * one.
+ * @param size bytes of the whole file, as far as they are known before this chunk
+ * @returns the same, as far as it is known with this chunk
+ * @throws FilespoolError flood: too short, and not the last; size-mismatch: beyond the end
  */
 export function checkChunk(offset: number, length: number, size: number): number {
   checkEnd(offset + length, size);
@@ -58,7 +71,9 @@ export function checkChunk(offset: number, length: number, size: number): number
   );
 }
 
-/** `parts` without their first `bytes` bytes; slices, no copies. */
+/**
+ * `parts` without their first `bytes` bytes. The result are slices of the same memory, not copies.
+ */
 export function dropBytes(parts: readonly Uint8Array[], bytes: number): readonly Uint8Array[] {
   if (bytes === 0) return parts;
   const kept: Uint8Array[] = [];

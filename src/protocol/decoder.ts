@@ -1,78 +1,106 @@
 /**
  * Frame decoder: turns a byte stream back into frames.
  *
- * TCP delivers bytes, not messages: one read may hold half a header or nine frames. So the decoder is
- * given whatever arrived with `push`, and is asked with `next` for frames until it says "not yet" (null).
- * It never copies the payload of a large frame: the frame's `parts` are slices of what was pushed, which
- * the disk takes with one gathering write. Between calls this holds:
+ * TCP delivers bytes, not messages: one read may hold half a header or nine frames. So the caller
+ * gives the decoder whatever arrived with `push`, and then asks with `next` for frames until the
+ * answer is null, which means "not yet". The decoder does not copy the payload of a large frame.
+ * The `parts` of the frame are slices of what was pushed, and the disk takes them with one
+ * gathering write. Between calls this holds:
  *
- *   taken <= arrived <= length <= payloadBytesMax        (bytes of the payload of the frame in progress)
+ *   taken <= arrived <= length <= payloadBytesMax        (bytes of the payload in progress)
  *
- * so one decoder holds at most one frame plus one push, whatever the peer does. Slices below
- * LIMITS.partBytesMin are gathered into a block, because a peer that sends single bytes would otherwise
- * make us keep a million arrays for one MiB.
+ * So one decoder holds at most one frame and one push, whatever the peer does. It gathers slices
+ * below LIMITS.partBytesMin into a block: a peer that sends single bytes could otherwise make it
+ * keep a million arrays for one MiB.
  *
- * Never here: sockets, timers, node: imports. Feeding it is net/wire/connection.ts's job.
- * Why a length prefix at all: adr/0004.
+ * Never here: sockets, timers, node: imports. Feeding it is net/wire/connection.ts's job. Why a
+ * length prefix at all: adr/0004.
  */
 import type { Checksum } from "./checksum.ts";
 import { assert, type ErrorCode, FilespoolError } from "./errors.ts";
 import { decodeHeader, HEADER_BYTES, type Header } from "./frame.ts";
 import { LIMITS } from "./limits.ts";
 
+/** One frame whose two checksums were right. Nobody has looked at what the payload says. */
 export interface Frame {
+  /** The number of the frame type; it may be one that this version does not know. */
   readonly type: number;
   readonly flags: number;
-  /** Absolute offset of the payload in the file, bytes. */
+  /** Where in the file the payload belongs, bytes from its beginning; 0 in a control frame. */
   readonly offset: number;
   /** Bytes of payload: the sum of the lengths of `parts`. */
   readonly length: number;
+  /** The payload, in order: slices of what was pushed, or of a block of small slices. */
   readonly parts: readonly Uint8Array[];
 }
 
 const NOTHING = new Uint8Array(0);
-/** How TLS begins (RFC 8446, section 5.1): the most likely of all that is not ours. */
+/**
+ * The first byte of TLS (RFC 8446, section 5.1). Of all other protocols it is the likeliest here.
+ */
 const TLS_HANDSHAKE = 0x16;
+/** The most that a block for small slices has, bytes. A short frame gets a shorter block. */
 const BLOCK_BYTES = 64 * 1024;
 
 export class Decoder {
   readonly #checksum: Checksum;
-  /** What was pushed last, and how far into it we are. */
+  /** What was pushed last. The decoder has used the first `#at` bytes of it. */
   #input: Uint8Array = NOTHING;
   #at = 0;
-  /** A header that a read cut in two collects here. */
+  /** The beginning of a header whose rest has not arrived; `#partialBytes` of it are here. */
   readonly #partial = new Uint8Array(HEADER_BYTES);
   #partialBytes = 0;
-  /** The frame in progress: its header, what arrived of its payload, and the checksum so far. */
+  /**
+   * The frame in progress. `#header` is null between two frames. `#parts` holds the `#arrived`
+   * bytes of its payload that are here, and `#sum` is their checksum.
+   */
   #header: Header | null = null;
   #parts: Uint8Array[] = [];
   #arrived = 0;
   #sum = 0;
-  /** Where small slices are gathered; `#blockUsed` bytes of it are spoken for. */
+  /**
+   * Where small slices are gathered. The first `#blockUsed` bytes belong to frames, also to frames
+   * that were handed out; they are never written again.
+   */
   #block = NOTHING;
   #blockUsed = 0;
-  /** What ended the stream: every later call ends in the same way. */
+  /**
+   * What ended the stream. There is no way back to good frames, so every later call throws it
+   * again.
+   */
   #failure: FilespoolError | null = null;
-  /** After one good header, bytes that are not ours are damage and not another protocol. */
+  /** The peer has sent one good header. From then on, bytes that are no frame are damage to one. */
   #isOurs = false;
-  /** Whoever has not said who it is may make us hold no more than a message: connection.ts sets and lifts it. */
+  /**
+   * The most that a frame may announce, bytes of payload. A peer that has not said who it is may
+   * make us hold one message and no more, so connection.ts lowers this at first and lifts it after
+   * hello.
+   */
   payloadBytesMax: number = LIMITS.dataBytesMax;
 
+  /** @param checksum of the payloads; headers are checked here */
   constructor(checksum: Checksum) {
     this.#checksum = checksum;
   }
 
-  /** Payload bytes of the frame in progress, arrived or not; 0 between frames. For deadlines. */
+  /**
+   * All payload bytes of the frame in progress, arrived or not; 0 between frames. For deadlines.
+   */
   get frameBytes(): number {
     return this.#header?.length ?? 0;
   }
 
-  /** True while a frame has begun and is not complete: the end of the stream now would be a cut. */
+  /** True while a frame has begun and is not complete. If the stream ended now, it was cut. */
   get midFrame(): boolean {
     return this.#header !== null || this.#partialBytes > 0 || this.#at < this.#input.length;
   }
 
-  /** Gives the decoder what arrived. `next` must have returned null before; the bytes must not change afterwards. */
+  /**
+   * Gives the decoder what arrived.
+   *
+   * Call it only after `next` returned null. The bytes must not change as long as a frame with a
+   * slice of them is in use.
+   */
   push(bytes: Uint8Array): void {
     assert(this.#at === this.#input.length, "push before next() returned null");
     this.#input = bytes;
@@ -82,8 +110,10 @@ export class Decoder {
   // region: next
   /**
    * The next complete and verified frame, or null when more bytes are needed.
-   * @throws FilespoolError not-filespool, frame-damaged, frame-too-large, message-invalid. The stream
-   * cannot be trusted afterwards: there is no way to find the next frame, so the connection must end.
+   *
+   * After an error the connection must end. A damaged length hides where the next frame begins, and
+   * nothing else in the stream tells it.
+   * @throws FilespoolError not-filespool, frame-damaged, frame-too-large, message-invalid
    */
   next(): Frame | null {
     if (this.#failure) throw this.#failure;
@@ -102,6 +132,7 @@ export class Decoder {
   }
   // endregion: next
 
+  /** @param first the first byte of what should have been a header */
   #fail(code: ErrorCode, first?: number): FilespoolError {
     const isOther = code === "not-filespool" && !this.#isOurs;
     const why = isOther && first === TLS_HANDSHAKE ? "the other end encrypts, and this one does not" : undefined;
@@ -109,11 +140,13 @@ export class Decoder {
     return this.#failure;
   }
 
+  /** The header of the next frame, once all of it is here; it becomes the frame in progress. */
   #readHeader(): Header | null {
     const available = this.#input.length - this.#at;
     let bytes = this.#input;
     let at = this.#at;
     if (this.#partialBytes === 0 && available >= HEADER_BYTES) {
+      // The usual case: the whole header is in this push, and is read where it lies.
       this.#at += HEADER_BYTES;
     } else {
       const take = Math.min(HEADER_BYTES - this.#partialBytes, available);
@@ -134,7 +167,10 @@ export class Decoder {
     return header;
   }
 
-  /** A browser or a telnet session that sends less than one header deserves its answer now, not at a timeout. */
+  /**
+   * Looks at the magic before the header is complete. A browser, or a person with telnet, may send
+   * less than one header and wait; they should hear at once that this is the wrong place.
+   */
   #rejectEarly(): void {
     const [first, second] = this.#partial;
     if ((this.#partialBytes > 0 && first !== 0x46) || (this.#partialBytes > 1 && second !== 0x53)) {
@@ -142,6 +178,7 @@ export class Decoder {
     }
   }
 
+  /** Moves what is here of the payload from the push to the frame in progress. */
   #takePayload(header: Header): void {
     const take = Math.min(header.length - this.#arrived, this.#input.length - this.#at);
     if (take === 0) return;
@@ -153,7 +190,10 @@ export class Decoder {
     else this.#parts.push(slice);
   }
 
-  /** Appends a small slice to the block; contiguous slices of one block grow the last part instead of adding one. */
+  /**
+   * Copies a small slice to the end of the block. Where the last part of the frame ends just before
+   * it, that part grows, so that a million tiny reads make a few parts and not a million.
+   */
   #gather(slice: Uint8Array, header: Header): void {
     if (this.#blockUsed + slice.length > this.#block.length) {
       this.#block = new Uint8Array(Math.min(BLOCK_BYTES, Math.max(header.length, LIMITS.partBytesMin)));
@@ -169,7 +209,10 @@ export class Decoder {
   }
 }
 
-/** The payload of a frame as one array: for control frames, which are small. Copies only when it was cut. */
+/**
+ * The payload of a frame as one array. It is meant for control frames, which are small; it copies
+ * only where a read cut the payload in two.
+ */
 export function joinParts(parts: readonly Uint8Array[]): Uint8Array {
   if (parts.length === 1) return parts[0] as Uint8Array;
   const joined = new Uint8Array(parts.reduce((bytes, part) => bytes + part.length, 0));

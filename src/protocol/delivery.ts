@@ -1,5 +1,5 @@
 /**
- * The delivery conversation: how a file gets out of a queue and into a folder. Both halves, side by side.
+ * The delivery conversation, from both ends: how a file gets out of a queue and into a folder.
  *
  *     server                                receiver
  *           <------------------------------ hello (queue)
@@ -15,16 +15,35 @@
  *     acked B, empty --------------------->
  *           <------------------------------ bye
  *
- * Each delivery is an attempt under a lease, named by a fencing token. Whoever gives no verdict in time
- * loses the lease, and the file goes back to the head of its queue. So a file may be *delivered* more
- * than once; that it *lands* once is the receiver's part (net/receiver/landing.ts). Why: adr/0014.
+ * Each delivery is one attempt under a lease, and has a fencing token as its name. A receiver that
+ * gives no verdict in time loses the lease, and the file goes back to the head of its queue. So the
+ * server may *deliver* a file more than once. It is the receiver who sees to it that the file
+ * *lands* once (net/receiver/landing.ts). Why: adr/0014.
  */
 import type { Transitions } from "./state-machine.ts";
 
 /**
- * Server half, one machine per connection. Data is sent for one delivery at a time, while verdicts about
- * earlier ones may arrive at any moment: `verdict` is about the delivery in progress, `settle` about
- * another; `late` is a start about another. `none` is the spool's answer that nothing is waiting.
+ * Server half, one machine per connection.
+ *
+ * The server sends the data of one delivery at a time, the delivery in progress. Verdicts about
+ * earlier deliveries may arrive at any moment, since a receiver needs time to put a file on its
+ * disk.
+ *
+ *   greeting   nobody has said hello
+ *   ready      no delivery is in progress; the receiver may have room for more, or not
+ *   asking     a large file was offered, and the receiver has not said where to start
+ *   streaming  data of the delivery in progress is on its way
+ *   closed     the receiver has said goodbye
+ *
+ * Events that are no frames:
+ *
+ *   small, large  the spool gave a file that is short enough to follow at once, or is not
+ *   none          the spool has no file for this receiver
+ *   sent          all data of the delivery in progress was handed to the socket
+ *   lost          the lease of the delivery in progress is over, or its content cannot be read
+ *   verdict       an ack or nack of the delivery in progress
+ *   settle        an ack or nack of an earlier delivery
+ *   late          a start of a delivery that is not in progress
  */
 export const DELIVERY_SERVER = {
   greeting: { hello: { to: "ready", do: ["welcome"] } },
@@ -35,7 +54,8 @@ export const DELIVERY_SERVER = {
     none: { to: "ready", do: ["tellEmpty"] },
     settle: { to: "ready", do: ["record"] },
     working: { to: "ready", do: ["renew"] },
-    // It crossed our withdrawal on the wire, maybe also our next deliver; nobody broke a rule.
+    // The start crossed our withdrawal on the wire, and perhaps our next deliver. No rule is
+    // broken.
     late: { to: "ready", do: ["tellLost"] },
     bye: { to: "closed", do: ["close"] },
   },
@@ -63,8 +83,22 @@ export const DELIVERY_SERVER = {
 } as const satisfies Transitions;
 
 /**
- * Receiver half, one machine per connection. `deciding` has no cells for frames: looking at the folder
- * takes a moment, and no further frame is read meanwhile. `full` is the last byte of the file.
+ * Receiver half, one machine per connection.
+ *
+ *   greeting   the server has not answered the hello
+ *   ready      no file is arriving
+ *   deciding   a file was delivered, and the receiver looks what its folder has of it
+ *   receiving  data of that file arrives, and goes to the disk
+ *   skipping   data of that file arrives, and the receiver drops it
+ *   closed     the receiver has said goodbye
+ *
+ * The state `deciding` has no cells for frames. To look at the folder takes a moment, and the
+ * receiver reads no further frame before it knows. Events that are no frames:
+ *
+ *   begin    the receiver takes the file, from the offset that its folder needs
+ *   decline  the receiver does not want the content: it has the file, or cannot take it
+ *   full     the last byte of the file is here
+ *   stop     the disk takes no more of the file
  */
 export const DELIVERY_RECEIVER = {
   greeting: { welcome: { to: "ready", do: ["want"] } },
@@ -83,7 +117,7 @@ export const DELIVERY_RECEIVER = {
   receiving: {
     data: { to: "receiving", do: ["write"] },
     full: { to: "ready", do: ["land"] },
-    // The disk takes no more of it. What is on its way already is read and dropped.
+    // Data that is on its way already still arrives; `skipping` drops it.
     stop: { to: "skipping", do: ["suspend"] },
     withdraw: { to: "ready", do: ["suspend", "giveUp"] },
     acked: { to: "receiving", do: ["settle"] },

@@ -1,33 +1,54 @@
 /**
- * The closed table of errors: every way a transfer can fail, whose fault it is, and whether trying
- * again can help.
+ * The closed table of errors: every way in which a transfer can fail, whose fault it is, and
+ * whether it can help to try again.
  *
- * Three shapes stand for three things in this project: "not yet" is `null`, a broken rule is a
- * `FilespoolError` with a code from this table, and our own bug is an `assert`. A temporary failure
- * (disk full, shutting down) must never look like a permanent one: a sender that is told "no" when the
- * answer is "later" loses the file, and one that is told "later" when the answer is "no" never ends.
- * SMTP has kept the two apart since RFC 821; so do we. Why a closed table: adr/0017.
+ * Three shapes stand for three things in this project. "Not yet" is `null`. A broken rule is a
+ * `FilespoolError` with a code from this table. Our own bug is an `assert`. A failure that passes,
+ * such as a full disk, must never look like one that stays. A sender that hears "no" when the
+ * answer is "later" loses the file, and one that hears "later" when the answer is "no" never ends.
+ * SMTP has kept the two apart since RFC 821; so does this table. Why it is closed: adr/0017.
  *
  * Read next: limits.ts, whose numbers most of these errors defend.
  */
 
-/** What a failure means to the person at the terminal; the command line turns it into an exit code. */
+/**
+ * What a failure means to the person at the terminal. The command line makes an exit code of it.
+ *
+ *   unreachable  nothing answers, or the connection broke
+ *   refused      the answer is no, until somebody changes the request
+ *   temporary    the answer is no for now
+ *   integrity    bytes changed, or the other end broke a rule of the protocol
+ *   local        a file, a folder or an address on this machine cannot be used
+ *   bug          the program is wrong
+ */
 export type ErrorKind = "unreachable" | "refused" | "temporary" | "integrity" | "local" | "bug";
 
-/** Who has to change something. "network" is nobody at either end. */
+/** Who has to change something. "network" means that nobody at either end can. */
 export type Fault = "client" | "server" | "network" | "bug";
 
+/** What the table says of one code. */
 interface Row {
   readonly kind: ErrorKind;
   readonly fault: Fault;
-  /** Whether the same request may succeed later without anybody changing it. */
+  /**
+   * Whether the same request may succeed later although nobody changes it. Clients go by this and
+   * by nothing else.
+   */
   readonly retry: boolean;
+  /**
+   * What people read where nobody knows more. It begins small, because other words may stand before
+   * it.
+   */
   readonly means: string;
 }
 
 const row = (kind: ErrorKind, fault: Fault, retry: boolean, means: string): Row => ({ kind, fault, retry, means });
 
-/** Every code that can appear in a `refuse` or `error` message, a `FilespoolError` or a `--json` event. */
+/**
+ * Every code that can appear in a message, a `FilespoolError` or a `--json` event. Codes are
+ * published: a code keeps its name and its meaning. A new one needs its row here, and the answer to
+ * one question: may a client come back by itself?
+ */
 export const ERRORS = {
   // The road between the two ends.
   unreachable: row("unreachable", "network", true, "no server answers at that address"),
@@ -35,7 +56,7 @@ export const ERRORS = {
   "timed-out": row("unreachable", "network", true, "the peer stayed silent for too long"),
   "frame-damaged": row("integrity", "network", true, "a checksum does not match: bytes changed on the way"),
 
-  // The peer does not speak the protocol. Trying again would end the same way.
+  // The peer does not speak the protocol. Another attempt would end in the same way.
   "not-filespool": row(
     "integrity",
     "client",
@@ -51,12 +72,14 @@ export const ERRORS = {
   "size-mismatch": row("integrity", "client", false, "the bytes sent are not as many as the offer said"),
   flood: row("integrity", "client", false, "too many frames without progress"),
 
-  // The content is not what its digest says. The wire or a disk may be at fault, so once more from zero.
+  // The content is not what its digest says. The network or a disk may be at fault, so a client
+  // tries again, from the first byte.
   "digest-mismatch": row("integrity", "network", true, "the content does not match its digest"),
 
-  // Who is asking, and whether the other end is who it should be.
+  // It is not clear who is at the other end, or what a client may do.
   "token-refused": row("refused", "client", false, "the token is missing, unknown, expired or revoked"),
   "not-allowed": row("refused", "client", false, "the token does not give that right"),
+  "role-unsupported": row("refused", "client", false, "the server does not serve that kind of client"),
   "too-many-failures": row("temporary", "client", true, "too many refused tokens from that address in a short time"),
   "tls-failed": row("refused", "client", false, "the two ends do not agree on encryption"),
   "certificate-refused": row("refused", "server", false, "the server's certificate is not one to be trusted"),
@@ -107,15 +130,23 @@ export const ERRORS = {
 
 export type ErrorCode = keyof typeof ERRORS;
 
+/** Whether this version knows the code. A newer peer may send others. */
 export const isErrorCode = (code: string): code is ErrorCode => Object.hasOwn(ERRORS, code);
 
-/** A broken rule. `message` says what happened, to which file or address, and what to do about it. */
+/**
+ * A broken rule. `message` says what happened, to which file or address, and what a person can do
+ * about it.
+ */
 export class FilespoolError extends Error {
   readonly code: ErrorCode;
   readonly kind: ErrorKind;
-  /** True when the same request may succeed later. */
+  /** Whether the same request may succeed later. */
   readonly retry: boolean;
 
+  /**
+   * @param detail what happened in this case; without it, the message is what the code means in
+   * general
+   */
   constructor(code: ErrorCode, detail?: string, options?: ErrorOptions) {
     super(detail ?? ERRORS[code].means, options);
     this.name = "FilespoolError";
@@ -125,21 +156,30 @@ export class FilespoolError extends Error {
   }
 }
 
-/** Whatever was thrown, as one of ours. A bug stays a bug, with its cause. */
+/**
+ * Makes a FilespoolError of anything that was thrown. What is none becomes a bug of ours, with its
+ * cause.
+ */
 export function known(error: unknown): FilespoolError {
   if (error instanceof FilespoolError) return error;
   return new FilespoolError("internal", `internal error: ${(error as Error)?.message ?? error}`, { cause: error });
 }
 
-/** The part of an error that goes into a message or an event; bounded, since it may quote what a peer sent. */
+/**
+ * The part of an error that goes into a message or an event. It is bounded, because it may quote
+ * what a peer sent.
+ */
 export function failure({ code, message }: FilespoolError): { code: ErrorCode; message: string } {
   return { code, message: message.slice(0, 500) };
 }
 
 /**
- * The same for a client, as a server says it. What is about the client's own frames and files it hears in full; of our
- * disk, folders and bugs only that there is something, since paths and the words of an operating system are nobody else's
- * business. And a code that is about *this* machine is about another one there: it must not send people to look at theirs.
+ * The same, as a server tells it to a client.
+ *
+ * What is about the client's own frames and files, the client hears in full. Of the server's disk,
+ * folders and bugs it hears only that there is something. Paths, and the words of an operating
+ * system, are nobody else's business. A local code would be about the wrong machine there, and
+ * would make people search their own; the client hears `storage-failed` instead.
  */
 export function failureForPeer({ code, kind, message }: FilespoolError): { code: ErrorCode; message: string } {
   const told = kind === "local" ? "storage-failed" : code;
@@ -147,17 +187,24 @@ export function failureForPeer({ code, kind, message }: FilespoolError): { code:
   return { code: told, message: isTheirs ? message.slice(0, 500) : ERRORS[told].means };
 }
 
-/** The same as a client says it, when it says why it goes. What keeps it from going on is its own, and no disk of the server's. */
+/**
+ * The same, as a client tells it to a server when it leaves. A local code stays as it is, because
+ * the server knows that it is about the client's machine. The server does not hear paths.
+ */
 export function goodbye(error: FilespoolError): { code: ErrorCode; message: string } {
   const { code, kind } = error;
   return kind === "local" ? { code, message: ERRORS[code].means } : failureForPeer(error);
 }
 
 /**
- * The error that a server's message stands for. What it says of itself is about its own disk, folders, bugs and users: to
- * take it for ours would send a person to look in the wrong place, or end a run as if somebody had pressed Ctrl-C.
- * A code that this version does not know is the server's fault.
- * @param who for messages. Why: adr/0079
+ * The error that a server's message stands for, in the client that reads it.
+ *
+ * What a server says of itself is about its own disk, its own bugs and its own users. A client that
+ * took it for its own would send a person to look in the wrong place, or end as if somebody had
+ * pressed Ctrl-C. So a bug becomes `peer-failed`, a local failure `storage-failed`, and
+ * `interrupted` becomes `shutting-down`. A code that this version does not know breaks the rules of
+ * this version. Why: adr/0079.
+ * @param who how to name the server in the message
  */
 export function asError(
   { code, message }: { readonly code: string; readonly message: string },
@@ -170,7 +217,10 @@ export function asError(
   return new FilespoolError(code === "interrupted" ? "shutting-down" : code, message);
 }
 
-/** The same for what a client says when it goes. Only its bug must not look like one of the server's. */
+/**
+ * The same in a server, for what a client says when it leaves. Only a client's bug must not look
+ * like the server's.
+ */
 export function asGoodbye({ code, message }: { readonly code: string; readonly message: string }): FilespoolError {
   if (!isErrorCode(code)) return new FilespoolError("frame-unexpected", message);
   if (ERRORS[code].kind === "bug")
@@ -178,7 +228,10 @@ export function asGoodbye({ code, message }: { readonly code: string; readonly m
   return new FilespoolError(code, message);
 }
 
-/** Our own bug: the one thing that must stop the program rather than be handled. */
+/**
+ * Stops at a bug of ours. It throws a plain Error, not a FilespoolError, so that nothing handles it
+ * as if a peer had broken a rule.
+ */
 export function assert(condition: unknown, what: string): asserts condition {
   if (!condition) throw new Error(`bug in filespool: ${what}`);
 }

@@ -1,10 +1,11 @@
 /**
  * Every bound of the protocol, with its unit and what breaks without it.
  *
- * A server that reads from strangers has exactly the limits it writes down; whatever is not bounded here
- * is bounded by its memory. Counts are bounded as well as bytes: a limit on bytes alone is no limit on a
- * peer that sends a million empty frames. Relations between limits are asserted when this file loads, so
- * that changing one number cannot quietly break another. Why these: adr/0009 (bounds), adr/0010 and adr/0063 (sizes).
+ * A server that reads from strangers has only the limits that it sets itself. Whatever has no limit
+ * here can grow until the memory is full. Counts are bounded as well as bytes, because a limit on
+ * bytes alone does not stop a peer that sends a million empty frames. Relations between limits are
+ * asserted when this file loads, so a change of one number cannot quietly break another. Why these:
+ * adr/0009 (bounds), adr/0010 and adr/0063 (sizes).
  *
  * Read next: frame.ts, where the first of them is used.
  */
@@ -17,73 +18,136 @@ export const LIMITS = {
   /** Versions of the conversation that this code speaks, best first. */
   versions: [1] as readonly number[],
 
-  /** Payload of a control frame, and of any frame before the hello. Without it a peer makes us buffer and parse a JSON text of any size. */
+  /**
+   * Payload of a control frame, and of any frame before the hello. Without it, a peer could make us
+   * hold and parse a JSON text of any size.
+   */
   controlBytesMax: 16 * KiB,
-  /** Payload of a data frame. Bounds what one connection must hold before a checksum can be checked. */
+  /**
+   * Payload of a data frame. It bounds what a connection must hold before it can check a checksum.
+   */
   dataBytesMax: 4 * MiB,
 
-  /** The buffer size that users may choose: the most that a data frame of a large file carries. */
+  /**
+   * The buffer size that users may choose: the most bytes that a data frame of a large file
+   * carries.
+   */
   bufferBytesMin: 1 * KiB,
   bufferBytesDefault: 1 * MiB,
   bufferBytesMax: 4 * MiB,
-  /** What frames carry at first and where the line is slow, and what a write waits for: nothing of a frame counts before it is whole. */
+  /**
+   * What a data frame carries at first, and for as long as the line is slow. Nothing of a frame
+   * counts before all of it is here, so a long one on a slow line would lose much in a cut.
+   */
   shortFrameBytes: 256 * KiB,
 
-  /** Files up to this size are pipelined: offer, data and finish leave without waiting for an answer. */
+  /**
+   * Files up to this size are pipelined: the sender sends offer, data and finish without waiting
+   * for an answer.
+   */
   pipelineBytesMax: 64 * KiB,
-  /** Zeros that were sent as their number, ahead of what the other end has told to have taken. Without it one frame after the other of 28 bytes makes us read a disk, or hash, as fast as we can. */
+  /**
+   * How many bytes of zeros may be sent as a number before the other end says that it has taken
+   * them. Without it, a frame of 28 bytes that stands for 4 MiB of zeros never fills a buffer of
+   * the kernel, and so never stops a sender.
+   */
   zerosAheadBytesMax: 64 * MiB,
-  /** A receiver that says `zeros` says `working` for each so many bytes of them. */
+  /**
+   * A receiver that takes zeros as a number says `working` after each so many bytes of them, so
+   * that the server may send more.
+   */
   zerosToldBytes: 16 * MiB,
-  /** Transfers or deliveries that may be unanswered on one connection. Bounds what a crash repeats. */
+  /**
+   * Transfers or deliveries that may be unanswered on one connection. It bounds what is repeated
+   * after a crash.
+   */
   windowFiles: 512,
-  /** Payload bytes that may be unanswered in pipelined transfers on one connection. */
+  /** Bytes of content that may be unanswered in pipelined transfers on one connection. */
   windowBytes: 4 * MiB,
 
-  /** Bytes that a server holds for all its peers together, from the disk to the kernel. Without it, a crowd that reads nothing holds all of its memory. */
+  /**
+   * Bytes of content that a server holds for all its peers together, between the disk and the
+   * kernel. Without it, a crowd that asks and does not read could take all of its memory.
+   */
   unsentBytesMax: 16 * MiB,
-  /** What each of them may hold of that always, so that nobody starves. */
+  /**
+   * What each peer may always hold of that, however many there are. Without it, a slow crowd would
+   * stop everybody else.
+   */
   pieceBytes: 16 * KiB,
-  /** Deliveries without a verdict, of all connections together: each costs about a kilobyte. One of its own each may always have. */
+  /**
+   * Deliveries without a verdict, of all connections together. Each costs about a kilobyte of
+   * memory. Every receiver may always have one.
+   */
   unsettledFilesMax: 8192,
 
-  /** From so many receivers on that vanished with a file, each counts as a failed attempt. Without it, a file that kills its receivers goes round for ever. */
+  /**
+   * When so many receivers have vanished with a file, each further one counts as a failed attempt.
+   * Without it, a file that kills its receivers would come back for ever.
+   */
   vanishedReceiversMax: 3,
-  /** Files that are remembered because a receiver vanished with them. */
+  /** How many files the server remembers because a receiver vanished with them. */
   suspectFilesMax: 10_000,
 
-  /** UTF-8 bytes of a file name: the longest that Linux, macOS and Windows file systems can hold. */
+  /**
+   * UTF-8 bytes of a file name: the longest that Linux, macOS and Windows file systems can hold.
+   */
   nameBytesMax: 255,
   /** UTF-8 bytes of a queue name. */
   queueBytesMax: 100,
-  /** Code units of any other text in a message (reasons, agent strings). */
+  /** UTF-16 code units of any other text in a message: a reason, the name of a program. */
   textCharsMax: 1000,
-  /** Largest file: offsets stay exact in a JavaScript number. */
+  /** The largest file, bytes. Beyond it, an offset is not exact in a JavaScript number. */
   fileBytesMax: Number.MAX_SAFE_INTEGER,
 
-  /** A pass-through part smaller than this is copied, so that tiny reads cannot pin large buffers. */
+  /**
+   * The decoder copies a piece of a frame that is shorter than this. Without it, one tiny read
+   * could keep a large buffer from being used again.
+   */
   partBytesMin: 4 * KiB,
-  /** Bytes of one refused file that the server swallows before it calls them a flood. */
+  /** Bytes of one refused file that the server reads and drops before it calls them a flood. */
   skipBytesMax: 64 * MiB,
-  /** Rows of one page of a list. Without it an answer takes the server as long as a queue is. */
+  /**
+   * Rows of one page of a list. Without it, one question would keep the server busy for the length
+   * of a queue.
+   */
   pageFiles: 100,
-  /** How long one question about a transfer may wait for its end. Without it a timer is kept for who has gone. */
+  /**
+   * How long one question about a transfer may wait for its end. Without it, the server would keep
+   * a timer for an operator who has gone.
+   */
   lookMs: 60_000,
-  /** Pings in a row, with nothing in between, that a peer may send in one second. */
+  /**
+   * Pings that a peer may send in one second with nothing else in between. Without it, a peer could
+   * keep us busy for nothing.
+   */
   pingsPerSecondMax: 20,
 
-  /** First frame to be complete after connecting. Without it, silent connections fill the table. */
+  /**
+   * The first frame must be complete so long after connecting. Without it, silent connections would
+   * fill the server's table.
+   */
   handshakeMs: 10_000,
-  /** A side that has sent nothing for so long sends a ping. */
+  /** An end that has sent nothing for so long sends a ping. */
   heartbeatMs: 10_000,
-  /** A side that has heard nothing for so long gives the connection up: half-open connections end here. */
+  /**
+   * An end that has heard nothing for so long gives the connection up. Without it, a connection
+   * whose other end lost its power would stay for ever.
+   */
   idleMs: 30_000,
-  /** A frame that has begun must be complete after this, plus its length at `bytesPerSecondMin`. */
+  /**
+   * A frame that has begun must be complete after this time, plus the time that its length takes at
+   * `bytesPerSecondMin`.
+   */
   stallMs: 30_000,
-  /** The slowest link we wait for. Without it one byte a minute holds a connection for ever (slow loris). */
+  /**
+   * The slowest link that we wait for. Without it, one byte a minute would hold a connection for
+   * ever (slow loris).
+   */
   bytesPerSecondMin: 1 * KiB,
 } as const;
 
+// A number that is changed above, and breaks one of these, stops the program before it starts.
 assert(LIMITS.bufferBytesMax <= LIMITS.dataBytesMax, "a buffer must fit one data frame");
 assert(LIMITS.bufferBytesDefault <= LIMITS.bufferBytesMax, "the default buffer must be allowed");
 assert(LIMITS.pipelineBytesMax <= LIMITS.windowBytes, "the window must have room for one pipelined file");

@@ -1,11 +1,14 @@
 /**
- * The messages of an operator: what may be asked about a running server, and how it answers.
+ * The messages of an operator: what an operator may ask a running server, and how the server
+ * answers.
  *
- * No answer grows with the number of files: a list comes as a page, which is a bounded number of `row` or `tally`
- * frames and a `page` frame that says where the next one begins. A cursor is the server's own mark and means nothing
- * to anybody else; it stays valid while files come and go, because it names a place and not a count.
+ * No answer grows with the number of files. A list comes in pages: a bounded number of `row` or
+ * `tally` frames, and a `page` frame that says where the next page begins. That place is a cursor,
+ * a mark of the server's own that means nothing to anybody else. It stays valid while files come
+ * and go, because it names a place and not a count.
  *
- * The conversation around them is in operate.ts. They are part of the one table of schemas in messages.ts.
+ * The conversation around these messages is in operate.ts. messages.ts adds them to the one table
+ * of schemas.
  */
 import * as v from "valibot";
 import { FIELDS } from "./fields.ts";
@@ -13,13 +16,21 @@ import { LIMITS } from "./limits.ts";
 
 const { algorithm, bytes, count, digest, id, kind, name, queue, text } = FIELDS;
 
-// Both directions in one table, as in messages.ts: the first four are the operator's, the others are answers. An answer to an order
-// needs no number, because there is one order at a time; an answer to a look has the number that the look came with.
+// Both directions are in one table, as in messages.ts. The first four messages are the operator's,
+// the others are answers. An answer to an order needs no number, because there is one order at a
+// time. An answer to a look has the number of the look.
 
-/** A server's mark in a list. Longer than the longest queue name, which is one. */
+/**
+ * A server's mark in a list. It has room for the longest queue name, because in a list of queues
+ * the mark is a name.
+ */
 const cursor = text(200);
 
-/** Where a transfer can be. The last three are ends that it can still be told about for a while. */
+/**
+ * Where a transfer can be. "leased" means that a receiver has it and has given no verdict; "dead"
+ * is a dead letter. The last three are ends. A server remembers them for a while, so that it can
+ * tell of them.
+ */
 export const TRANSFER_STATES = [
   "unknown",
   "uploading",
@@ -32,24 +43,35 @@ export const TRANSFER_STATES = [
 ] as const;
 export type TransferState = (typeof TRANSFER_STATES)[number];
 
-/** One transfer, whatever its state; a field that means nothing in a state is left out. Times in ms since the epoch. */
+/**
+ * One transfer, whatever its state. A field that means nothing in that state is left out. Times are
+ * in milliseconds since the beginning of 1970.
+ */
 const transfer = {
   transfer: id,
   state: v.picklist(TRANSFER_STATES),
   queue: v.optional(queue),
   name: v.optional(name),
-  /** Absent while nobody knows it: an upload of a stream. */
+  /** Bytes of the content. Left out for a stream that has not ended, because nobody knows it. */
   size: v.optional(bytes),
-  /** As in an offer: what the content is a form of. */
+  /** What the content is a form of, as in an offer. */
   kind,
   algorithm: v.optional(algorithm),
   digest: v.optional(digest),
-  /** uploading: bytes that are durable here, and whether a sender is connected to it at this moment. */
+  /**
+   * For an upload: the bytes that are durable on the server, and whether its sender is connected
+   * now.
+   */
   offset: v.optional(bytes),
   isActive: v.optional(v.boolean()),
-  /** When it came into this state, or (uploading) last made progress; absent when nobody noted it. */
+  /**
+   * When the transfer came into this state; for an upload, when it last made progress. Left out
+   * when nobody noted it.
+   */
   atMs: v.optional(bytes),
-  /** Deliveries that failed; with the last reason, and when the first and the last of them failed. */
+  /**
+   * Deliveries that failed, the reason of the last one, and when the first and the last one failed.
+   */
   failures: v.optional(bytes),
   reason: v.optional(text(LIMITS.textCharsMax)),
   firstFailedAtMs: v.optional(bytes),
@@ -57,7 +79,10 @@ const transfer = {
 };
 
 export const OPERATE_SCHEMAS = {
-  /** One page. `queues` has no queue; `uploads` has one or means those of all queues. */
+  /**
+   * Asks for one page. A list of queues names no queue; a list of uploads names one, or means those
+   * of all queues.
+   */
   list: v.object({
     what: v.picklist(["queues", "files", "dead", "uploads"]),
     queue: v.optional(queue),
@@ -65,23 +90,35 @@ export const OPERATE_SCHEMAS = {
     rows: v.optional(count(LIMITS.pageFiles)),
   }),
   /**
-   * With `waitMs`, answered when the transfer has come to an end, or when the time is over. A window of them may be open;
-   * `look` is the operator's own number for this one, and comes back in the answer.
+   * Asks about one transfer. With `waitMs`, the server answers when the transfer has come to an
+   * end, or when that time is over. Many looks may be open at once; `look` is the operator's own
+   * number for this one, and comes back in the answer.
    */
   show: v.object({ transfer: id, look: bytes, waitMs: v.optional(bytes) }),
-  /** A dead letter, or all of a queue, back to the tail of that queue. Exactly one of the two is given. */
+  /**
+   * Puts one dead letter, or all dead letters of a queue, back to the tail of their queue. Exactly
+   * one of the two fields is given.
+   */
   requeue: v.object({ transfer: v.optional(id), queue: v.optional(queue) }),
-  /** Removes what is in a queue for ever: its dead letters, and unless `deadOnly` all its other files. */
+  /**
+   * Removes files of a queue for ever: its dead letters and, unless `deadOnly` is set, all its
+   * other files.
+   */
   purge: v.object({ queue, deadOnly: v.boolean() }),
 
-  /** One queue of a list. `files` counts those that are with a receiver; dead letters and uploads are apart. */
+  /**
+   * One queue of a list. `files` includes those that are with a receiver, but no dead letters and
+   * no uploads.
+   */
   tally: v.object({ queue, files: bytes, bytes, dead: bytes, uploads: bytes }),
   /** One transfer of a list. */
   row: v.object(transfer),
-  /** The page is complete; without `next` so is the list. */
+  /** The page is complete. Without `next`, the list is complete as well. */
   page: v.object({ next: v.optional(cursor) }),
   /** The answer to `show`. */
   state: v.object({ ...transfer, look: bytes }),
-  /** What was asked for is done, durably, to so many files; 0 when there was nothing left to do. */
+  /**
+   * The order is carried out and durable, for so many files; 0 when there was nothing left to do.
+   */
   done: v.object({ files: bytes }),
 } as const;

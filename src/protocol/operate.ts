@@ -1,31 +1,45 @@
 /**
- * The operator's conversation: looking after the queues of a running server. Both halves, side by side.
+ * The operator's conversation, from both ends: looking after the queues of a running server.
  *
  *     operator                              server
  *     hello ------------------------------>
  *           <------------------------------ welcome
  *     list files of "photos" ------------->
- *           <------------------------------ row, row, ... page 173        so many, and where the rest begins
- *     show A, show B (wait 60 s) --------->                               any number may be open at a time
- *     cancel C --------------------------->                               one order at a time
- *           <------------------------------ state A                       answered at once
- *           <------------------------------ done                          C is gone, and stays gone
- *           <------------------------------ state B                       when somebody has collected it
+ *           <------------------------------ row, row, ... page 173   and where the rest begins
+ *     show A, show B (wait 60 s) --------->                          any number may be open
+ *     cancel C --------------------------->                          one order at a time
+ *           <------------------------------ state A                  answered at once
+ *           <------------------------------ done                     C is gone, and stays gone
+ *           <------------------------------ state B                  when somebody has collected it
  *     bye -------------------------------->
  *
- * Two kinds of requests, because they have two kinds of time: an *order* (a page of a list, cancel, requeue, purge) is
- * carried out before the next frame is read, so that orders follow each other as they were given; a *look* (`show`)
- * may wait for a file to be collected, and must hold up nothing. A refusal says which of them it is about: the name
- * of the order, or the number of the look.
+ * There are two kinds of requests, because they take two kinds of time. An *order* is a page of a
+ * list, a cancel, a requeue or a purge. The server carries it out before it reads the next frame,
+ * so orders follow each other as they were given. A *look* (`show`) may wait until somebody
+ * collects a file, and must hold up nothing. A refusal says what it is about: the name of the
+ * order, or the number of the look.
  *
- * The same port and protocol as for files, so that one address, one encryption and one set of rights guard both:
- * adr/0038. What a sender learns by looking: adr/0039.
+ * Operators use the same port and protocol as senders and receivers. So one address, one encryption
+ * and one set of rights guard both (adr/0038). What a sender learns by looking: adr/0039.
  */
 import type { Transitions } from "./state-machine.ts";
 
 /**
- * Server half, one machine per connection. `working` has no cells for frames: the next one is read when the order
- * is carried out. A look is answered in any state, also between the rows of a page.
+ * Server half, one machine per connection.
+ *
+ *   greeting  nobody has said hello
+ *   ready     no order is under way
+ *   working   an order is being carried out
+ *   closed    the operator has said goodbye
+ *
+ * The state `working` has no cells for frames. The server reads the next one when the order is
+ * carried out. It answers a look in any state, also between the rows of a page. Events that are no
+ * frames:
+ *
+ *   listed      all rows of the page are sent
+ *   carriedOut  the order is carried out, and durable
+ *   refused     the order cannot be carried out
+ *   seen        a look has its answer
  */
 export const OPERATE_SERVER = {
   greeting: { hello: { to: "ready", do: ["welcome"] } },
@@ -47,7 +61,21 @@ export const OPERATE_SERVER = {
   closed: { seen: { to: "closed", do: [] } },
 } as const satisfies Transitions;
 
-/** Operator half, one machine per connection. `order` is a list, cancel, requeue or purge; `look` is a show. */
+/**
+ * Operator half, one machine per connection.
+ *
+ *   greeting  the server has not answered the hello
+ *   ready     no order is unanswered; looks may be
+ *   ordered   one order is unanswered
+ *   closed    the operator has said goodbye
+ *
+ * Events that are no frames:
+ *
+ *   order        the operator gives one: list, cancel, requeue or purge
+ *   look         the operator looks: show
+ *   refuseOrder  a refusal of the order
+ *   refuseLook   a refusal of a look
+ */
 export const OPERATE_CLIENT = {
   greeting: { welcome: { to: "ready", do: [] } },
   ready: {
@@ -66,11 +94,12 @@ export const OPERATE_CLIENT = {
     look: { to: "ordered", do: ["send"] },
     state: { to: "ordered", do: ["answerLook"] },
     refuseLook: { to: "ordered", do: ["failLook"] },
-    // Leaving in the middle is allowed: the server carries out the order all the same, and reads the goodbye after it.
+    // An operator may leave in the middle. The server carries out the order all the same, and reads
+    // the goodbye after it.
     bye: { to: "closed", do: ["close"] },
   },
   closed: {
-    // Looks that were still open when the operator said goodbye.
+    // The looks that were open when the operator said goodbye.
     state: { to: "closed", do: [] },
     refuseLook: { to: "closed", do: [] },
     // The rest of the answer to the order that was under way.

@@ -1,27 +1,42 @@
 /**
- * The upload conversation: how a file gets from a sender into a queue. Both halves, side by side.
+ * The upload conversation, from both ends: how a file gets from a sender into a queue.
  *
  *     sender                                server
  *     hello ------------------------------>
- *           <------------------------------ welcome             version, limits, what "stored" means
+ *           <------------------------------ welcome             version, limits, durability
  *     offer (wait) ----------------------->                     a large file asks first ...
  *           <------------------------------ accept 48 MiB       ... and is told where to go on
  *     data @48 MiB ... ------------------->
  *           <------------------------------ progress 64 MiB     so far on disk
- *     finish digest ---------------------->                     and the size, if the offer could not say it
- *     offer, data, finish ---------------->                     a small one does not ask: no round trip
+ *     finish digest ---------------------->                     and the size, if it was not known
+ *     offer, data, finish ---------------->                     a small one does not ask first
  *           <------------------------------ stored              the large one
  *           <------------------------------ stored              the small one
  *
- * The server decides every offset; the sender chooses the transfer id, so that an offer can be repeated
- * after any loss without becoming a second file. Why: adr/0011 (id), adr/0012 (resume point).
+ * The server decides every offset, since only it knows what is on its disk. The sender chooses the
+ * transfer id, so that it can repeat an offer after any loss without making a second file. Why:
+ * adr/0011 (id), adr/0012 (resume point).
  */
 import type { Transitions } from "./state-machine.ts";
 
 /**
- * Server half, one machine per connection. The `opening` state has no cells for frames: the shell reads
- * no further frame until the spool has answered, so what a pipelining sender has sent simply waits in the
- * socket. After a refusal the rest of that file may be on its way already; `skipping` swallows it.
+ * Server half, one machine per connection.
+ *
+ *   greeting   nobody has said hello
+ *   ready      no file is arriving; everything before was stored, cancelled or refused
+ *   opening    a file was offered, and the spool has not answered
+ *   receiving  data of that file may arrive
+ *   skipping   data of a file that is not wanted may arrive, and is dropped
+ *   closed     the sender has said goodbye
+ *
+ * The state `opening` has no cells for frames. The server reads no further frame until the spool
+ * has answered, so whatever a sender has sent ahead simply waits in the socket. After a refusal,
+ * the rest of that file may be on its way already; that is what `skipping` is for. Events that are
+ * no frames:
+ *
+ *   accepted  the spool takes the file, from its durable offset on
+ *   already   the spool has the whole file, by an earlier offer
+ *   refused   the spool does not take the file, or cannot go on with it
  */
 // region: upload-server
 export const UPLOAD_SERVER = {
@@ -53,9 +68,25 @@ export const UPLOAD_SERVER = {
 // endregion: upload-server
 
 /**
- * Sender half, one machine per transfer, because many can be unanswered at once. `lost` is the end of the
- * connection: whatever was not stored is offered again on the next one, and the server sorts out what it
- * has. So every state but the last two goes back to `waiting`, and nothing has to be remembered.
+ * Sender half, one machine per transfer, because many transfers can be unanswered at once.
+ *
+ *   waiting    nothing is said about the file on this connection
+ *   asking     the file was offered, and the server has not said from where it wants it
+ *   sending    data of the file is on its way
+ *   finishing  all data and the digest are on their way
+ *   stored     the server has the file on its disk; the transfer is over
+ *   failed     the file is given up, or refused for good; the transfer is over
+ *
+ * Events that are no frames:
+ *
+ *   ask, pipe  it is the turn of this file: a large one asks first, a small one goes at once
+ *   end        the last byte was handed to the socket
+ *   fail       the sender cannot read the file, or the file has changed
+ *   lost       the connection ended
+ *
+ * After `lost`, every state but the last two goes back to `waiting`. The sender offers the file
+ * again on its next connection, and the server knows what it has. So the sender has nothing to
+ * remember.
  */
 export const UPLOAD_SENDER = {
   waiting: {
@@ -86,7 +117,7 @@ export const UPLOAD_SENDER = {
   },
   stored: { lost: { to: "stored", do: [] } },
   failed: {
-    // These crossed our cancel on the wire; nobody broke a rule.
+    // These crossed our cancel on the wire. No rule is broken.
     progress: { to: "failed", do: [] },
     stored: { to: "failed", do: [] },
     refuse: { to: "failed", do: [] },

@@ -14,7 +14,6 @@
 import { assert, FilespoolError } from "../protocol/errors.ts";
 import { LIMITS } from "../protocol/limits.ts";
 import type { DeadLetter, Delivery, Durability, Offer, StoredFile } from "./files.ts";
-import type { SpoolOperations } from "./operate/contract.ts";
 
 /** How the owner of an upload hears what happens to it between two calls. */
 export interface UploadWatcher {
@@ -156,8 +155,6 @@ export interface Spool {
   readonly limits: SpoolLimits;
   /** Digest algorithms it can verify, the preferred one first. */
   readonly digests: readonly string[];
-  /** What only operators need. */
-  readonly operate: SpoolOperations;
 
   /**
    * Reserves room and starts or continues the upload; the newest offer of a transfer supersedes older ones.
@@ -188,8 +185,18 @@ export interface Spool {
 
   /** Calls back whenever `queue` may have a file to lease that it had not before. Returns the way to stop that. */
   onArrival(queue: string, listener: () => void): () => void;
-  /** Files in the queue, leased ones included. */
+  /**
+   * Calls back once when the transfer may have ended: it was taken off its queue for ever, or became a dead letter. Returns
+   * the way to stop that.
+   */
+  onEnded(transfer: string, listener: () => void): () => void;
+  /** Files in the queue, leased ones included. A file whose ack is being written down is not among them. */
   waiting(queue: string): number;
+  /**
+   * Files of the queue that somebody holds, or whose verdict is being written down: each of them may come back. Deliveries of
+   * the caller, `mine`, are left out, as far as their files are in flight under these tokens.
+   */
+  inFlight(queue: string, mine: Iterable<string>): number;
   /** Bytes of all files and reservations: what `spoolBytesMax` bounds. */
   bytesUsed(): number;
   dead(queue: string): Promise<DeadLetter[]>;

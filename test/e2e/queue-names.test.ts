@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import { send } from "../../src/net/sender/sender.ts";
-import { LocalSpool } from "../../src/spool/local/store.ts";
+import { send } from "../../src/net/send.ts";
+import { LocalSpool } from "../../src/spool/local-spool.ts";
 import { content, sha256 } from "../support/content.ts";
 import { writeSmall } from "../support/process-files.ts";
 import { Place } from "../support/process-program.ts";

@@ -7,12 +7,13 @@ import { Suspects } from "../../src/net/server/suspects.ts";
 import { UploadSession } from "../../src/net/server/upload-session.ts";
 import type { Connection } from "../../src/net/wire/connection.ts";
 import { SharedLimit } from "../../src/net/wire/shared-limit.ts";
+import { WireMemory } from "../../src/net/wire/wire-memory.ts";
 import { type Data, dataOf, ZerosAhead } from "../../src/net/wire/zeros.ts";
 import { Decoder, joinParts } from "../../src/protocol/decoder.ts";
 import { FilespoolError } from "../../src/protocol/errors.ts";
 import { FLAG_OPTIONAL, frameName } from "../../src/protocol/frame.ts";
 import { decodeMessage, type Message } from "../../src/protocol/messages.ts";
-import { MemorySpool } from "../../src/spool/memory/store.ts";
+import { MemorySpool } from "../../src/spool/memory-spool.ts";
 
 /** What a session sees of its connection: frames from the input, and an ear that hears everything. */
 class FakeConnection {
@@ -59,7 +60,8 @@ class FakeConnection {
     return true;
   }
   readonly zeros = new ZerosAhead(() => {});
-  readonly outbox = { room: Infinity, handedData: 0, takenData: 0, hold: () => {} };
+  readonly memory = new WireMemory();
+  readonly frameWriter = { room: Infinity, handedData: 0, takenData: 0, hold: () => {} };
 
   fail(error: FilespoolError): void {
     this.#failure ??= error;

@@ -3,7 +3,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { createDigest, DIGESTS } from "../../src/disk/digest.ts";
 import { receive, send } from "../../src/net/index.ts";
-import { LocalSpool } from "../../src/spool/local/store.ts";
+import { LocalSpool } from "../../src/spool/local-spool.ts";
 import { demand, inMiB, LoadServer, MiB } from "./server.ts";
 
 const SIZE = 100;

@@ -9,7 +9,7 @@ import { connect } from "node:net";
 import { join } from "node:path";
 import { createDigest, DIGESTS } from "../../src/disk/digest.ts";
 import { operate, receive, send } from "../../src/net/index.ts";
-import { LocalSpool } from "../../src/spool/local/store.ts";
+import { LocalSpool } from "../../src/spool/local-spool.ts";
 import { frameOf, helloOf } from "../support/raw-frames.ts";
 import { demand, inMiB, LoadServer, MiB } from "./server.ts";
 

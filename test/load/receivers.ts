@@ -8,7 +8,7 @@
 import { join } from "node:path";
 import { receive } from "../../src/net/index.ts";
 import { LIMITS } from "../../src/protocol/limits.ts";
-import { LocalSpool } from "../../src/spool/local/store.ts";
+import { LocalSpool } from "../../src/spool/local-spool.ts";
 import { fill } from "./deep-queue.ts";
 import { frameOf, helloOf, idOf, RawClient } from "./raw-client.ts";
 import { demand, inMiB, LoadServer, MiB } from "./server.ts";

@@ -28,7 +28,7 @@ export const FOUND: readonly Mutant[] = [
   {
     name: "the folders above a new one are not synced",
     ...{
-      file: "src/disk/batch-writer.ts",
+      file: "src/disk/files.ts",
       from: "at.length >= last.length",
       to: "at === resolve(folder)",
     },
@@ -52,8 +52,8 @@ export const FOUND: readonly Mutant[] = [
   {
     name: "a second delivery does not wait until the first has landed",
     ...{
-      file: "src/net/receiver/receiver.ts",
-      from: "    if (attempt > 1) await this.#landingNow;\n",
+      file: "src/net/receiver/receive-conversation.ts",
+      from: "    if (attempt > 1) await this.#landingQueue.idle();\n",
       to: "    void attempt;\n",
     },
     noticedBy: "test/net/second-delivery.test.ts",

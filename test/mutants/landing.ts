@@ -35,7 +35,7 @@ export const LANDING: readonly Mutant[] = [
   },
   {
     name: "a disk that keeps no modes is told of for each file",
-    ...{ file: "src/net/receiver/incoming.ts", from: "    if (before.has(what)) return;\n", to: "" },
+    ...{ file: "src/net/receiver/incoming.ts", from: "    if (warned.has(what)) return;\n", to: "" },
     noticedBy,
   },
   {

@@ -5,6 +5,7 @@
 import type { Mutant } from "./found.ts";
 
 const sender = "src/net/sender/sender.ts";
+const conversation = "src/net/sender/send-conversation.ts";
 const window = "src/net/sender/send-window.ts";
 const file = "src/net/sender/file-source.ts";
 const stream = "src/net/extensions/stream/stream-source.ts";
@@ -59,7 +60,7 @@ export const SENDING: readonly Mutant[] = [
   },
   {
     name: "what a full server still has of a file is taken for progress",
-    ...{ file: window, from: "anew(job, { from: job.from })", to: "anew(job, {})" },
+    ...{ file: window, from: "anew(transfer, { from: transfer.from })", to: "anew(transfer, {})" },
     noticedBy: "test/net/zeros.test.ts",
   },
   {
@@ -75,8 +76,8 @@ export const SENDING: readonly Mutant[] = [
     name: "bytes of settled files stay in the send window",
     ...{
       file: window,
-      from: "if (this.#open.delete(job.transfer)) this.#bytes -=",
-      to: "if (!this.#open.delete(job.transfer)) this.#bytes -=",
+      from: "if (this.#open.delete(transfer.transfer)) this.#bytes -=",
+      to: "if (!this.#open.delete(transfer.transfer)) this.#bytes -=",
     },
     noticedBy: "test/net/send-window.test.ts",
   },
@@ -102,22 +103,26 @@ export const SENDING: readonly Mutant[] = [
   },
   {
     name: "a postponed file stays in the send window",
-    ...{ file: window, from: "    this.close(job);\n    this.#postponed", to: "    this.#postponed" },
+    ...{ file: window, from: "    this.close(transfer);\n    this.#postponed", to: "    this.#postponed" },
     noticedBy: "test/net/send-window.test.ts",
   },
   {
     name: "files that were sent stay open",
-    ...{ file: sender, from: "      file?.close();\n", to: "" },
+    ...{ file: conversation, from: "      source?.close();\n", to: "" },
     noticedBy: "test/net/sender-lets-go.test.ts",
   },
   {
     name: "a run that fails does not let go of its streams",
-    ...{ file: sender, from: "...this.#queue.end()]) job.stream?.end();", to: "...this.#queue.end()]) job.stream;" },
+    ...{
+      file: sender,
+      from: "...this.#queue.end()]) transfer.kept?.end();",
+      to: "...this.#queue.end()]) transfer.kept;",
+    },
     noticedBy: "test/net/sender-lets-go.test.ts",
   },
   {
     name: "a stream that was stored is not let go of",
-    ...{ file: sender, from: "      job.stream?.end();\n      this.#ring();", to: "      this.#ring();" },
+    ...{ file: conversation, from: "      transfer.kept?.end();\n      this.#ring();", to: "      this.#ring();" },
     noticedBy: "test/net/stream.test.ts",
   },
   {
@@ -136,12 +141,16 @@ export const SENDING: readonly Mutant[] = [
   },
   {
     name: "files that are sent at a time are counted up only",
-    ...{ file: "src/net/wire/content-sender.ts", from: ".finally(() => files--)", to: "" },
+    ...{ file: "src/net/wire/content-sender.ts", from: ".finally(() => memory.filesUnderWay--)", to: "" },
     noticedBy: "test/net/content-sender.test.ts",
   },
   {
     name: "a digest that did not match is counted anew on each connection",
-    ...{ file: sender, from: "++job.mismatches > MISMATCHES_MAX", to: "job.mismatches > MISMATCHES_MAX" },
+    ...{
+      file: conversation,
+      from: "++transfer.mismatches > MISMATCHES_MAX",
+      to: "transfer.mismatches > MISMATCHES_MAX",
+    },
     noticedBy: "test/net/hostile-server.test.ts",
   },
   {
@@ -178,8 +187,8 @@ export const SENDING: readonly Mutant[] = [
     name: "the size of a file is taken for its end",
     ...{
       file,
-      from: "let at = readSync(this.#fd, bytes, 0, size + 1, 0);",
-      to: "let at = readSync(this.#fd, bytes, 0, size, 0);",
+      from: "readSync(this.#fd, bytes, at, size + 1 - at, at)",
+      to: "readSync(this.#fd, bytes, at, size - at, at)",
     },
     noticedBy: "test/net/promised-size.test.ts",
   },
@@ -201,7 +210,7 @@ export const SENDING: readonly Mutant[] = [
     name: "what a watched folder has sent and kept is not remembered",
     ...{
       file: "src/net/extensions/watch/sent-files.ts",
-      from: "    this.#gather([name, sent.identity, sent.digest]);\n",
+      from: "    this.#gather(lineOf(name, sent));\n",
       to: "",
     },
     noticedBy: "test/net/watch-folder.test.ts",
@@ -218,8 +227,8 @@ export const SENDING: readonly Mutant[] = [
   {
     name: "a file that changed after it was found complete is sent as it is",
     ...{
-      file: "src/net/sender/open-source.ts",
-      from: "identity === undefined || file.identity === identity",
+      file: "src/net/send.ts",
+      from: "identity === undefined || file?.identity === identity",
       to: 'identity !== ""',
     },
     noticedBy: "test/net/send-list.test.ts",

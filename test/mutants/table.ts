@@ -96,9 +96,9 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "the receiver acks before the file has landed",
     ...{
-      file: "src/net/receiver/receiver.ts",
-      from: "if (this.#file) this.#complete.push(this.#file);",
-      to: 'if (this.#file) this.#connection.send({ type: "ack", delivery: this.#file.delivery.delivery }); if (this.#file) this.#complete.push(this.#file);',
+      file: "src/net/receiver/receive-conversation.ts",
+      from: "    this.#landingQueue.add(file);",
+      to: '    this.#connection.send({ type: "ack", delivery: file.delivery.delivery }); this.#landingQueue.add(file);',
     },
     noticedBy: "test/net/failing-disk.test.ts",
     simulated: "plans",

@@ -4,6 +4,7 @@ import { afterEach, describe, expect, test } from "vitest";
 import { type Address, type Reach, reach } from "../../src/net/client/addresses.ts";
 import { Client } from "../../src/net/client/client.ts";
 import { connect } from "../../src/net/client/dial.ts";
+import { CONNECTOR } from "../../src/net/extensions/trust/connect.ts";
 
 const servers: Server[] = [];
 afterEach(() => {
@@ -145,7 +146,7 @@ test("a server that hangs up and is mute when it is asked why keeps no run from 
   servers.push(server);
   await once(server, "listening");
   const { port } = server.address() as { port: number };
-  const client = new Client({ host: "127.0.0.1", port, signal: stop.signal });
+  const client = new Client({ host: "127.0.0.1", port, signal: stop.signal }, CONNECTOR);
   await expect(client.run("sender", async () => {})).rejects.toMatchObject({ code: "interrupted" });
   expect(connections).toBe(2);
 }, 5000);

@@ -2,11 +2,12 @@
 import { expect, test } from "vitest";
 import type { Connection } from "../../src/net/wire/connection.ts";
 import { sendContent } from "../../src/net/wire/content-sender.ts";
+import { WireMemory } from "../../src/net/wire/wire-memory.ts";
 
 const CHUNK = 64 * 1024;
 
 /** A file of eight chunks on its way: reads at once, and is taken by the kernel only when `takeAll` says so. */
-function underWay() {
+function underWay(memory: WireMemory) {
   const buffers = new Set<ArrayBufferLike>();
   const offsets: number[] = [];
   let taken: (() => void)[] = [];
@@ -16,7 +17,8 @@ function underWay() {
       offsets.push(offset);
       return new Promise<void>((resolve) => taken.push(resolve));
     },
-    outbox: { room: Infinity, handedData: 0, hold: () => {} },
+    memory,
+    frameWriter: { room: Infinity, handedData: 0, hold: () => {} },
   } as unknown as Connection;
   const read = async (into: Buffer, offset: number) => void into.fill(offset / CHUNK);
   const sent = sendContent(connection, {
@@ -40,8 +42,9 @@ function underWay() {
 const turn = () => new Promise((resolve) => setImmediate(resolve));
 
 test("in a crowd a file is sent from one buffer, before and after it from three", async () => {
-  const first = Array.from({ length: 32 }, underWay);
-  const late = underWay();
+  const memory = new WireMemory();
+  const first = Array.from({ length: 32 }, () => underWay(memory));
+  const late = underWay(memory);
   await turn();
   expect(first.map(({ offsets }) => offsets.length)).toEqual(first.map(() => 3));
   expect(late.offsets).toEqual([0]);
@@ -55,7 +58,7 @@ test("in a crowd a file is sent from one buffer, before and after it from three"
   expect(first.map(({ buffers }) => buffers.size)).toEqual(first.map(() => 3));
   expect(late.buffers.size).toBe(1);
 
-  const after = underWay();
+  const after = underWay(memory);
   await turn();
   expect(after.offsets.length).toBe(3);
   for (let chunk = 0; chunk < 8; chunk++) {

@@ -55,7 +55,7 @@ test.each(SIZES)(
   "mode and time are set before the last sync, and that sync is one that keeps them (%s)",
   async (_, size) => {
     const work = new Workspace();
-    const landing = await Landing.open(work.path("out"), "refuse", true);
+    const landing = await Landing.open(work.path("out"), { ifExists: "refuse", sync: true });
     const file = await arrived(work, size, KEPT, true);
     const calls = watchCalls();
     expect(await landing.land([file])).toEqual([{ path: work.path("out", "file-1") }]);
@@ -68,7 +68,7 @@ test.each(SIZES)(
 
 test.each(SIZES)("without a word of either nothing is set, and a sync of data is enough (%s)", async (_, size) => {
   const work = new Workspace();
-  const landing = await Landing.open(work.path("out"), "refuse", true);
+  const landing = await Landing.open(work.path("out"), { ifExists: "refuse", sync: true });
   const file = await arrived(work, size, {}, true);
   const calls = watchCalls();
   await landing.land([file]);
@@ -78,7 +78,7 @@ test.each(SIZES)("without a word of either nothing is set, and a sync of data is
 
 test.each(SIZES)("the part of a private file is never open to others, from its first byte on (%s)", async (_, size) => {
   const work = new Workspace();
-  const landing = await Landing.open(work.path("out"), "refuse", false);
+  const landing = await Landing.open(work.path("out"), { ifExists: "refuse", sync: false });
   const modes: number[] = [];
   const { writeSync } = fs;
   Object.assign(fs, {
@@ -110,7 +110,7 @@ test("a folder, and what says nothing, is created as the umask has it, and is no
 
 test("after a failed sync of mode and time nothing of a large file is believed", async () => {
   const work = new Workspace();
-  const landing = await Landing.open(work.path("out"), "refuse", true);
+  const landing = await Landing.open(work.path("out"), { ifExists: "refuse", sync: true });
   const file = await arrived(work, 100 * 1024, KEPT, true);
   const { fsync } = fs;
   Object.assign(fs, { fsync: (_: number, done: (error: Error) => void) => done(diskError("EIO")) });

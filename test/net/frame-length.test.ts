@@ -4,6 +4,7 @@ import { expect, test } from "vitest";
 import { OpenStream } from "../../src/net/extensions/stream/stream-source.ts";
 import type { Connection } from "../../src/net/wire/connection.ts";
 import { FrameLength, STRETCH_BYTES, sendContent } from "../../src/net/wire/content-sender.ts";
+import { WireMemory } from "../../src/net/wire/wire-memory.ts";
 import { LIMITS } from "../../src/protocol/limits.ts";
 
 const KiB = 1024;
@@ -69,11 +70,12 @@ test("a file has no gaps where its frames become longer, and short frames take n
   const room = new Set<number>();
   let taken: () => void = () => {};
   const held: number[] = [];
-  const outbox = { room: Infinity, handedData: 0, hold: (bytes: number) => void held.push(bytes) };
+  const frameWriter = { room: Infinity, handedData: 0, hold: (bytes: number) => void held.push(bytes) };
   const connection = {
-    outbox,
+    frameWriter,
+    memory: new WireMemory(),
     sendData: (offset: number, bytes: Uint8Array) => {
-      outbox.handedData += bytes.length;
+      frameWriter.handedData += bytes.length;
       frames.push([offset, bytes.length]);
       expect(bytes[0]).toBe(frames.length % 256);
       return new Promise<void>((resolve) => {
@@ -121,11 +123,11 @@ test("a source that gives much at once and then little is not waited for until a
   }
   let wake: () => void = () => {};
   const stream = new OpenStream({ name: "s", stream: source() }, "blake3", MiB, () => wake());
-  const outbox = { handedData: 0 };
+  const frameWriter = { handedData: 0 };
   const connection = {
-    outbox,
+    frameWriter,
     sendData: async (offset: number, { length }: Uint8Array) => {
-      outbox.handedData += length;
+      frameWriter.handedData += length;
       pieces.push([offset, length]);
       if (offset + length === burst + SHORT) more();
     },
@@ -136,7 +138,7 @@ test("a source that gives much at once and then little is not waited for until a
         wake = resolve;
       });
   };
-  await stream.sendOver(connection, 0, { chunkBytes: 4 * MiB, until, shouldContinue: () => true });
+  await stream.sendOver(connection, 0, { chunkBytes: 4 * MiB, algorithm: "blake3", until, shouldContinue: () => true });
   expect(Math.max(...pieces.map(([, length]) => length))).toBeLessThanOrEqual(MiB);
   expect(pieces.at(-1)).toEqual([burst + SHORT, 5]);
   expect(pieces.reduce((sum, [, length]) => sum + length, 0)).toBe(burst + SHORT + 5);

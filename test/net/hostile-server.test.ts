@@ -267,7 +267,7 @@ describe("a receiver lands nothing and gets no more than it asked for from", () 
       peer.socket.end();
     });
     // Nobody listens to its events, as the collector of other tests does: it would be what grows.
-    const { receive } = await import("../../src/net/receiver/receiver.ts");
+    const { receive } = await import("../../src/net/receive.ts");
     expect(await endOf(receive({ out: work.path("out"), port }))).toBe("done");
   });
 

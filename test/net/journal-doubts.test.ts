@@ -37,7 +37,7 @@ describe("a part goes only after the journal has retracted its transfer", () => 
           return original.apply(this, values);
         },
     );
-    const landing = await Landing.open(work.path("out"), "refuse", true);
+    const landing = await Landing.open(work.path("out"), { ifExists: "refuse", sync: true });
     expect(journals()).toHaveLength(1);
     expect(journals()).not.toEqual([before]);
     expect(atSyncs.at(-1)).toEqual(journals()); // the one before was gone when the folder was synced last
@@ -49,7 +49,7 @@ describe("a landing that fails where it cannot even be retracted", () => {
   /** Everything goes well until the file has its name; from then on no sync does, and nothing can be written. */
   async function failAfterNaming(work: Workspace) {
     const out = work.path("out");
-    const landing = await Landing.open(out, "refuse", true);
+    const landing = await Landing.open(out, { ifExists: "refuse", sync: true });
     const file = await incoming(out, deliveryOf(1, content(10)), content(10));
     const broken = () => Promise.reject(diskError("EIO"));
     const restores = [
@@ -123,7 +123,7 @@ describe("a landing that fails where it cannot even be retracted", () => {
 
   test("is retracted at once where that goes: what never had its name is not taken for landed because its part is gone", async () => {
     const work = new Workspace();
-    const landing = await Landing.open(work.path("out"), "refuse", true);
+    const landing = await Landing.open(work.path("out"), { ifExists: "refuse", sync: true });
     const file = await incoming(work.path("out"), deliveryOf(1, content(10)), content(10));
     const settle = file.settle.bind(file);
     file.settle = async () => {
@@ -140,7 +140,7 @@ describe("a landing that fails where it cannot even be retracted", () => {
     await landAndDie(work, content(10));
     renameSync(work.path("out", "file-1"), partPath(work.path("out"), idOf(1)));
     const restore = await replaceFileMethod("appendFile", () => () => Promise.reject(diskError("ENOSPC")));
-    const landing = await Landing.open(work.path("out"), "refuse", true);
+    const landing = await Landing.open(work.path("out"), { ifExists: "refuse", sync: true });
     expect(landing.landedBefore(idOf(1))).toBe(false);
     await expect(landing.recover()).rejects.toMatchObject({ code: "disk-full" });
     restore();

@@ -98,7 +98,7 @@ describe("what was announced and did not land", () => {
     const work = new Workspace();
     const out = work.path("out");
     const twins = [content(10, 1), content(10, 2)];
-    const landing = await Landing.open(out, "refuse", true);
+    const landing = await Landing.open(out, { ifExists: "refuse", sync: true });
     const batch = await Promise.all(twins.map((bytes, at) => incoming(out, deliveryOf(at + 1, bytes, "twin"), bytes)));
     expect(await landing.land(batch)).toMatchObject([
       { path: work.path("out", "twin") },
@@ -114,7 +114,7 @@ describe("what was announced and did not land", () => {
     const work = new Workspace();
     const out = work.path("out");
     const bytes = content(10);
-    const landing = await Landing.open(out, "refuse", true);
+    const landing = await Landing.open(out, { ifExists: "refuse", sync: true });
     const file = await incoming(out, deliveryOf(1, bytes), bytes);
     const settle = file.settle.bind(file);
     file.settle = async () => {
@@ -197,7 +197,7 @@ test("a part that nobody has gone on with for longer than a transfer is remember
   const left = [];
   for (const days of [6, 8]) {
     vi.spyOn(Date, "now").mockReturnValue(nowMs + days * 86_400_000);
-    const landing = await Landing.open(work.path("out"), "refuse", true);
+    const landing = await Landing.open(work.path("out"), { ifExists: "refuse", sync: true });
     await landing.close();
     left.push(work.list());
   }
@@ -220,7 +220,7 @@ test("a part that has landed, with its first name still there, goes before anybo
   mkdirSync(work.path("out"));
   writeFileSync(work.path("out", "a"), "landed");
   linkSync(work.path("out", "a"), partPath(work.path("out"), idOf(1)));
-  const landing = await Landing.open(work.path("out"), "refuse", true);
+  const landing = await Landing.open(work.path("out"), { ifExists: "refuse", sync: true });
   await landing.close();
   expect(work.list()).toEqual(["a"]);
 });

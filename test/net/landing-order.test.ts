@@ -53,7 +53,7 @@ test.each([100, 100 * 1024])(
 
 test("where settling a file gives names in the folder, the folder is synced after it and before the journal speaks", async () => {
   const work = new Workspace();
-  const landing = await Landing.open(work.path("out"), "refuse", true);
+  const landing = await Landing.open(work.path("out"), { ifExists: "refuse", sync: true });
   const steps = await watched({ sync: "names on disk", appendFile: "journal" });
   const part = work.write("part", "content");
   const file: Incoming = {

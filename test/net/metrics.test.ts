@@ -11,7 +11,7 @@ import {
 import { Metrics } from "../../src/net/extensions/observe/metrics.ts";
 import { type Timing, timedSpool } from "../../src/net/extensions/observe/timed-spool.ts";
 import { ERRORS, type ErrorCode, FilespoolError } from "../../src/protocol/errors.ts";
-import { MemorySpool } from "../../src/spool/memory/store.ts";
+import { MemorySpool } from "../../src/spool/memory-spool.ts";
 import { content } from "../support/content.ts";
 import { Workspace } from "../support/workspace.ts";
 

@@ -63,7 +63,7 @@ describe("what appears under the name of a part while a receiver works", () => {
   async function landed(size: number, meddle: (part: string, work: Workspace) => void) {
     const work = new Workspace();
     const out = work.path("out");
-    const landing = await Landing.open(out, "refuse", true);
+    const landing = await Landing.open(out, { ifExists: "refuse", sync: true });
     const bytes = content(size);
     const delivery = deliveryOf(1, bytes);
     writeFileSync(work.path("outside"), "outside");
@@ -126,7 +126,11 @@ describe("a journal that makes no sense", () => {
     writeFileSync(work.path("out", journal), text + line);
     renameSync(work.path("out", "file-1"), work.path("moved away"));
     const warnings: string[][] = [];
-    const landing = await Landing.open(work.path("out"), "refuse", true, "", (...told) => warnings.push(told));
+    const landing = await Landing.open(work.path("out"), {
+      ifExists: "refuse",
+      sync: true,
+      warn: (...told) => warnings.push(told),
+    });
     await landing.close();
     const [kept = ""] = work.list().filter((name) => name.startsWith(".filespool-damaged-"));
     expect(work.read("out", kept).toString()).toBe(text + line);
@@ -141,7 +145,7 @@ describe("a journal that makes no sense", () => {
     const work = new Workspace();
     mkdirSync(work.path("out"));
     execFileSync("truncate", ["-s", "2T", work.path("out", ".filespool-landed-0")]);
-    const landing = await Landing.open(work.path("out"), "refuse", true);
+    const landing = await Landing.open(work.path("out"), { ifExists: "refuse", sync: true });
     await landing.close();
     expect(work.list()).toEqual([expect.stringMatching(/^\.filespool-damaged-/)]);
   });

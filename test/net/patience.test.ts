@@ -4,6 +4,7 @@ import { setImmediate as turn } from "node:timers/promises";
 import { describe, expect, onTestFinished, test, vi } from "vitest";
 import { RejectedConnections } from "../../src/net/extensions/observe/rejected-connections.ts";
 import { Connection } from "../../src/net/wire/connection.ts";
+import { FilespoolError } from "../../src/protocol/errors.ts";
 import { content, fileSha256, sha256 } from "../support/content.ts";
 import { usedBytes } from "../support/memory.ts";
 import { dataFrameOf, frameOf, helloOf, idOf, listenRaw, RawPeer, WELCOME } from "../support/raw-peer.ts";
@@ -208,7 +209,7 @@ describe("as many connections as are allowed", () => {
     const turned = new RejectedConnections(createServer(), (event) => void events.push(event));
     vi.useFakeTimers();
     onTestFinished(() => void vi.useRealTimers());
-    const knock = () => turned.full({ peer: "a:1", fail: () => {} } as unknown as Connection);
+    const knock = () => turned.note(new FilespoolError("connections-full"), "a:1");
     for (let time = 0; time < 1000; time++) knock();
     vi.advanceTimersByTime(1000);
     for (let time = 0; time < 7; time++) knock();

@@ -2,7 +2,7 @@ import { chownSync, existsSync, mkdirSync, readdirSync, statSync, symlinkSync, w
 import { beforeEach, describe, expect, onTestFinished, test } from "vitest";
 import { ownIdentity } from "../../src/net/extensions/trust/tls.ts";
 import { createToken } from "../../src/net/extensions/trust/tokens.ts";
-import { LocalSpool } from "../../src/spool/local/store.ts";
+import { LocalSpool } from "../../src/spool/local-spool.ts";
 import { content } from "../support/content.ts";
 import { Workspace } from "../support/workspace.ts";
 

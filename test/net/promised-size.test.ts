@@ -1,5 +1,6 @@
 import { appendFileSync, existsSync, readFileSync, truncateSync, writeFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
+import type { RereadableSource } from "../../src/net/sender/source.ts";
 import { skipAloud } from "../spool/children.ts";
 import { content } from "../support/content.ts";
 import { slowLink } from "../support/slow-link.ts";
@@ -40,9 +41,9 @@ describe("a file whose size is not true", () => {
     for (const [index, change] of sizes.entries()) {
       writeFileSync(path, "12345");
       const { OpenFile } = await import("../../src/net/sender/file-source.ts");
-      const file = new OpenFile(path, "default", "key", "");
+      const file = OpenFile.open(path, "default", "key", "") as RereadableSource;
       change();
-      expect(() => file.readAll(Buffer.alloc(100))).toThrow(
+      expect(() => file.prepare(Buffer.alloc(100))).toThrow(
         expect.objectContaining({ code: "file-changed", message: expect.stringMatching(sentences[index] as RegExp) }),
       );
       file.close();

@@ -21,7 +21,7 @@ function job(size: number, fields: Partial<Transfer> = {}): Transfer {
     kind: undefined,
     mode: undefined,
     mtime: undefined,
-    stream: undefined,
+    kept: undefined,
   };
   const state = { conversation: newConversation(), from: 0, digest: "", finished: false, mismatches: 0 };
   return { ...about, ...state, isDoubtful: false, other: null, claim: null, ...fields };

@@ -4,9 +4,9 @@ import { type AddressInfo, connect, createServer as createSocketServer } from "n
 import { generate } from "selfsigned";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { createDigest } from "../../src/disk/digest.ts";
+import { createServer } from "../../src/net/create-server.ts";
 import { fingerprintOf, ownIdentity } from "../../src/net/extensions/trust/tls.ts";
-import { createServer } from "../../src/net/server/server.ts";
-import { MemorySpool } from "../../src/spool/memory/store.ts";
+import { MemorySpool } from "../../src/spool/memory-spool.ts";
 import { content } from "../support/content.ts";
 import { CuttingProxy } from "../support/cutting-proxy.ts";
 import { Workspace } from "../support/workspace.ts";

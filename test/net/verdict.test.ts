@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { FilespoolError } from "../../src/protocol/errors.ts";
 import type { Message } from "../../src/protocol/messages.ts";
 import type { Spool } from "../../src/spool/contract.ts";
-import type { LocalSpool } from "../../src/spool/local/store.ts";
+import type { InspectableSpool } from "../support/inspectable-spool.ts";
 import { RawPeer } from "../support/raw-peer.ts";
 import { type RunningServer, Workspace } from "../support/workspace.ts";
 
@@ -20,11 +20,11 @@ class Gate {
 }
 
 /** Acks take their file off the count at once, and are on disk when the gate opens: as in a spool on a slow disk. */
-function holdAcks(spool: Spool): Gate {
-  const { ack } = spool;
+function holdAcks({ index }: InspectableSpool): Gate {
+  const { collect } = index;
   const slow = new Gate();
-  spool.ack = async (token) => {
-    const taken = ack.call(spool, token);
+  index.collect = async (...values) => {
+    const taken = collect.apply(index, values);
     slow.reach();
     await slow.opened;
     return taken;
@@ -33,7 +33,7 @@ function holdAcks(spool: Spool): Gate {
 }
 
 /** A failure is on disk when the gate opens, and the file is not back before that. */
-function holdNacks({ index }: LocalSpool): Gate {
+function holdNacks({ index }: InspectableSpool): Gate {
   const { update, move } = index;
   const slow = new Gate();
   const slowly = async (write: () => Promise<void>) => {

@@ -31,7 +31,7 @@ export async function checkFolder(folder: string, expected: readonly Expected[])
     if (!existsSync(path)) broken.push(`lost: ${basename(landed)} was said to have landed`);
     else if (digestOf(path) !== digest) broken.push(`damaged: ${basename(landed)} was said to have landed`);
   }
-  const landing = await Landing.open(folder, "refuse", true);
+  const landing = await Landing.open(folder, { ifExists: "refuse", sync: true });
   for (const { transfer, name, digest } of expected)
     if (landing.landedBefore(transfer) && !whole.has(digest))
       broken.push(`lost: the journal vouches for ${name}, which is not there`);

@@ -4,8 +4,8 @@ import { join } from "node:path";
 import { createDigest } from "../../src/disk/digest.ts";
 import type { Delivery, Offer } from "../../src/spool/files.ts";
 import { deadQueue, queueOf } from "../../src/spool/local/records.ts";
-import { LocalSpool } from "../../src/spool/local/store.ts";
 import { content } from "../support/content.ts";
+import { InspectableSpool } from "../support/inspectable-spool.ts";
 import type { Expected, Place } from "./facts.ts";
 import { SPOOL } from "./spool-options.ts";
 
@@ -14,8 +14,8 @@ const nobody = { onDurable: () => {}, onSuperseded: () => {} };
 
 /** Broken promises, one sentence each; the first word is "lost", "damaged" or something else. */
 export async function checkSpool(folder: string, expected: readonly Expected[]): Promise<string[]> {
-  let spool: LocalSpool;
-  const open = () => LocalSpool.open({ ...SPOOL.options, folder, now: () => SPOOL.startMs });
+  let spool: InspectableSpool;
+  const open = () => InspectableSpool.open({ ...SPOOL.options, folder, now: () => SPOOL.startMs });
   try {
     spool = await open();
   } catch (error) {
@@ -40,11 +40,11 @@ export async function checkSpool(folder: string, expected: readonly Expected[]):
 
 class Check {
   readonly broken: string[] = [];
-  readonly #spool: LocalSpool;
+  readonly #spool: InspectableSpool;
   readonly #expected: readonly Expected[];
   readonly #queues: readonly string[];
 
-  constructor(spool: LocalSpool, expected: readonly Expected[]) {
+  constructor(spool: InspectableSpool, expected: readonly Expected[]) {
     this.#spool = spool;
     this.#expected = expected;
     const homes = spool.index.totals.rows(null, 1e6).map(({ home }) => home);
@@ -88,7 +88,7 @@ class Check {
         }
       }
     if (bytes !== this.#spool.bytesUsed()) this.broken.push(`${this.#spool.bytesUsed()} bytes used, but has ${bytes}`);
-    const data = readdirSync(join(this.#spool.folder, "data"));
+    const data = readdirSync(join(this.#spool.parts.folder, "data"));
     for (const name of data) if (!files.has(name)) this.broken.push(`data/${name} is needed by nobody`);
     for (const name of files) if (!data.includes(name)) this.broken.push(`lost: data/${name} is not there`);
   }
@@ -152,7 +152,7 @@ class Check {
     for (const {
       entry: { transfer, algorithm, digest, content },
     } of this.#spool.index.list(deadQueue(queue), 1e6)) {
-      const path = this.#spool.dataPath(transfer);
+      const path = this.#spool.parts.contents.path(transfer);
       if (!content && !existsSync(path)) continue; // `count` has said so
       const found = createDigest(algorithm);
       found.update(content ?? readFileSync(path));

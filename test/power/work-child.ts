@@ -9,7 +9,7 @@ import { writeSync } from "node:fs";
 import { createDigest } from "../../src/disk/digest.ts";
 import type { Upload } from "../../src/spool/contract.ts";
 import type { Delivery, Offer } from "../../src/spool/files.ts";
-import { LocalSpool } from "../../src/spool/local/store.ts";
+import { LocalSpool } from "../../src/spool/local-spool.ts";
 import { content } from "../support/content.ts";
 import { random as randomNumbers } from "../support/process-files.ts";
 import { pick } from "./images.ts";

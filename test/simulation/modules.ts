@@ -14,10 +14,11 @@ export async function simulatedModules(): Promise<Modules> {
     return loaded;
   };
   Object.assign(globalThis, { simulatedImport });
-  for (const path of ["net/extensions/trust/tls.ts"]) onDemand.set(addressOf(path), Promise.resolve(await load(path)));
-  const { createServer } = await load("net/server/server.ts");
-  const { send } = await load("net/sender/sender.ts");
-  const { receive } = await load("net/receiver/receiver.ts");
-  const { LocalSpool } = await load("spool/local/store.ts");
+  for (const path of ["net/extensions/trust/tls.ts", "net/extensions/hook/hooked-landing.ts"])
+    onDemand.set(addressOf(path), Promise.resolve(await load(path)));
+  const { createServer } = await load("net/create-server.ts");
+  const { send } = await load("net/send.ts");
+  const { receive } = await load("net/receive.ts");
+  const { LocalSpool } = await load("spool/local-spool.ts");
   return { createServer, send, receive, LocalSpool };
 }

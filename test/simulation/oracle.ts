@@ -179,7 +179,7 @@ export class Oracle {
   }
 
   /** The spool of one life of a server, with every call that changes who holds what checked against the index. */
-  watch(spool: Spool): Spool {
+  watch<S extends Spool>(spool: S): S {
     this.#checkAccounts(spool);
     /** Who holds what, by token. */
     const leases = new Map<

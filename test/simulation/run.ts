@@ -2,11 +2,13 @@
  * One run of a plan: a server, senders and receivers as programs of a simulated world, each started again whenever it
  * ends, while faults come as planned. When all faults are over, everything must come to its end by itself.
  */
+
+import type { createServer as CreateServer } from "../../src/net/create-server.ts";
 import type { LandedFile } from "../../src/net/options.ts";
-import type { receive as Receive } from "../../src/net/receiver/receiver.ts";
-import type { send as Send } from "../../src/net/sender/sender.ts";
-import type { createServer as CreateServer, Server } from "../../src/net/server/server.ts";
-import type { LocalSpool as Local } from "../../src/spool/local/store.ts";
+import type { receive as Receive } from "../../src/net/receive.ts";
+import type { send as Send } from "../../src/net/send.ts";
+import type { Server } from "../../src/net/server/server.ts";
+import type { LocalSpool as Local } from "../../src/spool/local-spool.ts";
 import { Contents } from "./contents.ts";
 import { Disk } from "./disk.ts";
 import { forgetAll } from "./files.ts";

@@ -1,7 +1,7 @@
 /** Bounds of the spool while commits fail: nobody is let in by room that is free for a moment only. */
 import { expect, test, vi } from "vitest";
 import { FilespoolError } from "../../src/protocol/errors.ts";
-import { LocalSpool } from "../../src/spool/local/store.ts";
+import { InspectableSpool } from "../support/inspectable-spool.ts";
 import { type Failures, failingCommits } from "./failing-commits.ts";
 import {
   appendRest,
@@ -59,7 +59,7 @@ test.each(sizes)(
   (_, size) =>
     inTempFolder(async (folder) => {
       const limits = { spoolBytesMax: size + 2 * KiB, queueFilesMax: 1 };
-      const spool = await LocalSpool.open({ folder, limits });
+      const spool = await InspectableSpool.open({ folder, limits });
       const failures = failingCommits(spool);
       const content = contentOf(size);
       const upload = await begin(spool, offerOf(1, size));
@@ -86,7 +86,7 @@ test.each(sizes)(
 
 test("a small file that the reserve refuses leaves no room to the offer behind it", () =>
   inTempFolder(async (folder) => {
-    const spool = await LocalSpool.open({ folder, limits: { spoolBytesMax: 10 * KiB } });
+    const spool = await InspectableSpool.open({ folder, limits: { spoolBytesMax: 10 * KiB } });
     const content = contentOf(8 * KiB);
     const upload = await begin(spool, offerOf(1, content.length));
     await upload.append(0, [content]);
@@ -103,7 +103,7 @@ test("a small file that the reserve refuses leaves no room to the offer behind i
 
 test("what is collected gives its room and its place to others only when that is on disk", () =>
   inTempFolder(async (folder) => {
-    const spool = await LocalSpool.open({ folder, limits: { spoolBytesMax: 10 * KiB, queueFilesMax: 1 } });
+    const spool = await InspectableSpool.open({ folder, limits: { spoolBytesMax: 10 * KiB, queueFilesMax: 1 } });
     const failures = failingCommits(spool);
     await store(spool, 1, 8 * KiB);
     const { token } = await lease(spool);
@@ -125,7 +125,7 @@ test("what is collected gives its room and its place to others only when that is
 
 test("a dead letter counts once in the bytes while it dies, whether that can be written or not", () =>
   inTempFolder(async (folder) => {
-    const spool = await LocalSpool.open({ folder, limits: { spoolBytesMax: 10 * KiB, failuresMax: 1 } });
+    const spool = await InspectableSpool.open({ folder, limits: { spoolBytesMax: 10 * KiB, failuresMax: 1 } });
     const failures = failingCommits(spool);
     await store(spool, 1, 8 * KiB);
     for (const isFailing of [true, false]) {
@@ -143,7 +143,7 @@ test("a dead letter counts once in the bytes while it dies, whether that can be 
 
 test("what is wrong with the disk is known until a sweep finds it mended", () =>
   inTempFolder(async (folder) => {
-    const spool = await LocalSpool.open({ folder });
+    const spool = await InspectableSpool.open({ folder });
     const failures = failingCommits(spool);
     await store(spool, 1, 10);
     expect(spool.trouble).toBeNull();

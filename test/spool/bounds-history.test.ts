@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { expect, test, vi } from "vitest";
 import type { Upload } from "../../src/spool/contract.ts";
 import type { Delivery } from "../../src/spool/files.ts";
-import { LocalSpool } from "../../src/spool/local/store.ts";
+import { InspectableSpool } from "../support/inspectable-spool.ts";
 import { type Failures, failingCommits } from "./failing-commits.ts";
 import { contentOf, digestOf, idOf, inTempFolder, nobody, offerOf } from "./subject.ts";
 
@@ -48,7 +48,7 @@ interface Uploading {
 }
 
 class History {
-  readonly spool: LocalSpool;
+  readonly spool: InspectableSpool;
   readonly #failures: Failures;
   readonly #clock: { nowMs: number };
   readonly #uploads: Uploading[] = [];
@@ -58,7 +58,7 @@ class History {
   readonly ran = new Map<string, number>();
   #offers = 0;
 
-  constructor(spool: LocalSpool, clock: { nowMs: number }) {
+  constructor(spool: InspectableSpool, clock: { nowMs: number }) {
     this.spool = spool;
     this.#clock = clock;
     this.#failures = failingCommits(spool);
@@ -159,7 +159,7 @@ class History {
     const { spool } = this;
     const { totals } = spool.index;
     expect(spool.bytesUsed()).toBeLessThanOrEqual(LIMITS.spoolBytesMax);
-    expect(spool.unfinished).toBeLessThanOrEqual(LIMITS.uploadsMax);
+    expect(spool.operate.unfinishedUploads).toBeLessThanOrEqual(LIMITS.uploadsMax);
     for (const queue of QUEUES)
       expect(totals.occupied(queue) + totals.unfinished(queue), queue).toBeLessThanOrEqual(LIMITS.queueFilesMax);
     expect(totals.queues).toBe(QUEUES.filter((queue) => totals.has(queue)).length);
@@ -173,7 +173,7 @@ class History {
     while (this.pending.size > 0) await Promise.all(this.pending);
     for (const { upload } of this.#uploads) await upload.suspend().catch(() => {});
     for (const { token } of this.#deliveries) spool.release(token);
-    for (const { offer } of [...spool.room.slots.values()]) await spool.operate.cancel(offer.transfer);
+    for (const { offer } of [...spool.parts.room.slots.values()]) await spool.operate.cancel(offer.transfer);
     for (const queue of QUEUES) await spool.operate.purge(queue, false, () => true);
     await spool.sweep();
     // Content is removed in the background, as fast as the disk is.
@@ -189,7 +189,7 @@ test("no bound is exceeded by what is asked at once while commits fail; when eve
       inTempFolder(async (folder) => {
         const clock = { nowMs: 1000 };
         const options = { folder, durability: "none", inlineBytesMax: INLINE_MAX, bufferBytes: 500 } as const;
-        const spool = await LocalSpool.open({ ...options, limits: LIMITS, now: () => clock.nowMs });
+        const spool = await InspectableSpool.open({ ...options, limits: LIMITS, now: () => clock.nowMs });
         const history = new History(spool, clock);
         try {
           for (const each of steps) {

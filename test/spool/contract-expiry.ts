@@ -204,7 +204,7 @@ export function expiryLaws({ kept, run }: Implementation): void {
       for (const size of [10, 5000]) {
         const offer = await store(spool, size, size);
         const told: string[] = [];
-        spool.operate.onEnded(offer.transfer, () => told.push("ended"));
+        spool.onEnded(offer.transfer, () => told.push("ended"));
         clock.nowMs += 1001;
         expect((await spool.sweep()).expired).toMatchObject([{ transfer: offer.transfer, what: "file", dead: true }]);
         expect(told).toEqual(["ended"]);

@@ -1,7 +1,7 @@
 /** The laws of what operators may see, for every implementation: states, lists and their pages. */
 import { expect, test } from "vitest";
 import type { Spool } from "../../src/spool/contract.ts";
-import type { From, Known, Page } from "../../src/spool/operate/contract.ts";
+import type { From, Known, ManagedSpool, Page } from "../../src/spool/operate/contract.ts";
 import {
   appendRest,
   begin,
@@ -18,7 +18,8 @@ import {
 } from "./subject.ts";
 
 export const whole = { cursor: null, rows: 1000 };
-export const stateOf = async (spool: Spool, number: number) => (await spool.operate.find(idOf(number)))?.state ?? null;
+export const stateOf = async (spool: ManagedSpool, number: number) =>
+  (await spool.operate.find(idOf(number)))?.state ?? null;
 
 /** Follows the pages of a list to its end, and does something between each two. */
 async function all<T>(list: (from: From) => Promise<Page<T>>, rows: number, between = async () => {}): Promise<T[]> {

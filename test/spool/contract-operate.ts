@@ -167,9 +167,9 @@ export function operateLaws({ run }: Implementation): void {
       const calls: string[] = [];
       for (const number of [1, 2, 3, 4]) {
         await store(spool, number);
-        spool.operate.onEnded(idOf(number), () => calls.push(`${number}`));
+        spool.onEnded(idOf(number), () => calls.push(`${number}`));
       }
-      spool.operate.onEnded(idOf(1), () => calls.push("never"))();
+      spool.onEnded(idOf(1), () => calls.push("never"))();
       await spool.ack((await lease(spool)).token);
       await spool.nack((await lease(spool)).token, "no");
       await spool.operate.cancel(idOf(3));

@@ -3,6 +3,7 @@ import { describe } from "vitest";
 import { boundLaws } from "./contract-bounds.ts";
 import { deliveryLaws } from "./contract-deliveries.ts";
 import { expiryLaws } from "./contract-expiry.ts";
+import { inFlightLaws } from "./contract-in-flight.ts";
 import { lookingLaws } from "./contract-looking.ts";
 import { operateLaws } from "./contract-operate.ts";
 import { streamLaws } from "./contract-streams.ts";
@@ -14,6 +15,7 @@ export function spoolContract(implementation: Implementation): void {
     describe("uploads", () => uploadLaws(implementation));
     describe("streams", () => streamLaws(implementation));
     describe("deliveries", () => deliveryLaws(implementation));
+    describe("in flight", () => inFlightLaws(implementation));
     describe("bounds", () => boundLaws(implementation));
     describe("expiry", () => expiryLaws(implementation));
     describe("looking", () => lookingLaws(implementation));

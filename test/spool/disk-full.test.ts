@@ -1,6 +1,6 @@
 import { statfsSync } from "node:fs";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { LocalSpool } from "../../src/spool/local/store.ts";
+import { LocalSpool } from "../../src/spool/local-spool.ts";
 import { onSmallDisk } from "./small-disk.ts";
 import {
   appendRest,

@@ -1,7 +1,7 @@
 import { existsSync, statfsSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { LocalSpool } from "../../src/spool/local/store.ts";
+import { LocalSpool } from "../../src/spool/local-spool.ts";
 import { loopDisk } from "../support/loop-disk.ts";
 import { onSmallDisk } from "./small-disk.ts";
 import { drain, failure, idOf, lease, store } from "./subject.ts";

@@ -2,7 +2,7 @@
  * A spool whose commits fail when a test says so. One that fails changes nothing, and its reason comes by a second promise,
  * some turns later, as lmdb-js does it.
  */
-import type { LocalSpool } from "../../src/spool/local/store.ts";
+import type { InspectableSpool } from "../support/inspectable-spool.ts";
 
 export interface Failures {
   /** Whether the next commit fails. */
@@ -13,7 +13,7 @@ export interface Failures {
   count: number;
 }
 
-export function failingCommits(spool: LocalSpool): Failures {
+export function failingCommits(spool: InspectableSpool): Failures {
   const failures: Failures = { isOn: false, reason: Promise.resolve(), count: 0 };
   const { options } = spool.index.commits;
   const { batch } = options;

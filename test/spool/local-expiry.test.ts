@@ -4,20 +4,21 @@ import { open as openIndex } from "lmdb";
 import { expect, test } from "vitest";
 import { FilespoolError } from "../../src/protocol/errors.ts";
 import { SWEEP_MAX } from "../../src/spool/contract.ts";
-import { LocalSpool, type LocalSpoolOptions } from "../../src/spool/local/store.ts";
+import type { LocalSpoolOptions } from "../../src/spool/local-spool.ts";
+import { InspectableSpool } from "../support/inspectable-spool.ts";
 import { begin, digestOf, drain, failure, idOf, inTempFolder, lease, offerOf, store } from "./subject.ts";
 
 const clock = { nowMs: 1_700_000_000_000 };
-const open = (folder: string, limits: LocalSpoolOptions["limits"] = {}): Promise<LocalSpool> =>
-  LocalSpool.open({ folder, durability: "none", limits: { fileTtlMs: 1000, ...limits }, now: () => clock.nowMs });
+const open = (folder: string, limits: LocalSpoolOptions["limits"] = {}): Promise<InspectableSpool> =>
+  InspectableSpool.open({ folder, durability: "none", limits: { fileTtlMs: 1000, ...limits }, now: () => clock.nowMs });
 
-async function storeMany(spool: LocalSpool, from: number, count: number, queue = "default"): Promise<void> {
+async function storeMany(spool: InspectableSpool, from: number, count: number, queue = "default"): Promise<void> {
   const empty = digestOf(new Uint8Array());
   const numbers = Array.from({ length: count }, (_, at) => from + at);
   await Promise.all(numbers.map(async (number) => (await begin(spool, offerOf(number, 0, { queue }))).finish(empty)));
 }
 
-const expire = async (spool: LocalSpool): Promise<string[]> =>
+const expire = async (spool: InspectableSpool): Promise<string[]> =>
   (await spool.sweep()).expired.map(({ transfer }) => transfer).sort();
 
 test("where more old files are held than one sweep looks at, the next goes on behind them", () =>
@@ -116,7 +117,7 @@ test("a sweep whose first write fails tells what the others did, and why that on
 test("unfinished uploads are looked at in turn, so that none is forgotten however many there are", () =>
   inTempFolder(async (folder) => {
     const spool = await open(folder, { uploadTtlMs: 1000 });
-    const { room } = spool;
+    const { room } = spool.parts;
     for (let number = 0; number < 2 * SWEEP_MAX + 5; number++)
       room.take({ offer: offerOf(number, 1), reserved: 0, durable: 0, touchedAtMs: clock.nowMs, holder: null });
     for (const number of [2 * SWEEP_MAX + 2, 2 * SWEEP_MAX + 4])

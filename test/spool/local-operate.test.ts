@@ -3,7 +3,7 @@ import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { open } from "lmdb";
 import { expect, test } from "vitest";
-import { LocalSpool } from "../../src/spool/local/store.ts";
+import { LocalSpool } from "../../src/spool/local-spool.ts";
 import { kill } from "./contract-looking.ts";
 import { appendRest, begin, contentOf, idOf, inTempFolder, offerOf, store } from "./subject.ts";
 

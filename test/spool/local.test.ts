@@ -3,7 +3,8 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import { FilespoolError } from "../../src/protocol/errors.ts";
 import { LocalIndex } from "../../src/spool/local/index.ts";
-import { LocalSpool, type LocalSpoolOptions } from "../../src/spool/local/store.ts";
+import type { LocalSpoolOptions } from "../../src/spool/local-spool.ts";
+import { InspectableSpool } from "../support/inspectable-spool.ts";
 import { startChild } from "./children.ts";
 import {
   appendRest,
@@ -24,8 +25,8 @@ import {
 
 const MiB = 1024 * 1024;
 
-const open = (folder: string, options: Partial<LocalSpoolOptions> = {}): Promise<LocalSpool> =>
-  LocalSpool.open({ folder, inlineBytesMax: 1000, bufferBytes: 65_536, ...options });
+const open = (folder: string, options: Partial<LocalSpoolOptions> = {}): Promise<InspectableSpool> =>
+  InspectableSpool.open({ folder, inlineBytesMax: 1000, bufferBytes: 65_536, ...options });
 
 test("a spool folder has one user; closing it makes room for the next", () =>
   inTempFolder(async (folder) => {

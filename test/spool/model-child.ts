@@ -6,7 +6,7 @@
  */
 import type { FilespoolError } from "../../src/protocol/errors.ts";
 import type { Spool, Upload } from "../../src/spool/contract.ts";
-import { LocalSpool, type LocalSpoolOptions } from "../../src/spool/local/store.ts";
+import { LocalSpool, type LocalSpoolOptions } from "../../src/spool/local-spool.ts";
 
 export interface Call {
   readonly number: number;

@@ -10,7 +10,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { FilespoolError } from "../../src/protocol/errors.ts";
 import type { OfferAnswer, Spool, Upload, UploadWatcher } from "../../src/spool/contract.ts";
-import { LocalSpool, type LocalSpoolOptions } from "../../src/spool/local/store.ts";
+import { LocalSpool, type LocalSpoolOptions } from "../../src/spool/local-spool.ts";
 import { withoutCoverage } from "../support/built.ts";
 import { childScript } from "./children.ts";
 import type { Answer, Call } from "./model-child.ts";

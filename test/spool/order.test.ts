@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, expect, test, vi } from "vitest";
-import { LocalSpool } from "../../src/spool/local/store.ts";
+import { InspectableSpool } from "../support/inspectable-spool.ts";
 import { appendRest, begin, contentOf, inTempFolder, offerOf } from "./subject.ts";
 
 const MiB = 1024 * 1024;
@@ -11,7 +11,7 @@ test("an offset is told to the sender only when it was written down, however lon
   inTempFolder(async (folder) => {
     // A machine so slow that a second passes would have a sync for each second as well.
     vi.spyOn(performance, "now").mockReturnValue(0);
-    const spool = await LocalSpool.open({ folder });
+    const spool = await InspectableSpool.open({ folder });
     const happened: string[] = [];
     const { index } = spool;
     const putUpload = index.putUpload.bind(index);

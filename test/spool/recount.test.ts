@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { open } from "lmdb";
 import { expect, test } from "vitest";
-import { LocalSpool } from "../../src/spool/local/store.ts";
+import { LocalSpool } from "../../src/spool/local-spool.ts";
 import { inTempFolder, store } from "./subject.ts";
 
 test.each([

@@ -1,12 +1,13 @@
 /** Between two holders: while a failed delivery is being written down, nobody knows yet whether its file comes again. */
 import { expect, test } from "vitest";
-import { LocalSpool } from "../../src/spool/local/store.ts";
-import { drain, idOf, inTempFolder, lease, store } from "./subject.ts";
+import { InspectableSpool } from "../support/inspectable-spool.ts";
+import { failingCommits } from "./failing-commits.ts";
+import { drain, failure, idOf, inTempFolder, lease, store } from "./subject.ts";
 
 /** A spool in which failures are written down when a test lets them. */
 async function slowVerdicts(folder: string, limits: { failuresMax?: number; leaseMs?: number }) {
   const clock = { nowMs: 0 };
-  const spool = await LocalSpool.open({ folder, limits, now: () => clock.nowMs });
+  const spool = await InspectableSpool.open({ folder, limits, now: () => clock.nowMs });
   let go = () => {};
   const gone = new Promise<void>((resolve) => {
     go = resolve;
@@ -73,20 +74,32 @@ test("who asks while a file dies hears after that that there is none, or gets wh
     await spool.close();
   }));
 
-test("an ack that is being written down holds up nobody", () =>
+test("an ack that is being written down holds up nobody; its file is in flight, for all but the one that acked", () =>
   inTempFolder(async (folder) => {
-    const spool = await LocalSpool.open({ folder });
+    const spool = await InspectableSpool.open({ folder });
     await store(spool, 1);
-    const acking = spool.ack((await lease(spool)).token);
+    const failures = failingCommits(spool);
+    const told = () => [spool.waiting("default"), spool.inFlight("default", []), spool.inFlight("default", [token])];
+    let { token } = await lease(spool);
+    failures.isOn = true;
+    const failing = failure(spool.ack(token));
+    expect(told()).toEqual([0, 1, 0]);
+    expect(await failing).toBe("spool-unusable");
+    expect(told()).toEqual([1, 0, 0]); // here it is again
+    failures.isOn = false;
+    token = (await lease(spool)).token;
+    const acking = spool.ack(token);
+    expect(told()).toEqual([0, 1, 0]);
     expect(spool.lease("default")).toBeNull();
     await acking;
+    expect(told()).toEqual([0, 0, 0]);
     expect(await drain(spool)).toEqual([]);
     await spool.close();
   }));
 
 test("of a queue that nobody uses nothing is in memory, and what came back is delivered from its head all the same", () =>
   inTempFolder(async (folder) => {
-    const spool = await LocalSpool.open({ folder });
+    const spool = await InspectableSpool.open({ folder });
     for (const number of [1, 2, 3]) await store(spool, number);
     const [first, second] = [await lease(spool), await lease(spool)];
     spool.release(second.token);

@@ -1,6 +1,6 @@
 /** A process that holds a spool, until it is killed: "hold" does no more than that, "upload" sends a large file. */
 import { writeSync } from "node:fs";
-import { LocalSpool } from "../../src/spool/local/store.ts";
+import { LocalSpool } from "../../src/spool/local-spool.ts";
 import { begin, contentOf, offerOf, store } from "./subject.ts";
 
 const [folder, what, bytes] = process.argv.slice(2) as [string, "hold" | "upload", string];

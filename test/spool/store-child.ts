@@ -2,7 +2,7 @@
 import { fdatasyncSync, openSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { open } from "lmdb";
-import { LocalSpool } from "../../src/spool/local/store.ts";
+import { LocalSpool } from "../../src/spool/local-spool.ts";
 import { store } from "./subject.ts";
 
 const [folder, mode] = process.argv.slice(2) as [string, "fsync" | "none" | "late"];

@@ -9,8 +9,9 @@ import { timedSpool } from "../../src/net/extensions/observe/timed-spool.ts";
 import type { FilespoolError } from "../../src/protocol/errors.ts";
 import type { Spool, SpoolLimits, Upload, UploadWatcher } from "../../src/spool/contract.ts";
 import type { Delivery, Offer } from "../../src/spool/files.ts";
-import { LocalSpool, type LocalSpoolOptions } from "../../src/spool/local/store.ts";
-import { MemorySpool } from "../../src/spool/memory/store.ts";
+import { LocalSpool, type LocalSpoolOptions } from "../../src/spool/local-spool.ts";
+import { MemorySpool } from "../../src/spool/memory-spool.ts";
+import type { ManagedSpool } from "../../src/spool/operate/contract.ts";
 
 export interface Clock {
   nowMs: number;
@@ -19,7 +20,7 @@ export interface Clock {
 }
 
 export interface Subject {
-  readonly spool: Spool;
+  readonly spool: ManagedSpool;
   readonly clock: Clock;
 }
 

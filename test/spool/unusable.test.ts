@@ -2,7 +2,7 @@ import { chmod, mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { open as openLmdb } from "lmdb";
 import { expect, test } from "vitest";
-import { LocalSpool } from "../../src/spool/local/store.ts";
+import { LocalSpool } from "../../src/spool/local-spool.ts";
 import { skipAloud } from "./children.ts";
 import { begin, drain, failure, idOf, inTempFolder, offerOf, store } from "./subject.ts";
 

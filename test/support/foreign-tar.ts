@@ -2,7 +2,7 @@
 import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { send } from "../../src/net/sender/sender.ts";
+import { send } from "../../src/net/send.ts";
 import type { Place } from "./process-program.ts";
 
 /** Whether a program is here and is the one that is meant. */

@@ -37,7 +37,7 @@ export async function incoming(folder: string, delivery: MessageOf<"deliver">, b
 /** Lands files in the folder "out" up to the moment before the ack, and then dies. */
 export async function landAndDie(work: Workspace, ...files: Uint8Array[]): Promise<void> {
   const out = work.path("out");
-  const landing = await Landing.open(out, "refuse", true);
+  const landing = await Landing.open(out, { ifExists: "refuse", sync: true });
   const batch = await Promise.all(files.map((bytes, at) => incoming(out, deliveryOf(at + 1, bytes), bytes)));
   const landed = await landing.land(batch);
   expect(landed).toEqual(files.map((_, at) => ({ path: work.path("out", `file-${at + 1}`) })));
@@ -46,7 +46,7 @@ export async function landAndDie(work: Workspace, ...files: Uint8Array[]): Promi
 
 /** Opens the folder "out", and is killed before anything arrives: what it wrote stays. */
 export async function openAndDie(work: Workspace): Promise<void> {
-  const landing = await Landing.open(work.path("out"), "refuse", true);
+  const landing = await Landing.open(work.path("out"), { ifExists: "refuse", sync: true });
   const journals = work.list().filter((name) => name.startsWith(".filespool-landed-"));
   const kept = journals.map((name) => [name, work.read("out", name)] as const);
   await landing.close(); // tidies up

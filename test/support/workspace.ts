@@ -3,20 +3,22 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSyn
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { onTestFinished } from "vitest";
+import { createServer, type ServerOptions } from "../../src/net/create-server.ts";
 import type { ServerEvent, TransferEvent } from "../../src/net/events.ts";
 import type { ReceiveOptions, ReceiveSummary, SendOptions, SendSummary } from "../../src/net/options.ts";
-import { receive } from "../../src/net/receiver/receiver.ts";
-import { send } from "../../src/net/sender/sender.ts";
-import { createServer, type Server, type ServerOptions } from "../../src/net/server/server.ts";
-import { LocalSpool, type LocalSpoolOptions } from "../../src/spool/local/store.ts";
+import { receive } from "../../src/net/receive.ts";
+import { send } from "../../src/net/send.ts";
+import type { Server } from "../../src/net/server/server.ts";
+import type { LocalSpoolOptions } from "../../src/spool/local-spool.ts";
 import { Collector } from "./collector.ts";
+import { InspectableSpool } from "./inspectable-spool.ts";
 
 export type ServerSetup = Partial<Omit<ServerOptions, "spool">> & { readonly spool?: Partial<LocalSpoolOptions> };
 
 /** A server with its spool. `stop` may be called more than once. */
 export interface RunningServer {
   readonly server: Server;
-  readonly spool: LocalSpool;
+  readonly spool: InspectableSpool;
   readonly port: number;
   readonly events: Collector<ServerEvent>;
   /** Cuts all connections unless it is given time, and lets go of the spool folder. */
@@ -60,7 +62,7 @@ export class Workspace {
   /** The same workspace may have several servers, one after the other on the same spool folder or side by side. */
   async serve({ spool: spoolOptions, ...options }: ServerSetup = {}): Promise<RunningServer> {
     const events = new Collector<ServerEvent>();
-    const spool = await LocalSpool.open({ folder: this.path("spool"), ...spoolOptions });
+    const spool = await InspectableSpool.open({ folder: this.path("spool"), ...spoolOptions });
     const server = await createServer({ port: 0, spool, onEvent: events.onEvent, ...options });
     let stopping: Promise<void> | null = null;
     const stop = (drainMs = 0) => {

@@ -6,16 +6,19 @@
  * neither shown nor linked.
  */
 import { type ExecFileSyncOptionsWithStringEncoding, execFileSync } from "node:child_process";
-import { readdirSync } from "node:fs";
+import { existsSync, readdirSync, statSync } from "node:fs";
 import { posix, relative, resolve, sep } from "node:path";
 
 /** The top of the repository. Docusaurus, the tests and the scripts all load this file from where it lies. */
 export const repositoryFolder = resolve(__dirname, "../..");
 
-/** Folders whose files are shown, and single files beside them. */
-const SHOWN_FOLDERS = ["src", "test", "benchmarks", "scripts", "examples", "deploy", ".ci"];
+/** Folders whose files are shown, and single files. */
+const SHOWN_FOLDERS = [
+  ...["src", "minimal", "test", "benchmarks", "scripts", "examples", "deploy", ".ci"],
+  ...["ARCHITECTURE.md", "CONTRIBUTING.md", "website/README.md"],
+];
 const SHOWN_ENDINGS =
-  /\.(?:[cm]?[jt]s|tsx|md|sh|ya?ml)$|^\.ci\/run$|^(?:test\/vectors|benchmarks\/results)\/[^/]+\.json$/;
+  /\.(?:[cm]?[jt]s|tsx|md|sh|ya?ml)$|^\.ci\/(?:run|nightly)$|^(?:test\/vectors|benchmarks\/results)\/[^/]+\.json$/;
 
 let cached: ReadonlySet<string> | null = null;
 
@@ -32,11 +35,12 @@ function listFiles(): string[] {
     const arguments_ = ["ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", ...SHOWN_FOLDERS];
     return execFileSync("git", arguments_, options).split("\0").filter(Boolean).sort();
   } catch {
-    return SHOWN_FOLDERS.flatMap((folder) =>
-      readdirSync(resolve(repositoryFolder, folder), { recursive: true, encoding: "utf8" }).map((name) =>
-        posix.join(folder, name.split(sep).join("/")),
-      ),
-    ).sort();
+    return SHOWN_FOLDERS.flatMap((shown) => {
+      const path = resolve(repositoryFolder, shown);
+      if (!statSync(path, { throwIfNoEntry: false })?.isDirectory()) return existsSync(path) ? [shown] : [];
+      const names = readdirSync(path, { recursive: true, encoding: "utf8" });
+      return names.map((name) => posix.join(shown, name.split(sep).join("/")));
+    }).sort();
   }
 }
 
@@ -48,6 +52,9 @@ export function pathInRepository(absolute: string): string | null {
 
 /** The address of the page of a file. Docusaurus takes what ends in .md for a page that it wrote, so that goes. */
 export const fileAddress = (path: string): string => `/source/${path.replace(/\.md$/, "")}`;
+
+/** The address of the page that the README of a folder of src is: an instance of pages of its own (docusaurus.config.ts). */
+export const codeAddress = (readme: string): string => readme.replace(/^src/, "/code").replace(/\/README\.md$/, "");
 
 /** The address of the page that shows a file or a folder of the repository; null when the site does not show it. */
 export function sourceAddress(path: string): string | null {

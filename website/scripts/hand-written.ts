@@ -1,4 +1,4 @@
-/** The pages that people wrote: README.md and what is in docs, without what is generated. Paths from the top. */
+/** What people wrote for people: the guides of the repository and what is in docs, without what is generated. Paths from the top. */
 import { execFileSync } from "node:child_process";
 import { resolve } from "node:path";
 
@@ -12,7 +12,7 @@ export function handWrittenPages(): string[] {
     "--others",
     "--exclude-standard",
     "--",
-    "README.md",
+    ...["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", ":(glob)src/**/README.md"],
     "website/docs",
     "website/src/pages",
   ];

@@ -6,7 +6,7 @@ import { join, resolve } from "node:path";
 import { describe, expect, it } from "vitest";
 import { EXIT } from "../../src/cli/exit-codes.ts";
 import { shownFallback } from "../../src/cli/settings/settings.ts";
-import { LocalSpool } from "../../src/spool/local/store.ts";
+import { LocalSpool } from "../../src/spool/local-spool.ts";
 import { repositoryFolder } from "../plugins/repository.ts";
 import { handWrittenPages } from "../scripts/hand-written.ts";
 

@@ -15,7 +15,7 @@
  */
 import { basename, join } from "node:path";
 import type { TransferEvent } from "../../net/events.ts";
-import { receive as receiveFiles } from "../../net/receiver/receiver.ts";
+import { receive as receiveFiles } from "../../net/receive.ts";
 import type { Context } from "../command.ts";
 import { connectionOf } from "../credentials/client.ts";
 import { EXIT, exitCodeOf } from "../exit-codes.ts";

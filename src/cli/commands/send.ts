@@ -18,7 +18,7 @@ import { stat } from "node:fs/promises";
 import type { TransferEvent } from "../../net/events.ts";
 import { type ReceiptSummary, receipts } from "../../net/extensions/operate/receipts.ts";
 import type { StreamSource } from "../../net/options.ts";
-import { send as sendFiles } from "../../net/sender/sender.ts";
+import { send as sendFiles } from "../../net/send.ts";
 import { FilespoolError } from "../../protocol/errors.ts";
 import { connectionOf } from "../credentials/client.ts";
 import { EXIT, exitCodeOf } from "../exit-codes.ts";
@@ -67,7 +67,7 @@ export async function send(
   const { stored, repeated, bytes, failures } = await sendFiles({
     ...connection,
     queue,
-    digest,
+    ...(digest !== undefined && { digest }),
     again,
     files,
     senderKey,

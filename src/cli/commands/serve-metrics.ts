@@ -14,7 +14,7 @@ import { MetricsServer } from "../../net/extensions/observe/metrics-server.ts";
 import { timedSpool } from "../../net/extensions/observe/timed-spool.ts";
 import type { Server, ServerEvent } from "../../net/index.ts";
 import { ERRORS } from "../../protocol/errors.ts";
-import type { LocalSpool } from "../../spool/local/store.ts";
+import type { LocalSpool } from "../../spool/local-spool.ts";
 import { version } from "../environment.ts";
 import type { Values } from "../settings/settings.ts";
 import { humanSize } from "../settings/units.ts";
@@ -53,8 +53,8 @@ export class ServeMetrics {
     this.#now = now;
     this.#metrics = new Metrics(
       {
-        queues: () => this.#spool?.index.totals ?? null,
-        unfinishedUploads: () => this.#spool?.unfinished ?? 0,
+        queues: () => this.#spool?.operate.totals ?? null,
+        unfinishedUploads: () => this.#spool?.operate.unfinishedUploads ?? 0,
         spoolBytes: () => this.#spool?.bytesUsed() ?? 0,
         diskFreeBytes: async () => (this.#spool ? this.#diskFreeBytes() : 0),
         traffic: () => this.#server?.traffic() ?? { received: 0, sent: 0 },

@@ -11,7 +11,7 @@
  *   SIGKILL    or the power: nothing is said to anybody, and the next start finds all that was stored
  *
  * Never here: who may listen where (prompts.ts asks before the command starts), and what happens on a connection
- * (net/server/server.ts) or on disk (spool/local/store.ts).
+ * (net/create-server.ts) or on disk (spool/local/store.ts).
  */
 import {
   createServer,
@@ -21,7 +21,7 @@ import {
   type SpoolLimits,
   type TlsIdentity,
 } from "../../net/index.ts";
-import { LocalSpool } from "../../spool/local/store.ts";
+import { LocalSpool } from "../../spool/local-spool.ts";
 import type { Context } from "../command.ts";
 import { warnIfOpen } from "../credentials/client.ts";
 import { markSpool, warnOfOpenSpool } from "../credentials/own-spool.ts";

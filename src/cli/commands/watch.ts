@@ -59,7 +59,8 @@ export async function watch(
   const quieter = new Quieter();
   const summary = await watchFolder({
     ...(await connectionOf(settings)),
-    ...{ folder, queue, digest, after, once, state },
+    ...{ folder, queue, after, once, state },
+    ...(digest !== undefined && { digest }),
     senderKey: key,
     settleMs: settle,
     bufferBytes: settings.values["buffer-size"],

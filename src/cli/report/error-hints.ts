@@ -38,6 +38,7 @@ const ADVICE: Readonly<Record<ErrorCode, string | null>> = {
   // Who is asking, and who answers.
   "token-refused": "give the token by FILESPOOL_TOKEN or --token-file, or ask for a new invite",
   "not-allowed": "ask whoever runs the server for a token with that right: filespool token create",
+  "role-unsupported": "no token helps: ask whoever runs the server to run the full one (filespool serve)",
   "too-many-failures": LATER,
   "tls-failed": "give --tls or an invite where the server encrypts (serve --tls), and neither where it does not",
   "certificate-refused":

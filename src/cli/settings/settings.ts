@@ -121,8 +121,8 @@ export const SETTINGS = {
     help: "fsync: survives a power cut before it is acknowledged; none: faster, may lose files",
   }),
   // SHA-256 is for receivers of other makes: every language's standard library can check it.
-  digest: setting(oneOf(["blake3", "sha256"], "kind"), {
-    fallback: "blake3",
+  digest: optional(oneOf(["blake3", "sha256"], "kind"), {
+    unset: "the server's first",
     on: ["send", "watch"],
     help: "digest that proves the content arrived whole",
   }),

@@ -15,7 +15,8 @@ import type { TransferEvent } from "../events.ts";
 import { AGENT, type ClientOptions, complete } from "../options.ts";
 import type { Connection } from "../wire/connection.ts";
 import { TIMER_MAX_MS } from "../wire/deadlines.ts";
-import { connect } from "./dial.ts";
+import { WireMemory } from "../wire/wire-memory.ts";
+import type { Connector } from "./dial.ts";
 
 const RETRY_FIRST_MS = 100;
 const RETRY_MAX_MS = 5000;
@@ -26,6 +27,9 @@ const HEALTHY_MS = 5000;
 export class Client {
   readonly peer = randomBytes(16).toString("hex");
   readonly #options: ReturnType<typeof complete<ClientOptions>>;
+  readonly #connector: Connector;
+  /** Shared by the connections of this run: the next one goes on with the memory of the lost one. */
+  readonly #memory = new WireMemory();
   /** A server has answered once. Until then a mistyped address is likelier than a server that is away, so patience is short. */
   #hasConnected = false;
   /** When something was gained for the last time, on the clock of `performance`. */
@@ -33,8 +37,9 @@ export class Client {
   /** Attempts since then: the exponent of the next wait. */
   #attempt = 0;
 
-  constructor(options: ClientOptions) {
+  constructor(options: ClientOptions, connector: Connector) {
     this.#options = complete(options);
+    this.#connector = connector;
   }
 
   /** Tells whoever started the run; without a listener, nobody. */
@@ -65,7 +70,7 @@ export class Client {
       try {
         if (signal?.aborted) throw new FilespoolError("interrupted");
         const startMs = performance.now();
-        connection = await connect(host, port, this.#options);
+        connection = await this.#connector.connect(host, port, this.#options, this.#memory);
         signal?.addEventListener("abort", interrupt);
         if (signal?.aborted) interrupt();
         const leftMs = Math.min(startMs + connectTimeoutMs - performance.now(), TIMER_MAX_MS);
@@ -106,9 +111,9 @@ export class Client {
     const proof = token === undefined ? {} : { token };
     connection.send({ type: "hello", versions, role, peer: this.peer, agent: AGENT, ...proof, ...asReceiver });
     const server = await connection.read();
-    if (!server && !tls && !this.#hasConnected) {
-      const timeoutMs = Math.max(1, Math.min(untilMs - performance.now(), TIMER_MAX_MS));
-      await (await import("../extensions/trust/tls.ts")).demandPlain({ host, port, timeoutMs, signal });
+    if (!server && !this.#hasConnected) {
+      const connectTimeoutMs = Math.max(1, untilMs - performance.now());
+      await this.#connector.explainSilence(host, port, { tls, signal, connectTimeoutMs });
     }
     if (!server) throw new FilespoolError("connection-lost", `${host}:${port} ended the connection without a word`);
     if (server.type !== "welcome") throw new FilespoolError("frame-unexpected", `the server began with ${server.type}`);

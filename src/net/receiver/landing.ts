@@ -25,7 +25,6 @@ import { join } from "node:path";
 import { makeFolder, syncFolder } from "../../disk/files.ts";
 import { FilespoolError } from "../../protocol/errors.ts";
 import { numbered, quoteName } from "../../protocol/names.ts";
-import { tidyTrees } from "../extensions/folder/folder-landing.ts";
 import type { IfExists } from "../options.ts";
 import { descriptorsLeft } from "./descriptors.ts";
 import { checkReplaceable, claim, finalNamesOf, type Linked, removeParts, tellWhole } from "./final-name.ts";
@@ -35,7 +34,7 @@ import { LandingNames } from "./landing-names.ts";
 import { ownNames } from "./own-files.ts";
 import { type Delivered, type Incoming, removeOldParts } from "./part-file.ts";
 import { removeTree } from "./remove-tree.ts";
-import { SmallFile } from "./small-file.ts";
+import { settleContents } from "./settle-contents.ts";
 import { TargetRoom } from "./target-room.ts";
 
 /** Without a path: skipped. */
@@ -44,12 +43,27 @@ export type Landed = { readonly path: string | null } | { readonly failure: File
 /** Told of what is in the folder under a name of ours, and was left out. */
 export type Warn = (path: string, message: string) => void;
 
+/** Removes what receivers that were killed have left of one kind: of these names, what is older than `beforeMs`. */
+export type Tidy = (folder: string, names: readonly string[], beforeMs: number) => Promise<void>;
+
+export interface LandingOptions {
+  readonly ifExists: IfExists;
+  /** Whether what has landed must survive a power cut. */
+  readonly sync: boolean;
+  /** Names the server and the queue; see LandingJournal.confirmRest. */
+  readonly origin?: string;
+  /** Told of what has a name of ours and is not ours, or makes no sense. */
+  readonly warn?: Warn;
+  /** Which names a file may have here; all that a machine can take, unless given. */
+  readonly names?: LandingNames;
+  /** For kinds of content that leave more than parts behind. */
+  readonly tidy?: Tidy;
+}
+
 /** Files that share their syncs when they land, where there are descriptors for them: each is open until it is synced. */
 const BATCH_MAX = 128;
 /** Descriptors that a receiver needs beside those: its connection, the folder, the journal, a command and its pipes. */
 const OTHERS = 12;
-/** Syncs at a time: enough that the threads which there are for them never wait. adr/0033, adr/0057 */
-const SYNCS_MAX = 32;
 
 /** What a batch has changed in the folder: files that have their names, second names, and folders that were replaced. */
 interface Named {
@@ -68,25 +82,18 @@ export class Landing {
   /** Which name a file has here; asked by everybody who has to find it. */
   readonly names: LandingNames;
   readonly #ifExists: IfExists;
+  readonly #tidy: Tidy;
   readonly #journal: LandingJournal;
   /** Names of ours that were there when the folder was opened, until what nobody needs of them is gone. */
   #left: readonly string[] = [];
 
   /**
    * Opens the target folder, creating it when it is missing, and reads what an earlier run left.
-   * @param origin names the server and the queue; see LandingJournal.confirmRest
-   * @param warn is told of what has a name of ours and is not ours, or makes no sense
    * @throws FilespoolError folder-unusable
    */
-  static async open(
-    folder: string,
-    ifExists: IfExists,
-    sync: boolean,
-    origin = "",
-    warn: Warn = () => {},
-    names = new LandingNames(folder),
-  ): Promise<Landing> {
-    const landing = new Landing(folder, ifExists, sync, origin, names);
+  static async open(folder: string, options: LandingOptions): Promise<Landing> {
+    const { sync, warn = () => {} } = options;
+    const landing = new Landing(folder, options);
     try {
       await makeFolder(folder, sync);
       const ours = ownNames(folder, await readdir(folder), warn);
@@ -100,12 +107,14 @@ export class Landing {
     return landing;
   }
 
-  private constructor(folder: string, ifExists: IfExists, sync: boolean, origin: string, names: LandingNames) {
+  private constructor(folder: string, options: LandingOptions) {
+    const { ifExists, sync, origin = "", names = new LandingNames(folder), tidy = async () => {} } = options;
     this.folder = folder;
     this.names = names;
     this.sync = sync;
     this.room = new TargetRoom(folder);
     this.#ifExists = ifExists;
+    this.#tidy = tidy;
     this.#journal = new LandingJournal(folder, sync, origin);
   }
 
@@ -117,7 +126,7 @@ export class Landing {
     try {
       await this.#endDoubts();
       await removeOldParts(this.folder, this.#left, Date.now() - ENTRY_TTL_MS);
-      await tidyTrees(this.folder, this.#left, Date.now() - ENTRY_TTL_MS);
+      await this.#tidy(this.folder, this.#left, Date.now() - ENTRY_TTL_MS);
       this.#left = [];
     } catch (error) {
       throw folderError(error, this.folder);
@@ -185,7 +194,7 @@ export class Landing {
     const landed: Landed[] = [];
     const named: Named = { files: new Set(), linked: [], aside: [] };
     try {
-      const failures = await this.#settle(files); // 1. contents, and the names of their parts
+      const failures = await settleContents(files, this); // 1. contents, and the names of their parts
       const settled = files.filter((file) => !failures.has(file));
       if (settled.length > 0) await this.#journal.announce(settled); // 2. intention
       for (const file of files) {
@@ -209,38 +218,6 @@ export class Landing {
     }
   }
   // endregion: land
-  /** Each file is settled or closed with its part kept. @returns those that failed by themselves @throws what is not the fault of one file */
-  async #settle(files: readonly Incoming[]): Promise<Map<Incoming, FilespoolError>> {
-    const failures = new Map<Incoming, FilespoolError>();
-    let ofFolder: unknown = null;
-    const fails = (file: Incoming, error: unknown) => {
-      const failure = fileErrorOf(error, "content", file, this.folder);
-      if (failure) failures.set(file, failure);
-      else ofFolder ??= error;
-    };
-    // All small ones are written before the first is synced.
-    for (const file of files) {
-      try {
-        if (file instanceof SmallFile) file.write();
-      } catch (error) {
-        fails(file, error);
-      }
-    }
-    // The folder beside the contents, since their parts have names by now; after them, where settling gives more names.
-    const isNamed = !files.some(({ settlesNames }) => settlesNames);
-    const beside = this.sync && isNamed ? syncFolder(this.folder) : null;
-    beside?.catch(() => {}); // told below, once no file is being settled any more
-    const todo = [...files];
-    const work = async () => {
-      for (let file = todo.shift(); file; file = todo.shift())
-        await file.settle().catch((error: unknown) => fails(file as Incoming, error));
-    };
-    await Promise.all(Array.from({ length: SYNCS_MAX }, work));
-    await (beside ?? (this.sync && syncFolder(this.folder)));
-    if (ofFolder !== null) throw ofFolder;
-    return failures;
-  }
-
   /** This one was announced and is not to land, maybe by an earlier run: the journal must say so before the part may go. */
   retract(transfer: string): Promise<void> {
     return this.#journal.retract([transfer]);

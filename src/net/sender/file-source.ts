@@ -11,7 +11,10 @@
  *
  *   nothing comes, and the size is right     the file
  *   the file system says another size now    it changed: refused, at once and not at the end
- *   it says the same size, and is wrong      SizeUnknown: a small one is sent as a stream instead (adr/0091)
+ *   it says the same size, and is wrong      a small one is sent as a stream instead (adr/0091)
+ *
+ * Every error of a system call leaves this file as a FilespoolError that names the path. So the sender
+ * never has to guess whether an error was one of reading or one of the connection.
  */
 import { hash } from "node:crypto";
 import { type BigIntStats, closeSync, constants, fstatSync, openSync, read, readSync } from "node:fs";
@@ -25,39 +28,28 @@ import { describe } from "../../disk/system-errors.ts";
 import { FilespoolError } from "../../protocol/errors.ts";
 import type { StreamSource } from "../options.ts";
 import type { Connection } from "../wire/connection.ts";
-import { type Content, sendContent } from "../wire/content-sender.ts";
+import { sendContent } from "../wire/content-sender.ts";
 import { grainLeftMs, identityOf, isDoubtful, isUnchanged } from "./file-identity.ts";
+import type { RereadableSource, Sending } from "./source.ts";
 
 const readOffThread = promisify(read);
 const FLAGS = constants.O_RDONLY | constants.O_NONBLOCK;
 /** How often a large file is looked at while it is sent. */
 const LOOK_MS = 250;
 
-/** How a large file is sent. */
-type Road = Pick<Content, "chunkBytes" | "shouldContinue"> & { readonly algorithm: string };
-
-/** The path is that of a folder: it has to be packed. */
-export class FolderFound extends Error {}
-
-/** The file has another size than it says, and always will: it has to be read to its end. */
-export class SizeUnknown extends Error {}
-
 /** An open file, from its offer to its answer; whoever opened it closes it. */
-export class OpenFile {
-  /** As it was given, for messages. */
+export class OpenFile implements RereadableSource {
+  readonly isReadOnce = false;
+  readonly kind = undefined;
   readonly path: string;
-  /** Its last part, under which it travels. */
+  /** The last part of the path. */
   readonly name: string;
-  /** Bytes. */
   readonly size: number;
-  /** Permission bits. */
   readonly mode: number;
-  /** Time of change in seconds since 1970, as decimal text. */
   readonly mtime: string;
   readonly transfer: string;
   /** What it was derived from, beside name and queue: see file-identity.ts. */
   readonly identity: string;
-  /** Whether another content may have had the same transfer id. */
   readonly isDoubtful: boolean;
   /** How long to wait before reading, so that a change meanwhile cannot go unseen. Milliseconds, nearly always 0. */
   readonly grainLeftMs: number;
@@ -73,22 +65,29 @@ export class OpenFile {
    * Opens a regular file. Synchronous, because for small files a trip through the thread pool would cost more
    * than the call itself; never blocks on a pipe or device, they are refused.
    * @param salt makes the transfer a new one although the file is the same; "" otherwise
-   * @throws FolderFound
+   * @returns null for the path of a folder
    * @throws FilespoolError file-unreadable
    */
-  constructor(path: string, queue: string, key: string, salt: string) {
+  static open(path: string, queue: string, key: string, salt: string): OpenFile | null {
+    const fd = reading(path, () => openSync(path, FLAGS));
+    try {
+      const stat = reading(path, () => fstatSync(fd, { bigint: true }));
+      if (stat.isFile())
+        return new OpenFile(path, fd, stat, [key, basename(path), queue, identityOf(path, stat), salt]);
+      if (!stat.isDirectory()) throw unreadable(path, `it is ${kindOf(stat)}`);
+    } catch (error) {
+      closeSync(fd);
+      throw error;
+    }
+    closeSync(fd);
+    return null;
+  }
+
+  private constructor(path: string, fd: number, stat: BigIntStats, origin: readonly string[]) {
     this.path = path;
     this.name = basename(path);
-    try {
-      this.#fd = openSync(path, FLAGS);
-    } catch (error) {
-      throw unreadable(path, isNoText(path, error) ? NO_TEXT : describe(error));
-    }
-    this.#stat = fstatSync(this.#fd, { bigint: true });
-    if (!this.#stat.isFile()) {
-      this.close();
-      throw this.#stat.isDirectory() ? new FolderFound(path) : unreadable(path, `it is ${kindOf(this.#stat)}`);
-    }
+    this.#fd = fd;
+    this.#stat = stat;
     this.size = Number(this.#stat.size);
     this.mode = Number(this.#stat.mode) & 0o777;
     this.mtime = decimalOf(momentOf(this.#stat.mtimeNs));
@@ -96,7 +95,7 @@ export class OpenFile {
     this.isDoubtful = isDoubtful(this.#stat, nowMs);
     this.grainLeftMs = grainLeftMs(this.#stat, nowMs);
     this.identity = identityOf(path, this.#stat);
-    this.#origin = [key, this.name, queue, this.identity, salt];
+    this.#origin = origin;
     this.transfer = this.transferWith("");
   }
 
@@ -106,33 +105,24 @@ export class OpenFile {
   }
 
   /**
-   * The whole content of a small file, in `room` if it fits in there. One read for nearly all: it asks for one byte too
-   * many, and a regular file that gives just what it promised has ended.
-   * @throws FilespoolError file-changed
-   * @throws SizeUnknown
+   * One read for nearly all: it asks for one byte too many, and a regular file that gives just what it
+   * promised has ended.
    */
-  readAll(room: Buffer): Buffer {
+  prepare(room: Buffer): Uint8Array | StreamSource {
     const { size } = this;
     const bytes = size < room.length ? room : Buffer.allocUnsafe(size + 1);
-    let at = readSync(this.#fd, bytes, 0, size + 1, 0);
-    for (let got = at; got !== 0 && at < size; at += got) got = readSync(this.#fd, bytes, at, size + 1 - at, at);
-    if (at !== size) {
-      this.checkUnchanged();
-      throw new SizeUnknown(this.path);
-    }
-    return bytes.subarray(0, size);
+    const readAt = (at: number) => reading(this.path, () => readSync(this.#fd, bytes, at, size + 1 - at, at));
+    let at = readAt(0);
+    for (let got = at; got !== 0 && at < size; at += got) got = readAt(at);
+    this.checkUnchanged();
+    return at === size ? bytes.subarray(0, size) : streamOf(this.path);
   }
 
   /**
    * Sends the content from an offset on, for which the digest catches up with what the server has.
-   * @returns the digest, or null when `shouldContinue` said no
-   * @throws FilespoolError file-changed, file-unreadable
    */
-  async sendOver(
-    connection: Connection,
-    from: number,
-    { chunkBytes, algorithm, shouldContinue }: Road,
-  ): Promise<string | null> {
+  async sendOver(connection: Connection, from: number, sending: Sending): Promise<string | null> {
+    const { chunkBytes, algorithm, shouldContinue } = sending;
     const digest = createDigest(algorithm);
     if (!(await this.#digestUpTo(from, digest, chunkBytes, shouldContinue))) return null;
     const read = (into: Buffer, offset: number) => this.#read(into, offset, digest);
@@ -148,8 +138,7 @@ export class OpenFile {
     return digest.hex();
   }
 
-  /** The digest of the whole content, which is sent nowhere. @returns null when `shouldContinue` said no @throws as `sendOver` */
-  async digest({ chunkBytes, algorithm, shouldContinue }: Road): Promise<string | null> {
+  async digest({ chunkBytes, algorithm, shouldContinue }: Omit<Sending, "until">): Promise<string | null> {
     const digest = createDigest(algorithm);
     if (!(await this.#digestUpTo(this.size, digest, chunkBytes, shouldContinue))) return null;
     await this.#checkEnd();
@@ -167,7 +156,7 @@ export class OpenFile {
   /** Fills all of `into`. Now and then it looks whether the file is the same: a log that grows should not be sent for hours. */
   async #read(into: Buffer, offset: number, digest: Digest): Promise<void> {
     for (let at = 0; at < into.length; ) {
-      const { bytesRead } = await readOffThread(this.#fd, into, at, into.length - at, offset + at);
+      const { bytesRead } = await this.#readSome(into.subarray(at), offset + at);
       if (bytesRead === 0) throw this.#wrongSize();
       at += bytesRead;
     }
@@ -176,9 +165,15 @@ export class OpenFile {
     if (nowMs - this.#lookedMs >= LOOK_MS) this.checkUnchanged();
   }
 
+  #readSome(into: Buffer, offset: number): Promise<{ bytesRead: number }> {
+    return readOffThread(this.#fd, into, 0, into.length, offset).catch((error: unknown) => {
+      throw unreadable(this.path, describe(error));
+    });
+  }
+
   /** Nothing may follow what was promised. */
   async #checkEnd(): Promise<void> {
-    const { bytesRead } = await readOffThread(this.#fd, Buffer.allocUnsafe(1), 0, 1, this.size);
+    const { bytesRead } = await this.#readSome(Buffer.allocUnsafe(1), this.size);
     if (bytesRead > 0) throw this.#wrongSize();
     this.checkUnchanged();
   }
@@ -192,7 +187,7 @@ export class OpenFile {
   /** @throws FilespoolError file-changed when it is no longer the file that was offered */
   checkUnchanged(): void {
     this.#lookedMs = performance.now();
-    const now = fstatSync(this.#fd, { bigint: true });
+    const now = reading(this.path, () => fstatSync(this.#fd, { bigint: true }));
     if (isUnchanged(this.#stat, now)) return;
     const what = now.nlink === 0n ? "was deleted or replaced" : howChanged(this.#stat.size, now.size);
     throw changed(this.path, what);
@@ -221,7 +216,7 @@ function kindOf(status: BigIntStats): string {
 }
 
 /** A file of unknown size as a stream: read until its end, wherever that is. */
-export const streamOf = (path: string): StreamSource => ({ name: basename(path), path, stream: contentOf(path) });
+const streamOf = (path: string): StreamSource => ({ name: basename(path), path, stream: contentOf(path) });
 
 const READ_BYTES = 64 * 1024;
 
@@ -245,6 +240,15 @@ async function* contentOf(path: string): AsyncGenerator<Uint8Array> {
 const isNoText = (path: string, error: unknown): boolean =>
   path.includes("\ufffd") && (error as NodeJS.ErrnoException).code === "ENOENT";
 const NO_TEXT = "there is no such file, or its name is not valid UTF-8 (the letters shown as \ufffd); rename it first";
+
+/** Makes a system call that reads. @throws FilespoolError file-unreadable, with the path, in place of what the system said */
+function reading<T>(path: string, call: () => T): T {
+  try {
+    return call();
+  } catch (error) {
+    throw unreadable(path, isNoText(path, error) ? NO_TEXT : describe(error));
+  }
+}
 
 function unreadable(path: string, why: string): FilespoolError {
   return new FilespoolError("file-unreadable", `cannot send ${path === "" ? '""' : path}: ${why}`);

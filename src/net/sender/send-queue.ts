@@ -41,8 +41,8 @@ export class SendQueue {
 
   /** The next one, or null: see `isOver`. @throws FilespoolError what the list failed with */
   take(): Next | null {
-    const job = this.#again.shift();
-    if (job) return job;
+    const transfer = this.#again.shift();
+    if (transfer) return transfer;
     if (this.#failure) throw this.#failure;
     const item = this.#look();
     if (!item || item.done) return null;
@@ -61,8 +61,8 @@ export class SendQueue {
   }
 
   /** Puts files back in front of all others, in this order. */
-  putBack(...jobs: readonly Transfer[]): void {
-    this.#again = [...jobs, ...this.#again];
+  putBack(...transfers: readonly Transfer[]): void {
+    this.#again = [...transfers, ...this.#again];
   }
 
   /** Nothing more is wanted. @returns what was put back and never taken */

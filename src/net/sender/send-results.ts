@@ -18,24 +18,24 @@ export class SendResults {
   }
 
   /** The server has it on disk, and it is this content. */
-  stored(job: Transfer, { digest, repeated, collected }: MessageOf<"stored">): void {
+  stored(sent: Transfer, { digest, repeated, collected }: MessageOf<"stored">): void {
     // An answer may be lost and asked for again; to the user that is one file stored once.
-    const isOld = repeated && !job.finished;
+    const isOld = repeated && !sent.finished;
     this.summary[isOld ? "repeated" : "stored"]++;
-    const { transfer, queue, name, path, other } = job;
+    const { transfer, queue, name, path, other } = sent;
     // A stream has a size only when it is over.
-    const size = job.stream?.size ?? job.size;
+    const size = sent.kept?.size ?? sent.size;
     this.summary.bytes += size;
     // Said only of what was really sent: whoever runs the command again finds both contents known.
     if (other && !isOld)
-      this.#tell({ event: "changed", path: labelOf(job.stream ?? path), before: other.before, ...about(job) });
+      this.#tell({ event: "changed", path: labelOf(sent.kept ?? path), before: other.before, ...about(sent) });
     this.#tell({ event: "stored", transfer, queue, name, size, digest, repeated: isOld, collected });
   }
 
-  /** This file cannot be sent; the others go on. @param job if it came so far that it was offered */
-  failed(source: Parameters<typeof labelOf>[0], job: Transfer | undefined, failure: FilespoolError): void {
+  /** This file cannot be sent; the others go on. @param transfer if it came so far that it was offered */
+  failed(source: Parameters<typeof labelOf>[0], transfer: Transfer | undefined, failure: FilespoolError): void {
     const { code, message } = failure;
     this.summary.failures.push(failure);
-    this.#tell({ event: "refused", path: labelOf(source), code, message, ...(job && about(job)) });
+    this.#tell({ event: "refused", path: labelOf(source), code, message, ...(transfer && about(transfer)) });
   }
 }

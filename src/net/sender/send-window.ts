@@ -11,8 +11,7 @@ import type { Message, MessageOf } from "../../protocol/messages.ts";
 import { Conversation } from "../../protocol/state-machine.ts";
 import { UPLOAD_SENDER } from "../../protocol/upload.ts";
 import type { About } from "../events.ts";
-import type { OpenStream } from "../extensions/stream/stream-source.ts";
-import type { OpenFile } from "./file-source.ts";
+import type { OpenSource, ReadOnceSource } from "./source.ts";
 
 /** One file on its way, on this connection or on the next. */
 export interface Transfer extends About {
@@ -23,7 +22,7 @@ export interface Transfer extends About {
   readonly mode: number | undefined;
   readonly mtime: string | undefined;
   /** What cannot be opened anew for the next connection. */
-  readonly stream: OpenStream | undefined;
+  readonly kept: ReadOnceSource | undefined;
   readonly conversation: Conversation<typeof UPLOAD_SENDER>;
   /** Where the server wants it from. */
   from: number;
@@ -42,9 +41,9 @@ export interface Transfer extends About {
 }
 
 /** Whether what the server says to have stored before is this content, as far as is known without reading the file. */
-export function isProven({ stream, digest, isDoubtful }: Transfer, stored: MessageOf<"stored">): boolean {
+export function isProven({ kept, digest, isDoubtful }: Transfer, stored: MessageOf<"stored">): boolean {
   // Nobody else knows the id of a stream. A small file was read before it was offered, so its digest is known.
-  return !stored.repeated || stream !== undefined || (digest === "" ? !isDoubtful : digest === stored.digest);
+  return !stored.repeated || kept !== undefined || (digest === "" ? !isDoubtful : digest === stored.digest);
 }
 
 /** Refusals that are about one file: a smaller one may still be taken. */
@@ -59,23 +58,23 @@ const weight = ({ size }: Transfer) => Math.min(size, LIMITS.windowBytes);
 
 export const newConversation = () => new Conversation(UPLOAD_SENDER, "waiting");
 
-/** A stream may be made of anything, and a folder is an archive that says both of each file in it. */
-const NEITHER = { mode: undefined, mtime: undefined };
-
-/** A file that was opened for the first time in this run. */
-export function newTransfer(file: OpenFile | OpenStream, queue: string): Transfer {
-  const { path, name, size, transfer } = file;
-  const stream = "isDoubtful" in file ? undefined : file;
-  const { mode, mtime } = "isDoubtful" in file ? file : NEITHER;
-  const isDoubtful = "isDoubtful" in file && file.isDoubtful;
+/** A source that was opened for the first time in this run. */
+export function newTransfer(source: OpenSource, queue: string): Transfer {
+  const { path, name, size, transfer, kind, mode, mtime } = source;
+  const kept = source.isReadOnce ? source : undefined;
+  const isDoubtful = !source.isReadOnce && source.isDoubtful;
   const state = { conversation: newConversation(), from: 0, digest: "", finished: false, mismatches: 0 };
-  const about = { path, name, size, transfer, queue, stream, kind: stream?.kind, mode, mtime };
-  return Object.assign(state, about, { isDoubtful, other: null, claim: null });
+  return Object.assign(state, { path, name, size, transfer, queue, kept, kind, mode, mtime }, NOT_KNOWN, {
+    isDoubtful,
+  });
 }
 
+/** What nobody knows of a transfer before the server has answered. */
+const NOT_KNOWN = { other: null, claim: null } as const;
+
 /** The same file, to be offered from the start: `more` says what has become known of it. */
-export const anew = (job: Transfer, more: Partial<Transfer>): Transfer => ({
-  ...job,
+export const anew = (transfer: Transfer, more: Partial<Transfer>): Transfer => ({
+  ...transfer,
   conversation: newConversation(),
   from: 0,
   ...more,
@@ -100,13 +99,13 @@ export class SendWindow {
     return this.isIdle && this.noRoom === null;
   }
 
-  /** The open job that an answer is about. */
+  /** The open transfer that an answer is about. */
   transferOf(answer: Message | { readonly type: "data" }): Transfer | undefined {
     const transfer = answer.type === "refuse" ? answer.about : "transfer" in answer ? answer.transfer : undefined;
     return transfer === undefined ? undefined : this.#open.get(transfer);
   }
 
-  /** Whether this job may be opened beside the others. One alone always may; the same file twice may not. */
+  /** Whether this transfer may be opened beside the others. One alone always may; the same file twice may not. */
   hasRoom({ transfer, size }: Transfer, { windowFiles, windowBytes, pipelineBytesMax }: MessageOf<"welcome">): boolean {
     if (this.#open.has(transfer)) return false;
     const fits = size > pipelineBytesMax || this.#bytes + size <= windowBytes;
@@ -114,37 +113,37 @@ export class SendWindow {
   }
 
   /** It is about to be offered. */
-  open(job: Transfer): void {
-    this.#open.set(job.transfer, job);
-    this.#bytes += weight(job);
+  open(transfer: Transfer): void {
+    this.#open.set(transfer.transfer, transfer);
+    this.#bytes += weight(transfer);
   }
 
   /** It has its answer; what it took up is free again. Once is enough, and twice does no harm. */
-  close(job: Transfer): void {
-    if (this.#open.delete(job.transfer)) this.#bytes -= weight(job);
+  close(transfer: Transfer): void {
+    if (this.#open.delete(transfer.transfer)) this.#bytes -= weight(transfer);
   }
 
-  /** Puts a refused job aside until all others were tried; false when that is no use. */
-  postpone(job: Transfer, refusal: FilespoolError): boolean {
+  /** Puts a refused transfer aside until all others were tried; false when that is no use. */
+  postpone(transfer: Transfer, refusal: FilespoolError): boolean {
     if (!NO_ROOM.has(refusal.code) || this.#postponed.length >= POSTPONED_MAX) return false;
-    this.close(job);
-    this.#postponed.push(anew(job, { from: job.from })); // that the server still has as much is no progress
+    this.close(transfer);
+    this.#postponed.push(anew(transfer, { from: transfer.from })); // that the server still has as much is no progress
     this.noRoom = refusal;
     return true;
   }
 
   /** The connection is gone: takes out everything without an answer, as the next one is to offer it. */
   takeBack(): Transfer[] {
-    const jobs = [...this.#postponed, ...this.#open.values()];
-    for (const job of jobs) {
-      job.finished ||= job.conversation.state === "finishing";
-      job.conversation.on("lost");
+    const transfers = [...this.#postponed, ...this.#open.values()];
+    for (const transfer of transfers) {
+      transfer.finished ||= transfer.conversation.state === "finishing";
+      transfer.conversation.on("lost");
     }
     this.#open.clear();
     this.#postponed = [];
     this.#bytes = 0;
     this.noRoom = null;
-    return jobs;
+    return transfers;
   }
 }
 

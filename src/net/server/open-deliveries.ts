@@ -30,14 +30,10 @@ export class OpenDeliveries {
     this.#limit = limit;
   }
 
-  /** Those without a verdict. */
-  get size(): number {
-    return this.#open.size;
-  }
-
-  /** Those whose verdict is being recorded. */
-  get judged(): number {
-    return this.#judged.size;
+  /** The tokens of all deliveries of this connection: without a verdict, and those whose verdict is being recorded. */
+  *tokens(): Iterable<string> {
+    yield* this.#open.keys();
+    yield* this.#judged.keys();
   }
 
   /** Nothing is under way, so that this is a moment to part. */

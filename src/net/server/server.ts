@@ -1,91 +1,64 @@
 /**
- * The server: listens, shakes hands, and hands each connection to its conversation.
+ * The server: accepts connections, shakes hands, and hands each one to its conversation.
  *
- * One connection is one conversation, as its first frame says: upload-session.ts for a sender, delivery-session.ts
- * for a receiver, operator-session.ts for an operator. What is left for this file is what concerns all of them: how many there may be, which one
- * is the newest of its peer, the sweep of the spool once a second, and the way to stop: finish what is in
- * flight, refuse what is new with a *temporary* error, so that clients come back instead of giving up.
+ * One connection is one conversation, as its first frame says: upload-session.ts for a sender,
+ * delivery-session.ts for a receiver, a session of an extension for an operator. This file does what
+ * concerns all of them:
+ *
+ *   how many    at most `connectionsMax` at a time; one more is refused with a *temporary* error
+ *   who         the gate lets a peer in before anything is done for it; the newest connection of a peer
+ *               ends its older one, which a client that reconnects has given up
+ *   the second  once a second: the spool's sweep, and the rights that have ended
+ *   the end     finish what is in flight and refuse what is new, again with a temporary error, so that
+ *               clients come back instead of giving up
+ *
+ * Never here: what a conversation says (the sessions), where files are (spool/contract.ts), and which
+ * extensions a server has (../create-server.ts). Read next: session.ts, then upload-session.ts.
  */
-import { once } from "node:events";
-import { createServer as createSocketServer, type Socket, type Server as SocketServer } from "node:net";
-import { describe } from "../../disk/system-errors.ts";
+import type { Socket } from "node:net";
 import { assert, FilespoolError, failure, known } from "../../protocol/errors.ts";
 import { LIMITS } from "../../protocol/limits.ts";
 import type { MessageOf } from "../../protocol/messages.ts";
 import type { Spool } from "../../spool/contract.ts";
 import type { ServerEvent } from "../events.ts";
-import { OutOfDescriptors } from "../extensions/observe/out-of-descriptors.ts";
-import { RejectedConnections } from "../extensions/observe/rejected-connections.ts";
-import { OperateSession } from "../extensions/operate/operator-session.ts";
-import { AGENT, DEFAULTS, type TlsIdentity } from "../options.ts";
+import { AGENT, type TlsIdentity } from "../options.ts";
 import { Connection } from "../wire/connection.ts";
-import type { Patience } from "../wire/deadlines.ts";
 import { SharedLimit } from "../wire/shared-limit.ts";
-import { type Access, demand, EVERYBODY, type Gate, missingProtection } from "./access.ts";
-import { DeliverySession } from "./delivery-session.ts";
+import { WireMemory } from "../wire/wire-memory.ts";
+import { type Access, demand, EVERYBODY, type Gate } from "./access.ts";
 import { PerSecond } from "./per-second.ts";
-import type { ServerContext, Session } from "./session.ts";
+import type { Listener, NetLimits, ServerContext, ServerObserver, Session, Sessions } from "./session.ts";
 import { Suspects } from "./suspects.ts";
 import { SWEEP_MS, Sweeps } from "./sweeps.ts";
-import { UploadSession } from "./upload-session.ts";
 
-export interface NetLimits extends Patience {
-  /** Connections at a time; more are refused with a temporary error. */
-  readonly connectionsMax: number;
-  /** How long `close` waits for what is in flight. */
-  readonly drainMs: number;
-  /** What all connections may hold together of content that waits to be sent, bytes. */
-  readonly unsentBytesMax: number;
-  /** Deliveries of all connections together that have no verdict. */
-  readonly unsettledFilesMax: number;
-}
-
-export interface ServerOptions {
-  /** Defaults are in DEFAULTS; port 0 picks a free one. */
-  readonly host?: string;
-  readonly port?: number;
-  /** Most bytes of one data frame on the way out. */
-  readonly bufferBytes?: number;
-  /** Where the files are. The caller closes it, after the server. */
+/** What a server is made of. */
+export interface ServerParts {
+  /** As it was asked for; what it listens on is known by `listener`. */
+  readonly host: string;
+  /** It listens already. */
+  readonly listener: Listener;
   readonly spool: Spool;
-  /** Who may do what; without it, everybody everything. */
-  readonly gate?: Gate;
-  /** Encrypts every connection with this certificate. */
-  readonly tls?: TlsIdentity;
-  /** Allows an address that other machines can reach although `gate` or `tls` is missing. */
-  readonly insecure?: boolean;
-  readonly limits?: Partial<NetLimits>;
-  readonly onEvent?: (event: ServerEvent) => void;
+  /** Most bytes of one data frame on the way out. */
+  readonly bufferBytes: number;
+  readonly gate: Gate | undefined;
+  readonly limits: NetLimits;
+  readonly sessions: Sessions;
+  readonly observer: ServerObserver;
+  readonly onEvent: (event: ServerEvent) => void;
 }
 
+/** One connection that the server has not let go of. */
 interface Running {
+  /** Null until its hello has been answered. */
   session: Session | null;
   access: Access;
-  who?: string; // a peer, as its token vouches for it
+  /**
+   * The peer as its token vouches for it. Two tokens that claim one peer id are two peers: nobody can
+   * end a connection of somebody else by guessing its id.
+   */
+  who?: string;
+  /** Resolves when its conversation is over, and what its session held is free again. */
   readonly over: Promise<void>;
-}
-
-/**
- * Starts a server. Resolves when it listens.
- * @throws FilespoolError address-unusable, tls-failed when the certificate and its key are none
- */
-export async function createServer(options: ServerOptions): Promise<Server> {
-  const { host = DEFAULTS.host, port = DEFAULTS.port, tls, gate, insecure = false } = options;
-  const missing = missingProtection({ host, hasTls: tls !== undefined, hasGate: gate !== undefined, insecure });
-  if (missing)
-    throw new FilespoolError("address-unusable", `other machines may reach ${host}, and this server has no ${missing}`);
-  const encryption = tls && (await import("../extensions/trust/tls.ts")); // only who encrypts pays for loading it
-  const listener =
-    encryption?.createTlsListener(tls as TlsIdentity, options.limits?.handshakeMs) ??
-    createSocketServer({ allowHalfOpen: true, pauseOnConnect: true });
-  listener.listen({ host, port });
-  try {
-    await once(listener, "listening");
-  } catch (error) {
-    const why = `cannot listen on ${host}:${port}: ${describe(error)}`;
-    throw new FilespoolError("address-unusable", why, { cause: error });
-  }
-  return new Server(listener, options, host, encryption);
 }
 
 export class Server implements ServerContext {
@@ -94,63 +67,70 @@ export class Server implements ServerContext {
   readonly spool: Spool;
   readonly bufferBytes: number;
   readonly agent = AGENT;
+  readonly limits: NetLimits;
+  /** `close` was called. From then on every hello is refused, and sessions end at their next pause. */
   isDraining = false;
-  readonly recording = new Map<string, number>();
   readonly deliveries = new SharedLimit(() => this.limits.unsettledFilesMax);
   readonly suspects: Suspects;
   /** Bytes that wait to be sent, of all connections. */
   readonly unsent = new SharedLimit(() => this.limits.unsentBytesMax);
-  readonly #listener: SocketServer;
-  readonly #tls: typeof import("../extensions/trust/tls.ts") | undefined;
-  readonly #options: ServerOptions;
-  readonly limits: NetLimits;
-  /** Every connection, with its session and rights once it has said hello, and the promise that it is over. */
+  /** Buffers that are used again, and the numbers of connections: shared by all connections of this server. */
+  readonly #memory = new WireMemory();
+  readonly #listener: Listener;
+  readonly #gate: Gate | undefined;
+  readonly #sessions: Sessions;
+  readonly #observer: ServerObserver;
+  readonly #onEvent: (event: ServerEvent) => void;
+  /** Every connection from its first byte to the end of its conversation. `connectionsMax` bounds it. */
   readonly #running = new Map<Connection, Running>();
-  /** The newest connection of each peer. */
+  /**
+   * The newest connection of each peer, by `Running.who`. An older one of the same peer is destroyed as
+   * soon as the newer one is let in, and deletes its entry only if it still is the newest.
+   */
   readonly #newest = new Map<string, Connection>();
-  /** Bytes of the connections that are over. */
+  /** Bytes of the connections that are over; those of the others are asked of them. */
   readonly #traffic = { received: 0, sent: 0 };
-  /** Connections that are over, and whose sockets are not closed yet. */
+  /** Connections that are over, and whose sockets are not closed yet. They hold a descriptor, no place. */
   leaving = 0;
-  readonly #rejectedConnections: RejectedConnections;
   readonly #troubles = new PerSecond<FilespoolError>((error, times) =>
     this.emit({ event: "error", ...failure(error), ...(times > 1 && { times }) }),
   );
+  /** Ticks once a second until `close`. It keeps no process alive that has nothing else to do. */
   readonly #sweeper: NodeJS.Timeout;
   readonly #sweeps: Sweeps;
-  readonly #descriptors = new OutOfDescriptors();
 
-  constructor(
-    listener: SocketServer,
-    options: ServerOptions,
-    host: string,
-    encryption?: typeof import("../extensions/trust/tls.ts"),
-  ) {
-    const address = listener.address();
+  constructor({ host, listener, spool, bufferBytes, gate, limits, sessions, observer, onEvent }: ServerParts) {
+    const address = listener.sockets.address();
     this.host = host;
     this.port = typeof address === "object" && address ? address.port : 0;
-    this.spool = options.spool;
-    this.suspects = new Suspects((transfer, listener) => this.spool.operate.onEnded(transfer, listener));
-    this.bufferBytes = options.bufferBytes ?? DEFAULTS.bufferBytes;
+    this.spool = spool;
+    this.bufferBytes = bufferBytes;
+    this.limits = limits;
+    this.suspects = new Suspects((transfer, left) => spool.onEnded(transfer, left));
     this.#listener = listener;
-    this.#tls = encryption;
-    this.#options = options;
-    this.limits = { connectionsMax: 10_000, drainMs: 10_000, ...LIMITS, ...options.limits };
+    this.#gate = gate;
+    this.#sessions = sessions;
+    this.#observer = observer;
+    this.#onEvent = onEvent;
     this.#sweeps = new Sweeps(this);
     this.#sweeper = setInterval(() => {
-      this.#endRights(); // not part of the sweep, which may wait for a disk
-      this.#descriptors.look((error) => this.report(error));
+      this.#endRights(); // by itself and first: a sweep may wait for a disk
+      observer.everySecond((error) => this.report(error));
       this.#sweeps.begin();
     }, SWEEP_MS).unref();
     this.#endRights();
-    listener.on(options.tls ? "secureConnection" : "connection", (socket: Socket) => this.#accept(socket));
-    listener.on("error", (error) => this.report(error));
-    this.#rejectedConnections = new RejectedConnections(listener, (event) => this.emit(event));
+    listener.sockets.on(listener.socketEvent, (socket: Socket) => this.#accept(socket));
+    listener.sockets.on("error", (error) => this.report(error));
     this.emit({ event: "listening", host: this.host, port: this.port });
   }
 
   emit(event: ServerEvent): void {
-    this.#options.onEvent?.(event);
+    this.#onEvent(event);
+  }
+
+  /** Trouble of our own, for the person who runs this server: one event a second for each error code. */
+  report(error: unknown): void {
+    this.#troubles.note(known(error).code, known(error));
   }
 
   /** Bytes on the wire since the start, both ways, of all connections. */
@@ -160,27 +140,26 @@ export class Server implements ServerContext {
     return sum;
   }
 
+  /** Adds what one connection has moved. */
   #count(sum: { received: number; sent: number }, { traffic }: Connection): void {
     sum.received += traffic.received;
     sum.sent += traffic.sent;
   }
 
-  /** Trouble of our own, for whoever runs this server. */
-  report(error: unknown): void {
-    this.#troubles.note(known(error).code, known(error));
-  }
-
+  /** One more connection, or one too many. It counts from its first byte, so silent ones are bounded as well. */
   #accept(socket: Socket): void {
-    const connection = Connection.accept(socket, this.limits, this.unsent);
+    const connection = Connection.accept(socket, this.limits, this.unsent, this.#memory);
     if (this.#running.size >= this.limits.connectionsMax) {
-      this.#rejectedConnections.full(connection);
+      const full = new FilespoolError("connections-full");
+      connection.fail(full);
+      this.#observer.rejected(full, connection.peer);
       return this.#leaves(connection);
     }
     const over = this.#converse(connection).finally(() => this.#running.delete(connection));
     this.#running.set(connection, { session: null, access: EVERYBODY, over });
   }
 
-  /** One connection from its first frame to its end. Never throws: what breaks a conversation is told to the peer. */
+  /** One connection, from its first frame to its end. Never throws: the peer is told what breaks a conversation. */
   async #converse(connection: Connection): Promise<void> {
     let hello: MessageOf<"hello"> | null = null;
     const { id, peer } = connection;
@@ -199,8 +178,8 @@ export class Server implements ServerContext {
       const failed = known(error);
       if (failed.code === "internal") this.report(error);
       connection.fail(failed);
-      // Who was not let in is told of together with all the others: else any stranger could fill a disk with lines.
-      if (!hello) this.#rejectedConnections.note(failed, peer);
+      // The observer gathers strangers. With an event for each, any stranger could fill a disk with log lines.
+      if (!hello) this.#observer.rejected(failed, peer);
       else this.emit({ event: "disconnected", connection: id, role: hello.role, peer, ...failure(failed) });
     } finally {
       const { who = "" } = this.#running.get(connection) ?? {};
@@ -210,21 +189,30 @@ export class Server implements ServerContext {
     }
   }
 
-  /** A socket that waits for its other end to close is a descriptor as well, for a second at most. These are bounded like the others. */
+  /**
+   * A socket that waits for its other end to close is a descriptor as well, for a second at most. So
+   * these are bounded like the connections themselves.
+   */
   #leaves(connection: Connection): void {
     if (this.leaving >= this.limits.connectionsMax) return connection.destroy(new FilespoolError("connection-lost"));
     this.leaving++;
     void connection.closed().then(() => this.leaving--);
   }
 
+  /** The conversation that the hello asks for. */
   #sessionFor(connection: Connection, hello: MessageOf<"hello">, running?: Running): Session {
     const { access = EVERYBODY, who = "" } = running ?? {};
-    if (hello.role === "sender") return new UploadSession(connection, this, access);
-    if (hello.role === "receiver") return new DeliverySession(connection, this, access, hello, who);
-    return new OperateSession(connection, this, access);
+    const begin = this.#sessions[hello.role];
+    assert(begin, "the hello of a role without a session was refused");
+    return begin(connection, this, access, hello, who);
   }
 
-  /** The first frame: version, and the newest connection of a peer ends its older one. Null: it went away silently. */
+  /**
+   * Reads the first frame and decides whether this peer is let in.
+   * @returns null when the peer went away without a word
+   * @throws FilespoolError frame-unexpected, message-invalid, version-unsupported, role-unsupported, shutting-down; what the
+   * gate refuses it for
+   */
   async #greet(connection: Connection): Promise<MessageOf<"hello"> | null> {
     const hello = await connection.read();
     if (!hello) return null;
@@ -234,28 +222,32 @@ export class Server implements ServerContext {
       const both = `you speak ${hello.versions.join(", ")}, this server speaks ${LIMITS.versions.join(", ")}`;
       throw new FilespoolError("version-unsupported", both);
     }
+    if (!this.#sessions[hello.role])
+      throw new FilespoolError("role-unsupported", `this server takes no ${hello.role}s`);
     if (hello.role === "receiver" && hello.queue === undefined)
       throw new FilespoolError("message-invalid", "a receiver names a queue");
     if (this.isDraining) throw new FilespoolError("shutting-down");
-    // Before anything is done for it, or against anybody else: may it be here at all?
-    const access = this.#options.gate?.admit(hello.token, connection.address) ?? EVERYBODY;
+    // 1. May it be here at all? Nothing is done for it, or against anybody else, before that.
+    const access = this.#gate?.admit(hello.token, connection.address) ?? EVERYBODY;
     if (hello.role === "receiver") demand(access, "collect", hello.queue ?? "");
+    // 2. Its older connection ends without a word: the client of that one has given it up.
     const running = this.#running.get(connection);
-    // Who knows the id of somebody else's peer, and has a token for another queue, must not end that one's connection.
     const who = `${access.id ?? ""} ${hello.peer}`;
     if (running) Object.assign(running, { access, who });
     const older = this.#newest.get(who);
     this.#newest.set(who, connection);
-    older?.destroy(new FilespoolError("superseded")); // without a word: its own client gave it up
-    // What the older one held must be free before this one asks, or it would hear that nothing is waiting.
+    older?.destroy(new FilespoolError("superseded"));
+    // 3. What the older one held must be free before this one asks, or it would hear that nothing is waiting.
     if (older) await this.#running.get(older)?.over;
     this.suspects.back(who);
     return hello;
   }
 
+  /** Ends the connections whose token was revoked or has expired since they were let in. */
   #endRights(): void {
-    // Who has not shown yet that it can encrypt is bounded as well: by the handshake's time, and by this.
-    if (this.#tls) this.#listener.maxConnections = 2 * this.limits.connectionsMax;
+    // Node's count holds sockets whose TLS handshake is under way, too. So those are bounded as well, by the
+    // time of a handshake and by this.
+    if (this.#listener.useCertificate) this.#listener.sockets.maxConnections = 2 * this.limits.connectionsMax;
     for (const [connection, { access }] of this.#running) {
       if (access.isOver)
         connection.fail(new FilespoolError("token-refused", "the token has been revoked or has expired"));
@@ -264,18 +256,19 @@ export class Server implements ServerContext {
 
   /** From now on, new connections are encrypted with this certificate. @throws FilespoolError tls-failed; the old one stays */
   useCertificate(identity: TlsIdentity): void {
-    assert(this.#tls, "a server that does not encrypt has no certificate");
-    this.#tls.replaceCertificate(this.#listener, identity);
+    assert(this.#listener.useCertificate, "a server that does not encrypt has no certificate");
+    this.#listener.useCertificate(identity);
   }
 
   /**
-   * Stops: takes no new connection or file, lets what is in flight finish for up to `drainMs`, then cuts the
-   * rest (which costs those clients no more than any other cut). Resolves when all is over.
+   * Stops: takes no new connection or file, lets what is in flight finish for up to `drainMs`
+   * milliseconds, then cuts the rest (which costs those clients no more than any other cut). Resolves
+   * when all is over.
    */
   async close({ drainMs = this.limits.drainMs } = {}): Promise<void> {
     this.isDraining = true;
     clearInterval(this.#sweeper);
-    this.#listener.close();
+    this.#listener.sockets.close();
     this.emit({ event: "draining", connections: this.#running.size });
     for (const [connection, { session }] of this.#running) {
       if (session) session.drain();
@@ -287,7 +280,7 @@ export class Server implements ServerContext {
     await Promise.all([...this.#running.values()].map(({ over }) => over));
     clearTimeout(cut);
     await this.#sweeps.idle();
-    this.#rejectedConnections.close();
+    this.#observer.close();
     this.#troubles.close();
   }
 }

@@ -13,12 +13,14 @@ import type { Swept } from "../../spool/contract.ts";
 import { about } from "../events.ts";
 import type { ServerContext } from "./session.ts";
 
+/** From the beginning of one round of sweeps to that of the next. Leases and ages are exact to so much. */
 export const SWEEP_MS = 1000;
 
 export class Sweeps {
   readonly #server: ServerContext;
+  /** The round that is under way. A disk may make it last longer than a second; then the next begin is left out. */
   #running: Promise<void> | null = null;
-  /** Why the last sweep could not do all. */
+  /** Why the last sweep could not do all; null when it could. The same reason is reported once, until it changes. */
   #failure: string | null = null;
 
   constructor(server: ServerContext) {
@@ -50,6 +52,7 @@ export class Sweeps {
     }
   }
 
+  /** Tells of each file that a sweep has touched. Nobody asked for these, so they belong to no connection. */
   #tell({ leases, expired, failure }: Swept): void {
     const nobody = { connection: 0, peer: "" };
     for (const lease of leases) {
@@ -63,6 +66,7 @@ export class Sweeps {
     this.#fails(failure);
   }
 
+  /** Reports the beginning of a trouble, and each change of its reason. `null`: there is none. */
   #fails(error: unknown): void {
     const failure = error instanceof FilespoolError ? error.message : error === null ? null : String(error);
     if (failure !== null && failure !== this.#failure) this.#server.report(error);

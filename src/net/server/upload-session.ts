@@ -1,11 +1,18 @@
 /**
- * The server's half of an upload, with its hands on the socket and the spool.
+ * The upload session: the server's half of the conversation with one sender.
  *
- * protocol/upload.ts says what may happen; this file does it. Frames of one connection are taken strictly one
- * after the other, and the next is not read while the spool is thinking, so a slow disk is felt by the sender
- * as a full socket. The one exception makes small files fast: a file that fits the pipeline is made durable
- * *while* the next ones arrive, so that the index can sync a hundred of them at once. Files of one connection
- * still become visible in the order in which they were sent, because the index writes in the order of asking.
+ * protocol/upload.ts says what may happen; this file does it. The session takes the frames of its
+ * connection strictly one after the other. It reads no further frame while the spool is thinking, so the
+ * sender feels a slow disk as a full socket.
+ *
+ * One exception makes small files fast. The spool makes a small file durable *while* the next ones
+ * arrive, so that one sync of the index serves a hundred of them. They still become visible in the order
+ * in which they were sent, because the index writes in the order of asking.
+ *
+ * Invariant: `stored` leaves this file only after the spool's `finish` has resolved.
+ *
+ * Never here: where bytes lie and when they are durable (spool/contract.ts), how a frame is read
+ * (wire/connection.ts), who may send (access.ts).
  */
 import { checkChunk } from "../../protocol/chunks.ts";
 import { FilespoolError, failure, failureForPeer, known } from "../../protocol/errors.ts";
@@ -23,24 +30,35 @@ import { type Access, demand } from "./access.ts";
 import { PerSecond, TOLD_AT_ONCE, withMore } from "./per-second.ts";
 import { type ServerContext, welcome } from "./session.ts";
 
+/** An offer that was let in. `wait`: its sender sends nothing before `accept`. */
 type Receiving = Offer & { readonly wait: boolean };
 
 export class UploadSession {
   readonly #connection: Connection;
-  /** Its address; kept, because a socket that is closed has forgotten it. */
+  /** The sender's address. Kept, because a closed socket has forgotten it, and the log needs it then. */
   readonly #peer: string;
   readonly #server: ServerContext;
   readonly #access: Access;
-  /** What may happen next. */
+  /** Which frames may come next. An offer that the spool is thinking about is `opening`: no frame may. */
   readonly #conversation = new Conversation(UPLOAD_SERVER, "greeting");
-  /** The file being received and our grip on it; null between two files. */
+  /**
+   * The file that frames are about now: set by its offer, null again with its finish, its end or its
+   * refusal. Its size becomes known here when a stream ends.
+   */
   #offer: Receiving | null = null;
+  /**
+   * The spool's grip on that file, once the spool has answered. Exactly one of `finish`, `suspend` and
+   * `cancel` ends it. A connection that breaks in the middle suspends it, in `run`.
+   */
   #upload: Upload | null = null;
-  /** Bytes of the refused file that were thrown away. */
+  /** Bytes of the refused file that were thrown away. Counted anew for each offer. */
   #skippedBytes = 0;
-  /** Files that are becoming durable, while others may arrive. */
+  /**
+   * Files whose finish has come and whose sync is under way. A window bounds their number. When the
+   * connection ends they are waited for: they may be stored although nobody hears of it.
+   */
   readonly #storing = new Set<Promise<void>>();
-  /** An offer costs its sender a frame, and one that is refused nothing else. */
+  /** A refused offer costs its sender one frame. So the log gathers refusals, or a sender could fill a disk. */
   readonly #refusals: PerSecond<Extract<ServerEvent, { event: "refused" }>>;
 
   constructor(connection: Connection, server: ServerContext, access: Access) {
@@ -63,7 +81,7 @@ export class UploadSession {
         if (!frame) break;
         if (frame.type === "data" && this.#conversation.state === "skipping") this.#skip(frame);
         const work = this.#conversation.carryOut(frame.type as EventOf<typeof UPLOAD_SERVER>, this.#effects, frame);
-        if (work) await work;
+        if (work) await work; // the next frame is not read before the spool has answered this one
         this.drain();
         while (this.#storing.size >= LIMITS.windowFiles) await Promise.race(this.#storing);
       }
@@ -74,14 +92,17 @@ export class UploadSession {
     }
   }
 
-  /** When the server is shutting down, the moment between two files is the one to part. */
+  /** Ends the conversation of a server that shuts down, as soon as no file is in the middle of arriving. */
   drain(): void {
     if (!this.#server.isDraining || (this.#conversation.state !== "ready" && this.#conversation.state !== "skipping"))
       return;
     void Promise.all(this.#storing).then(() => this.#connection.fail(new FilespoolError("shutting-down")));
   }
 
-  /** The rest of a refused file may be on its way; without an end it is an attack. */
+  /**
+   * Counts data of a refused file. Its sender may have sent a pipeline full of it before it could hear of
+   * the refusal. Data that goes on after that is an attack. @throws FilespoolError flood
+   */
   #skip(data: Data): void {
     this.#skippedBytes += data.wireBytes; // zeros that came as their number are as little work as they are bytes
     if (this.#skippedBytes > LIMITS.skipBytesMax)
@@ -91,7 +112,7 @@ export class UploadSession {
   readonly #effects: Effects<typeof UPLOAD_SERVER> = {
     welcome: () => this.#connection.send(welcome(this.#server)),
 
-    // Nothing is read from the socket until the spool has answered; see `opening` in the table.
+    // A promise here holds up the reading of frames until the spool has answered; see `opening` in the table.
     open: ({ transfer, queue, name, size, algorithm, kind, mode, mtime, wait }: MessageOf<"offer">) => {
       const offer = { transfer, queue, name, size, algorithm, kind, mode, mtime, wait };
       this.#offer = offer;
@@ -104,7 +125,7 @@ export class UploadSession {
         if (this.#server.isDraining) throw new FilespoolError("shutting-down");
         const answer = this.#server.spool.offer(offer, {
           onDurable: (offset) => this.#connection.send({ type: "progress", transfer: offer.transfer, offset }),
-          // Whoever took over is a newer connection of the same sender; this one is dead or about to be.
+          // A newer connection of the same sender has taken the transfer over. This one is dead or about to be.
           onSuperseded: () => this.#connection.fail(new FilespoolError("superseded")),
           onUsed: release,
         });
@@ -115,7 +136,7 @@ export class UploadSession {
       }
     },
 
-    // A sender that sends at once does not wait to hear from where; all others begin where the durable bytes end.
+    // A sender that waits begins where the durable bytes end. One that pipelines has begun at 0 already.
     tellOffset: ({ upload }: OfferAnswer & { kind: "upload" }) => {
       this.#upload = upload;
       const offer = this.#current();
@@ -134,10 +155,11 @@ export class UploadSession {
 
     tellRefused: (error: FilespoolError) => this.#tellRefused(this.#current(), error),
 
-    // A promise of the spool means that the disk is behind; waiting for it here is the back pressure.
+    // The spool answers with a promise when its disk is behind. To wait for it here is the back pressure:
+    // no frame is read, the kernel's buffers fill, and the sender's writes stop.
     append: ({ offset, parts, length }: Data) => {
       const offer = this.#current();
-      const size = checkChunk(offset, length, offer.size); // where it was not known, a short chunk tells it
+      const size = checkChunk(offset, length, offer.size); // a stream's size is its last byte so far
       if (size !== offer.size) this.#offer = { ...offer, size };
       try {
         return this.#upload?.append(offset, parts)?.catch((error: unknown) => this.#refuse(error));
@@ -146,7 +168,8 @@ export class UploadSession {
       }
     },
 
-    // The file is complete if the digest says so. From here on a later file may use the connection.
+    // All bytes are here. The digest decides whether they are the file. From here on a later file may use
+    // the connection.
     store: ({ transfer, digest, size }: MessageOf<"finish">) => {
       const offered = this.#current();
       const offer = size === undefined ? offered : { ...offered, size };
@@ -167,7 +190,7 @@ export class UploadSession {
         },
       );
       this.#storing.add(storing);
-      // A large file takes its time to be synced; whatever was sent after it must not overtake it.
+      // A large file takes its time to be synced. A file that was sent after it must not overtake it.
       return offer.wait ? storing : undefined;
     },
 
@@ -186,7 +209,7 @@ export class UploadSession {
     return this.#conversation.carryOut(answer.kind === "stored" ? "already" : "accepted", this.#effects, answer);
   }
 
-  /** The file that frames are about now. That there is none is our bug: the table of states lets no such frame through. */
+  /** The file that frames are about now. The table of states lets no frame through without one: else it is our bug. */
   #current(): Receiving {
     if (!this.#offer) throw new FilespoolError("internal", "no file is being received");
     return this.#offer;
@@ -195,14 +218,17 @@ export class UploadSession {
   /** Refuses the file and goes on, unless the sender broke the protocol: then the conversation ends. */
   async #refuse(error: unknown): Promise<void> {
     const refusal = known(error);
-    // Too large it stays, however often it is sent; whatever else may be sent on later.
+    // A file that is too large stays too large, so nothing of it is kept. Any other may be continued later.
     await this.#upload?.[refusal.code === "file-too-large" ? "cancel" : "suspend"]().catch(() => {});
     this.#upload = null;
     if (refusal.kind === "integrity" || refusal.code === "superseded" || refusal.kind === "bug") throw refusal;
     await this.#conversation.carryOut("refused", this.#effects, refusal);
   }
 
-  /** The one sentence that a sender may rely on, so it is said only when all of it is on disk. */
+  /**
+   * Says the one word that a sender may rely on: `stored`. Called only when content and entry are on disk,
+   * now (`finish` has resolved) or from before (`repeated`).
+   */
   #tellStored(offer: Offer, digest: string, repeated: boolean, collected: boolean): void {
     this.#connection.send({ type: "stored", transfer: offer.transfer, digest, repeated, collected });
     const { transfer, queue, name, size } = offer; // one by one: spreading costs as much as the message
@@ -210,7 +236,7 @@ export class UploadSession {
     this.#server.emit({ event: "stored", connection, peer: this.#peer, transfer, queue, name, size, digest, repeated });
   }
 
-  /** The sender hears each refusal; whoever reads the log hears as many in a second as a person could read. */
+  /** The sender hears of each refusal. The log gets as many in a second as a person could read. */
   #tellRefused(offer: Offer, error: FilespoolError): void {
     this.#connection.send({ type: "refuse", about: offer.transfer, ...failureForPeer(error) });
     const { id } = this.#connection;

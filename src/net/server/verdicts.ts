@@ -1,6 +1,6 @@
 /**
- * Verdicts on deliveries, as a server writes them down: an ack, a failed attempt, a file that is merely given back, and
- * what a receiver that vanished leaves behind.
+ * Verdicts on deliveries, as a server writes them down: an ack, a failed attempt, a file that is merely
+ * given back, and the file that a vanished receiver was working on.
  *
  *   verdict                      on disk                      then
  *   ack                          off its queue, for ever      acked
@@ -22,6 +22,7 @@ import type { OpenDeliveries } from "./open-deliveries.ts";
 import { PerSecond, TOLD_AT_ONCE, withMore } from "./per-second.ts";
 import type { ServerContext } from "./session.ts";
 
+/** What a receiver says of a delivery: "it is in my folder, on disk", or "it is not". */
 export type Verdict = MessageOf<"ack"> | MessageOf<"nack">;
 
 /** How long a connection is handed nothing after a verdict that could not be recorded. */
@@ -30,46 +31,43 @@ const REST_MS = 1000;
 export class Verdicts {
   readonly #connection: Connection;
   readonly #server: ServerContext;
-  readonly #queue: string;
   readonly #open: OpenDeliveries;
-  /** Told whenever something is settled, and when a rest is over. `mayBeMore`: what was no file to hand out may be one. */
+  /**
+   * Told whenever a delivery is settled, and when a rest is over. `mayBeMore`: a file came back, so the
+   * session has to look at the queue again although it has said that nothing waits.
+   */
   readonly #onChange: (mayBeMore: boolean) => void;
+  /** Runs while the connection rests; see the end of the text above. */
   #resting: NodeJS.Timeout | undefined;
-  /** A receiver may give back, and be handed the same file, as fast as it likes. */
+  /** A receiver may give a file back and get it again as fast as it likes. The log need not show each time. */
   readonly #returned: PerSecond<Extract<ServerEvent, { event: "returned" }>>;
 
   constructor(
     connection: Connection,
     server: ServerContext,
-    queue: string,
     open: OpenDeliveries,
     onChange: (mayBeMore: boolean) => void,
   ) {
     this.#connection = connection;
     this.#server = server;
-    this.#queue = queue;
     this.#open = open;
     this.#onChange = onChange;
     this.#returned = new PerSecond((event, count) => server.emit(withMore(event, count)), TOLD_AT_ONCE);
   }
 
-  /** Nothing is to be handed out for a moment. */
+  /** The session hands nothing out while this is true. */
   get isResting(): boolean {
     return this.#resting !== undefined;
   }
 
-  /** Files of the queue whose verdicts are being recorded for other connections: they may come back. */
-  get elsewhere(): number {
-    return (this.#server.recording.get(this.#queue) ?? 0) - this.#open.judged;
-  }
-
-  /** Records beside whatever else is going on: many acks share one sync of the index. */
+  /**
+   * Begins to write a verdict down, and returns at once: many acks share one sync of the index. A verdict
+   * on a delivery that this connection does not hold is answered with `lease-lost` and changes nothing.
+   */
   record(verdict: Verdict): void {
     const delivery = this.#open.judge(verdict.delivery);
     if (!delivery) return this.tellLost(verdict.delivery, new FilespoolError("lease-lost"));
-    this.#count(1);
     const over = () => {
-      this.#count(-1);
       this.#open.remove(delivery.token);
       this.#onChange(false);
     };
@@ -81,7 +79,7 @@ export class Verdicts {
     if (verdict.type === "nack") this.#returns(recorded);
   }
 
-  /** The content cannot be read, or the lease is over. That counts as a failed attempt. */
+  /** Takes a delivery back: its content cannot be read, or its lease is over. That counts as a failed attempt. */
   withdraw(delivery: string, error: FilespoolError): void {
     this.#connection.send({ type: "withdraw", delivery, ...failureForPeer(error) });
     if (!this.#open.remove(delivery)) return;
@@ -93,10 +91,11 @@ export class Verdicts {
     if (!this.#server.suspects.vanished(delivery.transfer, receiver)) return this.#server.spool.release(delivery.token);
     const before = LIMITS.vanishedReceiversMax - 1;
     const reason = `its receiver vanished without a word after it had all of the file, and so did at least ${before} before it`;
-    // Where that cannot be written down, it went back.
+    // Where that cannot be written down, the spool has given the file back all the same.
     await this.#fail(delivery, reason).catch((error: unknown) => this.#server.report(error));
   }
 
+  /** Answers a verdict that came too late, or could not be recorded. */
   tellLost(delivery: string, error: FilespoolError): void {
     this.#connection.send({ type: "refuse", about: delivery, ...failureForPeer(error) });
   }
@@ -140,6 +139,7 @@ export class Verdicts {
     void written.finally(() => this.#onChange(true));
   }
 
+  /** Reports why, and hands out nothing for a moment. A second failure begins the moment anew. */
   #rest(why: unknown): void {
     this.#server.report(why);
     clearTimeout(this.#resting);
@@ -147,12 +147,5 @@ export class Verdicts {
       this.#resting = undefined;
       this.#onChange(true);
     }, REST_MS).unref();
-  }
-
-  #count(verdicts: 1 | -1): void {
-    const { recording } = this.#server;
-    const all = (recording.get(this.#queue) ?? 0) + verdicts;
-    if (all > 0) recording.set(this.#queue, all);
-    else recording.delete(this.#queue);
   }
 }

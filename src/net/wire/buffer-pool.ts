@@ -14,6 +14,7 @@
  *   lent bytes of a block are written to by nobody;   the pool holds POOL_MAX blocks, of all connections together
  */
 import { assert } from "../../protocol/errors.ts";
+import { FreeList } from "./free-list.ts";
 
 /** Larger reads save little, and a thousand busy connections hold one or two blocks each. */
 export const READ_BYTES_MAX = 128 * 1024;
@@ -22,6 +23,8 @@ const POOL_MAX = 32;
 
 export interface Block {
   readonly bytes: Buffer;
+  /** Where it goes when nobody needs it; undefined for a short one, which is never used again. */
+  readonly pool?: BufferPool;
   /** Where in the stream its last byte was; undefined while it is read into. */
   endsAt?: number;
   /** Slices of it that others hold. */
@@ -30,26 +33,42 @@ export interface Block {
   isPassed?: boolean;
 }
 
-const pool: Block[] = [];
 /** The block that a slice is of. */
 const blockOf = new WeakMap<ArrayBufferLike, Block>();
 
 export class BufferPool {
+  readonly #free = new FreeList<Block>(POOL_MAX);
+
+  take(): Block {
+    const block = this.#free.take() ?? { bytes: Buffer.allocUnsafeSlow(READ_BYTES_MAX), pool: this };
+    block.lent = 0;
+    block.isPassed = false;
+    blockOf.set(block.bytes.buffer, block);
+    return block;
+  }
+
+  recycle(block: Block): void {
+    if (block.isPassed && block.lent === 0) this.#free.give(block);
+  }
+}
+
+export class StreamBlocks {
+  readonly #pool: BufferPool;
   /** Bytes that have come in blocks so far. */
   arrivedBytes = 0;
   /** Full ones, oldest first, with bytes that may be needed. */
   readonly #full: Block[] = [];
+
+  constructor(pool: BufferPool) {
+    this.#pool = pool;
+  }
 
   /** A block to read into, in place of one that is full. */
   next(bytes: number, full: Block): Block {
     full.endsAt = this.arrivedBytes;
     if (full.lent !== undefined) this.#full.push(full);
     if (bytes < READ_BYTES_MAX) return { bytes: Buffer.allocUnsafeSlow(bytes) };
-    const block = pool.pop() ?? { bytes: Buffer.allocUnsafeSlow(bytes) };
-    block.lent = 0;
-    block.isPassed = false;
-    blockOf.set(block.bytes.buffer, block);
-    return block;
+    return this.#pool.take();
   }
 
   /** These slices are going to be needed, until `release`. */
@@ -65,7 +84,7 @@ export class BufferPool {
     for (let block = this.#full[0]; block && (block.endsAt as number) <= bytes; block = this.#full[0]) {
       this.#full.shift();
       block.isPassed = true;
-      recycle(block);
+      this.#pool.recycle(block);
     }
   }
 }
@@ -77,10 +96,6 @@ export function release(slices: readonly Uint8Array[]): void {
     if (!block) continue;
     assert(block.lent !== undefined && block.lent > 0, "a slice came back twice");
     block.lent--;
-    recycle(block);
+    block.pool?.recycle(block);
   }
-}
-
-function recycle(block: Block): void {
-  if (block.isPassed && block.lent === 0 && pool.length < POOL_MAX) pool.push(block);
 }

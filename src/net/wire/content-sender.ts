@@ -14,12 +14,12 @@ import { chunkAt } from "../../protocol/chunks.ts";
 import { LIMITS } from "../../protocol/limits.ts";
 import type { Connection } from "./connection.ts";
 import type { FrameWriter } from "./frame-writer.ts";
+import type { FreeList } from "./free-list.ts";
 
 /** Payloads that the kernel has not taken. */
 export const BUFFERS = 3;
 /** So many files at a time are no crowd yet. */
 const CROWD = 32;
-let files = 0;
 /** Small chunks are copied (frame-writer.ts), so their buffers are free at once; they wait for so much to be taken. */
 export const COPIED_BYTES_MAX = 256 * 1024;
 /** Frames are full where a full one takes no longer than this. */
@@ -72,15 +72,16 @@ export interface Content {
 
 /** Resolves when all frames were handed over, or with false when `shouldContinue` said no. @throws what `read` throws, connection-lost */
 export async function sendContent(connection: Connection, content: Content): Promise<boolean> {
-  const buffers = files < CROWD ? BUFFERS : 1;
-  files++;
-  return sendFrom(connection, content, buffers).finally(() => files--);
+  const { memory } = connection;
+  const buffers = memory.filesUnderWay < CROWD ? BUFFERS : 1;
+  memory.filesUnderWay++;
+  return sendFrom(connection, content, buffers).finally(() => memory.filesUnderWay--);
 }
 
 async function sendFrom(connection: Connection, content: Content, count: number): Promise<boolean> {
   const { size, chunkBytes } = content;
   const frame = new FrameLength(chunkBytes);
-  const buffers = new Buffers(connection.frameWriter);
+  const buffers = new Buffers(connection);
   const sending: Promise<void>[] = [];
   try {
     for (let offset = content.from; ; ) {
@@ -127,26 +128,28 @@ async function sendFrom(connection: Connection, content: Content, count: number)
  * are sent. Where all connections together hold too much, there is one after the other, and a short one rather than none.
  */
 class Buffers {
-  readonly #outbox: FrameWriter;
+  readonly #frameWriter: FrameWriter;
+  readonly #smallBuffers: FreeList<Buffer>;
   #idle: Buffer[] = [];
   #held = 0;
   #isOver = false;
 
-  constructor(outbox: FrameWriter) {
-    this.#outbox = outbox;
+  constructor({ frameWriter, memory }: Connection) {
+    this.#frameWriter = frameWriter;
+    this.#smallBuffers = memory.smallBuffers;
   }
 
   #hold(bytes: number): void {
     if (this.#isOver) return;
     this.#held += bytes;
-    this.#outbox.hold(bytes);
+    this.#frameWriter.hold(bytes);
   }
 
   /** Whether there is one of this size, or room for it. Others that wait are let go: frames became longer, or shorter. */
   fits(bytes: number): boolean {
     if (this.#idle.at(-1)?.length === lengthFor(bytes)) return true;
     for (const buffer of this.#idle.splice(0)) this.#drop(buffer);
-    return this.#outbox.room >= bytes;
+    return this.#frameWriter.room >= bytes;
   }
 
   /** One of this size, or as long a one as there is room for, and how much of it may be used. */
@@ -154,16 +157,16 @@ class Buffers {
     const idle = this.#idle.pop();
     if (idle?.length === lengthFor(bytes)) return [idle, bytes];
     let room = bytes;
-    while (room > LIMITS.pieceBytes && room > this.#outbox.room)
+    while (room > LIMITS.pieceBytes && room > this.#frameWriter.room)
       room = Math.max(LIMITS.pieceBytes, Math.ceil(room / 4));
     const length = lengthFor(room);
     this.#hold(length);
-    return [(length === SMALL_BYTES ? smallOnes.pop() : undefined) ?? readBuffer(length), room];
+    return [(length === SMALL_BYTES ? this.#smallBuffers.take() : undefined) ?? readBuffer(length), room];
   }
 
   #drop(buffer: Buffer): void {
     this.#hold(-buffer.length);
-    if (buffer.length === SMALL_BYTES && smallOnes.length < SMALL_ONES_MAX) smallOnes.push(buffer);
+    if (buffer.length === SMALL_BYTES) this.#smallBuffers.give(buffer);
   }
 
   /** Its content is being sent. */
@@ -187,8 +190,6 @@ class Buffers {
 
 /** Small files come one after the other, and a new buffer for each would cost more than all else. These are used again. */
 const SMALL_BYTES = LIMITS.pipelineBytesMax;
-const SMALL_ONES_MAX = 64;
-const smallOnes: Buffer[] = [];
 
 /** Three sizes would do; frames of large files have the length that was asked for. */
 const lengthFor = (bytes: number): number => (bytes > LIMITS.pieceBytes && bytes < SMALL_BYTES ? SMALL_BYTES : bytes);

@@ -16,6 +16,7 @@ import type { Socket } from "node:net";
 import { nativeChecksum } from "../../disk/digest.ts";
 import { HEADER_BYTES, writeHeader } from "../../protocol/frame.ts";
 import { LIMITS } from "../../protocol/limits.ts";
+import type { FreeList } from "./free-list.ts";
 import type { SharedLimit } from "./shared-limit.ts";
 
 /** Up to here copying is cheaper than a buffer of its own in the `writev`. */
@@ -27,25 +28,23 @@ const BLOCK_BYTES = 64 * 1024;
 const BLOCK_BYTES_MIN = 4 * 1024;
 /** Less than this is free for all: then nobody gets a large block to put a little into. */
 const SCARCE_BYTES = 16 * BLOCK_BYTES;
-/** Blocks that wait for somebody to send; what is over is left to the collector. */
-const POOL_MAX = 32;
 
 /** Called when the kernel has taken a payload, or never will. */
 export type Sent = (error?: Error | null) => void;
 
-interface Block {
+export interface Block {
   readonly bytes: Uint8Array;
   /** Pieces of it that the socket has and the kernel has not taken. */
   inFlight: number;
 }
 
-const pool: Block[] = [];
 const newBlock = (bytes: number): Block => ({ bytes: new Uint8Array(bytes), inFlight: 0 });
 const NONE = newBlock(0);
 
 export class FrameWriter {
   readonly #socket: Socket;
   readonly #onTaken: () => void;
+  readonly #blocks: FreeList<Block>;
   readonly #limit: SharedLimit | undefined;
   #block = NONE;
   /** What waits for the end of this turn is from here up to `#used`; before it is what the socket has. */
@@ -65,9 +64,10 @@ export class FrameWriter {
   held = 0;
 
   /** @param onTaken called whenever the kernel has taken something */
-  constructor(socket: Socket, onTaken: () => void, limit?: SharedLimit) {
+  constructor(socket: Socket, onTaken: () => void, blocks: FreeList<Block>, limit?: SharedLimit) {
     this.#socket = socket;
     this.#onTaken = onTaken;
+    this.#blocks = blocks;
     this.#limit = limit;
   }
 
@@ -135,7 +135,7 @@ export class FrameWriter {
     const isScarce = this.#limit !== undefined && this.#limit.free < SCARCE_BYTES;
     this.#isBusy ||= this.#block !== NONE; // one was not enough
     if (isScarce || !this.#isBusy) this.#block = newBlock(Math.max(BLOCK_BYTES_MIN, bytes));
-    else this.#block = pool.pop() ?? newBlock(BLOCK_BYTES);
+    else this.#block = this.#blocks.take() ?? newBlock(BLOCK_BYTES);
     this.hold(this.#block.bytes.length);
     this.#from = this.#used = 0;
   }
@@ -181,7 +181,7 @@ export class FrameWriter {
       this.#block = NONE;
       this.#from = this.#used = 0;
     }
-    if (block.bytes.length === BLOCK_BYTES && pool.length < POOL_MAX && !this.#isClosed) pool.push(block);
+    if (block.bytes.length === BLOCK_BYTES && !this.#isClosed) this.#blocks.give(block);
   }
 
   /** The socket is closed. What it had is nobody's any more, whether or not it says so of each piece. */

@@ -9,7 +9,8 @@
  * in large pieces, and a thousand idle ones hold 16 KiB each (the idea is Netty's adaptive receive buffer).
  */
 import { Socket, type SocketConstructorOpts } from "node:net";
-import { type Block, BufferPool, READ_BYTES_MAX } from "./buffer-pool.ts";
+import { type Block, READ_BYTES_MAX, StreamBlocks } from "./buffer-pool.ts";
+import { WireMemory } from "./wire-memory.ts";
 
 const READ_BYTES_MIN = 16 * 1024;
 /** Reads that nobody has fetched yet; with so many the socket is stopped. Two, or larger ones, take memory and save nothing. */
@@ -31,7 +32,14 @@ export class SocketReader {
   #used = 0;
   #blockBytes = READ_BYTES_MIN;
   /** Blocks that are behind us, and where in the stream they ended. */
-  readonly blocks = new BufferPool();
+  readonly blocks: StreamBlocks;
+  /** What the connection shares with the others of its owner. */
+  readonly memory: WireMemory;
+
+  constructor(memory: WireMemory = new WireMemory()) {
+    this.memory = memory;
+    this.blocks = new StreamBlocks(memory.readBlocks);
+  }
 
   /** For a socket that was made with `onread`. */
   listenTo(socket: Socket): Socket {

@@ -1,50 +1,34 @@
 /**
- * What is known of a queue in memory, with a look ahead: the next sequence numbers, read many at a time.
+ * Key prefetch: the next sequence numbers of a queue, read from the index many at a time.
  *
- * To find one key in the index costs as much as to read the many that follow it, and a receiver asks for one after the
- * other. What was read stays true for as long as it is used: sequence numbers only grow, so nothing can come in between,
- * and who finds that one of them is gone goes on with the next.
+ * To find one key in the index costs as much as to read the many that follow it, and receivers ask
+ * for one file after the other. So 64 keys are read at once and given out one by one.
+ *
+ * A key that was read may be stale in one way only: its file may be gone. Nothing can come in
+ * between two keys later, because a new file always gets a higher number than all before it. So the
+ * caller looks whether the file is there, and asks for the next key where it is not.
+ *
+ * Never here: which files may be handed out (local/queue-order.ts).
  */
 const KEYS = 64;
 
-/** Gone after a restart, when everything is delivered from the head again. */
-export interface QueueState {
-  /** The highest sequence number that was ever leased. */
-  cursor: number;
-  readonly ahead: KeyPrefetch;
-  /** Sequence numbers of what came back, in order; see `placeIn`. */
-  readonly returned: number[];
-  /** Sequence numbers of what is leased or being taken off, with the token of the lease or of the one it had. */
-  readonly busy: Map<number, string>;
-  /** Failures that are being written down: each file among them may be free again after that. */
-  readonly returning: Set<Promise<unknown>>;
-  readonly listeners: Set<() => void>;
-}
-
-/** Where a number is, or belongs, in a list in order. A halving, since a thousand receivers that are cut off return a lot. */
-export function placeIn(sorted: readonly number[], number: number): number {
-  let [low, high] = [0, sorted.length];
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if ((sorted[middle] as number) < number) low = middle + 1;
-    else high = middle;
-  }
-  return low;
-}
-
 export class KeyPrefetch {
-  /** All that there were behind `#from` when it was read, KEYS at most, in order. */
+  /** All keys behind `#from` at the time of reading, in ascending order, but at most KEYS. */
   #keys: readonly number[] = [];
+  /** The keys were read from here on. Infinity: nothing was read, so any question reads. */
   #from = Infinity;
-  /** Where the last answer is among them: the next question is nearly always about it or the one behind it. */
+  /** Where the last answer is in `#keys`. The next question is nearly always about it or the key after it. */
   #at = 0;
 
-  /** The first behind `sequence`, or undefined. `read` returns so many that are behind a number, in order. */
+  /**
+   * The first key behind `sequence`, or undefined when there is none now.
+   * @param read returns at most `limit` keys that are behind a number, in ascending order
+   */
   after(sequence: number, read: (sequence: number, limit: number) => number[]): number | undefined {
-    // Asked from further back than before.
-    if (sequence < (this.#keys[this.#at - 1] ?? 0)) this.#at = 0; // an operator held some, and may have let go
+    // The question goes back in the list: an operator had claimed some files, and has let go of them.
+    if (sequence < (this.#keys[this.#at - 1] ?? 0)) this.#at = 0;
     while ((this.#keys[this.#at] ?? Infinity) <= sequence) this.#at++;
-    // What lies before the first of them was not read, nor what came after the last.
+    // Keys before the first and after the last of the list are unknown, so they are read.
     if (sequence < this.#from || this.#at >= this.#keys.length) {
       this.#keys = read(sequence, KEYS);
       this.#from = sequence;

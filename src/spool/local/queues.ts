@@ -1,187 +1,169 @@
 /**
- * The way out of the local spool: which file is next, who has it, and what became of it.
+ * The way out of the local spool: who has which file, and what becomes of it.
  *
- * Each queue has a cursor. Behind it, towards the head, every file is leased or came back; those that came
- * back go out first, in order. Before it are the files that nobody has seen. So finding the next file costs
- * the same in a queue of ten and of ten million, and none of it has to survive a restart: then the cursor
- * starts at the head, and what was leased is simply delivered again. Why: adr/0014.
+ * A file goes through these states. Only the verdicts are on disk, and a restart begins at "waiting":
+ *
+ *   waiting  --lease-->  leased  --ack-->      being collected  --on disk-->  gone for ever
+ *                                --nack-->     being noted      --on disk-->  waiting, or a dead letter
+ *                                --release-->                                 waiting
+ *
+ * Two things end at different times, and everything here depends on the difference:
+ *
+ *   the lease    ends in the moment in which the verdict comes. A second verdict, a renewal or an
+ *                operator finds no lease and is told so.
+ *   in flight    a file is out of everybody's reach until the verdict is on disk, or has failed
+ *                (queue-order.ts). So nobody is handed a file whose record is moving.
+ *
+ * A verdict that cannot be written down gives the file back: to deliver it once more can be repaired
+ * by a receiver, and to lose it cannot. Why leases are in memory only: adr/0014.
+ *
+ * Never here: which file is next (queue-order.ts), connections and frames (net/server).
  */
 import { randomBytes } from "node:crypto";
-import { type FileHandle, open, rm } from "node:fs/promises";
-import { join } from "node:path";
+import { type FileHandle, open } from "node:fs/promises";
 import { fileError } from "../../disk/files.ts";
 import { FilespoolError } from "../../protocol/errors.ts";
 import { ACKS_REMEMBERED, LEASE_EXPIRED, type SpoolLimits, SWEEP_MAX } from "../contract.ts";
-import type { Delivery, Ending } from "../files.ts";
+import type { EndWatch } from "../end-watch.ts";
+import type { Delivery } from "../files.ts";
 import { Leases } from "../leases.ts";
-import type { Glance } from "./entry-views.ts";
+import { ActiveQueues } from "./active-queues.ts";
+import type { Contents } from "./contents.ts";
 import type { LocalIndex } from "./index.ts";
-import { KeyPrefetch, placeIn, type QueueState } from "./key-prefetch.ts";
-import { deadQueue, type Entry } from "./records.ts";
+import type { Next, QueueOrder } from "./queue-order.ts";
+import { deadQueue, type Entry, type Position } from "./records.ts";
 
-/** What is next in a queue. */
-type Next = Glance & { readonly sequence: number };
+/** What queues use of their spool. */
+export interface QueuesOptions {
+  readonly index: LocalIndex;
+  readonly contents: Contents;
+  /** Told of every transfer that leaves its queue for ever or becomes a dead letter. */
+  readonly ends: EndWatch;
+  readonly limits: SpoolLimits;
+  /** Milliseconds since the epoch, for what is written down. */
+  readonly now: () => number;
+  /** Milliseconds for leases. Unlike `now`, this clock is never set and never jumps. */
+  readonly ticks: () => number;
+}
 
-/** What a lease is on: a file at its place in the index. It stays open between two reads. */
-interface Lent {
+/** What a lease is on: a file at its place in the index. */
+interface LeasedFile {
   readonly delivery: Delivery;
   readonly home: string;
   readonly sequence: number;
-  /** When it was stored, ms since the epoch. */
+  /** When the file was stored, ms since the epoch: its row by age has this time. */
   readonly sinceMs: number;
+  /** The content is in the index; else it is in a file. */
   readonly isInline: boolean;
+  /** The content file, which stays open between two reads; null until the first of them. */
   handle: Promise<FileHandle> | null;
 }
 
 export class LocalQueues {
-  readonly index: LocalIndex;
-  readonly folder: string;
-  readonly limits: SpoolLimits;
-  readonly now: () => number;
-  /** What leases are measured by: unlike `now`, it is never set and never jumps. */
-  readonly #ticks: () => number;
-  readonly #queues = new Map<string, QueueState>();
-  readonly #leases: Leases<Lent>;
-  /** Also those that are not durable yet: repeating an ack waits for the first. */
-  readonly #acks = new Map<string, Promise<void>>();
-  readonly #removals = new Set<Promise<void>>();
-  /** Told what left its queue, for ever or as a dead letter. */
-  onEnded: (transfer: string) => void = () => {};
-
-  constructor(index: LocalIndex, folder: string, limits: SpoolLimits, now: () => number, ticks: () => number) {
-    this.index = index;
-    this.folder = folder;
-    this.limits = limits;
-    this.now = now;
-    this.#ticks = ticks;
-    this.#leases = new Leases(randomBytes(6).toString("hex"), limits.leaseMs);
-  }
-
-  dataPath(transfer: string): string {
-    return join(this.folder, "data", transfer);
-  }
-
-  /** What is held of deliveries: 0 of each when nobody receives, listens or waits. */
-  protected deliveriesUnderWay(): Record<"queues" | "returning" | "leases" | "removals", number> {
-    const returning = [...this.#queues.values()].reduce((sum, queue) => sum + queue.returning.size, 0);
-    return { queues: this.#queues.size, returning, leases: this.#leases.size, removals: this.#removals.size };
-  }
-
-  /** Calls whoever waits for this queue. */
-  arrived(queue: string): void {
-    for (const listener of [...(this.#queues.get(queue)?.listeners ?? [])]) listener();
-  }
-
-  onArrival(queue: string, listener: () => void): () => void {
-    this.#queue(queue).listeners.add(listener);
-    return () => {
-      this.#queue(queue).listeners.delete(listener);
-      this.#forgetIdle(queue);
-    };
-  }
-
-  #queue(name: string): QueueState {
-    let state = this.#queues.get(name);
-    if (state) return state;
-    const ahead = new KeyPrefetch();
-    state = { cursor: 0, ahead, returned: [], busy: new Map(), returning: new Set(), listeners: new Set() };
-    this.#queues.set(name, state);
-    return state;
-  }
-
+  readonly #options: QueuesOptions;
+  /** Queues of which a file is in flight, or to which somebody listens. */
+  readonly #active: ActiveQueues;
+  readonly #leases: Leases<LeasedFile>;
   /**
-   * Forgets a queue that nobody uses: names come from the wire, so the map must not grow with them. What came back need not
-   * be remembered for that: without a cursor, it is found from the head again, in order.
+   * Acks by token, the oldest first, also those that are not durable yet: an ack that is repeated
+   * gets the promise of the first. An ack that failed is forgotten, since its file is free again.
    */
-  #forgetIdle(name: string): void {
-    const { busy, listeners } = this.#queue(name);
-    if (busy.size + listeners.size === 0) this.#queues.delete(name);
+  readonly #acks = new Map<string, Promise<void>>();
+
+  constructor(options: QueuesOptions) {
+    this.#options = options;
+    this.#active = new ActiveQueues(options.index);
+    this.#leases = new Leases(randomBytes(6).toString("hex"), options.limits.leaseMs);
+  }
+
+  /** What is in memory of deliveries, in numbers: 0 of each when nobody receives, listens or waits. */
+  underWay(): Record<"queues" | "returning" | "leases", number> {
+    return { ...this.#active.underWay(), leases: this.#leases.size };
+  }
+
+  /** Calls whoever listens to this queue: a file has come. */
+  arrived(queue: string): void {
+    this.#active.arrived(queue);
+  }
+
+  /** See the contract of the spool, here and for all methods without a comment. */
+  onArrival(queue: string, listener: () => void): () => void {
+    return this.#active.listen(queue, listener);
   }
 
   lease(queue: string): Delivery | null | Promise<Delivery | null> {
-    const next = this.#next(queue);
-    if (next) return this.#lend(queue, next);
-    const { returning } = this.#queue(queue);
-    // Nobody holds those files, and nobody knows yet whether they come again: "nothing is waiting" could be a lie.
+    const { order, returning } = this.#active.of(queue);
+    const next = order.next();
+    if (next) return this.#grant(queue, order, next);
+    // A file whose failure is being written down may be free in a moment: "nothing is waiting" could be a lie.
     if (returning.size > 0) return Promise.race(returning).then(() => this.lease(queue));
-    this.#forgetIdle(queue);
+    this.#active.forgetIdle(queue);
     return null;
   }
 
-  /** The first file that nobody holds. */
-  #next(home: string): Next | null {
-    const { returned, cursor, busy, ahead } = this.#queue(home);
-    const first = returned[0] === undefined ? undefined : this.index.views.glance(home, returned[0]);
-    if (first) return { sequence: returned[0] as number, ...first };
-    for (let at = cursor; ; ) {
-      const next = ahead.after(at, (behind, limit) => this.index.sequences(home, behind, limit));
-      if (next === undefined) return null;
-      const found = busy.has(next) ? undefined : this.index.views.glance(home, next); // an operator has hold of it, or took it off
-      if (found) return { sequence: next, ...found };
-      at = next;
-    }
-  }
-
-  #lend(home: string, { sequence, entry, isInline, content }: Next): Delivery {
-    const state = this.#queue(home);
-    state.returned.shift(); // where anything came back, this is the first of it
-    state.cursor = Math.max(state.cursor, sequence);
+  #grant(home: string, order: QueueOrder, { sequence, entry, isInline, content }: Next): Delivery {
     const { transfer, queue, name, size, algorithm, digest, kind, mode, mtime } = entry;
     const attempt = entry.failures + 1;
-    const lend = (token: string): Lent => ({
-      // Spreading costs a microsecond.
+    const leased = (token: string): LeasedFile => ({
+      // Field by field: to spread the entry would cost a microsecond for each file.
       delivery: { transfer, queue, name, size, algorithm, digest, kind, mode, mtime, attempt, token, content },
       ...{ home, sequence, sinceMs: entry.storedAtMs, isInline, handle: null },
     });
-    const { delivery } = this.#leases.grant(lend, this.#ticks());
-    state.busy.set(sequence, delivery.token);
+    const { delivery } = this.#leases.grant(leased, this.#options.ticks());
+    order.handOut(sequence, delivery.token);
     return delivery;
   }
 
-  /** Whether a file is with a receiver, or on its way out. */
-  isBusy(home: string, sequence: number): boolean {
-    return this.#queues.get(home)?.busy.has(sequence) ?? false;
+  inFlight(queue: string, mine: Iterable<string>): number {
+    return this.#active.orderOf(queue)?.inFlight(mine) ?? 0;
+  }
+
+  /** Whether a receiver, the sweep or an operator has a file, or its verdict is being written down. */
+  isInFlight(home: string, sequence: number): boolean {
+    return this.#active.orderOf(home)?.tokenOf(sequence) !== undefined;
   }
 
   /**
-   * For operators and the sweep: takes hold of a file, from its receiver if need be, so that nobody else can until `letGo`.
-   * False: what becomes of it is being written down at this moment, and it may be gone or free after that.
+   * For the sweep and operators: takes hold of a file, from its receiver if need be. Nobody else can
+   * have it until `letGo`.
+   * @returns false while a verdict or another claim is being written down; look again after that
    */
   claim(home: string, sequence: number): boolean {
-    const { busy, returned } = this.#queue(home);
-    const token = busy.get(sequence);
+    const { order } = this.#active.of(home);
+    const token = order.tokenOf(sequence);
+    // In flight without a lease: what becomes of the file is decided already, and not known yet.
     if (token !== undefined && !this.#endLease(token)) return false;
-    const at = placeIn(returned, sequence);
-    if (returned[at] === sequence) returned.splice(at, 1);
-    busy.set(sequence, "");
+    order.claim(sequence);
     return true;
   }
 
+  /** Ends a claim. `isGone`: the file has left this home, durably; else it is free again. */
   letGo(home: string, sequence: number, isGone: boolean): void {
-    if (isGone) this.#leave({ home, sequence });
-    else this.#giveBack({ home, sequence });
+    if (isGone) this.#active.leave(home, sequence);
+    else this.#active.giveBack(home, sequence);
   }
 
   async read(token: string, offset: number, into: Uint8Array): Promise<number> {
-    const lent = this.#leases.get(token);
-    if (lent.isInline) return this.index.views.read(lent.home, lent.sequence, offset, into);
-    const path = this.dataPath(lent.delivery.transfer);
+    const { index, contents } = this.#options;
+    const leased = this.#leases.get(token);
+    if (leased.isInline) return index.views.read(leased.home, leased.sequence, offset, into);
+    const path = contents.path(leased.delivery.transfer);
     try {
-      lent.handle ??= open(path, "r");
-      return (await (await lent.handle).read(into, 0, into.length, offset)).bytesRead;
+      leased.handle ??= open(path, "r");
+      return (await (await leased.handle).read(into, 0, into.length, offset)).bytesRead;
     } catch (error) {
       throw fileError(error, path);
     }
   }
 
   renew(token: string): boolean {
-    return this.#leases.renew(token, this.#ticks());
+    return this.#leases.renew(token, this.#options.ticks());
   }
 
   ack(token: string): Promise<void> {
     const before = this.#acks.get(token);
     if (before) return before;
-    const ack = this.#collect(token, "collected");
+    const ack = this.#collect(token);
     this.#acks.set(token, ack);
     ack.catch(() => this.#acks.delete(token));
     const [oldest] = this.#acks.keys();
@@ -189,57 +171,43 @@ export class LocalQueues {
     return ack;
   }
 
-  #collect(token: string, ending: Ending): Promise<void> {
-    const lent = this.#endLease(token);
-    if (!lent) return Promise.reject(new FilespoolError("lease-lost"));
-    const { delivery, home, sequence, sinceMs } = lent;
+  #collect(token: string): Promise<void> {
+    const leased = this.#endLease(token);
+    if (!leased) return Promise.reject(new FilespoolError("lease-lost"));
+    const { index, contents, ends, now } = this.#options;
+    const { delivery, home, sequence, sinceMs, isInline } = leased;
     // 1. off the queue, durably
-    return this.index.collect(delivery, [home, sequence], sinceMs, this.now(), ending).then(
+    return index.collect(delivery, [home, sequence], sinceMs, now(), "collected").then(
       () => {
-        this.#leave(lent);
-        this.onEnded(delivery.transfer);
-        if (!lent.isInline) this.removeContent(delivery.transfer); // 2. only then may its content go
+        this.#active.leave(home, sequence); // 2. out of flight: now the number may be forgotten
+        ends.ended(delivery.transfer);
+        if (!isInline) contents.removeLater(delivery.transfer); // 3. only then may its content go
       },
       (error: unknown) => {
-        this.#giveBack(lent);
+        this.#giveBack(leased);
         throw error;
       },
     );
   }
 
-  /** In the background, after the index has let go of it. Should a crash come first, the next `open` finds it. */
-  removeContent(transfer: string): void {
-    const removal = rm(this.dataPath(transfer), { force: true }).catch(() => {});
-    this.#removals.add(removal);
-    void removal.then(() => this.#removals.delete(removal));
+  /** Ends a lease, and closes its content file. Null: it had ended before. The file stays in flight. */
+  #endLease(token: string): LeasedFile | null {
+    const leased = this.#leases.end(token);
+    void leased?.handle?.then((handle) => handle.close()).catch(() => {});
+    return leased;
   }
 
-  #endLease(token: string): Lent | null {
-    const lent = this.#leases.end(token);
-    void lent?.handle?.then((handle) => handle.close()).catch(() => {});
-    return lent;
-  }
-
-  #leave({ home, sequence }: Pick<Lent, "home" | "sequence">): void {
-    this.#queue(home).busy.delete(sequence);
-    this.#forgetIdle(home);
-  }
-
-  #giveBack({ home, sequence }: Pick<Lent, "home" | "sequence">): void {
-    const { busy, returned, cursor } = this.#queue(home);
-    busy.delete(sequence);
-    // What lies before the cursor is found by it; only an operator or the sweep takes hold of such a file.
-    if (sequence <= cursor) returned.splice(placeIn(returned, sequence), 0, sequence);
-    this.arrived(home);
-    this.#forgetIdle(home);
+  #giveBack({ home, sequence }: LeasedFile): void {
+    this.#active.giveBack(home, sequence);
   }
 
   nack(token: string, reason: string): Promise<boolean> {
-    const lent = this.#endLease(token);
-    const entry = lent && this.index.entry(lent.home, lent.sequence);
+    const leased = this.#endLease(token);
+    const entry = leased && this.#options.index.entry(leased.home, leased.sequence);
     if (!entry) return Promise.reject(new FilespoolError("lease-lost"));
-    const { returning } = this.#queue(lent.home);
-    const written = this.#fail(lent, entry, reason);
+    const { returning } = this.#active.of(leased.home);
+    const written = this.#fail(leased, entry, reason);
+    // The same without its outcome, for those who wait in `lease`.
     const over = written.then(
       () => {},
       () => {},
@@ -248,47 +216,50 @@ export class LocalQueues {
     return written.finally(() => returning.delete(over));
   }
 
-  /** Writes a failure down; then the file is free again, or a dead letter. True for the latter. */
-  async #fail(lent: Lent, entry: Entry, reason: string): Promise<boolean> {
-    const position: [string, number] = [lent.home, lent.sequence];
+  /** Writes a failure down. After that the file is free again, or a dead letter; true for the latter. */
+  async #fail(leased: LeasedFile, entry: Entry, reason: string): Promise<boolean> {
+    const { index, ends, limits, now } = this.#options;
+    const position: Position = [leased.home, leased.sequence];
     const failures = entry.failures + 1;
-    const nowMs = this.now();
+    const nowMs = now();
     const times = { firstFailedAtMs: entry.firstFailedAtMs || nowMs, lastFailedAtMs: nowMs };
     const failed = { ...entry, failures, reason, ...times };
-    const dead = failures >= this.limits.failuresMax;
+    const dead = failures >= limits.failuresMax;
     try {
-      if (dead) await this.index.move(entry, position, deadQueue(lent.home), { ...failed, storedAtMs: nowMs });
-      else await this.index.update(failed, position);
+      if (dead) await index.move(entry, position, deadQueue(leased.home), { ...failed, storedAtMs: nowMs });
+      else await index.update(failed, position);
     } catch (error) {
-      this.#giveBack(lent);
+      this.#giveBack(leased); // as if nobody had failed: nothing was noted
       throw error;
     }
-    if (!dead) this.#giveBack(lent);
+    if (!dead) this.#giveBack(leased);
     else {
-      this.#leave(lent);
-      this.onEnded(lent.delivery.transfer);
+      this.#active.leave(...position);
+      ends.ended(leased.delivery.transfer);
     }
     return dead;
   }
 
   release(token: string): void {
-    const lent = this.#endLease(token);
-    if (lent) this.#giveBack(lent);
+    const leased = this.#endLease(token);
+    if (leased) this.#giveBack(leased);
   }
 
   /**
-   * Ends the leases that ran out, at most SWEEP_MAX. All at once: waiting between two would let a holder renew one that is
-   * on the list. What comes of each is a promise of its own, since one may fail where others do not.
+   * Ends the leases that ran out, at most SWEEP_MAX. It ends all of them before it waits for one: else
+   * a receiver could renew a lease that is on the list. Each has a promise of its own, since one may
+   * fail where others do not.
    */
   endLeases(): Promise<Delivery & { readonly dead: boolean }>[] {
-    return this.#leases.expired(this.#ticks(), SWEEP_MAX).map(async (token) => {
+    return this.#leases.expired(this.#options.ticks(), SWEEP_MAX).map(async (token) => {
       const { delivery } = this.#leases.get(token);
       return { ...delivery, dead: await this.nack(token, LEASE_EXPIRED) };
     });
   }
 
-  protected async closeQueues(): Promise<void> {
+  /** Gives everything back, and waits for the verdicts that are being written down. */
+  async close(): Promise<void> {
     for (const token of this.#leases.tokens()) this.release(token);
-    await Promise.allSettled([...this.#acks.values(), ...this.#removals]);
+    await Promise.allSettled(this.#acks.values());
   }
 }

@@ -29,6 +29,9 @@ export interface Entry extends StoredFile {
   readonly content?: Uint8Array | undefined;
 }
 
+/** Of a file that has just come. */
+export const NEVER_FAILED = { failures: 0, firstFailedAtMs: 0, lastFailedAtMs: 0, reason: "" } as const;
+
 /**
  * Where a transfer is: in a queue, dead letters included, or taken off for ever (`collected`, however it ended). What
  * may be absent was not noted by earlier versions.

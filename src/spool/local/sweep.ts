@@ -19,25 +19,24 @@ import { fileError } from "../../disk/files.ts";
 import { FilespoolError } from "../../protocol/errors.ts";
 import { type Expired, FILE_EXPIRED, SWEEP_MAX, type Swept } from "../contract.ts";
 import type { Age } from "./ages.ts";
-import type { LocalQueues } from "./queues.ts";
+import type { LocalParts } from "./parts.ts";
 import { deadQueue, type Entry, isDeadHome, type Position } from "./records.ts";
 import type { Slot } from "./slot.ts";
-import { LocalUpload, type UploadHome } from "./upload.ts";
 
 /** Files, or uploads, that one sweep looks at. */
 const LOOKED_MAX = 2 * SWEEP_MAX;
 
 export class Sweep {
-  readonly #spool: LocalQueues & UploadHome;
+  readonly #parts: LocalParts;
   /** The last file that was looked at and is still there; null to begin with the oldest. */
   #lookedAt: Age | null = null;
 
-  constructor(spool: LocalQueues & UploadHome) {
-    this.#spool = spool;
+  constructor(parts: LocalParts) {
+    this.#parts = parts;
   }
 
   async run(): Promise<Swept> {
-    const { folder, index, now, room } = this.#spool;
+    const { folder, index, now, queues, room } = this.#parts;
     const failures: unknown[] = [];
     const tried = async <T>(work: Promise<T>): Promise<T[]> => {
       try {
@@ -53,7 +52,7 @@ export class Sweep {
     const nowMs = now();
     const files = this.#due(nowMs);
     const parts = {
-      leases: this.#spool.endLeases().map(tried),
+      leases: queues.endLeases().map(tried),
       files: files.found.map(([position, entry]) => tried(this.#expire(position, entry, nowMs))),
       uploads: this.#stale(nowMs).map((slot) => tried(this.#drop(slot, nowMs))),
     };
@@ -78,7 +77,7 @@ export class Sweep {
 
   /** Files that are due and that nobody holds, and rows of files that are gone. */
   #due(nowMs: number): { found: [Position, Entry][]; gone: Age[] } {
-    const { index, limits } = this.#spool;
+    const { index, limits, queues } = this.#parts;
     const found: [Position, Entry][] = [];
     const gone: Age[] = [];
     if (limits.fileTtlMs === Infinity) return { found, gone };
@@ -86,7 +85,7 @@ export class Sweep {
     this.#lookedAt = rows.length < LOOKED_MAX ? null : (rows.at(-1)?.age ?? null);
     for (const { age, home } of rows) {
       const sequence = age[1];
-      if (this.#spool.isBusy(home, sequence)) continue;
+      if (queues.isInFlight(home, sequence)) continue;
       const entry = index.entry(home, sequence);
       if (entry) found.push([[home, sequence], entry]);
       else gone.push(age);
@@ -99,21 +98,21 @@ export class Sweep {
 
   /** Takes hold of a file as an operator would, so that nobody can lease it, and ends it. */
   async #expire(position: Position, entry: Entry, nowMs: number): Promise<Expired> {
-    const { index, limits } = this.#spool;
+    const { contents, ends, index, limits, queues } = this.#parts;
     const { transfer, queue, name, size, storedAtMs } = entry;
     const isDead = isDeadHome(position[0]);
     const dead = limits.ifExpired === "dead" && !isDead;
-    this.#spool.claim(...position);
+    queues.claim(...position);
     let isGone = false;
     try {
       if (dead) await index.move(entry, position, deadQueue(queue), this.#letter(entry, nowMs));
       else await index.collect(entry, position, storedAtMs, nowMs, "expired");
       isGone = true;
     } finally {
-      this.#spool.letGo(...position, isGone);
+      queues.letGo(...position, isGone);
     }
-    this.#spool.onEnded(transfer);
-    if (!dead && !entry.content) this.#spool.removeContent(transfer);
+    ends.ended(transfer);
+    if (!dead && !entry.content) contents.removeLater(transfer);
     return { transfer, queue, name, size, what: isDead ? "dead-letter" : "file", ageMs: nowMs - storedAtMs, dead };
   }
 
@@ -125,7 +124,7 @@ export class Sweep {
 
   /** Unfinished uploads that nobody holds and that have made no progress for too long. */
   #stale(nowMs: number): Slot[] {
-    const { limits, room } = this.#spool;
+    const { limits, room } = this.#parts;
     const beforeMs = nowMs - limits.uploadTtlMs;
     const looked = room.turn(LOOKED_MAX).filter((slot) => !slot.holder && slot.touchedAtMs < beforeMs);
     return looked.slice(0, SWEEP_MAX);
@@ -135,9 +134,8 @@ export class Sweep {
   async #drop(slot: Slot, nowMs: number): Promise<Expired[]> {
     const { transfer, queue, name, size } = slot.offer;
     const ageMs = nowMs - slot.touchedAtMs;
-    slot.holder = new LocalUpload(this.#spool, slot, { onDurable: () => {}, onSuperseded: () => {} });
     try {
-      await slot.holder.cancel();
+      await this.#parts.uploads.drop(slot);
     } catch (error) {
       if (error instanceof FilespoolError && error.code === "superseded") return [];
       throw error;
@@ -150,7 +148,7 @@ export class Sweep {
    * files are refused because the index is full: to remember what is gone is worth less than to take what comes.
    */
   async #forget(nowMs: number): Promise<number> {
-    const { index, limits, room } = this.#spool;
+    const { index, limits, room } = this.#parts;
     const old = await index.forget(nowMs - limits.tombstoneTtlMs, SWEEP_MAX);
     const surplus = room.isIndexFull ? SWEEP_MAX : index.tombstones - limits.tombstonesMax;
     const early = Math.min(surplus, SWEEP_MAX - old);

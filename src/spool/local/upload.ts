@@ -21,29 +21,35 @@ import { joinParts } from "../../protocol/decoder.ts";
 import { type ErrorCode, FilespoolError } from "../../protocol/errors.ts";
 import { isWhole, type Upload, type UploadWatcher } from "../contract.ts";
 import type { BufferSlab } from "./buffer-slab.ts";
+import type { Contents } from "./contents.ts";
 import type { Room } from "./room.ts";
 import type { Slot } from "./slot.ts";
 
-/** What an upload needs of the spool that it is in. */
-export interface UploadHome {
+/** What all uploads of a spool have in common. */
+export interface UploadOptions {
   /** Files are gathered to so much for one write. */
   readonly bufferBytes: number;
   /** Whether content and names are synced. */
   readonly sync: boolean;
   /** Content up to this size is kept inside of the index. */
   readonly inlineBytesMax: number;
+  readonly contents: Contents;
+  readonly room: Room;
+}
+
+/** Where an upload is at home. It writes the bytes, and its home writes down what they are. */
+export interface UploadHome {
+  readonly options: UploadOptions;
   /** Where small content is until it is in the index. */
   readonly slab: BufferSlab;
-  readonly room: Room;
-  /** Where the content of a transfer lies. */
-  dataPath(transfer: string): string;
-  /** Makes the names of new contents durable. */
-  syncData(): Promise<void>;
-  /** Writes down how far an upload is. */
+  /** Writes down, durably, how many bytes of an upload are on disk. */
   recordUpload(slot: Slot, offset: number): Promise<void>;
-  /** Nothing of it is kept, or nothing more of it comes. */
+  /** Nothing is kept of an upload: neither record nor content nor room. */
   forgetUpload(slot: Slot): Promise<void>;
-  /** Makes it a file of its queue, durably. */
+  /**
+   * Makes an upload a file of its queue, durably. Its content is durable already, or is `content` and
+   * goes into the index.
+   */
   enqueue(slot: Slot, digest: string, content: Uint8Array | null): Promise<void>;
 }
 
@@ -73,12 +79,12 @@ export class LocalUpload implements Upload {
     // The threshold may have been lower when the upload began: what is in a file goes on there.
     const { size, algorithm } = slot.offer;
     // Copied, not kept as the slices that arrive: each would keep alive the whole read that it came in.
-    this.#inline = size <= spool.inlineBytesMax && slot.durable === 0 ? spool.slab.take(size) : null;
+    this.#inline = size <= spool.options.inlineBytesMax && slot.durable === 0 ? spool.slab.take(size) : null;
     this.#digest = this.#inline ? null : createDigest(algorithm);
   }
 
   get #path(): string {
-    return this.#spool.dataPath(this.#slot.offer.transfer);
+    return this.#spool.options.contents.path(this.#slot.offer.transfer);
   }
 
   /** Opens the content and catches up with what is durable already. Nothing to wait for when it is small. */
@@ -93,7 +99,7 @@ export class LocalUpload implements Upload {
         await digestPrefix(digest, this.#handle, durable);
         await this.#handle.truncate(durable); // what lies behind it was never vouched for
         this.offset = this.#taken = durable;
-        const { bufferBytes: batchBytes, sync } = this.#spool;
+        const { bufferBytes: batchBytes, sync } = this.#spool.options;
         const onSynced = (at: number) => this.#record(at);
         const onWritten = (parts: readonly Uint8Array[]) => this.#watcher.onUsed?.(parts);
         this.#writer = new BatchWriter(this.#handle, durable, { batchBytes, sync, onSynced, onWritten });
@@ -120,7 +126,7 @@ export class LocalUpload implements Upload {
     const length = parts.reduce((bytes, part) => bytes + part.length, 0);
     const { size } = this.#slot.offer;
     const known = overlap(this.#taken, size, { offset, length });
-    if (size === Infinity) this.#spool.room.reserveUpTo(this.#slot, this.#taken + length - known);
+    if (size === Infinity) this.#spool.options.room.reserveUpTo(this.#slot, this.#taken + length - known);
     // What is left of an overlap is copied: a slice would keep alive the whole read that it came in.
     const fresh = known === 0 ? parts : [joinParts(dropBytes(parts, known)).slice()];
     for (const part of fresh) {
@@ -139,7 +145,7 @@ export class LocalUpload implements Upload {
   // region: record
   async #record(offset: number): Promise<void> {
     // 1. the bytes are on disk, and so must be the name of the file they are in
-    if (this.#slot.durable === 0) await this.#spool.syncData();
+    if (this.#slot.durable === 0) await this.#spool.options.contents.syncNames();
     await this.#spool.recordUpload(this.#slot, offset); // 2. it is written down that they are
     this.#watcher.onDurable(offset); // 3. only then may the sender hear of it
   }
@@ -235,7 +241,7 @@ export class LocalUpload implements Upload {
       await this.#handle?.close();
       const { durable, offer } = this.#slot;
       if (!keep || durable === 0) await this.#spool.forgetUpload(this.#slot);
-      else if (offer.size === Infinity) this.#spool.room.reserveUpTo(this.#slot, durable);
+      else if (offer.size === Infinity) this.#spool.options.room.reserveUpTo(this.#slot, durable);
     } finally {
       this.#slot.holder = null; // last: whoever comes next finds all of it or nothing
     }

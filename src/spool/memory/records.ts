@@ -44,8 +44,6 @@ export interface MemoryState {
   readonly files: readonly Item[];
   readonly tombstones: Map<string, Tombstone>;
   now(): number;
-  /** Told what left its queue, for ever or as a dead letter. */
-  onEnded: (transfer: string) => void;
   waiting(queue: string): number;
   arrived(queue: string): void;
   /** Takes a file out of whosever hands it is in. */

@@ -15,29 +15,15 @@ import { FilespoolError } from "../../protocol/errors.ts";
 import { safeName } from "../../protocol/names.ts";
 import type { OfferAnswer, Spool, SpoolLimits, Swept } from "../contract.ts";
 import * as contract from "../contract.ts";
+import { EndWatch } from "../end-watch.ts";
 import type { DeadLetter, Delivery, Ending, Offer, StoredFile } from "../files.ts";
 import { Leases } from "../leases.ts";
-import type { SpoolOperations } from "../operate/contract.ts";
-import { MemoryOperations } from "../operate/memory.ts";
-import { type Item, type Lent, NEVER_FAILED, type Tombstone } from "./records.ts";
+import type { MemorySpoolOptions } from "./options.ts";
+import { type Item, type Lent, type MemoryState, NEVER_FAILED, type Tombstone } from "./records.ts";
 import { sweepMemory } from "./sweep.ts";
 import { MemoryUpload, type Slot } from "./upload.ts";
 
-export interface MemorySpoolOptions {
-  /** Milliseconds since the epoch. */
-  readonly now: () => number;
-  /** A clock that nobody sets, for leases; `now` unless given. */
-  readonly ticks?: () => number;
-  /** Starts a digest of one of the algorithms in `digests`; disk/digest.ts has one for Node. */
-  readonly createDigest: (algorithm: string) => Digest;
-  /** Preferred first. */
-  readonly digests?: readonly string[];
-  /** Begins every token. Give each spool its own where tokens of an earlier one may still be about. */
-  readonly epoch?: string;
-  readonly limits?: Partial<SpoolLimits>;
-}
-
-export class MemorySpool implements Spool {
+export class MemoryStore implements Spool, MemoryState {
   readonly durability = "memory";
   readonly limits: SpoolLimits;
   readonly digests: readonly string[];
@@ -53,9 +39,7 @@ export class MemorySpool implements Spool {
   #sequence = 0;
   /** How transfers ended, and when. */
   readonly tombstones = new Map<string, Tombstone>();
-  /** Told what left its queue, for ever or as a dead letter. */
-  onEnded: (transfer: string) => void = () => {};
-  readonly operate: SpoolOperations = new MemoryOperations(this);
+  readonly #ends = new EndWatch();
   /** Tokens that were acked, oldest first: repeating an ack must be harmless. */
   readonly #acked = new Set<string>();
   readonly #listeners = new Set<{ readonly queue: string; readonly call: () => void }>();
@@ -199,7 +183,7 @@ export class MemorySpool implements Spool {
 
   bury(file: StoredFile, ending: Ending): void {
     this.tombstones.set(file.transfer, { file, sinceMs: this.now(), ending });
-    this.onEnded(file.transfer);
+    this.#ends.ended(file.transfer);
   }
 
   nextPlace(): number {
@@ -237,7 +221,7 @@ export class MemorySpool implements Spool {
   die(item: Item): void {
     Object.assign(item, { state: "dead", sinceMs: this.now() });
     this.toEnd(item);
-    this.onEnded(item.file.transfer);
+    this.#ends.ended(item.file.transfer);
   }
 
   /** Ends the leases that ran out, all at once: waiting between two would let a holder renew one that is on the list. */
@@ -271,8 +255,19 @@ export class MemorySpool implements Spool {
     return () => void this.#listeners.delete(listener);
   }
 
+  onEnded(transfer: string, listener: () => void): () => void {
+    return this.#ends.add(transfer, listener);
+  }
+
   waiting(queue: string): number {
     return this.files.filter(({ file, state }) => state !== "dead" && file.queue === queue).length;
+  }
+
+  /** A verdict is known at once here, so what is in flight is what is leased. */
+  inFlight(queue: string, mine: Iterable<string>): number {
+    const own = new Set(mine);
+    const others = this.#leases.tokens().filter((token) => !own.has(token));
+    return others.filter((token) => this.#leases.get(token).item.file.queue === queue).length;
   }
 
   /** Made anew each time: a sum that is kept up to date can be wrong. */

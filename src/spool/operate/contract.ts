@@ -12,6 +12,7 @@
  * The laws: test/spool/contract-looking.ts and contract-operate.ts. No node: imports here. Read next: local.ts or memory.ts beside it.
  */
 import { FilespoolError } from "../../protocol/errors.ts";
+import type { Spool } from "../contract.ts";
 import type { DeadLetter, Ending, Offer, StoredFile } from "../files.ts";
 
 /** One transfer, in the state that it is in. */
@@ -58,6 +59,11 @@ export interface Changed {
   readonly files: number;
 }
 
+/** A spool that operators can look into. A server that only moves files knows it as a `Spool`. */
+export interface ManagedSpool extends Spool {
+  readonly operate: SpoolOperations;
+}
+
 export interface SpoolOperations {
   /** Every queue that has anything, by name. @throws FilespoolError message-invalid for a cursor that is none, as all lists */
   queues(from: From): Promise<Page<Tally>>;
@@ -69,9 +75,6 @@ export interface SpoolOperations {
   uploads(queue: string | null, from: From): Promise<Page<Known>>;
   /** Null: never heard of, or so long ago that its tombstone is gone. */
   find(transfer: string): Promise<Known | null>;
-
-  /** Calls back once when the transfer may have ended, or became a dead letter. Returns the way to stop that. */
-  onEnded(transfer: string, listener: () => void): () => void;
 
   /**
    * Removes a file or an unfinished upload for ever, wherever it is, and remembers it as cancelled: an offer of the

@@ -14,10 +14,10 @@
  * the same folder: adr/0038.
  */
 import { FilespoolError } from "../../protocol/errors.ts";
-import type { LocalQueues } from "../local/queues.ts";
-import { deadQueue, type Entry, type Place, type Position } from "../local/records.ts";
+import type { LocalParts } from "../local/parts.ts";
+import { deadQueue, type Entry, NEVER_FAILED, type Place, type Position } from "../local/records.ts";
 import type { Slot } from "../local/slot.ts";
-import { LocalUpload, type UploadHome } from "../local/upload.ts";
+import type { QueueTotals } from "../local/totals.ts";
 import {
   BATCH_FILES,
   type Changed,
@@ -32,19 +32,29 @@ import {
 } from "./contract.ts";
 import { pageOfQueues } from "./totals-page.ts";
 
+/** What operations use of a spool. The store itself is not among it. */
+type Parts = Pick<LocalParts, "index" | "room" | "queues" | "uploads" | "contents" | "ends" | "limits" | "now">;
+
 /** Looks are answered from the index as it was committed; changes are claimed, committed and only then answered. */
 export class LocalOperations implements SpoolOperations {
-  readonly #spool: LocalQueues & UploadHome;
-  /** Who waits for the end of a transfer. */
-  readonly #watchers = new Map<string, Set<() => void>>();
+  readonly #parts: Parts;
 
-  constructor(spool: LocalQueues & UploadHome) {
-    this.#spool = spool;
-    spool.onEnded = (transfer) => this.#ended(transfer);
+  constructor(parts: Parts) {
+    this.#parts = parts;
+  }
+
+  /** What each queue has, for metrics. */
+  get totals(): QueueTotals {
+    return this.#parts.index.totals;
+  }
+
+  /** Uploads that are not files yet, with or without somebody who is sending; for metrics. */
+  get unfinishedUploads(): number {
+    return this.#parts.room.slots.size;
   }
 
   async queues(from: From): Promise<Page<Tally>> {
-    return pageOfQueues(this.#spool.index.totals, from);
+    return pageOfQueues(this.#parts.index.totals, from);
   }
 
   /**
@@ -62,7 +72,7 @@ export class LocalOperations implements SpoolOperations {
   /** One more than asked for is read, which tells whether there is more. The cursor is a place: nothing moves it. */
   #page(home: string, { cursor, rows }: From): Page<Known> {
     const after = cursor === null ? -1 : numberOf(cursor);
-    const found = this.#spool.index.list(home, rows + 1, after);
+    const found = this.#parts.index.list(home, rows + 1, after);
     const shown = found.slice(0, rows);
     const next = found.length > rows ? String(shown.at(-1)?.sequence) : null;
     return { rows: shown.map(({ sequence, entry }) => this.#shown([home, sequence], entry)), next };
@@ -72,12 +82,16 @@ export class LocalOperations implements SpoolOperations {
   #shown([home, sequence]: Position, entry: Entry): Known {
     const { content: _, storedAtMs: atMs, ...letter } = entry;
     const isDead = home !== entry.queue;
-    return { ...letter, atMs, state: isDead ? "dead" : this.#spool.isBusy(home, sequence) ? "leased" : "waiting" };
+    return {
+      ...letter,
+      atMs,
+      state: isDead ? "dead" : this.#parts.queues.isInFlight(home, sequence) ? "leased" : "waiting",
+    };
   }
 
   /** There are `uploadsMax` of them at most, so this may look at all. */
   async uploads(queue: string | null, from: From): Promise<Page<Known>> {
-    const { slots } = this.#spool.room;
+    const { slots } = this.#parts.room;
     function* ofQueue(): Iterable<string> {
       for (const { offer } of slots.values()) if (queue === null || offer.queue === queue) yield offer.transfer;
     }
@@ -92,20 +106,20 @@ export class LocalOperations implements SpoolOperations {
 
   /** One look into the index by the transfer, and one by its place: the same in a queue of ten and of ten million. */
   async find(transfer: string): Promise<Known | null> {
-    const place = this.#spool.index.find(transfer);
+    const place = this.#parts.index.find(transfer);
     if (place?.collected) {
       const { collected: _, ending = "collected", endedAtMs: atMs = null, ...file } = place;
       return { ...file, state: ending, atMs };
     }
     const found = place && this.#locate(place);
     if (found) return this.#shown(found.position, found.entry);
-    const slot = this.#spool.room.slots.get(transfer);
+    const slot = this.#parts.room.slots.get(transfer);
     return slot ? this.#uploading(slot) : null;
   }
 
   /** Where a file is. An index of an earlier version did not note it, so there it is searched for. */
   #locate(place: Place): { position: Position; entry: Entry } | null {
-    const { index } = this.#spool;
+    const { index } = this.#parts;
     if (place.sequence !== undefined) {
       const position: Position = [place.isDead ? deadQueue(place.queue) : place.queue, place.sequence];
       const entry = index.entry(...position);
@@ -123,58 +137,39 @@ export class LocalOperations implements SpoolOperations {
     return null;
   }
 
-  /** In memory only: who waits over a restart asks again, and is answered from the tombstone. */
-  onEnded(transfer: string, listener: () => void): () => void {
-    const listeners = this.#watchers.get(transfer) ?? new Set();
-    this.#watchers.set(transfer, listeners.add(listener));
-    return () => {
-      if (listeners.delete(listener) && listeners.size === 0 && this.#watchers.get(transfer) === listeners)
-        this.#watchers.delete(transfer);
-    };
-  }
-
-  /**
-   * Forgotten before they are called, so that a listener that asks again becomes a new one and is not called twice.
-   */
-  #ended(transfer: string): void {
-    const listeners = this.#watchers.get(transfer);
-    this.#watchers.delete(transfer);
-    for (const listener of listeners ?? []) listener();
-  }
-
   /**
    * Looks, tries, and looks again as long as somebody else is just deciding about the same file. Each turn waits for a
    * commit that is under way, so there are as many turns as there are others, and no loop that spins.
    */
   async cancel(transfer: string): Promise<Changed> {
     for (;;) {
-      const place = this.#spool.index.find(transfer);
+      const place = this.#parts.index.find(transfer);
       if (place?.collected) {
         if (place.ending === "cancelled") return { files: 0 };
         throw tooLate({ state: place.ending ?? "collected" });
       }
       const found = place && this.#locate(place);
       if (found && (await this.#remove(found.position, found.entry))) return { files: 1 };
-      const slot = this.#spool.room.slots.get(transfer);
+      const slot = this.#parts.room.slots.get(transfer);
       if (!found && slot && (await this.#cancelUpload(slot))) return { files: 1 };
       if (!found && !slot && !place) throw new FilespoolError("transfer-unknown");
-      await this.#spool.index.settled(); // what is being written down at this moment decides what there is to cancel
+      await this.#parts.index.settled(); // what is being written down at this moment decides what there is to cancel
     }
   }
 
   /** False: its fate is being written down. */
   async #remove(position: Position, entry: Entry): Promise<boolean> {
-    const { index, now } = this.#spool;
-    if (!this.#spool.claim(...position)) return false;
+    const { index, now } = this.#parts;
+    if (!this.#parts.queues.claim(...position)) return false;
     let isGone = false;
     try {
       await index.collect(entry, position, entry.storedAtMs, now(), "cancelled");
       isGone = true;
     } finally {
-      this.#spool.letGo(...position, isGone);
+      this.#parts.queues.letGo(...position, isGone);
     }
-    if (!entry.content) this.#spool.removeContent(entry.transfer);
-    this.#ended(entry.transfer);
+    if (!entry.content) this.#parts.contents.removeLater(entry.transfer);
+    this.#parts.ends.ended(entry.transfer);
     return true;
   }
 
@@ -183,55 +178,54 @@ export class LocalOperations implements SpoolOperations {
    * durable is forgotten when its holder lets go. False: it became a file meanwhile, or a sender has it again.
    */
   async #cancelUpload(slot: Slot): Promise<boolean> {
-    const { slots } = this.#spool.room;
+    const { slots } = this.#parts.room;
     const { transfer } = slot.offer;
     slot.isCancelled = true;
     try {
       await slot.holder?.supersede("cancelled");
       if (slots.get(transfer) === slot) {
         if (slot.holder) return false;
-        slot.holder = new LocalUpload(this.#spool, slot, { onDurable: () => {}, onSuperseded: () => {} });
-        await slot.holder.cancel();
+        await this.#parts.uploads.drop(slot);
       }
       // Finishing may have been quicker than we were.
-      if (this.#spool.index.find(transfer)?.ending !== "cancelled") return false;
+      if (this.#parts.index.find(transfer)?.ending !== "cancelled") return false;
     } finally {
       slot.isCancelled = false;
     }
-    this.#ended(transfer);
+    this.#parts.ends.ended(transfer);
     return true;
   }
 
   /** The same for a dead letter, which nobody but another operator and the sweeper can be busy with. */
   async requeue(transfer: string): Promise<Changed> {
     for (;;) {
-      const place = this.#spool.index.find(transfer);
-      if (!place && !this.#spool.room.slots.has(transfer)) throw new FilespoolError("transfer-unknown");
+      const place = this.#parts.index.find(transfer);
+      if (!place && !this.#parts.room.slots.has(transfer)) throw new FilespoolError("transfer-unknown");
       if (place?.collected) throw tooLate({ state: place.ending ?? "collected" });
       const found = place && this.#locate(place);
       // What is on its way or in its queue already needs nothing; so asking twice is harmless.
       if (!found || found.position[0] === found.entry.queue) return { files: 0 };
       if (await this.#putBack(found.position, found.entry)) return { files: 1 };
-      await this.#spool.index.settled();
+      await this.#parts.index.settled();
     }
   }
 
   /** As if it were stored now: files expire in the order of their places, so its time must be that of its place. */
   async #putBack(position: Position, entry: Entry): Promise<boolean> {
-    const { index, limits, now } = this.#spool;
+    const { index, limits, now } = this.#parts;
     const { queue } = entry;
     if (index.totals.occupied(queue) + index.totals.unfinished(queue) >= limits.queueFilesMax)
       throw new FilespoolError("queue-full");
-    if (!this.#spool.claim(...position)) return false;
-    const anew = { storedAtMs: now(), failures: 0, firstFailedAtMs: 0, lastFailedAtMs: 0, reason: "" };
+    if (!this.#parts.queues.claim(...position)) return false;
+    const anew = { ...NEVER_FAILED, storedAtMs: now() };
     let isGone = false;
     try {
       await index.move(entry, position, queue, { ...entry, ...anew });
       isGone = true;
     } finally {
-      this.#spool.letGo(...position, isGone);
+      this.#parts.queues.letGo(...position, isGone);
     }
-    this.#spool.arrived(queue);
+    this.#parts.queues.arrived(queue);
     return true;
   }
 
@@ -255,7 +249,7 @@ export class LocalOperations implements SpoolOperations {
    * this ends however fast files arrive. What could not be claimed is tried again when its fate is written down.
    */
   async #each(home: string, shouldContinue: () => boolean, work: (at: Position, entry: Entry) => Promise<boolean>) {
-    const { index } = this.#spool;
+    const { index } = this.#parts;
     const last = index.sequence;
     let files = 0;
     for (let missed = true; missed && shouldContinue(); ) {

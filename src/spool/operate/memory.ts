@@ -25,18 +25,9 @@ import {
  */
 export class MemoryOperations implements SpoolOperations {
   readonly #spool: MemoryState;
-  /** Who waits for the end of which transfer. Entries go when they are called, or when nobody waits any more. */
-  readonly #watchers = new Map<string, Set<() => void>>();
 
-  /** From here on the spool says when something has ended: by an ack, by expiry, by an operator, or as a dead letter. */
   constructor(spool: MemoryState) {
     this.#spool = spool;
-    spool.onEnded = (transfer) => {
-      const listeners = this.#watchers.get(transfer);
-      // Forgotten before they are called: a listener that asks again becomes a new one.
-      this.#watchers.delete(transfer);
-      for (const listener of listeners ?? []) listener();
-    };
   }
 
   /** A queue exists as long as something is in it, be it a dead letter or an upload of which no byte has arrived. */
@@ -108,16 +99,6 @@ export class MemoryOperations implements SpoolOperations {
   /** By looking through all files, as everything here: what is quick is the other spool. */
   #item(transfer: string): Item | undefined {
     return this.#spool.files.find(({ file }) => file.transfer === transfer);
-  }
-
-  /** The way back compares the set it knows with the one that is there: after a call, there may be a newer one. */
-  onEnded(transfer: string, listener: () => void): () => void {
-    const listeners = this.#watchers.get(transfer) ?? new Set();
-    this.#watchers.set(transfer, listeners.add(listener));
-    return () => {
-      listeners.delete(listener);
-      if (listeners.size === 0 && this.#watchers.get(transfer) === listeners) this.#watchers.delete(transfer);
-    };
   }
 
   /**

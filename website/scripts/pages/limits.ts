@@ -15,21 +15,21 @@ const row = ({ name, comment }: Member, value: unknown, isAgain = false): string
 
 /** The defaults of the server stand in its constructor. A text that no longer has them is noticed. */
 function serverDefault(name: string): number {
-  const found = new RegExp(`\\b${name}: ([\\d_]+)`).exec(sourceOf("src/net/server/server.ts").text);
-  if (!found) throw new Error(`src/net/server/server.ts no longer says the default of ${name}`);
+  const found = new RegExp(`\\b${name}: ([\\d_]+)`).exec(sourceOf("src/net/create-server.ts").text);
+  if (!found) throw new Error(`src/net/create-server.ts no longer says the default of ${name}`);
   return Number((found[1] as string).replaceAll("_", ""));
 }
 
 export function limitsPage(): Page {
   const protocol = membersOf("src/protocol/limits.ts", "LIMITS", true);
   const spool = membersOf("src/spool/contract.ts", "SpoolLimits");
-  const net = membersOf("src/net/server/server.ts", "NetLimits");
+  const net = membersOf("src/net/server/session.ts", "NetLimits");
   const head = ["Limit", "Value", "What it bounds, and what breaks without it"];
   return {
     name: "limits",
     title: "Limits",
     about: "Every bound on bytes, counts and waits, with its default.",
-    from: ["src/protocol/limits.ts", "src/spool/contract.ts", "src/net/server/server.ts"],
+    from: ["src/protocol/limits.ts", "src/spool/contract.ts", "src/net/server/session.ts"],
     body: join(
       prose(fileComment("src/protocol/limits.ts")),
       "## Of the protocol",

@@ -28,7 +28,7 @@ function sample(pages: readonly string[], count: number): string[] {
 
 const all = builtPages();
 const ofKind = (start: string) => all.filter((path) => path.startsWith(start));
-const MADE_ALIKE = ["/source/", "/decisions/", "/reference/"];
+const MADE_ALIKE = ["/source/", "/decisions/", "/reference/", "/code/"];
 const byHand = all.filter((path) => !MADE_ALIKE.some((start) => path.startsWith(start)));
 const sources = ["/source/src", ...sample(ofKind("/source/"), 8)];
 const read = new Set([
@@ -38,10 +38,10 @@ const read = new Set([
 ]);
 const isRead = (path: string) => isWhole || read.has(path);
 /** Those whose text comes from one generator and differs in words alone, so that some stand for all. */
-const sampled = isQuick ? ["/source/", "/decisions/"] : ["/source/"];
+const sampled = isQuick ? ["/source/", "/decisions/", "/code/"] : ["/source/"];
 const others = all.filter((path) => !sampled.some((start) => path.startsWith(start)));
-const decisions = isQuick ? sample(ofKind("/decisions/"), 8) : [];
-const pages = isWhole ? all : [...new Set([...others, ...sources, ...decisions])];
+const someAlike = isQuick ? [...sample(ofKind("/decisions/"), 8), ...sample(ofKind("/code/"), 3)] : [];
+const pages = isWhole ? all : [...new Set([...others, ...sources, ...someAlike])];
 
 interface Violation {
   readonly id: string;

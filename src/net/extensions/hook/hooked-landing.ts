@@ -23,9 +23,8 @@ import { FilespoolError } from "../../../protocol/errors.ts";
 import { numbered } from "../../../protocol/names.ts";
 import type { LandedFile, ReceiveOptions } from "../../options.ts";
 import type { Lander } from "../../receiver/lander.ts";
-import { type Landed, Landing, type Warn } from "../../receiver/landing.ts";
+import type { Landed, Landing, Warn } from "../../receiver/landing.ts";
 import { folderError, unlessTemporary } from "../../receiver/landing-errors.ts";
-import { LandingNames } from "../../receiver/landing-names.ts";
 import { look, ownPath, unlessMissing, withLot } from "../../receiver/own-files.ts";
 import type { Delivered, Incoming } from "../../receiver/part-file.ts";
 import { removeTree } from "../../receiver/remove-tree.ts";
@@ -36,29 +35,12 @@ import { forEachLeft, NotedFile, type Owed } from "./hook-record.ts";
 type Hook = NonNullable<ReceiveOptions["onLanded"]>;
 
 /**
- * Opens the target folder. With a hook, it first takes back what a run that was killed had left half done; so nobody
- * has to remember to call that.
- * @throws FilespoolError folder-unusable
+ * Puts a hook behind a landing. It first takes back what a run that was killed had left half done, so
+ * nobody has to remember to call that.
+ * @throws FilespoolError folder-unusable; then the landing is closed
  */
-export async function openLanding(options: ReceiveOptions, origin: string): Promise<Lander> {
-  const {
-    out,
-    ifExists = "refuse",
-    durability,
-    onLanded,
-    onEvent,
-    sink,
-    as,
-    allowDotfiles = false,
-    ownPlaces = [],
-  } = options;
-  if (sink) return new (await import("../sink/sink-landing.ts")).SinkLanding(sink, options);
-  const warn = (path: string, message: string) => onEvent?.({ event: "warning", path, message });
-  // Who says what a file is to be called may call it as they like, but for our own places.
-  const names = new LandingNames(out, { allowDotfiles: allowDotfiles || as !== undefined, ownPlaces });
-  const landing = await Landing.open(out, ifExists, durability !== "none", origin, warn, names);
-  if (!onLanded) return landing;
-  const hooked = new HookedLanding(landing, onLanded, options, warn);
+export async function withHook(landing: Landing, hook: Hook, options: ReceiveOptions, warn: Warn): Promise<Lander> {
+  const hooked = new HookedLanding(landing, hook, options, warn);
   try {
     await hooked.recover().catch(unlessTemporary);
   } catch (error) {

@@ -15,7 +15,6 @@ import type { Server, Socket } from "node:net";
 import { FilespoolError, failure } from "../../../protocol/errors.ts";
 import type { ServerEvent } from "../../events.ts";
 import { PerSecond } from "../../server/per-second.ts";
-import type { Connection } from "../../wire/connection.ts";
 
 export class RejectedConnections {
   readonly #gathered: PerSecond<{ readonly error: FilespoolError; readonly peer: string }>;
@@ -32,13 +31,6 @@ export class RejectedConnections {
       const why = isPlain ? "it does not encrypt, and this server does" : `its handshake failed (${error.code})`;
       this.note(new FilespoolError("tls-failed", why), `${socket.remoteAddress ?? "?"}:${socket.remotePort ?? 0}`);
     });
-  }
-
-  /** There is no room for this one; it is told so, and ended. */
-  full(connection: Connection): void {
-    const error = new FilespoolError("connections-full");
-    connection.fail(error);
-    this.note(error, connection.peer);
   }
 
   /** It ended before it was let in. */

@@ -47,11 +47,12 @@ export class OperateSession {
    */
   #isOver = false;
 
-  constructor(connection: Connection, server: ServerContext, access: Access) {
+  /** @param spool what operators may do with the spool of that server */
+  constructor(connection: Connection, server: ServerContext, access: Access, spool: SpoolOperations) {
     this.#connection = connection;
     this.#access = access;
     this.#server = server;
-    this.#spool = server.spool.operate;
+    this.#spool = spool;
   }
 
   /** Frames one at a time, as in the other sessions; at the end, looks that wait are woken and find that it is over. */
@@ -207,7 +208,7 @@ export class OperateSession {
       wake = resolve;
     });
     this.#looks.add(wake);
-    const stopListening = this.#spool.onEnded(transfer, wake);
+    const stopListening = this.#server.spool.onEnded(transfer, wake);
     const timer = setTimeout(wake, waitMs);
     try {
       let known = await this.#find(transfer);

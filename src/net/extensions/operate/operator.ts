@@ -18,6 +18,7 @@ import { Conversation, type Effects, type EventOf } from "../../../protocol/stat
 import { Client } from "../../client/client.ts";
 import type { ClientOptions } from "../../options.ts";
 import type { Connection } from "../../wire/connection.ts";
+import { CONNECTOR } from "../trust/connect.ts";
 
 /** What a server tells of one transfer, and of one queue. */
 export type TransferInfo = Readonly<Body<"row">>;
@@ -77,7 +78,7 @@ export class Operator {
 
   constructor(options: OperateOptions) {
     const signals = [this.#stop.signal, ...(options.signal ? [options.signal] : [])];
-    this.#client = new Client({ ...options, signal: AbortSignal.any(signals) });
+    this.#client = new Client({ ...options, signal: AbortSignal.any(signals) }, CONNECTOR);
     const closing = new Promise<void>((resolve) => {
       this.#close = resolve;
     });

@@ -16,26 +16,21 @@ import { describe } from "../../../disk/system-errors.ts";
 import { FilespoolError } from "../../../protocol/errors.ts";
 import { LIMITS } from "../../../protocol/limits.ts";
 import type { StreamSource } from "../../options.ts";
+import type { ReadOnceSource, Sending } from "../../sender/source.ts";
 import type { Connection } from "../../wire/connection.ts";
 import { BUFFERS, COPIED_BYTES_MAX, FrameLength } from "../../wire/content-sender.ts";
 
 /** Bytes kept for a resume: a server syncs every 16 MiB, and some of them are on the way. */
 export const KEPT_BYTES_MAX = 64 * 1024 * 1024;
 
-/** What the sender knows of the connection. */
-interface Road {
-  readonly chunkBytes: number;
-  /** Waits until the condition holds or the connection is gone. */
-  readonly until: (condition: () => boolean) => Promise<void>;
-  /** False when the server wants no more of it. */
-  readonly shouldContinue: () => boolean;
-}
-
 /**
- * One stream and what of it may be asked for again. It has the shape of a file on its way out (file-source.ts), so
- * that a sender treats both alike; what a stream cannot do is empty here, and says why.
+ * One stream and what of it may be asked for again: the kind of source that can be read once
+ * (sender/source.ts).
  */
-export class OpenStream {
+export class OpenStream implements ReadOnceSource {
+  readonly isReadOnce = true;
+  readonly mode = undefined;
+  readonly mtime = undefined;
   readonly path: string;
   readonly name: string;
   readonly kind: string | undefined;
@@ -159,8 +154,8 @@ export class OpenStream {
    * @returns the digest, or null when `shouldContinue` said no
    * @throws FilespoolError file-unreadable: the source failed, or the server wants what is no longer here
    */
-  async sendOver(connection: Connection, from: number, road: Road): Promise<string | null> {
-    const { chunkBytes, until, shouldContinue } = road;
+  async sendOver(connection: Connection, from: number, sending: Sending): Promise<string | null> {
+    const { chunkBytes, until, shouldContinue } = sending;
     if (from < this.#from || from > this.#sent) {
       const why = `the server wants it from byte ${from}, and a stream cannot be read twice`;
       throw new FilespoolError("file-unreadable", `cannot send ${this.path}: ${why}`);
@@ -168,14 +163,14 @@ export class OpenStream {
     if (!this.#isBegun) void this.#readSource();
     this.#isBegun = true;
     const frame = new FrameLength(Math.min(chunkBytes, this.#blockBytes));
-    const sending: Promise<void>[] = [];
+    const taking: Promise<void>[] = [];
     for (let at = from; ; ) {
       const rest = this.#blockBytes - (at % this.#blockBytes);
       const share = Math.max(LIMITS.bufferBytesMin, Math.ceil(rest / Math.ceil(rest / frame.bytes)));
       const length = rest < LIMITS.bufferBytesMin ? frame.bytes : share;
       // A source that is slow itself is not waited for until a long frame is full.
       const enough = Math.min(length, LIMITS.shortFrameBytes);
-      if (sending.length === BUFFERS) await sending.shift();
+      if (taking.length === BUFFERS) await taking.shift();
       await until(() => this.#read - at >= enough || this.#isOver || !shouldContinue());
       // Nothing is waited for between here and the piece: in a wait, a refusal may come, and `end` takes the blocks away.
       if (!shouldContinue()) return null;
@@ -185,19 +180,16 @@ export class OpenStream {
       if (piece === 0) return this.#hex;
       this.#sent = Math.max(this.#sent, at + piece);
       const { handedData } = connection.frameWriter;
-      const taking = connection.sendData(at, this.#piece(at, piece));
+      const taken = connection.sendData(at, this.#piece(at, piece));
       frame.passed(connection.frameWriter.handedData - handedData);
-      taking?.catch(() => {}); // a lost connection is reported where it is read
-      if (taking) sending.push(taking);
+      taken?.catch(() => {}); // a lost connection is reported where it is read
+      if (taken) taking.push(taken);
       else await connection.unsentBelow(COPIED_BYTES_MAX);
       at += piece;
     }
   }
 
-  /** A stream cannot change: each byte was read once, and went into the digest at that moment. */
-  checkUnchanged(): void {}
-
-  /** The next connection needs it again; see `end`. */
+  /** Nothing: the next connection needs the stream again, and `end` is what lets go of it. */
   close(): void {}
 
   /** It is stored, or has failed for good: lets go of the source and of what was kept. */

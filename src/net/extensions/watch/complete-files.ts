@@ -74,7 +74,8 @@ export class CompleteFiles implements AsyncIterableIterator<FileSource> {
   async #digestOf(path: string): Promise<string | null> {
     const { algorithm, chunkBytes, signal } = this.#options;
     try {
-      const file = new OpenFile(path, "", "", "");
+      const file = OpenFile.open(path, "", "", "");
+      if (!file) return null;
       const digest = file.digest({ algorithm, chunkBytes, shouldContinue: () => !signal.aborted });
       return await digest.finally(() => file.close());
     } catch {

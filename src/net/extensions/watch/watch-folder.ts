@@ -19,7 +19,7 @@ import { DIGESTS } from "../../../disk/digest.ts";
 import { FilespoolError } from "../../../protocol/errors.ts";
 import type { About, TransferEvent } from "../../events.ts";
 import { complete } from "../../options.ts";
-import { send } from "../../sender/sender.ts";
+import { send } from "../../send.ts";
 import { CompleteFiles } from "./complete-files.ts";
 import { HotFolder } from "./hot-folder.ts";
 import { fitsAny } from "./name-patterns.ts";

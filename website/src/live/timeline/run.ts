@@ -6,7 +6,7 @@
  */
 import type { Digest } from "../../../../src/disk/digest.ts";
 import { FilespoolError } from "../../../../src/protocol/errors.ts";
-import { MemorySpool } from "../../../../src/spool/memory/store.ts";
+import { MemorySpool } from "../../../../src/spool/memory-spool.ts";
 import { Receiver } from "./receiver.ts";
 import { type ClientParts, type File, Sender } from "./sender.ts";
 import { Reception } from "./server.ts";

@@ -1,7 +1,7 @@
 /** What the halves of the server share, and the first thing that either of them says. */
 import { LIMITS } from "../../../../src/protocol/limits.ts";
 import type { MessageOf } from "../../../../src/protocol/messages.ts";
-import type { MemorySpool } from "../../../../src/spool/memory/store.ts";
+import type { MemorySpool } from "../../../../src/spool/memory-spool.ts";
 import type { Scribe, Settings } from "./story.ts";
 import type { World } from "./world.ts";
 

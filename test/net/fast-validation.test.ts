@@ -1,10 +1,10 @@
 import fc from "fast-check";
 import * as v from "valibot";
 import { describe, expect, test } from "vitest";
-import { quickly } from "../../src/protocol/fast-validation.ts";
+import { quickly } from "../../src/net/wire/fast-validation.ts";
 import { FIELDS } from "../../src/protocol/fields.ts";
 import { SCHEMAS } from "../../src/protocol/messages.ts";
-import { SAMPLES } from "./samples.ts";
+import { SAMPLES } from "../protocol/samples.ts";
 
 const QUICK = {
   offer: quickly(SCHEMAS.offer, { size: FIELDS.bytes }),
