@@ -81,6 +81,7 @@ tests() {
   count='const r = JSON.parse(require("fs").readFileSync(process.argv[1], "utf8"));
 const broken = r.testResults.filter((f) => f.status === "failed" && !f.assertionResults.some((t) => t.status === "failed"));
 console.log(r.numPassedTests, r.numFailedTests + broken.length, r.numPendingTests + r.numTodoTests);'
+  # shellcheck disable=SC2016 # JavaScript, not the shell's
   names='const r = JSON.parse(require("fs").readFileSync(process.argv[1], "utf8"));
 const short = (text) => (text ?? "").split("\n").slice(0, 6).map((line) => `\n    ${line}`).join("");
 for (const f of r.testResults) {
