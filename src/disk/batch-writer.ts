@@ -22,9 +22,17 @@ export const SYNC_BYTES = 16 * 1024 * 1024;
 /** Over a slow link so many bytes take minutes: then a sync per second, or nobody sees it move (adr/0045). */
 export const SYNC_MS = 1000;
 
-/** What may wait to be written, of all writers of a process, before each waits for its own batch. It keeps any disk busy. */
+/** What may wait to be written, of all writers with one backlog, before each waits for its own batch. It keeps any disk busy. */
 export const WAITING_BYTES_MAX = 16 * 1024 * 1024;
-let waitingBytes = 0;
+
+/**
+ * What waits to be written, of several writers together. Who makes writers for one disk gives all of
+ * them one backlog: a spool has one, and so has a receiver's target folder.
+ */
+export class WriteBacklog {
+  /** Bytes of batches that were handed over and are not written. */
+  bytes = 0;
+}
 
 /** Parts of one batch: chunks that overlap may bring a byte each. */
 const PARTS_MAX = 4096;
@@ -32,6 +40,8 @@ const PARTS_MAX = 4096;
 export interface BatchWriterOptions {
   /** A write waits for so much, but for no more than a short frame: what waits is not durable yet (adr/0063). */
   readonly batchBytes: number;
+  /** Shared with the other writers of the same disk. */
+  readonly backlog: WriteBacklog;
   /** False leaves syncing to the operating system; `onSynced` then means "written". */
   readonly sync: boolean;
   /** Everything before `offset` is on disk. Further writes wait for what it returns. */
@@ -72,7 +82,7 @@ export class BatchWriter {
     if (this.#batchLength < enough && this.#batch.length < PARTS_MAX) return undefined;
     const previous = this.#work;
     this.#issue(SYNC_BYTES);
-    if (waitingBytes > WAITING_BYTES_MAX) return this.#work;
+    if (this.#options.backlog.bytes > WAITING_BYTES_MAX) return this.#work;
     return this.#waiting > 1 ? previous : undefined;
   }
 
@@ -88,7 +98,7 @@ export class BatchWriter {
     const bytes = this.#batchLength;
     this.#batch = [];
     this.#batchLength = 0;
-    waitingBytes += bytes;
+    this.#options.backlog.bytes += bytes;
     this.#waiting++;
     this.#work = this.#work.then(async () => {
       try {
@@ -99,7 +109,7 @@ export class BatchWriter {
       } catch (error) {
         this.#failure = error;
       }
-      waitingBytes -= bytes;
+      this.#options.backlog.bytes -= bytes;
       this.#waiting--;
     });
   }

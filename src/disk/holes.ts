@@ -9,20 +9,19 @@
  * a sender reads them, too; a piece that is all zeros leaves as its length. Why: adr/0099, adr/0102.
  */
 
+import { LIMITS } from "../protocol/limits.ts";
+
 /** A shorter run is written. Smaller holes would cut a file into many pieces, and save little. */
 export const HOLE_BYTES = 64 * 1024;
 
-const ZEROS = Buffer.alloc(HOLE_BYTES);
+/** As many as a frame may stand for. The system gives a program zeros without memory behind them, so they cost none. */
+const ZEROS = Buffer.alloc(LIMITS.dataBytesMax);
 
 /** Whether a piece is long enough for a hole, and zero. */
 export const isHole = (bytes: Uint8Array): boolean => bytes.length >= HOLE_BYTES && isZero(bytes);
 
-let longest = ZEROS;
-/** So many zeros, which nobody may write to: all who ask get the same memory. */
-export function zeros(bytes: number): Uint8Array {
-  if (bytes > longest.length) longest = Buffer.alloc(bytes);
-  return longest.subarray(0, bytes);
-}
+/** So many zeros, LIMITS.dataBytesMax at most. Nobody may write to them: all who ask get the same memory. */
+export const zeros = (bytes: number): Uint8Array => ZEROS.subarray(0, bytes);
 
 /** Whether all bytes are zero. An empty part is. */
 export function isZero(bytes: Uint8Array): boolean {

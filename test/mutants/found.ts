@@ -19,7 +19,7 @@ export const FOUND: readonly Mutant[] = [
   {
     name: "the name of a new spool is not synced",
     ...{
-      file: "src/spool/local/store.ts",
+      file: "src/spool/local/parts.ts",
       from: "await makeFolder(made, sync, 0o700);",
       to: "await makeFolder(made, false, 0o700);",
     },
@@ -60,8 +60,39 @@ export const FOUND: readonly Mutant[] = [
   },
   {
     name: "an ack under way on another connection does not count",
-    ...{ file: "src/net/server/delivery-session.ts", from: " - ours + this.#verdicts.elsewhere)", to: " - ours)" },
+    ...{
+      file: "src/spool/local/queue-order.ts",
+      from: "    let files = this.#inFlight.size;",
+      to: "    let files = 0;",
+    },
     noticedBy: "test/net/verdict.test.ts",
+  },
+  {
+    name: "a receiver's own deliveries are told as those of others",
+    ...{
+      file: "src/net/server/delivery-session.ts",
+      from: "inFlight(this.#queue, this.#open.tokens())",
+      to: "inFlight(this.#queue, [])",
+    },
+    noticedBy: "test/net/verdict.test.ts",
+  },
+  {
+    name: "an operator takes a file whose record is moving",
+    ...{
+      file: "src/spool/local/queues.ts",
+      from: "if (token !== undefined && !this.#endLease(token)) return false;",
+      to: "if (token !== undefined) this.#endLease(token);",
+    },
+    noticedBy: "test/spool/moving.test.ts",
+  },
+  {
+    name: "a file is free as soon as its lease has ended",
+    ...{
+      file: "src/spool/local/queues.ts",
+      from: "    const { returning } = this.#active.of(leased.home);\n",
+      to: "    const { returning, order } = this.#active.of(leased.home);\n    order.giveBack(leased.sequence);\n",
+    },
+    noticedBy: "test/spool/moving.test.ts",
   },
   {
     name: "a queue is called empty while a failed attempt is being written down",

@@ -104,6 +104,6 @@ async function openIncoming(delivery: Delivered, folder: string, run: ReceiveRun
   const { bufferBytes } = options;
   const file = isSmall
     ? new SmallFile(delivery, folder, sync, attributes)
-    : await PartFile.open(delivery, { folder, bufferBytes, sync, attributes, onSynced });
+    : await PartFile.open(delivery, { folder, bufferBytes, sync, attributes, onSynced, backlog: landing.room.backlog });
   return kinds[delivery.kind ?? "file"]?.(file, { sync, warn }) ?? file;
 }

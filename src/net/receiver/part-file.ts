@@ -10,7 +10,7 @@ import { constants } from "node:fs";
 import { type FileHandle, open, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { tryLock } from "fs-native-extensions";
-import { BatchWriter } from "../../disk/batch-writer.ts";
+import { BatchWriter, type WriteBacklog } from "../../disk/batch-writer.ts";
 import { createDigest, type Digest, digestPrefix } from "../../disk/digest.ts";
 import { dropBytes, overlap } from "../../protocol/chunks.ts";
 import { joinParts } from "../../protocol/decoder.ts";
@@ -49,6 +49,8 @@ export interface IncomingOptions {
   readonly bufferBytes: number;
   readonly sync: boolean;
   readonly attributes: FileAttributes;
+  /** What waits for the disk of the target folder, of all files together. */
+  readonly backlog: WriteBacklog;
   /** So many bytes would survive now. */
   readonly onSynced: (offset: number) => void;
 }
@@ -120,9 +122,9 @@ export class PartFile implements Incoming {
     await handle.truncate(have);
     await digestPrefix(this.#digest, handle, have);
     this.#taken = have;
-    const { bufferBytes: batchBytes, sync, onSynced } = this.#options;
+    const { bufferBytes: batchBytes, sync, backlog, onSynced } = this.#options;
     if (sync && have > 0) await handle.datasync(); // who wrote it may have been killed before the sync
-    this.#writer = new BatchWriter(handle, have, { batchBytes, sync, onSynced, onWritten: release });
+    this.#writer = new BatchWriter(handle, have, { batchBytes, sync, backlog, onSynced, onWritten: release });
   }
 
   append(offset: number, parts: readonly Uint8Array[], length: number): Promise<void> | undefined {

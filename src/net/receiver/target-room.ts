@@ -11,6 +11,7 @@
  * up that no look shows (landing-errors.ts). Never here: when a file that does not fit is tried again (failures.ts).
  */
 import { statfsSync } from "node:fs";
+import { WriteBacklog } from "../../disk/batch-writer.ts";
 import { FilespoolError } from "../../protocol/errors.ts";
 import { LIMITS } from "../../protocol/limits.ts";
 import { quoteName } from "../../protocol/names.ts";
@@ -28,6 +29,8 @@ export class TargetRoom {
   /** Where it is looked. */
   folder: string;
   readonly #hint: string;
+  /** What waits to be written there, of all files together. */
+  readonly backlog = new WriteBacklog();
   /** Bytes that each delivery still needs, by its token, as long as they are not on the disk. */
   readonly #coming = new Map<string, number>();
   #comingBytes = 0;

@@ -44,7 +44,7 @@ export class LocalIndex {
   readonly #entries: Database<Entry, Position>;
   readonly views: EntryViews;
   readonly #transfers: Database<Place, string>;
-  readonly #tombs: Database<boolean, [number, string]>;
+  readonly #tombstones: Database<boolean, [number, string]>;
   readonly #meta: Database<number, string>;
   readonly #file: string;
   readonly reserve: DiskReserve;
@@ -94,7 +94,7 @@ export class LocalIndex {
     this.#entries = database("entries");
     this.views = new EntryViews(root);
     this.#transfers = database("transfers");
-    this.#tombs = database("tombs");
+    this.#tombstones = database("tombs");
     this.#meta = database("meta");
     this.totals = new QueueTotals(database<Total, string>("totals"));
     this.ages = new Ages(database<string, Age>("ages"), this.#entries, this.#meta, this.commits);
@@ -231,7 +231,7 @@ export class LocalIndex {
   collect(file: StoredFile, position: Position, sinceMs: number, nowMs: number, ending: Ending): Promise<void> {
     const change = () => {
       this.#exit(sinceMs, position);
-      this.#bury(file, nowMs, ending);
+      this.#leaveTombstone(file, nowMs, ending);
     };
     return this.commits.write(change, { from: position[0], size: file.size });
   }
@@ -240,12 +240,12 @@ export class LocalIndex {
   cancelUpload(offer: Offer, nowMs: number): Promise<void> {
     return this.commits.write(() => {
       this.#uploads.remove(offer.transfer);
-      this.#bury({ ...offer, digest: "" }, nowMs, "cancelled");
+      this.#leaveTombstone({ ...offer, digest: "" }, nowMs, "cancelled");
     });
   }
 
-  #bury(file: StoredFile, endedAtMs: number, ending: Ending): void {
-    this.#tombs.put([endedAtMs, file.transfer], true);
+  #leaveTombstone(file: StoredFile, endedAtMs: number, ending: Ending): void {
+    this.#tombstones.put([endedAtMs, file.transfer], true);
     this.#place(file, true, { ending, endedAtMs });
   }
 
@@ -266,17 +266,17 @@ export class LocalIndex {
   }
 
   /** How many tombstones there are. */
-  get tombstones(): number {
-    return (this.#tombs.getStats() as { entryCount: number }).entryCount;
+  get tombstoneCount(): number {
+    return (this.#tombstones.getStats() as { entryCount: number }).entryCount;
   }
 
   /** Forgets at most `limit` tombstones older than `beforeMs`, the oldest first; returns how many. */
   async forget(beforeMs: number, limit: number): Promise<number> {
-    const old = [...this.#tombs.getKeys({ start: [0, ""], end: [beforeMs, ""], limit })];
+    const old = [...this.#tombstones.getKeys({ start: [0, ""], end: [beforeMs, ""], limit })];
     if (old.length === 0) return 0;
     await this.commits.write(() => {
       for (const [time, transfer] of old) {
-        this.#tombs.remove([time, transfer]);
+        this.#tombstones.remove([time, transfer]);
         // An expired tombstone may have been followed by the same transfer once more; that one stays.
         if (this.#transfers.get(transfer)?.collected) this.#transfers.remove(transfer);
       }

@@ -150,7 +150,7 @@ export class Sweep {
   async #forget(nowMs: number): Promise<number> {
     const { index, limits, room } = this.#parts;
     const old = await index.forget(nowMs - limits.tombstoneTtlMs, SWEEP_MAX);
-    const surplus = room.isIndexFull ? SWEEP_MAX : index.tombstones - limits.tombstonesMax;
+    const surplus = room.isIndexFull ? SWEEP_MAX : index.tombstoneCount - limits.tombstonesMax;
     const early = Math.min(surplus, SWEEP_MAX - old);
     return early > 0 ? old + (await index.forget(Infinity, early)) : old;
   }

@@ -13,7 +13,7 @@
  * old one fails from then on, so nobody waits for a dead connection to time out. Why: adr/0012.
  */
 import { type FileHandle, open } from "node:fs/promises";
-import { BatchWriter } from "../../disk/batch-writer.ts";
+import { BatchWriter, type WriteBacklog } from "../../disk/batch-writer.ts";
 import { createDigest, type Digest, digestOf, digestPrefix } from "../../disk/digest.ts";
 import { fileError } from "../../disk/files.ts";
 import { dropBytes, overlap } from "../../protocol/chunks.ts";
@@ -40,6 +40,8 @@ export interface UploadOptions {
 /** Where an upload is at home. It writes the bytes, and its home writes down what they are. */
 export interface UploadHome {
   readonly options: UploadOptions;
+  /** What waits for the disk, of all uploads of the spool together. */
+  readonly backlog: WriteBacklog;
   /** Where small content is until it is in the index. */
   readonly slab: BufferSlab;
   /** Writes down, durably, how many bytes of an upload are on disk. */
@@ -100,9 +102,10 @@ export class LocalUpload implements Upload {
         await this.#handle.truncate(durable); // what lies behind it was never vouched for
         this.offset = this.#taken = durable;
         const { bufferBytes: batchBytes, sync } = this.#spool.options;
+        const { backlog } = this.#spool;
         const onSynced = (at: number) => this.#record(at);
         const onWritten = (parts: readonly Uint8Array[]) => this.#watcher.onUsed?.(parts);
-        this.#writer = new BatchWriter(this.#handle, durable, { batchBytes, sync, onSynced, onWritten });
+        this.#writer = new BatchWriter(this.#handle, durable, { batchBytes, sync, backlog, onSynced, onWritten });
       }),
     );
   }

@@ -16,6 +16,7 @@
  *
  * Never here: the bytes (upload.ts), and what becomes of a file (queues.ts).
  */
+import { WriteBacklog } from "../../disk/batch-writer.ts";
 import { checkDigest } from "../../disk/digest.ts";
 import { FilespoolError } from "../../protocol/errors.ts";
 import { safeName } from "../../protocol/names.ts";
@@ -42,6 +43,7 @@ const NOBODY: UploadWatcher = { onDurable: () => {}, onSuperseded: () => {} };
 export class LocalUploads implements UploadHome {
   readonly options: UploadsOptions;
   readonly slab = new BufferSlab();
+  readonly backlog = new WriteBacklog();
 
   constructor(options: UploadsOptions) {
     this.options = options;

@@ -26,7 +26,7 @@ export interface Tombstone {
 }
 
 /** What a lease is on: the delivery as its receiver knows it, and the file that it is a delivery of. */
-export interface Lent {
+export interface Leased {
   readonly delivery: Delivery;
   readonly item: Item;
 }
@@ -50,7 +50,7 @@ export interface MemoryState {
   seize(item: Item): void;
   /** Takes a file off the list, and notes how it ended. */
   collect(item: Item, ending: Ending): void;
-  bury(file: StoredFile, ending: Ending): void;
+  leaveTombstone(file: StoredFile, ending: Ending): void;
   toEnd(item: Item): void;
   die(item: Item): void;
   endLeases(): Promise<Delivery & { readonly dead: boolean }>[];

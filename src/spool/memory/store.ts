@@ -19,7 +19,7 @@ import { EndWatch } from "../end-watch.ts";
 import type { DeadLetter, Delivery, Ending, Offer, StoredFile } from "../files.ts";
 import { Leases } from "../leases.ts";
 import type { MemorySpoolOptions } from "./options.ts";
-import { type Item, type Lent, type MemoryState, NEVER_FAILED, type Tombstone } from "./records.ts";
+import { type Item, type Leased, type MemoryState, NEVER_FAILED, type Tombstone } from "./records.ts";
 import { sweepMemory } from "./sweep.ts";
 import { MemoryUpload, type Slot } from "./upload.ts";
 
@@ -31,7 +31,7 @@ export class MemoryStore implements Spool, MemoryState {
   readonly #ticks: () => number;
   readonly #createDigest: (algorithm: string) => Digest;
   readonly trouble = null; // memory can always be written
-  readonly #leases: Leases<Lent>;
+  readonly #leases: Leases<Leased>;
   /** Unfinished uploads by transfer. This and what follows are for operate/memory.ts as well. */
   readonly slots = new Map<string, Slot>();
   /** Files of all queues, waiting, leased and dead, in the order in which they were stored. */
@@ -140,8 +140,8 @@ export class MemoryStore implements Spool, MemoryState {
     if (!item) return null;
     item.state = "leased";
     const attempt = item.failed.failures + 1;
-    const lend = (token: string) => ({ delivery: { ...item.file, token, attempt }, item });
-    return this.#leases.grant(lend, this.#ticks()).delivery;
+    const leased = (token: string) => ({ delivery: { ...item.file, token, attempt }, item });
+    return this.#leases.grant(leased, this.#ticks()).delivery;
   }
 
   /** Copies: a receiver must never hold the stored bytes themselves. */
@@ -170,18 +170,18 @@ export class MemoryStore implements Spool, MemoryState {
 
   /** Whoever ends a lease has the right to say what becomes of the file; everybody later is told that it is lost. */
   #end(token: string): Item {
-    const lent = this.#leases.end(token);
-    if (!lent) throw new FilespoolError("lease-lost");
-    return lent.item;
+    const leased = this.#leases.end(token);
+    if (!leased) throw new FilespoolError("lease-lost");
+    return leased.item;
   }
 
   /** Takes a file out for ever. Its tombstone stays, so that a repeated offer does not store it once more. */
   collect(item: Item, ending: Ending): void {
     this.files = this.files.filter((other) => other !== item);
-    this.bury(item.file, ending);
+    this.leaveTombstone(item.file, ending);
   }
 
-  bury(file: StoredFile, ending: Ending): void {
+  leaveTombstone(file: StoredFile, ending: Ending): void {
     this.tombstones.set(file.transfer, { file, sinceMs: this.now(), ending });
     this.#ends.ended(file.transfer);
   }
@@ -234,8 +234,8 @@ export class MemoryStore implements Spool, MemoryState {
 
   /** The receiver went away without a verdict: nobody's fault, nothing is counted. */
   release(token: string): void {
-    const lent = this.#leases.end(token);
-    if (lent) this.#giveBack(lent.item);
+    const leased = this.#leases.end(token);
+    if (leased) this.#giveBack(leased.item);
   }
 
   /** It kept its place in the list, so it comes before everything that was stored later. */

@@ -21,7 +21,7 @@ import {
 
 /**
  * One object beside its spool, so that a server that moves files need not know of it. What it needs of the spool are three
- * lists (files, unfinished uploads, tombstones) and five verbs: seize, collect, bury, toEnd, arrived.
+ * lists (files, unfinished uploads, tombstones) and five verbs: seize, collect, leaveTombstone, toEnd, arrived.
  */
 export class MemoryOperations implements SpoolOperations {
   readonly #spool: MemoryState;
@@ -116,7 +116,7 @@ export class MemoryOperations implements SpoolOperations {
     else if (slot) {
       slot.holder?.lose();
       slots.delete(transfer);
-      this.#spool.bury({ ...slot.offer, digest: "" }, "cancelled");
+      this.#spool.leaveTombstone({ ...slot.offer, digest: "" }, "cancelled");
     } else throw new FilespoolError("transfer-unknown");
     return { files: 1 };
   }
