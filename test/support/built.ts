@@ -91,7 +91,7 @@ let childrenState: string | null = null;
  * stay outside, and are found from where it lies.
  */
 export function builtChild(script: string): string {
-  childrenState ??= stateOf([...INPUTS, ...["src", "test", "examples"].flatMap(sourcesIn)]);
+  childrenState ??= stateOf([...INPUTS, ...["src", "minimal", "test", "examples"].flatMap(sourcesIn)]);
   const name = `${script.slice(ROOT.length).replaceAll(/[/\\]/g, "-").replace(/\.ts$/, "")}-${childrenState}`;
   const target = join(CACHE, name);
   const file = `${basename(script, ".ts")}.mjs`;
