@@ -75,7 +75,7 @@ afterAll(async () => {
 const send = (port: string, ...more: string[]) => ["send", "--port", port, "--retry", "0", ...more, "a.txt"];
 const OTHER_PROGRAM =
   /localhost:\d+: the other end does not speak this protocol.*\n +check that --host and --port lead/;
-const TLS_SIDES = /localhost:\d+ encrypts, and this end does not\n +give --tls or an invite where the server encrypts/;
+const TLS_SIDES = /localhost:\d+ encrypts, but this end does not\n +give --tls or an invite where the server encrypts/;
 
 test.each<[string, string[], number, RegExp, Record<string, string>?]>([
   // Where the server is.
@@ -84,7 +84,12 @@ test.each<[string, string[], number, RegExp, Record<string, string>?]>([
   ["no such host", send("OURS", "--host", "no.invalid"), 3, /at no\.invalid:\d+: .*(name|looked up).*\n +check --host/],
   ["a web server", send("HTTP"), 6, OTHER_PROGRAM],
   ["an SSH server", send("SSH"), 6, OTHER_PROGRAM],
-  ["a server that hangs up", send("CLOSES"), 3, /localhost:\d+ ended the connection without a word\n +run the same/],
+  [
+    "a server that hangs up",
+    send("CLOSES"),
+    3,
+    /localhost:\d+ closed the connection without sending anything\n +run the same/,
+  ],
   ["a newer server", send("NEWER"), 4, /localhost:\d+: the server answers in version 9\n +install the same version/],
   ["port taken", ["serve", "--port", "OURS", "--spool", "s"], 7, /cannot listen on localhost:\d+: another program/],
   [
@@ -104,24 +109,19 @@ test.each<[string, string[], number, RegExp, Record<string, string>?]>([
     { FILESPOOL_TOKEN: "SECRET" },
   ],
   ["plain to TLS", send("TLS"), 4, TLS_SIDES],
-  ["TLS to plain", send("OURS", "--tls"), 4, /localhost:\d+ does not encrypt, and this end does\n +give --tls or/],
+  ["TLS to plain", send("OURS", "--tls"), 4, /localhost:\d+ does not encrypt, but this end does\n +give --tls or/],
   [
     "unknown authority",
     send("TLS", "--tls"),
     4,
     /certificate of localhost:\d+ is refused: no authority.*\n +ask whoever/,
   ],
-  [
-    "wrong fingerprint",
-    send("TLS", "--fingerprint", FINGERPRINT),
-    4,
-    /has the certificate .* and not the one.*\n +ask/,
-  ],
+  ["wrong fingerprint", send("TLS", "--fingerprint", FINGERPRINT), 4, /has the certificate .* not the one.*\n +ask/],
   [
     "half an invite",
     ["send", "a.txt"],
     2,
-    /no invite: its token is cut off/,
+    /not a valid invite: its token is cut off/,
     { FILESPOOL_INVITE: "filespool://h/q#token=fst_1" },
   ],
   // Files, folders, queues.
@@ -136,7 +136,7 @@ test.each<[string, string[], number, RegExp, Record<string, string>?]>([
     "out is a file",
     ["receive", "--port", "OURS", "--out", "a.txt"],
     7,
-    /cannot use \/\S+\/a\.txt: .*no folder.*\n +check/,
+    /cannot use \/\S+\/a\.txt: .*where a folder is needed.*\n +check/,
   ],
   [
     "out is below a file",
