@@ -27,7 +27,7 @@ export const INPUTS: Readonly<Record<string, readonly string[]>> = {
     ...["src/cli/", "src/net/extensions/observe/"],
   ],
   "site browser": [
-    "website/",
+    ...["website/", "minimal/"],
     // What the live elements and figures are made of.
     ...["src/protocol/", "src/disk/", "src/spool/contract.ts", "src/spool/files.ts"],
     ...["src/spool/memory/", "src/spool/memory-spool.ts", "CONTRIBUTING.md", "ARCHITECTURE.md"],
