@@ -25,7 +25,7 @@ export const NIGHT: readonly string[] = [
 const ROOT = join(import.meta.dirname, "..");
 
 /** Folders of tests that work in their own process. */
-const SHARED_FOLDERS = /^test\/(benchmarks|cli|disk|net|protocol|spool|website|workshop)\//;
+const SHARED_FOLDERS = /^test\/(benchmarks|cli|disk|minimal|net|protocol|spool|website|workshop)\//;
 
 /** What changes the process for whoever comes next, or measures what others leave in it: each with its reason. */
 export const NEEDS_ITS_PROCESS: readonly (readonly [words: RegExp, why: string])[] = [
