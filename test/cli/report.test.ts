@@ -68,15 +68,15 @@ describe("what people see", () => {
         "plain|resumed|a.txt at 1.00 KiB of 2.00 KiB",
         "progress",
         "good|stored|a.txt, 2.00 KiB",
-        "plain|known|a.txt, 2.00 KiB: stored before; --again stores a new copy",
-        "plain|known|a.txt, 2.00 KiB: stored before and collected since; --again stores a new copy",
+        "plain|known|a.txt, 2.00 KiB: already stored, not sent again; --again stores a new copy",
+        "plain|known|a.txt, 2.00 KiB: already stored and collected, not sent again; --again stores a new copy",
         "plain|delivered|a.txt, 2.00 KiB, attempt 1|true",
         "good|landed|out/a.txt, 2.00 KiB",
-        "plain|skipped|a.txt: there is a file of that name already",
+        "plain|skipped|a.txt: a file of that name exists",
         "plain|acked|a.txt|true",
         "good|collected|a.txt, 2.00 KiB, 2023-11-14 22:13:20Z, digest d",
         "good|collected|a.txt, 2.00 KiB, digest d",
-        "warn|waiting|a.txt, 2.00 KiB: nobody has collected it so far",
+        "warn|waiting|a.txt, 2.00 KiB: not collected yet",
         "bad|failed|a.txt: no|name-refused",
         "bad|failed|gone.txt: no|file-unreadable",
         "bad|failed|no|internal",
@@ -90,25 +90,25 @@ describe("what people see", () => {
       [
         "good|listening|on localhost:5011",
         "plain|sender|connected from 127.0.0.1:9",
-        "plain|receiver|connected from 127.0.0.1:9, takes from queue q",
-        "plain|sender|127.0.0.1:9 is gone|true",
-        "warn|sender|127.0.0.1:9 is gone: silent",
+        "plain|receiver|connected from 127.0.0.1:9, collects from queue q",
+        "plain|sender|127.0.0.1:9 disconnected|true",
+        "warn|sender|127.0.0.1:9 disconnected: silent",
         "plain|resumed|a.txt at 1.00 KiB of 2.00 KiB",
         "good|stored|a.txt, 2.00 KiB, in queue default, from 127.0.0.1:9",
-        "plain|known|a.txt, 2.00 KiB, was stored before|true",
+        "plain|known|a.txt, 2.00 KiB, already stored|true",
         "plain|delivered|a.txt, 2.00 KiB, to 127.0.0.1:9|true",
         "good|collected|a.txt, 2.00 KiB, from queue default, by 127.0.0.1:9",
         "warn|refused|a.txt: full (from 127.0.0.1:9)",
-        "warn|returned|a.txt by 127.0.0.1:9: lease; it is the first of its queue again",
-        "bad|returned|a.txt by 127.0.0.1:9: lease; it failed too often and is a dead letter now",
+        "warn|returned|a.txt by 127.0.0.1:9: lease; it is first in its queue again",
+        "bad|returned|a.txt by 127.0.0.1:9: lease; it failed too often and is now a dead letter",
         "plain|operator|connected from 127.0.0.1:9",
         "warn|cancelled|a.txt, 2.00 KiB, in queue default, by the operator at 127.0.0.1:9",
         "plain|requeued|1 dead letter of queue q, by the operator at 127.0.0.1:9",
         "warn|purged|2 dead letters of queue q, by the operator at 127.0.0.1:9",
         "bad|error|oops",
-        "warn|returned|a.txt: too late; it is the first of its queue again",
-        "plain|stopping|no new work; waiting for 1 connection",
-        "plain|stopping|no new work; nothing is under way",
+        "warn|returned|a.txt: too late; it is first in its queue again",
+        "plain|stopping|closing 1 connection now",
+        "plain|stopping|no connection is open",
       ]
     `);
   });
@@ -138,9 +138,9 @@ describe("what people see", () => {
     report.remark("not now");
     expect(written.stdout).toBe(
       "resumed   a.txt at 1.00 KiB of 2.00 KiB\nstored    a.txt, 2.00 KiB\n" +
-        "known     a.txt, 2.00 KiB: stored before; --again stores a new copy\n" +
-        "known     a.txt, 2.00 KiB: stored before and collected since; --again stores a new copy\n" +
-        "landed    out/a.txt, 2.00 KiB\nskipped   a.txt: there is a file of that name already\n" +
+        "known     a.txt, 2.00 KiB: already stored, not sent again; --again stores a new copy\n" +
+        "known     a.txt, 2.00 KiB: already stored and collected, not sent again; --again stores a new copy\n" +
+        "landed    out/a.txt, 2.00 KiB\nskipped   a.txt: a file of that name exists\n" +
         "collected a.txt, 2.00 KiB, 2023-11-14 22:13:20Z, digest d\ncollected a.txt, 2.00 KiB, digest d\nhello\n",
     );
     expect(written.stderr).toContain("failed    gone.txt: no\n");
@@ -148,6 +148,40 @@ describe("what people see", () => {
     verbose.report.remark("now");
     verbose.report.transfer(TRANSFERS[0] as TransferEvent);
     expect(verbose.written).toEqual({ stderr: "now\n", stdout: "connected to [::1]:1 (s, durability fsync)\n" });
+  });
+
+  test("a warning begins with that word, with and without colours, and --quiet leaves it out", () => {
+    const [piped, coloured, quiet] = [listen(), listen({ isTTY: true }), listen({ quiet: true })];
+    for (const { report } of [piped, coloured, quiet]) report.warn("the file is open to others\u001b");
+    expect(piped.written.stderr).toBe("warning: the file is open to others\\u001b\n");
+    expect(coloured.written.stderr).toBe("\u001b[33mwarning\u001b[39m: the file is open to others\\u001b\n");
+    expect(quiet.written.stderr).toBe("");
+  });
+
+  test("a server that stops says what it does about open connections: it waits, or closes them", () => {
+    const { report, written } = listen();
+    const event = { event: "draining", connections: 2 } as const;
+    report.server(event, 8000);
+    report.server(event, 0);
+    expect(written.stdout).toBe(
+      "stopping  no new work; waiting up to 8s for 2 connections to finish\nstopping  closing 2 connections now\n",
+    );
+  });
+
+  test("a server without room names no file, so the sender names those that are not stored", () => {
+    const { report, written } = listen();
+    report.talksTo("files", 1);
+    const { transfer, queue } = { transfer: "0".repeat(32), queue: "q" };
+    const offered = (name: string, id: string) =>
+      report.transfer({ event: "offered", path: name, transfer: id, queue, name, size: 3 * 2 ** 20 });
+    offered("a.bin", transfer);
+    offered("b.bin", "1".repeat(32));
+    report.fail(new FilespoolError("disk-full"));
+    expect(written.stderr).toContain(
+      "files:1: the server's disk is full; not stored: a.bin, 3.00 MiB and 1 more file\n",
+    );
+    report.fail(new FilespoolError("connection-lost"));
+    expect(written.stderr).not.toMatch(/conversation; not stored/);
   });
 
   test("an address of version 6 has brackets", () => {
@@ -221,7 +255,7 @@ describe("the end of a run", () => {
              files.example.org:5011: nobody
              listens
              check --host and --port, and that
-             a server runs there (filespool
+             the server runs (filespool
              serve); --retry 1m waits for it
       failed    a/long/path/of/a/file.txt: it
                 is gone
@@ -259,7 +293,7 @@ describe("the end of a run", () => {
     report.fail(new FilespoolError("interrupted", "stopped on request"));
     expect(written.stderr).toBe(
       "interrupted: stopped on request\ninterrupted: stopped on request\n" +
-        "       run the same command again: it continues where this one ended\n",
+        "       run the same command again; it continues where this run stopped\n",
     );
   });
 

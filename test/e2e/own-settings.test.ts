@@ -53,7 +53,7 @@ describe("settings that are read without being named", () => {
   });
 
   test.each<[string, (file: string) => void, RegExp, isForRoot?: boolean]>([
-    ["others may write to it", (file) => chmodSync(file, 0o666), /others may write to it; close it: chmod go-w/],
+    ["others may write to it", (file) => chmodSync(file, 0o666), /others may write to it; to fix it: chmod go-w/],
     ["its group may", (file) => chmodSync(file, 0o660), /others may write to it;/],
     ["others may write to its folder", (file) => chmodSync(join(file, ".."), 0o777), /others may write to the folder/],
     ["it is somebody else's", (file) => chownSync(file, 4711, 4711), /belongs to another user \(4711\)/, true],

@@ -169,7 +169,7 @@ describe("a spool that was received is nobody's spool", () => {
     ]) {
       const run = await place.run(place.start([...words, "--yes"], { cwd }), 2);
       expect(run.stderr).toMatch(
-        /there is a folder \.\/spool already, and it may be one that somebody has sent.*--spool \.\/spool/,
+        /the folder \.\/spool exists, but nothing shows that it is your spool.*--spool \.\/spool/,
       );
     }
     await place.run(place.start(["token", "create", "--queue", "q", "--spool", "./spool"], { cwd }));
@@ -198,10 +198,12 @@ test("a server says at its start what of its spool others may write", async () =
   };
   expect(await start()).toBe("");
   chmodSync(join(spool, "tokens.json"), 0o660);
-  expect(await start()).toContain(`others may write to the tokens ${join(spool, "tokens.json")}; close it: chmod go-w`);
+  expect(await start()).toContain(
+    `others may write to the tokens ${join(spool, "tokens.json")}; to fix it: chmod go-w`,
+  );
   chmodSync(join(spool, "tokens.json"), 0o600);
   chmodSync(spool, 0o777);
-  expect(await start()).toContain(`others may write to the spool folder ${spool}; close it: chmod go-w ${spool}`);
+  expect(await start()).toContain(`others may write to the spool folder ${spool}; to fix it: chmod go-w ${spool}`);
   chmodSync(spool, 0o700);
   if (!isRoot) return console.warn("skipped in part: only root can give files away");
   chownSync(join(spool, "tls/key.pem"), 4711, 4711);

@@ -14,7 +14,7 @@
  */
 import type { Writable } from "node:stream";
 import { describe } from "../../disk/system-errors.ts";
-import type { Output } from "./report.ts";
+import type { Output } from "./output.ts";
 
 /** What may wait for a reader, bytes. Lines that come while there is more are lost. */
 const WAITING_BYTES_MAX = 64 * 1024 * 1024;
