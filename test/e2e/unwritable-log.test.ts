@@ -8,7 +8,7 @@ import { Place } from "../support/process-program.ts";
 import { pipe, smallDisk } from "../support/sinks.ts";
 
 const WAIT = { timeout: 60_000, interval: 20 };
-const LATE = /^the log \S+ does not take its last lines; they are lost$/m;
+const LATE = /^warning: the last lines of the log \S+ could not be written; they are lost$/m;
 
 /** That a server does its work, and has many lines for its log. */
 async function expectWork(place: Place, { port }: { port: number }): Promise<void> {
