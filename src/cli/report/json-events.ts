@@ -9,8 +9,7 @@
  * A send of two files; the server already has the beginning of one. Each object has more fields than are shown here:
  *
  *   {"event":"connected","durability":"fsync",...}       which server answered, and what "stored" will mean
- *   {"event":"offered","name":"a.txt",...}
- *   {"event":"offered","name":"holiday.raw",...}
+ *   {"event":"offered","name":"a.txt",...}               and the same for holiday.raw
  *   {"event":"stored","name":"a.txt",...}                in the order in which they become durable
  *   {"event":"resumed","offset":16777216,...}            not from zero
  *   {"event":"progress","offset":33554432,...}           about once a second while bytes arrive
@@ -22,17 +21,14 @@
  *
  *   {"event":"delivered","name":"a.txt",...}             under a lease; progress renews it
  *   {"event":"landed","path":"/home/a/inbox/a.txt",...}          in the folder, on disk
- *   {"event":"acked","name":"a.txt",...}                 off the queue
- *   {"event":"delivered","name":"holiday.raw",...}
+ *   {"event":"acked","name":"a.txt",...}                 off the queue; now holiday.raw is delivered
  *   {"event":"refused","code":"file-exists",...}         it stays in the queue
  *   {"event":"done","landed":1,"failed":1,...}
  *   {"event":"error","code":"file-exists","exitCode":7}  the first failure decides the exit code
  *
- * A program should ignore events and fields that it does not know: later versions may add some, and do not change the others.
+ * A program should ignore events and fields that it does not know, because later versions may add some.
  *
- * To add an event: add its member to a union, and one row here. A missing row or field does not compile; see the last
- * lines.
- *
+ * To add an event: add its member to a union, and one row here. A missing row or field does not compile.
  * Never here: texts for people (event-text.ts). A run does not load this file.
  */
 import * as v from "valibot";
@@ -57,10 +53,7 @@ const host = text;
 const port = v.pipe(count, v.maxValue(65_535));
 const maybe = <T extends v.GenericSchema>(schema: T) => v.optional(schema);
 const more = maybe(
-  v.pipe(
-    count,
-    v.description("further files of this connection within one second, for the same reason, that have no event"),
-  ),
+  v.pipe(count, v.description("further files of this connection, for the same reason, without an event of their own")),
 );
 const times = maybe(v.pipe(count, v.description("how often since the previous event, if more than once")));
 const maybeAbout = {
@@ -135,15 +128,11 @@ const SEND = {
     ...about,
     path: v.pipe(text, v.description("its absolute path, or the name of a stream")),
   }),
-  changed: row(
-    "changed",
-    "The server has other content with the same size and time, so the file is sent as a new transfer.",
-    {
-      ...about,
-      path: text,
-      before: v.pipe(about.transfer, v.description("the transfer that the server has")),
-    },
-  ),
+  changed: row("changed", "The server has other content of the same size and time; sent as a new transfer.", {
+    ...about,
+    path: text,
+    before: v.pipe(about.transfer, v.description("the transfer that the server has")),
+  }),
   stored: row("stored", 'The server has the file: on its disk, unless durability is "none".', {
     ...about,
     digest,
@@ -229,13 +218,13 @@ const SERVE = {
   }),
   resumed: row("resumed", "A sender continues an unfinished upload.", { ...about, ...peer, offset }),
   stored: row("stored", "A file is complete, verified, and on disk.", { ...about, ...peer, digest, repeated: flag }),
-  delivered: row("delivered", "The server delivers a file to a receiver, under a lease.", {
+  delivered: row("delivered", "A file is delivered to a receiver, under a lease.", {
     ...about,
     ...peer,
     attempt: count,
   }),
   acked: row("acked", "A receiver has the file, and the server has removed it from its queue.", { ...about, ...peer }),
-  refused: row("refused", "The server did not accept a file; it tells the sender why.", {
+  refused: row("refused", "The server did not accept a file; the sender hears why.", {
     ...about,
     ...peer,
     ...failure,
@@ -251,10 +240,7 @@ const SERVE = {
   expired: row("expired", "A file or an unfinished upload has expired.", {
     ...about,
     what: v.picklist(["file", "dead-letter", "upload"]),
-    ageMs: v.pipe(
-      v.number(),
-      v.description("time since it was stored, became a dead letter, or made its last progress"),
-    ),
+    ageMs: v.pipe(v.number(), v.description("since it was stored, became a dead letter, or made progress")),
     dead: v.pipe(flag, v.description("it was not removed and is now a dead letter")),
   }),
   cancelled: row("cancelled", "An operator has deleted a transfer.", { ...about, ...peer }),
@@ -281,7 +267,7 @@ const SERVE = {
     code: text,
     message: text,
   }),
-  draining: row("draining", "The server is stopping and takes no new work; these connections are still open.", {
+  draining: row("draining", "The server stops and takes no new work; so many connections are open.", {
     connections: count,
   }),
   // The only event with two meanings: an error that the server survives has no exit code.
