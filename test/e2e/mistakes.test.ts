@@ -76,7 +76,7 @@ test("a file that is cut short while it is sent is refused by its name, and sent
   gate.open();
   await place.run(sender, 7);
   expect(sender.stderr).toMatch(
-    new RegExp(`^failed +.*${big}.*\\n +send it again when nobody changes it any more .*--name NAME - < FILE\\n$`),
+    new RegExp(`^failed +.*${big}.*\\n +send it again when no program writes to it.*--name NAME - < FILE\\n$`),
   );
   await place.run(sending(place, port, [big]));
   expect(Object.keys(await collected(place, port)).sort()).toEqual(["big", "last"]);

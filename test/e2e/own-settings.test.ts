@@ -35,7 +35,7 @@ describe("settings that are read without being named", () => {
     const { place, port, file } = await served();
     const none = await place.run(place.send(port, "--verbose", file));
     const own = place.path("home/.config/filespool/config.json");
-    expect(none.stderr).toContain(`no config file: ${own}, /etc/filespool/config.json`);
+    expect(none.stderr).toContain(`no config file in ${own} or /etc/filespool/config.json`);
     userConfig(place, { queue: "mine" });
     const read = await place.run(place.send(port, "--verbose", file));
     expect([read.stderr, read.all("stored")]).toMatchObject([

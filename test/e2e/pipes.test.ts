@@ -29,7 +29,7 @@ test("what a program writes is sent from its pipe, and comes out of another one 
   await shell(place, 'head -c 50000001 /dev/urandom | tee copy | f send - --name random.bin --port "$1"', port);
   const { stdout, stderr } = await shell(place, 'f receive --output - --port "$1"', port);
   expect(sha256(stdout)).toBe(await fileSha256(place.path("copy")));
-  expect(stderr.toString()).toMatch(/^landed +[^/\n]+, .*\nDone: 1 file landed in standard output/m);
+  expect(stderr.toString()).toMatch(/^landed +[^/\n]+, .*\nDone: 1 file written to standard output/m);
   const empty = await shell(place, 'f receive --output - --port "$1"', port);
   expect([empty.stdout.length, empty.stderr.toString()]).toEqual([0, 'Nothing is waiting in queue "default".\n']);
 });
@@ -152,7 +152,7 @@ test("mistakes are told before anything is touched", async () => {
     const program = place.start([...words, "--port", "1"]);
     return [await program.ended, program.stderr.split("\n")[0]];
   };
-  expect(await said("send", "-", "-")).toEqual([2, "error: standard input can be sent once: give - only once"]);
+  expect(await said("send", "-", "-")).toEqual([2, "error: standard input can be sent only once: give - once"]);
   expect((await said("send", "x", "--name", "y"))[0]).toBe(2);
   expect((await said("receive", "--output", "x", "--follow"))[0]).toBe(2);
   expect((await said("receive", "--output", "-", "--out", "y"))[0]).toBe(2);

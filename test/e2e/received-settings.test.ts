@@ -44,10 +44,10 @@ describe("a file that was received is no settings", () => {
   test("nor where somebody has put it there: one line says that it is not read, and how to name it", async () => {
     const { place, receive } = await sent({ a: "a" });
     writeSmall(place.path("work", CONFIG), EXEC);
-    const told = `the ${CONFIG} in this folder is not read`;
+    const told = `warning: ${CONFIG} in this folder is not read`;
     const plain = await place.run(receive());
     expect([plain.stderr.split(told).length, existsSync(place.path("work/owned"))]).toEqual([2, false]);
-    expect(plain.stderr).toContain(`to use it: --config ${CONFIG}; `);
+    expect(plain.stderr).toContain(`to use it, add --config ${CONFIG}, or move it to `);
     expect(plain.stderr).toContain(place.path("home/.config/filespool/config.json"));
     expect((await place.run(receive("--quiet"))).stderr).toBe("");
     const json = await place.run(receive("--json"));
@@ -117,7 +117,7 @@ describe("a file that was received is no settings", () => {
       ["home/.config/filespool/config.json", 7],
     ] as const) {
       const run = await place.run(place.start(["receive", "--port", "1", "--output", name]), code);
-      expect(run.stderr).toMatch(/filespool reads files of that name itself|is kept for the settings/);
+      expect(run.stderr).toMatch(/filespool itself reads files of that name|is kept for the settings/);
     }
   });
 });
@@ -230,7 +230,7 @@ test("in a working folder that was removed, every command says so in a sentence"
     expect([words[0], run.status, run.stderr]).toEqual([
       words[0],
       7,
-      expect.stringMatching(/^error: the working folder was removed; change to another one \(cd\)\n.*\n?$/),
+      expect.stringMatching(/^error: the working folder no longer exists; change to another one \(cd\)\n.*\n?$/),
     ]);
     if (words.includes("--json")) expect(JSON.parse(run.stdout)).toMatchObject({ event: "error", exitCode: 7 });
   }

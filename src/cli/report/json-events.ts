@@ -218,18 +218,9 @@ const SERVE = {
   }),
   resumed: row("resumed", "A sender continues an unfinished upload.", { ...about, ...peer, offset }),
   stored: row("stored", "A file is complete, verified, and on disk.", { ...about, ...peer, digest, repeated: flag }),
-  delivered: row("delivered", "A file is delivered to a receiver, under a lease.", {
-    ...about,
-    ...peer,
-    attempt: count,
-  }),
+  delivered: row("delivered", "A receiver gets a file, under a lease.", { ...about, ...peer, attempt: count }),
   acked: row("acked", "A receiver has the file, and the server has removed it from its queue.", { ...about, ...peer }),
-  refused: row("refused", "The server did not accept a file; the sender hears why.", {
-    ...about,
-    ...peer,
-    ...failure,
-    more,
-  }),
+  refused: row("refused", "A file was refused; the sender hears why.", { ...about, ...peer, ...failure, more }),
   returned: row("returned", "A delivery failed, or its lease ran out. The file is first in its queue again.", {
     ...about,
     ...peer,
@@ -267,9 +258,7 @@ const SERVE = {
     code: text,
     message: text,
   }),
-  draining: row("draining", "The server stops and takes no new work; so many connections are open.", {
-    connections: count,
-  }),
+  draining: row("draining", "The server stops; so many connections are still open.", { connections: count }),
   // The only event with two meanings: an error that the server survives has no exit code.
   error: v.union([row("error", "An error that the server survives.", { ...failure, times }), ENDS.error]),
   done: row("done", "The server has ended in order.", {}),

@@ -58,7 +58,7 @@ const forEach = <T>(commands: readonly Command[], valueType: ValueType<T>): Part
 
 // Only names that look different: a space at the end would make another queue that looks the same.
 const SEND_QUEUE =
-  "a queue name: letters (in Unicode's NFC), digits, dot, dash, underscore, and single spaces between them";
+  "a queue name: visible letters (in Unicode's NFC), digits, dot, dash, underscore, and single spaces between them";
 
 // An invite answers every question about the server: see prompts.ts.
 const WHERE = "Host of the server, or an invite?";
