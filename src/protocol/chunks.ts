@@ -67,7 +67,7 @@ export function checkChunk(offset: number, length: number, size: number): number
   if (size === Infinity) return offset + length;
   throw new FilespoolError(
     "flood",
-    `a chunk of ${length} bytes at ${offset}; all but the last have ${LIMITS.bufferBytesMin}`,
+    `a chunk of ${length} bytes at ${offset}; every chunk but the last has at least ${LIMITS.bufferBytesMin}`,
   );
 }
 

@@ -53,7 +53,7 @@ export const ERRORS = {
   // The road between the two ends.
   unreachable: row("unreachable", "network", true, "no server answers at that address"),
   "connection-lost": row("unreachable", "network", true, "the connection ended in the middle of the conversation"),
-  "timed-out": row("unreachable", "network", true, "the peer stayed silent for too long"),
+  "timed-out": row("unreachable", "network", true, "the other end was silent for too long"),
   "frame-damaged": row("integrity", "network", true, "a checksum does not match: bytes changed on the way"),
 
   // The peer does not speak the protocol. Another attempt would end in the same way.
@@ -65,11 +65,16 @@ export const ERRORS = {
   ),
   "version-unsupported": row("refused", "client", false, "the two ends share no protocol version"),
   "frame-too-large": row("integrity", "client", false, "a frame announces more bytes than its type may have"),
-  "frame-unknown": row("integrity", "client", false, "the frame type is unknown and not flagged optional"),
+  "frame-unknown": row(
+    "integrity",
+    "client",
+    false,
+    "the type of a frame is unknown, and the frame is not marked as optional",
+  ),
   "frame-unexpected": row("integrity", "client", false, "the frame is not allowed at this point of the conversation"),
   "message-invalid": row("integrity", "client", false, "a control frame does not match its schema"),
-  "offset-gap": row("integrity", "client", false, "a data frame starts beyond the bytes received so far"),
-  "size-mismatch": row("integrity", "client", false, "the bytes sent are not as many as the offer said"),
+  "offset-gap": row("integrity", "client", false, "bytes are missing before the data that arrived"),
+  "size-mismatch": row("integrity", "client", false, "more or fewer bytes were sent than the offer said"),
   flood: row("integrity", "client", false, "too many frames without progress"),
 
   // The content is not what its digest says. The network or a disk may be at fault, so a client
@@ -78,26 +83,31 @@ export const ERRORS = {
 
   // It is not clear who is at the other end, or what a client may do.
   "token-refused": row("refused", "client", false, "the token is missing, unknown, expired or revoked"),
-  "not-allowed": row("refused", "client", false, "the token does not give that right"),
+  "not-allowed": row("refused", "client", false, "the token does not allow that"),
   "role-unsupported": row("refused", "client", false, "the server does not serve that kind of client"),
-  "too-many-failures": row("temporary", "client", true, "too many refused tokens from that address in a short time"),
+  "too-many-failures": row(
+    "temporary",
+    "client",
+    true,
+    "too many tokens from that address were refused in a short time",
+  ),
   "tls-failed": row("refused", "client", false, "the two ends do not agree on encryption"),
-  "certificate-refused": row("refused", "server", false, "the server's certificate is not one to be trusted"),
+  "certificate-refused": row("refused", "server", false, "the server's certificate cannot be trusted"),
 
   // Refused for good.
-  "name-refused": row("refused", "client", false, "the name of a file or of a queue cannot be used safely"),
-  "file-too-large": row("refused", "client", false, "the file is larger than the server takes"),
+  "name-refused": row("refused", "client", false, "the name of the file or queue is not safe to use"),
+  "file-too-large": row("refused", "client", false, "the file is larger than the server accepts"),
   "transfer-conflict": row("refused", "client", false, "another file already has this transfer id"),
   "transfer-unknown": row("refused", "client", false, "there is no such transfer"),
-  "kind-unsupported": row("refused", "client", false, "this version cannot land that kind of transfer"),
+  "kind-unsupported": row("refused", "client", false, "this version cannot receive that kind of transfer"),
   "archive-refused": row("refused", "client", false, "the archive of a folder is damaged or not safe to unpack"),
   "digest-unsupported": row("refused", "client", false, "the server does not know that digest"),
   superseded: row("refused", "client", false, "a newer connection has taken over"),
-  "transfer-ended": row("refused", "client", false, "the transfer has come to an end already"),
+  "transfer-ended": row("refused", "client", false, "the transfer is over already"),
   cancelled: row("refused", "client", false, "an operator has cancelled this transfer"),
-  expired: row("refused", "client", false, "nobody collected the file in the time that the server keeps files"),
+  expired: row("refused", "client", false, "nobody collected the file before it expired"),
   "peer-failed": row("refused", "server", false, "the other end reports a bug of its own"),
-  "dead-letter": row("refused", "client", false, "the file was given up and is a dead letter"),
+  "dead-letter": row("refused", "client", false, "delivery failed too often, and the file is a dead letter"),
   "lease-lost": row("refused", "client", false, "the delivery is no longer leased to this receiver"),
 
   // Refused for now.
@@ -109,16 +119,21 @@ export const ERRORS = {
   "spool-full": row("temporary", "server", true, "the spool holds as many bytes as it may"),
   "index-full": row("temporary", "server", true, "the server's index is as large as it may be"),
   "disk-full": row("temporary", "server", true, "the server's disk is full"),
-  "storage-failed": row("temporary", "server", true, "the server cannot use its disk; whoever runs it has to look"),
-  uncollected: row("temporary", "network", true, "nobody has collected the file so far"),
-  stalled: row("temporary", "client", true, "the peer took too long to send or take the next bytes"),
+  "storage-failed": row(
+    "temporary",
+    "server",
+    true,
+    "the server cannot use its disk; the people who run it have to look",
+  ),
+  uncollected: row("temporary", "network", true, "nobody has collected the file yet"),
+  stalled: row("temporary", "client", true, "the other end took too long to send or take the next bytes"),
 
   // On this machine.
   "file-unreadable": row("local", "client", false, "a local file cannot be read"),
   "file-changed": row("local", "client", false, "the file changed while it was being sent"),
   "file-exists": row("local", "client", false, "the target folder already has a file of that name"),
-  "command-failed": row("local", "client", false, "what was to be done with a landed file failed"),
-  "target-refused": row("local", "client", false, "the target folder cannot take that file: its size or its name"),
+  "command-failed": row("local", "client", false, "the command for a landed file failed"),
+  "target-refused": row("local", "client", false, "the target folder cannot take a file of that size or name"),
   "folder-unusable": row("local", "client", false, "a local folder cannot be used"),
   "address-unusable": row("local", "server", false, "the server cannot listen on that address"),
   "spool-locked": row("local", "server", false, "another server is using this spool folder"),

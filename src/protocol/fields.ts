@@ -31,7 +31,10 @@ const algorithm = v.pipe(v.string(), v.regex(/^[a-z0-9-]{1,32}$/));
  */
 const queue = v.pipe(
   v.string(),
-  v.regex(/^[\p{L}\p{N}][\p{L}\p{N} ._-]*$/u, "a queue name has letters, digits, space, dot, dash and underscore"),
+  v.regex(
+    /^[\p{L}\p{N}][\p{L}\p{N} ._-]*$/u,
+    "a queue name begins with a letter or digit, and has letters, digits, spaces, dots, dashes and underscores",
+  ),
   v.check((text) => utf8Fits(text, LIMITS.queueBytesMax), `at most ${LIMITS.queueBytesMax} bytes in UTF-8`),
 );
 /**

@@ -91,7 +91,7 @@ export function safeName(wireName: string): string {
  *
  * Some disks do not tell capitals, ligatures or invisible joiners apart (in git: CVE-2014-9390). No
  * file is ever called by this form. It goes through capitals to small letters, because some letters
- * become equal only there: "i", and the dotless one of Turkish.
+ * become equal only there: "i", and the i without a dot.
  */
 export const foldedName = (name: string): string =>
   name.normalize("NFKC").replace(IGNORABLE, "").toUpperCase().toLowerCase();
@@ -148,7 +148,7 @@ export function checkQueue(queue: string): void {
   if (queue.endsWith(" ")) throw refuse("ends with a space");
   if (queue.includes("  ")) throw refuse("has two spaces in a row");
   if (queue.search(IGNORABLE) >= 0) throw refuse("has a letter that cannot be seen");
-  if (queue.normalize("NFC") !== queue) throw refuse("has letters in another than their usual form (Unicode NFC)");
+  if (queue.normalize("NFC") !== queue) throw refuse("has letters that are not in their usual form (Unicode NFC)");
 }
 
 /**

@@ -115,7 +115,7 @@ describe("which questions are asked", () => {
     ["a b", "Please give a host name or an IP address, or an invite."],
     ["there:", "The port must be a whole number from 1 to 65535."],
     ["there:6x", "The port must be a whole number from 1 to 65535."],
-    ["filespool://there/q#tok", "this is no invite: the end of it is cut off"],
+    ["filespool://there/q#tok", "this is not a valid invite: the end of it is cut off"],
     ["filespool://a b", "Please give an invite."],
   ])("a wrong place is explained and asked again: %s", async (answer, problem) => {
     const { prompter, asked } = scripted(answer, "there", "");

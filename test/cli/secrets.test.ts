@@ -100,7 +100,7 @@ test("who does not encrypt hears that the server may", async () => {
   const work = new Workspace();
   const { port } = await listening(work, true);
   const sent = await ran(work, ["send", "--port", String(port), work.write("a", "a")]);
-  expect(sent).toMatchObject({ code: 4, stderr: expect.stringContaining("encrypts, and this end does not") });
+  expect(sent).toMatchObject({ code: 4, stderr: expect.stringContaining("encrypts, but this end does not") });
 });
 
 test("the list of tokens shows the certificate of the server once there is one, and makes none", async () => {

@@ -2,7 +2,7 @@ import { type FileHandle, open, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import fc from "fast-check";
 import { beforeEach, expect, test, vi } from "vitest";
-import { BatchWriter, SYNC_BYTES } from "../../src/disk/batch-writer.ts";
+import { BatchWriter, SYNC_BYTES, WriteBacklog } from "../../src/disk/batch-writer.ts";
 import { contentOf, inTempFolder, sameBytes } from "../spool/subject.ts";
 
 /** The clock of the writer, which stands still unless a test moves it: a sync is due after a second, too. */
@@ -81,7 +81,7 @@ test("what is appended is in the file after a sync, however it was cut and howev
       async (sizes, batchBytes, takes) => {
         const file = new FakeFile();
         file.take = () => takes.shift() ?? 1000;
-        const writer = new BatchWriter(file.handle, 0, { batchBytes, sync: true });
+        const writer = new BatchWriter(file.handle, 0, { backlog: new WriteBacklog(), batchBytes, sync: true });
         const content = contentOf(sizes.reduce((sum, size) => sum + size, 0));
         let at = 0;
         for (const size of sizes) {
@@ -102,6 +102,7 @@ test("writing goes on behind what is there already", async () => {
   file.content = contentOf(100);
   const synced: number[] = [];
   const writer = new BatchWriter(file.handle, 90, {
+    backlog: new WriteBacklog(),
     batchBytes: 8,
     sync: true,
     onSynced: (at) => void synced.push(at),
@@ -116,7 +117,7 @@ test("writing goes on behind what is there already", async () => {
 
 test("nothing is written before there is a whole batch, and then it is one write", async () => {
   const file = new FakeFile();
-  const writer = new BatchWriter(file.handle, 0, { batchBytes: 100, sync: true });
+  const writer = new BatchWriter(file.handle, 0, { backlog: new WriteBacklog(), batchBytes: 100, sync: true });
   for (let at = 0; at < 99; at++) expect(writer.append([contentOf(1)])).toBeUndefined();
   await null;
   expect(file.calls).toEqual([]);
@@ -129,7 +130,7 @@ test("the caller is asked to wait when a second batch is ready, until the first 
   const file = new FakeFile();
   const disk = gate();
   file.before = () => disk.opened;
-  const writer = new BatchWriter(file.handle, 0, { batchBytes: 10, sync: false });
+  const writer = new BatchWriter(file.handle, 0, { backlog: new WriteBacklog(), batchBytes: 10, sync: false });
   const batch = () => writer.append([contentOf(10)]);
   expect(batch()).toBeUndefined();
   let resumed = false;
@@ -149,7 +150,7 @@ test("the caller is asked to wait when a second batch is ready, until the first 
 test("short frames do not wait for a long buffer to be full", async () => {
   const KiB = 1024;
   const file = new FakeFile();
-  const writer = new BatchWriter(file.handle, 0, { batchBytes: 1024 * KiB, sync: true });
+  const writer = new BatchWriter(file.handle, 0, { backlog: new WriteBacklog(), batchBytes: 1024 * KiB, sync: true });
   for (let frame = 1; frame <= 4; frame++) {
     expect(writer.append([contentOf(128 * KiB)])).toBeUndefined();
     for (let turn = 0; turn < 10; turn++) await null;
@@ -163,7 +164,7 @@ test("who waits when asked never has more than three batches in memory", () =>
   fc.assert(
     fc.asyncProperty(fc.array(fc.integer({ min: 1, max: 30 }), { maxLength: 50 }), async (sizes) => {
       const file = new FakeFile();
-      const writer = new BatchWriter(file.handle, 0, { batchBytes: 30, sync: true });
+      const writer = new BatchWriter(file.handle, 0, { backlog: new WriteBacklog(), batchBytes: 30, sync: true });
       let taken = 0;
       for (const size of sizes) {
         const wait = writer.append([contentOf(size)]);
@@ -182,7 +183,12 @@ test("a failure of the disk sticks: nothing more is written or said to be synced
   ] as const) {
     const file = new FakeFile();
     const synced: number[] = [];
-    const options = { batchBytes: 10, sync: true, onSynced: (at: number) => void synced.push(at) };
+    const options = {
+      backlog: new WriteBacklog(),
+      batchBytes: 10,
+      sync: true,
+      onSynced: (at: number) => void synced.push(at),
+    };
     const writer = new BatchWriter(file.handle, 0, options);
     await writer.append([contentOf(10)]);
     await writer.sync();
@@ -207,7 +213,7 @@ test("a failure of the disk sticks: nothing more is written or said to be synced
 test("a failure while writing down what is synced sticks as well", async () => {
   const file = new FakeFile();
   const onSynced = () => Promise.reject(new Error("no index"));
-  const writer = new BatchWriter(file.handle, 0, { batchBytes: 10, sync: true, onSynced });
+  const writer = new BatchWriter(file.handle, 0, { backlog: new WriteBacklog(), batchBytes: 10, sync: true, onSynced });
   await writer.append([contentOf(25)]);
   await expect(writer.sync()).rejects.toThrow("no index");
   expect(() => writer.append([contentOf(1)])).toThrow("no index");
@@ -219,6 +225,7 @@ test("the synced offset is said after the sync, only grows, and further writes w
   const noted = gate();
   const synced: number[] = [];
   const options = {
+    backlog: new WriteBacklog(),
     batchBytes: piece.length,
     sync: true,
     onSynced: async (at: number) => {
@@ -245,6 +252,7 @@ test("over a slow link a sync comes once a second, however little there is, and 
   const file = new FakeFile();
   const synced: number[] = [];
   const writer = new BatchWriter(file.handle, 0, {
+    backlog: new WriteBacklog(),
     batchBytes: 10,
     sync: true,
     onSynced: (at) => void synced.push(at),
@@ -264,7 +272,12 @@ test("over a slow link a sync comes once a second, however little there is, and 
 test("without syncing the offset means written", async () => {
   const file = new FakeFile();
   const synced: number[] = [];
-  const options = { batchBytes: 10, sync: false, onSynced: (at: number) => void synced.push(at) };
+  const options = {
+    backlog: new WriteBacklog(),
+    batchBytes: 10,
+    sync: false,
+    onSynced: (at: number) => void synced.push(at),
+  };
   const writer = new BatchWriter(file.handle, 0, options);
   await writer.append([contentOf(25)]);
   await writer.sync();
@@ -274,7 +287,7 @@ test("without syncing the offset means written", async () => {
 test("thousands of tiny parts and empty ones reach a real file", () =>
   inTempFolder(async (folder) => {
     const handle = await open(join(folder, "file"), "w+");
-    const writer = new BatchWriter(handle, 0, { batchBytes: 5000, sync: true });
+    const writer = new BatchWriter(handle, 0, { backlog: new WriteBacklog(), batchBytes: 5000, sync: true });
     const content = contentOf(9000);
     const parts = [...content].flatMap((_, at) => [content.subarray(at, at + 1), new Uint8Array(0)]);
     await writer.append([new Uint8Array(0)]);

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { BatchWriter } from "../../src/disk/batch-writer.ts";
+import { BatchWriter, WriteBacklog } from "../../src/disk/batch-writer.ts";
 import { firstRun, HOLE_BYTES, isZero } from "../../src/disk/holes.ts";
 
 /** Parts of any length that are zero, or are not in one place. */
@@ -54,7 +54,12 @@ test("a writer leaves long runs of zeros as holes, at the end as well, and the f
   const handle = await open(path, "w");
   const synced: number[] = [];
   const onSynced = (at: number) => void synced.push(at);
-  const writer = new BatchWriter(handle, 0, { batchBytes: 256 * 1024, sync: true, onSynced });
+  const writer = new BatchWriter(handle, 0, {
+    backlog: new WriteBacklog(),
+    batchBytes: 256 * 1024,
+    sync: true,
+    onSynced,
+  });
   const zeros = Buffer.alloc(HOLE_BYTES);
   const parts = [Buffer.from("begin"), ...Array(200).fill(zeros), Buffer.from("middle"), ...Array(100).fill(zeros)];
   for (const part of parts) await writer.append([part]);

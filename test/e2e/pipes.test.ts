@@ -3,7 +3,7 @@ import { mkdirSync, readFileSync, symlinkSync, utimesSync, writeFileSync } from 
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { expect, test } from "vitest";
-import { builtMain, withoutCoverage } from "../support/built.ts";
+import { builtMain, builtPreload, withoutCoverage } from "../support/built.ts";
 import { fileSha256, sha256 } from "../support/content.ts";
 import { namesIn } from "../support/process-files.ts";
 import { Gate } from "../support/process-gate.ts";
@@ -135,8 +135,7 @@ test.each([...FAULTS, "after place 1", "before ack 1"])(
     utimesSync(place.path("d/sub"), 1, 1_000_000_000);
     await place.run(place.send(port, "d"));
     const points = fileURLToPath(new URL("../crash/fault-points.ts", import.meta.url));
-    const loader = import.meta.resolve("tsx");
-    const env = { FILESPOOL_FAULT: fault, NODE_OPTIONS: `--import ${loader} --import ${points}` };
+    const env = { FILESPOOL_FAULT: fault, NODE_OPTIONS: `--import ${builtPreload(points)}` };
     const words = ["receive", "--json", "--port", String(port), "--out", "inbox", "--if-exists", "rename"];
     expect(await place.start(words, { env }).ended).toBe("SIGKILL");
     const visible = namesIn(place.path("inbox")).filter((name) => !name.startsWith(".filespool"));

@@ -22,9 +22,9 @@ export const ACCOUNTS: readonly Mutant[] = [
   {
     name: "a reservation is given up before the reserve is asked",
     ...{
-      file: "src/spool/local/store.ts",
-      from: "    return this.index\n      .store(entry, (times)",
-      to: "    this.room.counted(slot, 1);\n    queueMicrotask(() => this.room.counted(slot, -1));\n    return this.index\n      .store(entry, (times)",
+      file: "src/spool/local/uploads.ts",
+      from: "    return index\n      .store(entry, (times)",
+      to: "    room.counted(slot, 1);\n    queueMicrotask(() => room.counted(slot, -1));\n    return index\n      .store(entry, (times)",
     },
     noticedBy: bounds,
   },
@@ -100,17 +100,17 @@ export const ACCOUNTS: readonly Mutant[] = [
   {
     name: "queues that a receiver left are never forgotten",
     ...{
-      file: "src/spool/local/queues.ts",
-      from: "      this.#queue(queue).listeners.delete(listener);\n      this.#forgetIdle(queue);",
-      to: "      this.#queue(queue).listeners.delete(listener);",
+      file: "src/spool/local/active-queues.ts",
+      from: "      this.of(home).listeners.delete(listener);\n      this.forgetIdle(home);",
+      to: "      this.of(home).listeners.delete(listener);",
     },
     noticedBy: history,
   },
   {
     name: "queues in which something came back are never forgotten",
     ...{
-      file: "src/spool/local/queues.ts",
-      from: "    this.arrived(home);\n    this.#forgetIdle(home);",
+      file: "src/spool/local/active-queues.ts",
+      from: "    this.arrived(home);\n    this.forgetIdle(home);",
       to: "    this.arrived(home);",
     },
     noticedBy: "test/spool/returning.test.ts",
@@ -119,7 +119,7 @@ export const ACCOUNTS: readonly Mutant[] = [
     name: "queues in which there was nothing to lease are never forgotten",
     ...{
       file: "src/spool/local/queues.ts",
-      from: "    this.#forgetIdle(queue);\n    return null;",
+      from: "    this.#active.forgetIdle(queue);\n    return null;",
       to: "    return null;",
     },
     noticedBy: history,
@@ -127,16 +127,16 @@ export const ACCOUNTS: readonly Mutant[] = [
   {
     name: "queues whose last file was taken off are never forgotten",
     ...{
-      file: "src/spool/local/queues.ts",
-      from: "    this.#queue(home).busy.delete(sequence);\n    this.#forgetIdle(home);",
-      to: "    this.#queue(home).busy.delete(sequence);",
+      file: "src/spool/local/active-queues.ts",
+      from: "    this.of(home).order.leave(sequence);\n    this.forgetIdle(home);",
+      to: "    this.of(home).order.leave(sequence);",
     },
     noticedBy: history,
   },
   {
     name: "the removal of content is remembered for ever",
     ...{
-      file: "src/spool/local/queues.ts",
+      file: "src/spool/local/contents.ts",
       from: "    void removal.then(() => this.#removals.delete(removal));\n",
       to: "",
     },

@@ -19,7 +19,7 @@ export const FOUND: readonly Mutant[] = [
   {
     name: "the name of a new spool is not synced",
     ...{
-      file: "src/spool/local/store.ts",
+      file: "src/spool/local/parts.ts",
       from: "await makeFolder(made, sync, 0o700);",
       to: "await makeFolder(made, false, 0o700);",
     },
@@ -43,7 +43,7 @@ export const FOUND: readonly Mutant[] = [
     name: "a part loses its name before that of the file is on disk",
     ...{
       file: "src/net/receiver/landing.ts",
-      from: "      if (this.sync) await syncFolder(this.folder); // 4. names on disk\n      for (const linked of named.linked) tellWhole(linked); // 5. who watches the folder\n      removeParts(named.linked.map(({ part }) => part)); // 6. no second names\n",
+      from: "      if (this.sync) await syncFolder(this.folder); // 4. names on disk\n      for (const linked of named.linked) tellWhole(linked); // 5. for programs that watch\n      removeParts(named.linked.map(({ part }) => part)); // 6. no second names\n",
       to: "      for (const linked of named.linked) tellWhole(linked);\n      removeParts(named.linked.map(({ part }) => part));\n      if (this.sync) await syncFolder(this.folder);\n",
     },
     noticedBy: "test/net/landing-order.test.ts",
@@ -60,8 +60,39 @@ export const FOUND: readonly Mutant[] = [
   },
   {
     name: "an ack under way on another connection does not count",
-    ...{ file: "src/net/server/delivery-session.ts", from: " - ours + this.#verdicts.elsewhere)", to: " - ours)" },
+    ...{
+      file: "src/spool/local/queue-order.ts",
+      from: "    let files = this.#inFlight.size;",
+      to: "    let files = 0;",
+    },
     noticedBy: "test/net/verdict.test.ts",
+  },
+  {
+    name: "a receiver's own deliveries are told as those of others",
+    ...{
+      file: "src/net/server/delivery-session.ts",
+      from: "inFlight(this.#queue, this.#open.tokens())",
+      to: "inFlight(this.#queue, [])",
+    },
+    noticedBy: "test/net/verdict.test.ts",
+  },
+  {
+    name: "an operator takes a file whose record is moving",
+    ...{
+      file: "src/spool/local/queues.ts",
+      from: "if (token !== undefined && !this.#endLease(token)) return false;",
+      to: "if (token !== undefined) this.#endLease(token);",
+    },
+    noticedBy: "test/spool/moving.test.ts",
+  },
+  {
+    name: "a file is free as soon as its lease has ended",
+    ...{
+      file: "src/spool/local/queues.ts",
+      from: "    const { returning } = this.#active.of(leased.home);\n",
+      to: "    const { returning, order } = this.#active.of(leased.home);\n    order.giveBack(leased.sequence);\n",
+    },
+    noticedBy: "test/spool/moving.test.ts",
   },
   {
     name: "a queue is called empty while a failed attempt is being written down",

@@ -145,6 +145,42 @@ export const SENDING: readonly Mutant[] = [
     noticedBy: "test/net/content-sender.test.ts",
   },
   {
+    name: "servers of one process share the blocks that wait to be used",
+    ...{
+      file: "src/net/wire/wire-memory.ts",
+      from: "= new FreeList<Block>(WRITE_BLOCKS_MAX);",
+      to: "= ((globalThis as { all?: FreeList<Block> }).all ??= new FreeList<Block>(WRITE_BLOCKS_MAX));",
+    },
+    noticedBy: "test/net/wire-memory.test.ts",
+  },
+  {
+    name: "content that arrived is written over while it is held",
+    ...{
+      file: "src/net/wire/frame-reader.ts",
+      from: "if (frame.type === FRAMES.data) blocks.retain(frame.parts);",
+      to: "",
+    },
+    noticedBy: "test/net/buffer-pool.test.ts",
+  },
+  {
+    name: "a message that lacks a field gets a quick yes",
+    ...{
+      file: "src/net/wire/fast-validation.ts",
+      from: "if ((body as Record<string, unknown>)[name] === undefined) return false;",
+      to: "name;",
+    },
+    noticedBy: "test/net/message-codec.test.ts",
+  },
+  {
+    name: "a message is cut off one letter late",
+    ...{
+      file: "src/net/wire/message-codec.ts",
+      from: "const from = head.length - 1;",
+      to: "const from = head.length;",
+    },
+    noticedBy: "test/net/message-codec.test.ts",
+  },
+  {
     name: "a digest that did not match is counted anew on each connection",
     ...{
       file: conversation,

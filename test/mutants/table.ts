@@ -21,9 +21,9 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "stored is said before the index entry is durable",
     ...{
-      file: "src/spool/local/store.ts",
-      from: "    return this.index\n      .store(entry, (times) => this.room.counted(slot, times))\n      .then(() => {",
-      to: "    void this.index.store(entry, (times) => this.room.counted(slot, times));\n    return Promise.resolve().then(() => {",
+      file: "src/spool/local/uploads.ts",
+      from: "    return index\n      .store(entry, (times) => room.counted(slot, times))\n      .then(() => {",
+      to: "    void index.store(entry, (times) => room.counted(slot, times));\n    return Promise.resolve().then(() => {",
     },
     noticedBy: "test/spool/model.test.ts",
     simulated: "plans",
@@ -46,8 +46,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "the folder of the content is not synced",
     ...{
-      file: "src/spool/local/store.ts",
-      from: 'if (this.sync) await syncFolder(join(this.folder, "data"));',
+      file: "src/spool/local/contents.ts",
+      from: "if (this.#sync) await syncFolder(this.folder);",
       to: "",
     },
     noticedBy: synced,
@@ -150,7 +150,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: "an ack does not take the lease's file off the queue durably",
-    ...{ file: "src/spool/local/index.ts", from: "    this.#entries.remove(position);\n", to: "" },
+    ...{ file: "src/spool/local/index.ts", from: "    this.#db.entries.remove(position);\n", to: "" },
     noticedBy: "test/spool/model.test.ts",
     simulated: "plans",
   },
@@ -158,9 +158,9 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "what comes back goes to the tail",
     ...{
-      file: "src/spool/local/queues.ts",
-      from: "returned.splice(placeIn(returned, sequence), 0, sequence);",
-      to: "returned.push(sequence);",
+      file: "src/spool/local/queue-order.ts",
+      from: "this.#redelivery.splice(placeIn(this.#redelivery, sequence), 0, sequence);",
+      to: "this.#redelivery.push(sequence);",
     },
     noticedBy: contract,
     simulated: "plans",
@@ -180,8 +180,8 @@ export const MUTANTS: readonly Mutant[] = [
     name: "an offset is told before it is written down",
     ...{
       file: "src/spool/local/upload.ts",
-      from: "await this.#spool.recordUpload(this.#slot, offset); // 2.",
-      to: "void this.#spool.recordUpload(this.#slot, offset); // 2.",
+      from: "await this.#home.recordUpload(this.#slot, offset); // 2.",
+      to: "void this.#home.recordUpload(this.#slot, offset); // 2.",
     },
     noticedBy: "test/spool/order.test.ts",
     simulated: "plans",

@@ -62,7 +62,7 @@ test("a client hears neither paths nor the words of the operating system at the 
   const receiver = work.receive({ port });
   await receiver.done;
   expect(await receiver.events.waitFor("retrying")).toMatchObject({
-    ...{ code: "storage-failed", message: "the server cannot use its disk; whoever runs it has to look" },
+    ...{ code: "storage-failed", message: "the server cannot use its disk; the people who run it have to look" },
   });
   await replaceFileMethod("datasync", () => () => Promise.reject(diskError("EIO")));
   const sender = work.send({ port, again: true, files: [work.write("next", content(100 * KiB))], retryMs: 0 });

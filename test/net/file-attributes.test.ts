@@ -1,6 +1,7 @@
 import fs, { existsSync, fstatSync, statSync } from "node:fs";
 import { syncBuiltinESMExports } from "node:module";
 import { expect, onTestFinished, test } from "vitest";
+import { WriteBacklog } from "../../src/disk/batch-writer.ts";
 import { FileAttributes } from "../../src/net/receiver/file-attributes.ts";
 import { Landing } from "../../src/net/receiver/landing.ts";
 import { PartFile } from "../../src/net/receiver/part-file.ts";
@@ -44,7 +45,14 @@ async function arrived(work: Workspace, size: number, more: object, sync: boolea
   const delivery = { ...deliveryOf(1, bytes), ...more };
   const attributes = attributesOf(delivery);
   const out = work.path("out");
-  const options = { folder: out, bufferBytes: 65_536, sync, attributes, onSynced: () => {} };
+  const options = {
+    folder: out,
+    bufferBytes: 65_536,
+    sync,
+    attributes,
+    backlog: new WriteBacklog(),
+    onSynced: () => {},
+  };
   const isSmall = size < 64 * 1024;
   const file = isSmall ? new SmallFile(delivery, out, sync, attributes) : await PartFile.open(delivery, options);
   await file.append(0, [bytes], bytes.length);

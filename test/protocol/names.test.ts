@@ -159,8 +159,8 @@ describe("the name of a queue that files are put into", () => {
     ["photos\u3164", "has a letter that cannot be seen"],
     ["pho\u115ftos", "has a letter that cannot be seen"],
     ["photos\uffa0", "has a letter that cannot be seen"],
-    ["\u1112\u1161\u11ab", "has letters in another than their usual form"],
-    ["\u212b", "has letters in another than their usual form"],
+    ["\u1112\u1161\u11ab", "has letters that are not in their usual form"],
+    ["\u212b", "has letters that are not in their usual form"],
   ])("must not be %j, which looks like another", (name, why) => {
     const failure = failureOf(() => checkQueue(name));
     expect([failure?.code, failure?.message]).toEqual(["name-refused", expect.stringContaining(why)]);

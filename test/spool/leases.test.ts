@@ -6,12 +6,12 @@ const grant = (leases: Leases<string>, nowMs: number): string => leases.grant((t
 
 test("a lease is held until it is ended, and ends once", () => {
   const leases = new Leases<{ token: string; file: string }>("epoch", 1000);
-  const lent = leases.grant((token) => ({ token, file: "a" }), 0);
-  expect(leases.get(lent.token)).toBe(lent);
-  expect(leases.end(lent.token)).toBe(lent);
-  expect(leases.end(lent.token)).toBeNull();
-  expect(leases.renew(lent.token, 0)).toBe(false);
-  expect(() => leases.get(lent.token)).toThrowError(expect.objectContaining({ code: "lease-lost", retry: false }));
+  const leased = leases.grant((token) => ({ token, file: "a" }), 0);
+  expect(leases.get(leased.token)).toBe(leased);
+  expect(leases.end(leased.token)).toBe(leased);
+  expect(leases.end(leased.token)).toBeNull();
+  expect(leases.renew(leased.token, 0)).toBe(false);
+  expect(() => leases.get(leased.token)).toThrowError(expect.objectContaining({ code: "lease-lost", retry: false }));
 });
 
 test("no token is granted twice, by this spool or by one with another epoch", () => {

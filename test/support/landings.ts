@@ -1,6 +1,8 @@
 /** Receivers that are killed at a given moment of a landing, and what becomes of their files after that. */
+
 import { writeFileSync } from "node:fs";
 import { expect } from "vitest";
+import { WriteBacklog } from "../../src/disk/batch-writer.ts";
 import { FileAttributes } from "../../src/net/receiver/file-attributes.ts";
 import { Landing } from "../../src/net/receiver/landing.ts";
 import { PartFile } from "../../src/net/receiver/part-file.ts";
@@ -28,7 +30,14 @@ export const attributesOf = (delivery: MessageOf<"deliver">): FileAttributes =>
 
 export async function incoming(folder: string, delivery: MessageOf<"deliver">, bytes: Uint8Array): Promise<PartFile> {
   const attributes = attributesOf(delivery);
-  const options = { folder, bufferBytes: 64 * KiB, sync: true, attributes, onSynced: () => {} };
+  const options = {
+    folder,
+    bufferBytes: 64 * KiB,
+    sync: true,
+    attributes,
+    backlog: new WriteBacklog(),
+    onSynced: () => {},
+  };
   const file = await PartFile.open(delivery, options);
   await file.append(0, [bytes], bytes.length);
   return file;

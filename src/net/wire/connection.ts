@@ -57,7 +57,9 @@ export class Connection {
   #hasSaidWhy = false;
   /** Zeros that were sent as a number, and are ahead of what the peer has taken. */
   readonly zeros = new ZerosAhead(() => this.#wakeWaiting());
-  /** Callers of `#until`. All wake whenever something was taken, and look at their own conditions. */
+  /**
+   * Callers of `#until`. All wake whenever something was taken, and look at their own conditions.
+   */
   #onTaken: (() => void)[] = [];
 
   /**

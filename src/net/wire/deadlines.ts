@@ -1,52 +1,66 @@
 /**
  * Deadlines: when a connection is given up. TCP by itself would wait for hours, or for ever.
  *
- *   no hello or welcome; pings are neither       handshakeMs
- *   nothing heard while we listen (half-open)    idleMs; each side pings after heartbeatMs of its own silence
- *   a frame that has begun but does not end      stallMs + its length at bytesPerSecondMin (slow loris)
- *   a peer that does not take what we send       stallMs + what is unsent at bytesPerSecondMin
- *   pings or skipped frames, and nothing else    pingsPerSecondMax
+ *   no hello or welcome                  handshakeMs; pings do not count
+ *   nothing heard (half-open)            idleMs; an end pings after heartbeatMs of its own silence
+ *   a frame that has begun does not end  stallMs + its length at bytesPerSecondMin (slow loris)
+ *   a peer does not take what we send    stallMs + what is unsent at bytesPerSecondMin
+ *   pings and skipped frames only        pingsPerSecondMax
  *
- * A clock that is looked at four times a second and not a timer for each, since most of these begin anew with each frame.
- * The connection says what happens; this says what follows from it, and ends nothing by itself. Why these: adr/0009.
+ * Most of these begin anew with each frame. So there is one clock, looked at four times a second,
+ * and not a timer for each. The connection says what happens. This file says what follows from it,
+ * and ends nothing by itself. Why these: adr/0009.
  */
 import { FilespoolError } from "../../protocol/errors.ts";
 import { LIMITS } from "../../protocol/limits.ts";
 
-/** See LIMITS. Tests make them short. */
+/** The deadlines, as in LIMITS. A server may have others, and tests make them short. */
 export type Patience = { readonly [key in (typeof PATIENCE)[number]]: number };
 const PATIENCE = ["handshakeMs", "heartbeatMs", "idleMs", "stallMs", "bytesPerSecondMin", "pingsPerSecondMax"] as const;
 
-/** Longer timers end at once, as Node has it; in milliseconds, 24.8 days. */
+/** The longest timer, 24.8 days in milliseconds. Node ends a longer one at once. */
 export const TIMER_MAX_MS = 2 ** 31 - 1;
 
-/** How often the clock is to be looked at, in milliseconds. */
+/** How often somebody must call `look`, in milliseconds. */
 export const LOOK_MS = 250;
 
 export class Deadlines {
   readonly #patience: Patience;
-  /** Null once the peer has said who it is. Until then it has one deadline, whatever else it says. */
+  /**
+   * When the connection began; null once the peer has said who it is. Until then only `handshakeMs`
+   * counts.
+   */
   #strangerSinceMs: number | null = performance.now();
+  /** Frames that said nothing, less what `pingsPerSecondMax` allows for the time since. */
   #pings = 0;
-  /** Times of the monotonic clock: last heard, last said, last time the kernel took something, frame begun (0: none). */
+  /**
+   * When we last heard something, or began to listen. Like all times here, of the monotonic clock.
+   */
   #heardMs = performance.now();
+  /** When we last said something. */
   #saidMs = this.#heardMs;
+  /** When the kernel last took something, or had nothing to take. */
   #tookMs = this.#heardMs;
+  /** When the frame in progress began; 0 between frames. */
   #begunMs = 0;
+  /** We wait for bytes. While we do not, our own slowness must not count against the peer. */
   #listening = true;
 
   constructor(patience: Partial<Patience> = {}) {
     this.#patience = { ...LIMITS, ...patience };
   }
 
-  /** We wait for bytes of the peer; `midFrame` tells whether some of a frame are here. */
+  /**
+   * We begin to wait for bytes of the peer.
+   * @param midFrame whether a part of a frame is here already
+   */
   listens(midFrame: boolean): void {
     this.#listening = true;
     this.#heardMs = performance.now();
     if (midFrame && this.#begunMs === 0) this.#begunMs = this.#heardMs;
   }
 
-  /** Bytes are here, or none will come. */
+  /** We wait no longer: bytes are here, or none will come. */
   hears(): void {
     this.#listening = false;
   }
@@ -56,31 +70,40 @@ export class Deadlines {
     this.#begunMs = 0;
   }
 
-  /** It was a hello, or the answer to one, or came after that. */
+  /** The peer has sent a message that says something. It is no stranger any more. */
   knows(): void {
     this.#strangerSinceMs = null;
   }
 
-  /** It said nothing: a ping, or a frame that may be skipped. @throws FilespoolError flood */
+  /**
+   * The frame said nothing: a ping, or one that may be skipped.
+   * @throws FilespoolError flood: there were too many in too short a time
+   */
   pinged(): void {
     const isFlood = ++this.#pings > this.#patience.pingsPerSecondMax;
     if (isFlood) throw new FilespoolError("flood", "too many frames that say nothing");
   }
 
-  /** We say something, and `isFirst`: everything before it was taken. */
+  /**
+   * We say something.
+   * @param isFirst nothing before it is unsent, so the kernel is not behind yet
+   */
   says(isFirst: boolean): void {
     this.#saidMs = performance.now();
     if (isFirst) this.#tookMs = this.#saidMs;
   }
 
-  /** The kernel took something. */
+  /** The kernel has taken something. */
   took(): void {
     this.#tookMs = performance.now();
   }
 
   /**
-   * What has to be done now: give up, or send a ping, or nothing.
-   * @param peer its name, for messages; `unsent` bytes are waiting for the kernel; `frameBytes` has the frame that has begun
+   * What has to be done now: give up for a reason, or send a ping, or nothing. Call it every
+   * LOOK_MS.
+   * @param peer its name, for messages
+   * @param unsent bytes that wait for the kernel
+   * @param frameBytes payload bytes of the frame that has begun
    */
   look(peer: string, unsent: number, frameBytes: number): FilespoolError | "ping" | null {
     const { handshakeMs, idleMs, stallMs, heartbeatMs, bytesPerSecondMin, pingsPerSecondMax } = this.#patience;

@@ -1,16 +1,22 @@
 /**
- * A quick yes to a message that is as its schema says: most are, and a server reads two of them for each small file.
+ * Fast validation: a quick yes to a message that is as its schema says.
  *
- * valibot makes a copy and some objects for each field, which is what it takes to say what is wrong and where. Before
- * that is asked for, one function for each field can say that nothing is: made once, from the very schema, so that there
- * are not two rules. Whatever it does not know (a field, a kind of rule) is no yes, and goes the long way. Why: adr/0053.
+ * Most messages are, and a server reads two of them for each small file. valibot makes a copy and
+ * some objects for every field, which it needs in order to say what is wrong and where. One
+ * function for each field can say that nothing is wrong, before anybody asks for more. Those
+ * functions are made once, from the schema itself, so there are not two rules. Whatever they do not
+ * know, a field or a kind of rule, gets no quick yes, and goes to the schema. Why: adr/0053.
  *
- * Invariant: where `quickly` says yes, the schema takes the object and returns an equal one.
+ * Invariant: where a quick test says yes, the schema accepts the object, and returns an equal one.
  */
 import type * as v from "valibot";
 
+/** Whether a value keeps one rule. */
 type Test = (value: unknown) => boolean;
-/** What valibot tells of a schema or of one step of a pipe; enough for the rules of fields.ts. */
+/**
+ * What valibot tells of a schema, or of one step of a pipe. It is enough for the rules of
+ * fields.ts.
+ */
 interface Rule {
   readonly type: string;
   readonly requirement?: unknown;
@@ -19,7 +25,7 @@ interface Rule {
   readonly default?: unknown;
 }
 
-/** What each rule asks of a value that has passed those before it. */
+/** By the name of a rule in valibot, its test for a value that has passed the rules before. */
 const STEPS: Readonly<Record<string, (requirement: never) => Test>> = {
   // What a value is. NaN is a number to JavaScript, but JSON cannot write it.
   string: () => (value) => typeof value === "string",
@@ -36,9 +42,9 @@ const STEPS: Readonly<Record<string, (requirement: never) => Test>> = {
   check: (test: Test) => test,
 };
 
-/** The test of a field, or null where a rule is not known here. */
+/** The test of a field, or null when one of its rules is not known here. */
 function testOf(rule: Rule): Test | null {
-  // What stands in for an absent field, only the schema can put there.
+  // A field with a default needs the schema, which puts the default in.
   if (rule.type === "optional" && rule.wrapped && !rule.pipe)
     return rule.default === undefined ? testOf(rule.wrapped) : null;
   const tests = (rule.pipe ?? [rule]).map(({ type, requirement }) => STEPS[type]?.(requirement as never));
@@ -50,8 +56,11 @@ function testOf(rule: Rule): Test | null {
 }
 
 /**
- * Makes the function that says yes, or null where that cannot be said of a schema.
- * @param schema of an object @param known tests of fields whose absence, or other values, only the schema understands
+ * Makes the quick test of a schema.
+ * @param schema of an object
+ * @param known for fields that only the schema understands in full: a narrower rule for their usual
+ * values. Such a field must be there
+ * @returns null when a rule of the schema is not known here
  */
 export function quickly(
   schema: v.ObjectSchema<v.ObjectEntries, undefined>,
@@ -66,12 +75,13 @@ export function quickly(
     if (entry.type !== "optional" || Object.hasOwn(known, name)) required.push(name);
   }
   return (body) => {
-    // Each field that is there has a rule and keeps it; where a name has no rule, somebody newer is talking.
+    // Each field that is there has a rule and keeps it. A name without a rule comes from a newer
+    // version, and only the schema can drop it.
     for (const name in body) {
       const test = tests.get(name);
       if (!test?.((body as Record<string, unknown>)[name])) return false;
     }
-    // And each field that must be there is. An own "undefined" cannot come out of JSON.
+    // And each field that must be there is there. JSON has no "undefined" that could be its value.
     for (const name of required) if ((body as Record<string, unknown>)[name] === undefined) return false;
     return true;
   };

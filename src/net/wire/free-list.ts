@@ -1,8 +1,10 @@
 /**
- * A free list: pieces of memory that are not needed now and will be soon, so that they need not be made again.
+ * A free list: pieces of memory that are not needed now and will be soon, so that they need not be
+ * made again.
  *
- * It is a stack, because the piece that was used last is the one that a processor's caches still hold. It is bounded,
- * because the memory of the busiest minute would otherwise be kept for ever; what is over goes to the collector.
+ * It is a stack, because the piece that was used last is the one that a processor's caches still
+ * hold. It is bounded, because the memory of the busiest minute would otherwise be kept for ever;
+ * what is over goes to the collector.
  */
 export class FreeList<T> {
   readonly #items: T[] = [];

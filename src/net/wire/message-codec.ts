@@ -1,13 +1,14 @@
 /**
  * How a connection turns messages into bytes and back: an interface, and the fast way to do it.
  *
- * The plain way is in protocol/messages.ts, and it is the one to read. Two of its steps cost more than all the others
- * together when a server takes 20,000 small files a second: it copies each outgoing message to leave one field out, and
- * it has valibot copy each incoming one. This file saves both copies. It keeps no rule of its own: whatever it cannot
- * decide at once, it hands to the plain way.
+ * The plain way is in protocol/messages.ts, and it is the one to read. Two of its steps cost more
+ * than all the others together when a server takes 20,000 small files a second: it copies each
+ * outgoing message to leave one field out, and it has valibot copy each incoming one. This file
+ * saves both copies. It keeps no rule of its own: whatever it cannot decide at once, it hands to
+ * the plain way.
  *
- * Invariant: for every message, both ways write the same bytes; for every payload, both give the same message or
- * the same error. test/net/message-codec.test.ts compares them.
+ * Invariant: for every message, both ways write the same bytes; for every payload, both give the
+ * same message or the same error. test/net/message-codec.test.ts compares them.
  *
  * What that saves: adr/0053. Why it is not in the protocol: adr/0109.
  */
@@ -34,16 +35,21 @@ export interface MessageCodec {
   decode(name: ControlName, payload: Uint8Array): Message;
 }
 
-/** The protocol's own way. Tests run whole conversations on it, to show that the fast one changes nothing. */
+/**
+ * The protocol's own way. Tests run whole conversations on it, to show that the fast one changes
+ * nothing.
+ */
 export const PLAIN_CODEC: MessageCodec = { encode: encodeMessage, decode: decodeMessage };
 
 const OPEN_BRACKET = 0x7b;
 const encoder = new TextEncoder();
 
 /**
- * Says yes at once to the six messages that every file takes on its way in and out. All other messages are rare.
+ * Says yes at once to the six messages that every file takes on its way in and out. All other
+ * messages are rare.
  *
- * An offer of unknown size gets no quick yes. Its size becomes Infinity, and only the schema does that.
+ * An offer of unknown size gets no quick yes. Its size becomes Infinity, and only the schema does
+ * that.
  */
 const QUICK: Partial<Record<FrameName, ((body: object) => boolean) | null>> = {
   offer: quickly(SCHEMAS.offer, { size: FIELDS.bytes }),
@@ -55,12 +61,14 @@ const QUICK: Partial<Record<FrameName, ((body: object) => boolean) | null>> = {
 };
 
 export class FastCodec implements MessageCodec {
-  /** Where messages are written, one after the other: an array for each would be garbage at once. */
+  /**
+   * Where messages are written, one after the other: an array for each would be garbage at once.
+   */
   readonly #scratch = new Uint8Array(LIMITS.controlBytesMax);
 
   /**
-   * Writes the whole message, and cuts its type off afterwards. Our messages begin with their type, so the comma behind
-   * it can become the bracket that opens the rest:
+   * Writes the whole message, and cuts its type off afterwards. Our messages begin with their type,
+   * so the comma behind it can become the bracket that opens the rest:
    *
    *   {"type":"ack","delivery":"d1"}      the text of the message
    *                {"delivery":"d1"}      the payload: the same bytes from that comma on

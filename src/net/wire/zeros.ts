@@ -1,11 +1,13 @@
 /**
- * Zeros on the wire: a long piece of nothing but zeros leaves as their number, and arrives as if it had come whole.
+ * Zeros on the wire: a long piece of nothing but zeros leaves as their number, and arrives as if
+ * all of it had come.
  *
- * Nothing behind the connection knows the difference, but for one thing. What a slow peer has not read fills the buffers of
- * the kernel, and that is all of our back pressure; a frame of 28 bytes that stands for a megabyte never fills them. So a
- * sender of zeros also goes by what the other end tells it has taken: a server by `progress`, a receiver by `working`.
+ * Nothing behind the connection knows the difference, with one exception. The buffers of the kernel
+ * are all of our back pressure: what a slow peer has not read fills them, and then we stop. A frame
+ * of 28 bytes that stands for a megabyte never fills them. So an end that sends zeros also goes by
+ * what the other end says it has taken: a server says it by `progress`, a receiver by `working`.
  *
- *   zeros that were sent and not told to have been taken  <=  LIMITS.zerosAheadBytesMax + one frame for each buffer
+ *   zeros sent and not known to be taken  <=  LIMITS.zerosAheadBytesMax + one frame for each buffer
  *
  * Why: adr/0102.
  */
@@ -14,58 +16,77 @@ import { type Frame, joinParts } from "../../protocol/decoder.ts";
 import { type ContentName, decodeZeros } from "../../protocol/frame.ts";
 import { LIMITS } from "../../protocol/limits.ts";
 
-/** A data frame as it arrives: `parts` are `length` bytes of the file from `offset` on, for `release` once they are used. */
+/**
+ * A piece of a file as it arrives. `parts` are `length` bytes of the file, from `offset` on. They
+ * are lent, and go back by `release` once they were used.
+ */
 export interface Data extends Pick<Frame, "offset" | "length" | "parts"> {
   readonly type: "data";
-  /** Payload bytes on the wire: `length`, or a few where zeros came as their number. */
+  /** Bytes of payload that were on the wire: `length`, or four when zeros came as their number. */
   readonly wireBytes: number;
 }
 
-/** What a frame brings of a file. @throws FilespoolError frame-too-large, message-invalid */
+/**
+ * The piece of a file that a frame brings.
+ * @throws FilespoolError frame-too-large, message-invalid: a frame of zeros says a number that is
+ * not allowed
+ */
 export function dataOf(name: ContentName, { offset, length: wireBytes, parts }: Frame): Data {
   if (name === "data") return { type: "data", offset, length: wireBytes, wireBytes, parts };
   const length = decodeZeros(joinParts(parts), offset);
   return { type: "data", offset, length, wireBytes, parts: [zeros(length)] };
 }
 
-/** The zeros that one connection sends, or takes. */
+/** The account of zeros of one connection, in both directions. */
 export class ZerosAhead {
   readonly #onTaken: () => void;
-  /** Taken, and not told to the peer. */
+  /** Bytes of zeros that we took, and did not tell the peer about. */
   #untold = 0;
-  /** Sent, and not told to have been taken, bytes. */
+  /** Bytes of zeros that we sent, and do not know to be taken. */
   #bytes = 0;
-  /** The peer understands frames of zeros: it said so in its first message. */
+  /**
+   * The peer understands frames of zeros. It says so in its first message, and until then nothing
+   * leaves as a number.
+   */
   peerTakes = false;
 
-  /** @param onTaken called when the peer has taken some */
+  /**
+   * @param onTaken called when the peer has taken some, so that a sender that waits can look again
+   */
   constructor(onTaken: () => void) {
     this.#onTaken = onTaken;
   }
 
-  /** Whether a piece leaves as a number. */
+  /** Whether a piece may leave as a number. */
   canSend(piece: Uint8Array): boolean {
     return this.peerTakes && isHole(piece);
   }
 
-  /** So many left. */
+  /** So many bytes of zeros have left. */
   sent(bytes: number): void {
     this.#bytes += bytes;
   }
 
-  /** Whether more may leave. */
+  /** Whether more zeros may leave before the peer has taken some. */
   get mayGoOn(): boolean {
     return this.#bytes <= LIMITS.zerosAheadBytesMax;
   }
 
-  /** The peer has taken so many bytes more of what was sent; Infinity: it wants no more of it, or has it all. */
+  /**
+   * The peer has taken more of what was sent.
+   * @param bytes of content, zeros or not; Infinity when it has all of the file, or wants no more
+   * of it
+   */
   taken(bytes: number): void {
     if (this.#bytes === 0) return;
     this.#bytes = Math.max(0, this.#bytes - bytes);
     this.#onTaken();
   }
 
-  /** So many came. @returns whether it is time to tell */
+  /**
+   * So many bytes of zeros came.
+   * @returns whether it is time to tell the peer that they were taken
+   */
   took(bytes: number): boolean {
     this.#untold += bytes;
     if (this.#untold < LIMITS.zerosToldBytes) return false;
