@@ -84,7 +84,12 @@ test.each<[string, string[], number, RegExp, Record<string, string>?]>([
   ["no such host", send("OURS", "--host", "no.invalid"), 3, /at no\.invalid:\d+: .*(name|looked up).*\n +check --host/],
   ["a web server", send("HTTP"), 6, OTHER_PROGRAM],
   ["an SSH server", send("SSH"), 6, OTHER_PROGRAM],
-  ["a server that hangs up", send("CLOSES"), 3, /localhost:\d+ closed the connection without sending anything\n +run the same/],
+  [
+    "a server that hangs up",
+    send("CLOSES"),
+    3,
+    /localhost:\d+ closed the connection without sending anything\n +run the same/,
+  ],
   ["a newer server", send("NEWER"), 4, /localhost:\d+: the server answers in version 9\n +install the same version/],
   ["port taken", ["serve", "--port", "OURS", "--spool", "s"], 7, /cannot listen on localhost:\d+: another program/],
   [

@@ -39,7 +39,7 @@ describe("settings that are read without being named", () => {
     userConfig(place, { queue: "mine" });
     const read = await place.run(place.send(port, "--verbose", file));
     expect([read.stderr, read.all("stored")]).toMatchObject([
-      expect.stringContaining(`settings are read from ${own}`),
+      expect.stringContaining(`settings come from ${own}`),
       [{ queue: "mine" }],
     ]);
     const elsewhere = { XDG_CONFIG_HOME: place.path("xdg") };
