@@ -75,7 +75,7 @@ afterAll(async () => {
 const send = (port: string, ...more: string[]) => ["send", "--port", port, "--retry", "0", ...more, "a.txt"];
 const OTHER_PROGRAM =
   /localhost:\d+: the other end does not speak this protocol.*\n +check that --host and --port lead/;
-const TLS_SIDES = /localhost:\d+ encrypts, but this end does not\n +the server encrypts: add --tls, or use an invite/;
+const TLS_SIDES = /localhost:\d+ encrypts, but this end does not\n +add --tls, or use an invite/;
 
 test.each<[string, string[], number, RegExp, Record<string, string>?]>([
   // Where the server is.
@@ -84,7 +84,12 @@ test.each<[string, string[], number, RegExp, Record<string, string>?]>([
   ["no such host", send("OURS", "--host", "no.invalid"), 3, /at no\.invalid:\d+: .*(name|looked up).*\n +check --host/],
   ["a web server", send("HTTP"), 6, OTHER_PROGRAM],
   ["an SSH server", send("SSH"), 6, OTHER_PROGRAM],
-  ["a server that hangs up", send("CLOSES"), 3, /localhost:\d+ closed the connection without sending anything\n +run the same/],
+  [
+    "a server that hangs up",
+    send("CLOSES"),
+    3,
+    /localhost:\d+ closed the connection without sending anything\n +run the same/,
+  ],
   ["a newer server", send("NEWER"), 4, /localhost:\d+: the server answers in version 9\n +install the same version/],
   ["port taken", ["serve", "--port", "OURS", "--spool", "s"], 7, /cannot listen on localhost:\d+: another program/],
   [
@@ -108,7 +113,7 @@ test.each<[string, string[], number, RegExp, Record<string, string>?]>([
     "TLS to plain",
     send("OURS", "--tls"),
     4,
-    /localhost:\d+ does not encrypt, but this end does\n +the server does not encrypt: leave out --tls/,
+    /localhost:\d+ does not encrypt, but this end does\n +leave out --tls, --tls-ca and --fingerprint/,
   ],
   [
     "unknown authority",
