@@ -52,6 +52,8 @@ class Receiver {
   /** Deliveries without a verdict that the server has confirmed, by token. */
   readonly #open = new Map<string, Delivered>();
   #window!: ReceiveWindow;
+  /** As the server said: what has more bytes is not sent before a start. */
+  #pipelineBytesMax = 0;
   /** The file whose data is arriving. */
   #file: Incoming | null = null;
   /** Complete files that wait to land, and the landing that is under way. */
@@ -88,6 +90,7 @@ class Receiver {
     return this.#client.run("receiver", async (connection, server) => {
       await this.#landing.recover();
       this.#connection = connection;
+      this.#pipelineBytesMax = server.pipelineBytesMax;
       this.#conversation = new Conversation(DELIVERY_RECEIVER, "greeting");
       this.#open.clear();
       this.#landing.room.reset();
@@ -153,7 +156,7 @@ class Receiver {
     // The data of a small file is on its way already; a large one is sent from where we say.
     tellStart: (delivery: Delivered) => {
       const offset = this.#file?.offset ?? 0;
-      if (delivery.size > LIMITS.pipelineBytesMax)
+      if (delivery.size > this.#pipelineBytesMax)
         this.#connection.send({ type: "start", delivery: delivery.delivery, offset });
       if (offset > 0) this.#client.emit({ event: "resumed", ...about(delivery), offset });
     },
@@ -263,7 +266,7 @@ class Receiver {
     }
     if (!(file instanceof FilespoolError)) return file;
     // Of a large file nothing is sent before its start. A start at its end lets the server go on with the next one.
-    if (isLarge) this.#connection.send({ type: "start", delivery: token, offset: size });
+    if (size > this.#pipelineBytesMax) this.#connection.send({ type: "start", delivery: token, offset: size });
     if (pausing) this.#setbacks.hold(delivery, file, pausing.leftMs);
     else this.#setbacks.add(delivery, file);
     return null;

@@ -31,6 +31,8 @@ export class DeliverySession {
   /** Names one run of a receiver, over all of its connections. */
   readonly #receiver: string;
   readonly #chunkBytes: number;
+  /** The number of our welcome: what has more bytes waits for its start. */
+  readonly #pipelineBytesMax: number;
   readonly #conversation = new Conversation(DELIVERY_SERVER, "greeting");
   /** What was delivered and is not settled. What has no verdict goes back when the connection ends. */
   readonly #open: OpenDeliveries;
@@ -67,6 +69,7 @@ export class DeliverySession {
       this.#ring();
       this.drain();
     });
+    this.#pipelineBytesMax = welcome(server).pipelineBytesMax;
     const { bufferBytesMin, dataBytesMax } = LIMITS;
     this.#chunkBytes = Math.max(bufferBytesMin, Math.min(server.bufferBytes, hello.dataBytesMax ?? dataBytesMax));
   }
@@ -171,7 +174,7 @@ export class DeliverySession {
       if (this.#isOver) break; // `run` gives it back
       this.#current = delivery;
       this.#credit--;
-      const isSmall = delivery.size <= LIMITS.pipelineBytesMax;
+      const isSmall = delivery.size <= this.#pipelineBytesMax;
       const work = this.#conversation.carryOut(isSmall ? "small" : "large", this.#effects, delivery);
       if (work) await work;
       if (isSmall) this.#sendAtOnce(delivery);
