@@ -1,0 +1,260 @@
+/**
+ * The queues: which files wait, in which order, and who holds them. This is the server's memory.
+ *
+ * A spool is four folders. A file's record (who it is for, its name, its digest) is one small JSON
+ * file, and the folder in which the record lies is the state of the transfer:
+ *
+ *   data/<transfer>             the content; while it arrives, its length is the resume point
+ *   uploads/<transfer>          a record that is being written: nobody relies on it yet
+ *   queues/<number>.<transfer>  the same record: the file waits, and the number is its place in line
+ *   done/<transfer>             the same record: the file was collected, and is never taken again
+ *
+ * So each change of state is one rename, which happens whole or not at all, and a sync of both
+ * folders, after which it survives a power cut. Names from the wire lie *in* records; paths are made
+ * of ids and numbers only, so no name can lead anywhere.
+ *
+ * Invariant: a record in queues/ has its whole content in data/, verified and synced before it.
+ *
+ * Leases are in memory, on purpose. A lease that outlives the server would protect nobody, because
+ * the connection of its receiver did not; so after a restart each file is simply handed out again.
+ *
+ * Left out, and where the full program has it:
+ *   many small files for one sync   src/spool/local/group-commit.ts   adr/0032
+ *   an index, in LMDB               src/spool/local/index.ts          adr/0013
+ *   quotas and full queues          src/spool/local/room.ts           adr/0009
+ *   expiry, also of done/           src/spool/local/sweep.ts          adr/0072
+ *   dead letters                    src/spool/operate/contract.ts     adr/0078
+ *   a lock: one server per spool    src/spool/local/store.ts          adr/0020
+ *
+ * It refuses to know of connections and frames. Read next: server.ts.
+ */
+import { createReadStream } from "node:fs";
+import { mkdir, open, readdir, readFile, rename, rm } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { checkDigest, DIGESTS } from "../src/disk/digest.ts";
+import { checkQueue, FilespoolError, type MessageOf, safeName } from "../src/protocol/index.ts";
+import { diskError, GrowingFile, syncFolder, unlessCode } from "./growing-file.ts";
+
+/** A file as its sender announces it. */
+export type Offer = Omit<MessageOf<"offer">, "type" | "wait">;
+/** A file that is whole: what a record says. */
+export type Stored = Offer & { readonly digest: string };
+/** One attempt to hand a file out, named by its token. */
+export type Delivery = Stored & { readonly token: string; readonly attempt: number };
+/** A file that arrives, for its one writer, who is told when a newer offer has taken over. */
+export type Upload = { readonly offer: Offer; readonly file: GrowingFile; readonly onSuperseded: () => void };
+/** What an offer comes to: something to send, or nothing, because the file is here already. */
+export type Answer = Upload | { readonly stored: Stored; readonly collected: boolean };
+/** A waiting file in memory: its record and the name of that in queues/, and who has it until when. */
+type Waiting = { readonly record: Stored; readonly name: string; attempts: number; token: string; expiresMs: number };
+
+/** A delivery without a verdict or any other sign of life is over after this. */
+export const LEASE_MS = 60_000;
+
+export class Queues {
+  readonly digests = DIGESTS;
+  /** Called when there may be a file to lease that was not there before. */
+  readonly listeners = new Set<() => void>();
+  readonly #folder: string;
+  readonly #nowMs: () => number;
+  readonly #line = oneByOne();
+  /** The newest upload of each transfer. */
+  readonly #uploads = new Map<string, Upload>();
+  /** Every waiting file, by transfer. A map keeps the order of insertion: this is the FIFO. */
+  readonly #waiting = new Map<string, Waiting>();
+  #number = 0;
+  /** The files that are with a receiver, by the token of the delivery. */
+  readonly #leases = new Map<string, Waiting>();
+  /** Differs in each run, so that no token is ever granted twice. */
+  readonly #epoch = crypto.randomUUID().slice(0, 8);
+  #granted = 0;
+
+  /** Opens a spool, and creates it when it is missing. @param nowMs a clock that nobody sets back */
+  static async open(folder: string, nowMs = () => performance.now()): Promise<Queues> {
+    const queues = new Queues(folder, nowMs);
+    await queues.#load().catch(diskError(folder));
+    return queues;
+  }
+
+  private constructor(folder: string, nowMs: () => number) {
+    this.#folder = folder;
+    this.#nowMs = nowMs;
+  }
+
+  /** Reads what waits, and tidies up what a crash has left between two steps. */
+  async #load(): Promise<void> {
+    for (const name of ["data", "uploads", "queues", "done"]) await mkdir(this.#path(name), { recursive: true });
+    await syncFolder(this.#folder);
+    for (const name of (await readdir(this.#path("queues"))).sort())
+      this.#add(await this.#record("queues", name), name);
+    // Nobody was told that these are stored, so their senders will finish them once more.
+    for (const name of await readdir(this.#path("uploads"))) await rm(this.#path("uploads", name));
+    // These were collected, and the server was stopped before it removed the content.
+    for (const name of await readdir(this.#path("done"))) await rm(this.#path("data", name), { force: true });
+  }
+
+  #path(...names: string[]): string {
+    return join(this.#folder, ...names);
+  }
+
+  async #record(...names: string[]): Promise<Stored> {
+    return JSON.parse(await readFile(this.#path(...names), "utf8"));
+  }
+
+  #add(record: Stored, name: string): void {
+    this.#waiting.set(record.transfer, { record, name, attempts: 0, token: "", expiresMs: 0 });
+    this.#number = Number.parseInt(name, 10);
+    for (const listener of this.listeners) listener();
+  }
+
+  /**
+   * One change after the other. So disk and memory have one order, and an offer that comes while its
+   * file is being stored hears that the file is stored.
+   */
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    return this.#line(work).catch(diskError(this.#folder));
+  }
+
+  /** The change of state: one rename, and both folders on disk before anybody hears of it. */
+  async #move(from: string, to: string): Promise<void> {
+    await rename(from, to);
+    for (const path of [to, from]) await syncFolder(dirname(path));
+  }
+
+  /**
+   * Begins an upload or goes on with one. The sender chose the id of the transfer, so after any loss
+   * it may repeat the offer, and that never becomes a second file. The newest offer takes over: its
+   * sender knows which of its connections is alive, and nobody waits for a dead one to time out.
+   */
+  offer(offer: Offer, onSuperseded: () => void): Promise<Answer> {
+    return this.#inTurn(async () => {
+      const { transfer, name, queue, size, algorithm } = offer;
+      safeName(name);
+      checkQueue(queue);
+      checkDigest(algorithm);
+      const waiting = this.#waiting.get(transfer)?.record;
+      const stored = waiting ?? (await this.#record("done", transfer).catch(unlessCode("ENOENT", null)));
+      const older = this.#uploads.get(transfer);
+      checkSame(stored ?? older?.offer ?? offer, offer);
+      if (stored) return { stored, collected: !waiting };
+      older?.onSuperseded();
+      // This waits for a write that is under way, so that two never write to one file.
+      await older?.file.close();
+      const file = await GrowingFile.open(this.#path("data", transfer), size, algorithm);
+      const upload = { offer, file, onSuperseded };
+      this.#uploads.set(transfer, upload);
+      return upload;
+    });
+  }
+
+  /** Resolves when the file is in its queue, on disk. @throws FilespoolError digest-mismatch, disk-full */
+  finish({ offer, file }: Upload, digest: string, size: number): Promise<Stored> {
+    return this.#inTurn(async () => {
+      const { transfer } = offer;
+      // 1. the content is what its sender said, and on disk
+      await file.finish(digest, size);
+      // 2. so is its record, where nobody looks
+      const record = { ...offer, size, digest };
+      const handle = await open(this.#path("uploads", transfer), "w");
+      await handle.writeFile(JSON.stringify(record));
+      await handle.sync().finally(() => handle.close());
+      // 3. the file is in its queue; what a crash leaves before this is an upload, and after it a file
+      const name = `${String(this.#number + 1).padStart(16, "0")}.${transfer}`;
+      await this.#move(this.#path("uploads", transfer), this.#path("queues", name));
+      // 4. only then may anybody see it
+      this.#uploads.delete(transfer);
+      this.#add(record, name);
+      return record;
+    });
+  }
+
+  /** The writer has left. Whoever offers the file next goes on with what is there. */
+  leave(upload: Upload): Promise<void> {
+    if (this.#uploads.get(upload.offer.transfer) === upload) this.#uploads.delete(upload.offer.transfer);
+    return upload.file.close();
+  }
+
+  /** Files of a queue, those that are with a receiver included. */
+  waiting(queue: string): number {
+    return [...this.#waiting.values()].filter(({ record }) => record.queue === queue).length;
+  }
+
+  /**
+   * Lends out the first file of a queue that nobody holds. The token is a *fencing* token: it names
+   * this delivery and not the file. A receiver that was away for too long, while its file went to
+   * somebody else, cannot ack the other's delivery with it.
+   */
+  lease(queue: string): Delivery | null {
+    for (const file of this.#waiting.values()) {
+      if (file.record.queue !== queue || file.token !== "") continue;
+      const token = `${this.#epoch}-${++this.#granted}`;
+      file.token = token;
+      this.#leases.set(token, file);
+      this.renew(token);
+      return { ...file.record, token, attempt: ++file.attempts };
+    }
+    return null;
+  }
+
+  /** Starts the time of a lease anew. False when it has ended. */
+  renew(token: string): boolean {
+    const file = this.#leases.get(token);
+    if (file) file.expiresMs = this.#nowMs() + LEASE_MS;
+    return file !== undefined;
+  }
+
+  #leased(token: string): Waiting {
+    const file = this.#leases.get(token);
+    if (!file) throw new FilespoolError("lease-lost");
+    return file;
+  }
+
+  /** The content of a leased file from a byte on, in chunks; none when there is nothing left. */
+  read(token: string, start: number, highWaterMark: number): AsyncIterable<Uint8Array> {
+    return createReadStream(this.#path("data", this.#leased(token).record.transfer), { start, highWaterMark });
+  }
+
+  /** Takes a file off its queue for ever. Resolves when that is on disk. @throws FilespoolError lease-lost */
+  ack(token: string): Promise<void> {
+    return this.#inTurn(async () => {
+      const { record, name } = this.#leased(token);
+      // The lease cannot run out while the record moves. Else the file would be handed out once
+      // more, and whoever got it would hold a file that was collected.
+      this.#leased(token).expiresMs = Infinity;
+      await this.#move(this.#path("queues", name), this.#path("done", record.transfer));
+      this.#leases.delete(token);
+      this.#waiting.delete(record.transfer);
+      await rm(this.#path("data", record.transfer), { force: true });
+    });
+  }
+
+  /** Back to its old place in line, before all that is newer. */
+  giveBack(token: string): void {
+    const file = this.#leases.get(token);
+    if (!file) return;
+    this.#leases.delete(token);
+    file.token = "";
+    for (const listener of this.listeners) listener();
+  }
+
+  /** Ends the leases whose time is over. Somebody calls this every second. */
+  expire(): void {
+    for (const [token, { expiresMs }] of this.#leases) if (expiresMs <= this.#nowMs()) this.giveBack(token);
+  }
+}
+
+/** Two offers with one id must mean one file. Which content that is, the digest says in the end. */
+function checkSame(one: Offer, other: Offer): void {
+  const identity = ({ queue, name, kind, algorithm }: Offer) => [queue, name, kind, algorithm].join("/");
+  if (identity(one) !== identity(other)) throw new FilespoolError("transfer-conflict");
+}
+
+/** A line of work: each piece begins when the one before it has ended, well or not. */
+export function oneByOne(): <T>(work: () => Promise<T>) => Promise<T> {
+  let last: Promise<unknown> = Promise.resolve();
+  return (work) => {
+    const working = last.then(work);
+    last = working.catch(() => {});
+    return working;
+  };
+}

@@ -1,0 +1,320 @@
+/**
+ * The server: says welcome, takes uploads from senders, makes deliveries to receivers.
+ *
+ * What may be said when is data: the tables UPLOAD_SERVER and DELIVERY_SERVER of src/protocol. A
+ * session finds the frame in its table, and carries out the effects that the table names, one after
+ * the other. So this file has one function for each effect, and no `if` about the order of frames: a
+ * frame that comes out of order has no cell, and ends the connection with `frame-unexpected`.
+ *
+ * Invariant: no frame of a connection is taken before the effects of the last one are done. That is
+ * the back pressure, and it is why nobody has to remember words that are still to be said.
+ *
+ * It refuses to know of sockets and clocks (main.ts), and of files (queues.ts).
+ *
+ * Left out, and where the full program has it:
+ *   operators                           src/net/extensions/operate/        adr/0038
+ *   tokens: who may do what             src/net/server/access.ts           adr/0037
+ *   files stored beside each other      src/net/server/upload-session.ts   adr/0015
+ *   verdicts while content is sent      src/net/server/delivery-session.ts adr/0014
+ *   one memory limit for all clients    src/net/wire/shared-limit.ts       adr/0077
+ *   files whose receivers vanish        src/net/server/suspects.ts         adr/0078
+ *   metrics, and a log                  src/net/extensions/observe/        adr/0042
+ *
+ * In the full program: src/net/server/. Why tables: adr/0008. Read next: client.ts.
+ */
+import type { Effects, EventOf, Message, MessageOf } from "../src/protocol/index.ts";
+import { Conversation, checkChunk, DELIVERY_SERVER, FilespoolError, failure } from "../src/protocol/index.ts";
+import { failureForPeer, known, LIMITS, UPLOAD_SERVER } from "../src/protocol/index.ts";
+import { Connection, type Data, type Wire } from "./connection.ts";
+import type { Answer, Delivery, Offer, Queues, Upload } from "./queues.ts";
+import { LEASE_MS, oneByOne } from "./queues.ts";
+
+/** Tells whoever runs the program what happened. */
+export type Emit = (event: string, fields: object) => void;
+type Hello = MessageOf<"hello">;
+/** What a session has of its server. */
+type Context = { readonly connection: Connection; readonly queues: Queues; readonly emit: Emit };
+
+/** Without a bound, strangers take all descriptors that there are. */
+const CONNECTIONS_MAX = 1000;
+/** Content of one data frame on the way out. */
+const CHUNK_BYTES = 256 * 1024;
+
+export class Server {
+  readonly #queues: Queues;
+  readonly #emit: Emit;
+  readonly #clients = new Map<Connection, { peer: string; readonly over: Promise<void> }>();
+
+  constructor(queues: Queues, emit: Emit) {
+    this.#queues = queues;
+    this.#emit = emit;
+  }
+
+  /** Takes a client that comes over a wire. Resolves when it has left. */
+  accept(wire: Wire): Promise<void> {
+    const connection = new Connection(wire);
+    if (this.#clients.size >= CONNECTIONS_MAX) return connection.close(new FilespoolError("connections-full"));
+    const over = this.#converse(connection).finally(() => this.#clients.delete(connection));
+    this.#clients.set(connection, { peer: "", over });
+    return over;
+  }
+
+  /** From the hello until one side leaves. What breaks the conversation is told to the client. */
+  async #converse(connection: Connection): Promise<void> {
+    try {
+      const { value: hello } = await connection.frames.next();
+      if (hello?.type !== "hello") throw new FilespoolError("frame-unexpected", "a conversation begins with hello");
+      const talk = await this.#greet(connection, hello);
+      await talk({ connection, queues: this.#queues, emit: this.#emit }, hello);
+      await connection.close();
+    } catch (error) {
+      this.#emit("error", failure(known(error)));
+      await connection.close(known(error));
+    }
+  }
+
+  /** Which conversation it is going to be, if this client and this server understand each other at all. */
+  async #greet(connection: Connection, { versions, role, queue, peer }: Hello): Promise<typeof takeUploads> {
+    if (!versions.includes(1)) throw new FilespoolError("version-unsupported");
+    if (role === "operator") throw new FilespoolError("role-unsupported", "this server has no operators");
+    if (role === "receiver" && !queue) throw new FilespoolError("message-invalid", "a receiver names a queue");
+    // The newest connection of a client wins, because its client has given the older one up. What
+    // that one held must be free before this one asks, or it would hear that nothing is waiting.
+    for (const [older, client] of this.#clients) {
+      if (client.peer === peer) older.destroy(new FilespoolError("superseded"));
+      if (client.peer === peer) await client.over;
+      if (older === connection) client.peer = peer;
+    }
+    this.#emit("connected", { role, queue });
+    return role === "sender" ? takeUploads : makeDeliveries;
+  }
+
+  /**
+   * Shuts down: what is being written to disk is written, and every client is told to come back. None
+   * of them loses anything by that: it goes on where it was, when there is a server again.
+   */
+  async drain(): Promise<void> {
+    for (const connection of this.#clients.keys()) void connection.close(new FilespoolError("shutting-down"));
+    await Promise.all([...this.#clients.values()].map(({ over }) => over));
+  }
+}
+
+/** The answer to a hello: what `stored` means here, and how much may be sent without an answer. */
+function welcome({ connection, queues }: Context): Promise<void> {
+  const { dataBytesMax, fileBytesMax, pipelineBytesMax, windowFiles, windowBytes } = LIMITS;
+  const bounds = { dataBytesMax, fileBytesMax, pipelineBytesMax, windowFiles, windowBytes, leaseMs: LEASE_MS };
+  const server = { version: 1, agent: "filespool-minimal", durability: "fsync" } as const;
+  return connection.send({ type: "welcome", ...server, digests: [...queues.digests], ...bounds });
+}
+
+/** What events say of a file. */
+const about = ({ transfer, queue, name, size }: Offer): object => ({ transfer, queue, name, size });
+
+/** Takes files from one sender, one after the other. */
+async function takeUploads(context: Context, _: Hello): Promise<void> {
+  const { connection, queues, emit } = context;
+  const talk = new Conversation(UPLOAD_SERVER, "greeting");
+  /** The offer that frames are about now, and our hold on its content. */
+  let offer!: MessageOf<"offer">;
+  let upload: Upload | null = null;
+  /** What the sender was last told to be durable. */
+  let toldBytes = 0;
+
+  /** Lets go of the file. What arrived stays, for when the sender comes back. */
+  const leave = async () => {
+    const left = upload;
+    upload = null;
+    if (left) await queues.leave(left);
+  };
+
+  /** Refuses this file, and goes on. A sender that broke the protocol, or is not the newest, has to go. */
+  const refuse = async (error: unknown) => {
+    await leave();
+    const refusal = known(error);
+    if (refusal.kind === "integrity" || refusal.code === "superseded") throw refusal;
+    await talk.carryOut("refused", effects, refusal);
+  };
+
+  const tellStored = (digest: string, repeated: boolean, collected: boolean) => {
+    emit("stored", { ...about(offer), digest, repeated });
+    return connection.send({ type: "stored", transfer: offer.transfer, digest, repeated, collected });
+  };
+
+  const tellRefused = (error: unknown) => {
+    emit("refused", { ...about(offer), ...failure(known(error)) });
+    return connection.send({ type: "refuse", about: offer.transfer, ...failureForPeer(known(error)) });
+  };
+
+  const effects: Effects<typeof UPLOAD_SERVER> = {
+    welcome: () => welcome(context),
+
+    // No further frame is taken until the spool has answered. What a sender sent on waits in the socket.
+    open: async (asked: MessageOf<"offer">) => {
+      offer = asked;
+      const { type, wait, ...file } = asked;
+      const superseded = () => void connection.close(new FilespoolError("superseded"));
+      const answer = await queues.offer(file, superseded).catch(refuse);
+      if (answer) await talk.carryOut("stored" in answer ? "already" : "accepted", effects, answer);
+    },
+
+    // A sender that did not ask sends from zero, and what is here of its file is passed over.
+    tellOffset: async (answer: Upload) => {
+      upload = answer;
+      toldBytes = upload.file.durable;
+      if (toldBytes > 0) emit("resumed", { ...about(offer), offset: toldBytes });
+      if (offer.wait) await connection.send({ type: "accept", transfer: offer.transfer, offset: toldBytes });
+    },
+
+    // The file is here already: the same answer as after storing it, and what still comes is skipped.
+    tellStored: ({ stored, collected }: Exclude<Answer, Upload>) => tellStored(stored.digest, true, collected),
+
+    tellRefused,
+
+    // To wait for the disk here is how a fast sender feels a slow disk.
+    append: async (data: Data) => {
+      // Only the last chunk of a file may be tiny. So a tiny one tells how long a stream is.
+      offer = { ...offer, size: checkChunk(data.offset, data.length, offer.size) };
+      await upload?.file.append(data).catch(refuse);
+      const offset = upload?.file.durable ?? 0;
+      if (offset > toldBytes) await connection.send({ type: "progress", transfer: offer.transfer, offset });
+      toldBytes = Math.max(toldBytes, offset);
+    },
+
+    // Resolves when the file is in its queue, on disk; only then the one word is said that counts.
+    store: async ({ transfer, digest, size = offer.size }: MessageOf<"finish">) => {
+      if (transfer !== offer.transfer || size === Infinity) throw new FilespoolError("message-invalid");
+      offer = { ...offer, size };
+      const stored = await queues.finish(upload as Upload, digest, size).catch(tellRefused);
+      await leave();
+      if (stored) await tellStored(digest, false, false);
+    },
+
+    // The sender gave the file up: it changed while it was read. Nothing of it is kept.
+    discard: async () => {
+      await upload?.file.remove();
+      await leave();
+    },
+
+    // The sender ends its side of the stream now, and so ends the loop over its frames.
+    close: () => {},
+  };
+
+  await talk.carryOut("hello", effects);
+  try {
+    for await (const frame of connection.frames)
+      await talk.carryOut(frame.type as EventOf<typeof UPLOAD_SERVER>, effects, frame);
+  } finally {
+    await leave();
+  }
+}
+
+/** Hands the files of one queue to one receiver, one after the other. */
+async function makeDeliveries(context: Context, { queue = "", dataBytesMax = CHUNK_BYTES }: Hello): Promise<void> {
+  const { connection, queues, emit } = context;
+  const chunkBytes = Math.max(LIMITS.bufferBytesMin, Math.min(CHUNK_BYTES, dataBytesMax));
+  const talk = new Conversation(DELIVERY_SERVER, "greeting");
+  /** Delivered, and without a verdict. All of it goes back when the connection ends. */
+  const open = new Map<string, Delivery>();
+  /** The one whose `start` or content is next. */
+  let current: Delivery | null = null;
+  /** Deliveries that the receiver has room for. Nothing is sent that it did not ask for. */
+  let credit = 0;
+  /** The receiver knows that nothing is waiting. True until that may have changed. */
+  let saidEmpty = false;
+
+  /** Hands out files, as long as there is one, and room for it at the other end. */
+  const handOut = async () => {
+    while (talk.state === "ready" && credit > 0 && !saidEmpty) {
+      current = queues.lease(queue);
+      if (current) open.set(current.token, current);
+      const what = !current ? "none" : current.size <= LIMITS.pipelineBytesMax ? "small" : "large";
+      await talk.carryOut(what, effects, current);
+    }
+  };
+
+  /** A frame as an event of the table: a verdict on the file in progress differs from one on another. */
+  const eventOf = (frame: Message | Data): EventOf<typeof DELIVERY_SERVER> => {
+    const isCurrent = "delivery" in frame && frame.delivery === current?.token;
+    if (frame.type === "start" && !isCurrent) return "late";
+    if (frame.type === "ack" || frame.type === "nack") return isCurrent ? "verdict" : "settle";
+    return frame.type as EventOf<typeof DELIVERY_SERVER>;
+  };
+
+  const tellLost = (delivery: string) =>
+    connection.send({ type: "refuse", about: delivery, ...failure(new FilespoolError("lease-lost")) });
+
+  const effects: Effects<typeof DELIVERY_SERVER> = {
+    welcome: () => welcome(context),
+
+    credit: ({ files }: MessageOf<"want">) => {
+      credit += files;
+      saidEmpty = false;
+      if (credit > LIMITS.windowFiles) throw new FilespoolError("flood");
+    },
+
+    deliver: ({ token, ...file }: Delivery) => {
+      credit--;
+      return connection.send({ type: "deliver", delivery: token, ...file });
+    },
+
+    // The content, from the byte that the receiver lacks. Each chunk that it takes is a sign of life.
+    stream: async (cause: Delivery | MessageOf<"start">) => {
+      const { token, size } = current as Delivery;
+      let at = "offset" in cause ? cause.offset : 0;
+      for await (const chunk of queues.read(token, at, chunkBytes)) {
+        await connection.sendData(at, chunk);
+        at += chunk.length;
+        for (const held of open.keys()) queues.renew(held);
+      }
+      if (at < size) throw new FilespoolError("spool-unusable", `the content of ${token} ends at byte ${at}`);
+      current = null;
+      await talk.carryOut("sent", effects);
+    },
+
+    tellEmpty: () => {
+      saidEmpty = true;
+      return connection.send({ type: "empty", leased: queues.waiting(queue) - open.size });
+    },
+
+    // The verdict on a delivery. After an ack the file is off its queue, on disk; then that is said.
+    record: async (verdict: MessageOf<"ack"> | MessageOf<"nack">) => {
+      const { delivery: token } = verdict;
+      const file = open.get(token);
+      if (current?.token === token) current = null;
+      if (!file || !queues.renew(token)) return tellLost(token);
+      if (verdict.type === "ack") await queues.ack(token);
+      open.delete(token);
+      if (verdict.type === "nack") return queues.giveBack(token);
+      emit("acked", about(file));
+      await connection.send({ type: "acked", delivery: token });
+    },
+
+    renew: ({ delivery }: MessageOf<"working">) => void (open.has(delivery) && queues.renew(delivery)),
+
+    tellLost: ({ delivery }: { readonly delivery: string }) => tellLost(delivery),
+
+    // Never asked for: content that cannot be read ends the connection, and its client backs off.
+    withdraw: () => {},
+    close: () => {},
+  };
+
+  // Frames and arrivals come at any time, and are worked off one after the other.
+  const line = oneByOne();
+  const onArrival = () => {
+    saidEmpty = false;
+    line(handOut).catch((error) => connection.close(known(error)));
+  };
+  queues.listeners.add(onArrival);
+  try {
+    await talk.carryOut("hello", effects);
+    for await (const frame of connection.frames)
+      await line(async () => {
+        await talk.carryOut(eventOf(frame), effects, frame);
+        await handOut();
+      });
+  } finally {
+    queues.listeners.delete(onArrival);
+    // Nobody waits for a lease to run out because of a cut that was noticed.
+    await line(async () => open.forEach((_, token) => void queues.giveBack(token)));
+  }
+}
