@@ -84,13 +84,18 @@ export class Queues {
   /** Reads what waits, and tidies up what a crash has left between two steps. */
   async #load(): Promise<void> {
     for (const name of ["data", "uploads", "queues", "done"]) await mkdir(this.#path(name), { recursive: true });
-    await syncFolder(this.#folder);
-    for (const name of (await readdir(this.#path("queues"))).sort())
-      this.#add(await this.#record("queues", name), name);
+    // The spool may be new, and then its own name is in the folder around it.
+    for (const path of [this.#folder, dirname(this.#folder)]) await syncFolder(path);
+    const collected = new Set(await readdir(this.#path("done")));
+    for (const name of (await readdir(this.#path("queues"))).sort()) {
+      // A power cut between the syncs of the two folders leaves the record in both. It was collected.
+      if (collected.has(name.slice(name.indexOf(".") + 1))) await rm(this.#path("queues", name));
+      else this.#add(await this.#record("queues", name), name);
+    }
     // Nobody was told that these are stored, so their senders will finish them once more.
     for (const name of await readdir(this.#path("uploads"))) await rm(this.#path("uploads", name));
     // These were collected, and the server was stopped before it removed the content.
-    for (const name of await readdir(this.#path("done"))) await rm(this.#path("data", name), { force: true });
+    for (const name of collected) await rm(this.#path("data", name), { force: true });
   }
 
   #path(...names: string[]): string {

@@ -27,7 +27,7 @@
  * It refuses to know of sockets. In the full program: src/net/receiver/. Read next: main.ts.
  */
 import { link, mkdir, readdir, rename, rm, rmdir, stat } from "node:fs/promises";
-import { join, resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { checkDigest, digestOf } from "../src/disk/digest.ts";
 import { asError, checkChunk, FilespoolError, known, type MessageOf, numbered } from "../src/protocol/index.ts";
 import { safeName } from "../src/protocol/index.ts";
@@ -85,6 +85,7 @@ export async function receive(options: ReceiveOptions): Promise<FilespoolError[]
   };
 
   await mkdir(ours, { recursive: true }).catch(diskError(output));
+  await syncFolder(dirname(output)); // the folder may be new, and what lands in it must not vanish with it
   await converse("receiver", options, async (connection, server, emit) => {
     const hear = async () => {
       const { value: frame } = await connection.frames.next();
