@@ -67,6 +67,7 @@ export class Connection {
   }
 
   async *#read(): AsyncGenerator<Message | Data, void> {
+    // region: read
     for (;;) {
       this.#waitsMs = Math.min(this.#waitsMs, performance.now());
       const { done, value } = await this.#bytes.next().catch(this.#lost);
@@ -82,6 +83,7 @@ export class Connection {
     }
     // An end in the middle of a frame is a cut. It must never look like the end of a conversation.
     if (this.#decoder.midFrame) this.#lost(new Error("it ended inside a frame"));
+    // endregion: read
   }
 
   /** A frame as a session sees it; null for one that says nothing. The peer's own error is thrown. */
@@ -89,6 +91,7 @@ export class Connection {
     const name = frameName(type);
     if (this.#isKnown) this.#waitsMs = Infinity;
     if (name === "data") return { type: name, offset, length, parts };
+    // region: interpret
     // Frames of zeros come only to an end that says it knows them, and this one does not say so.
     const isKnown = name !== null && name !== "zeros";
     if (!isKnown && !(flags & FLAG_OPTIONAL)) throw new FilespoolError("frame-unknown");
@@ -100,6 +103,7 @@ export class Connection {
     this.#waitsMs = Infinity;
     this.#decoder.payloadBytesMax = LIMITS.dataBytesMax;
     return message;
+    // endregion: interpret
   }
 
   /** Sends a message. Resolves when the kernel has it, rejects when the connection is over. */
@@ -114,12 +118,14 @@ export class Connection {
   }
 
   async #write(type: number, payload: Uint8Array, offset: number): Promise<void> {
+    // region: write
     // To write after our end would reset the socket, and the peer would lose our last words.
     if (this.#isOver) this.#lost(new Error("it was closed"));
     this.#saidMs = performance.now();
     const frame = joinParts([encodeHeader(type, payload, crc32, offset), payload]);
     const error = await new Promise((taken) => void this.#wire.write(frame, taken));
     if (error) this.#lost(error);
+    // endregion: write
   }
 
   /** Four times a second: is it time to give the peer up, or to tell it that we are alive? */

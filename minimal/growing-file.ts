@@ -53,10 +53,12 @@ export class GrowingFile {
     // "a": each write goes to the end of the file, wherever that is; "+": and it can be read.
     const handle = await open(path, "a+").catch(diskError(path));
     file.#handle = handle;
+    // region: resume
     file.next = (await handle.stat()).size;
     await digestPrefix(file.#digest, handle, file.next);
     // Whoever wrote this may have been killed before its sync, and we are going to rely on it.
     if (file.next > 0) await file.sync();
+    // endregion: resume
     return file;
   }
 
@@ -68,12 +70,14 @@ export class GrowingFile {
 
   /** Takes a chunk, and resolves when it is written. That is the back pressure of a slow disk. */
   async append({ offset, length, parts }: Data): Promise<void> {
+    // region: append
     const known = overlap(this.next, this.#size, { offset, length });
     const fresh = joinParts(dropBytes(parts, known));
     await this.#mine.appendFile(fresh).catch(diskError(this.path));
     this.#digest.update(fresh);
     this.next += fresh.length;
     if (this.next - this.durable >= SYNC_BYTES) await this.sync();
+    // endregion: append
   }
 
   /** Makes durable what is written. A file is only as durable as its name, which is in the folder. */
@@ -88,11 +92,13 @@ export class GrowingFile {
    * size of a stream is told here, because its sender did not know it before.
    */
   async finish(digest: string, size: number): Promise<void> {
+    // region: finish
     const isRight = this.next === size && this.#digest.hex() === digest;
     if (!isRight) await this.remove();
     if (!isRight) throw new FilespoolError(this.next === size ? "digest-mismatch" : "size-mismatch");
     await this.sync();
     await this.close();
+    // endregion: finish
   }
 
   /** Lets go of the file, once a write that is under way has ended. What was written stays. */

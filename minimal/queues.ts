@@ -86,6 +86,7 @@ export class Queues {
     for (const name of ["data", "uploads", "queues", "done"]) await mkdir(this.#path(name), { recursive: true });
     // The spool may be new, and then its own name is in the folder around it.
     for (const path of [this.#folder, dirname(this.#folder)]) await syncFolder(path);
+    // region: load
     const collected = new Set(await readdir(this.#path("done")));
     for (const name of (await readdir(this.#path("queues"))).sort()) {
       // A power cut between the syncs of the two folders leaves the record in both. It was collected.
@@ -96,6 +97,7 @@ export class Queues {
     for (const name of await readdir(this.#path("uploads"))) await rm(this.#path("uploads", name));
     // These were collected, and the server was stopped before it removed the content.
     for (const name of collected) await rm(this.#path("data", name), { force: true });
+    // endregion: load
   }
 
   #path(...names: string[]): string {
@@ -122,8 +124,10 @@ export class Queues {
 
   /** The change of state: one rename, and both folders on disk before anybody hears of it. */
   async #move(from: string, to: string): Promise<void> {
+    // region: move
     await rename(from, to);
     for (const path of [to, from]) await syncFolder(dirname(path));
+    // endregion: move
   }
 
   /**
@@ -156,6 +160,7 @@ export class Queues {
   finish({ offer, file }: Upload, digest: string, size: number): Promise<Stored> {
     return this.#inTurn(async () => {
       const { transfer } = offer;
+      // region: finish
       // 1. the content is what its sender said, and on disk
       await file.finish(digest, size);
       // 2. so is its record, where nobody looks
@@ -170,6 +175,7 @@ export class Queues {
       this.#uploads.delete(transfer);
       this.#add(record, name);
       return record;
+      // endregion: finish
     });
   }
 
@@ -190,6 +196,7 @@ export class Queues {
    * somebody else, cannot ack the other's delivery with it.
    */
   lease(queue: string): Delivery | null {
+    // region: lease
     for (const file of this.#waiting.values()) {
       if (file.record.queue !== queue || file.token !== "") continue;
       const token = `${this.#epoch}-${++this.#granted}`;
@@ -199,6 +206,7 @@ export class Queues {
       return { ...file.record, token, attempt: ++file.attempts };
     }
     return null;
+    // endregion: lease
   }
 
   /** Starts the time of a lease anew. False when it has ended. */
@@ -222,6 +230,7 @@ export class Queues {
   /** Takes a file off its queue for ever. Resolves when that is on disk. @throws FilespoolError lease-lost */
   ack(token: string): Promise<void> {
     return this.#inTurn(async () => {
+      // region: ack
       const { record, name } = this.#leased(token);
       // The lease cannot run out while the record moves. Else the file would be handed out once
       // more, and whoever got it would hold a file that was collected.
@@ -230,21 +239,26 @@ export class Queues {
       this.#leases.delete(token);
       this.#waiting.delete(record.transfer);
       await rm(this.#path("data", record.transfer), { force: true });
+      // endregion: ack
     });
   }
 
   /** Back to its old place in line, before all that is newer. */
   giveBack(token: string): void {
+    // region: give-back
     const file = this.#leases.get(token);
     if (!file) return;
     this.#leases.delete(token);
     file.token = "";
     for (const listener of this.listeners) listener();
+    // endregion: give-back
   }
 
   /** Ends the leases whose time is over. Somebody calls this every second. */
   expire(): void {
+    // region: expire
     for (const [token, { expiresMs }] of this.#leases) if (expiresMs <= this.#nowMs()) this.giveBack(token);
+    // endregion: expire
   }
 }
 

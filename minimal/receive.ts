@@ -65,16 +65,19 @@ export async function receive(options: ReceiveOptions): Promise<FilespoolError[]
 
   /** Whether this file has landed before, and its ack may have been lost. */
   const hasLanded = async (file: Deliver): Promise<boolean> => {
+    // region: has-landed
     if (await stat(markOf(file)).catch(unlessCode("ENOENT", null))) return true;
     const part = await stat(partOf(file)).catch(unlessCode("ENOENT", null));
     if (!part || part.nlink < 2) return false;
     await syncFolder(output); // we may have been stopped before that
     await rename(partOf(file), markOf(file));
     return true;
+    // endregion: has-landed
   };
 
   /** Steps 2 to 4. A name that is taken is not for us: nothing is ever overwritten. */
   const land = async (file: Deliver): Promise<string> => {
+    // region: land
     const name = nameOf(file);
     let path = join(output, name);
     const isTaken = () => link(partOf(file), path).then(() => false, unlessCode("EEXIST", true));
@@ -82,6 +85,7 @@ export async function receive(options: ReceiveOptions): Promise<FilespoolError[]
     await syncFolder(output);
     await rename(partOf(file), markOf(file));
     return path;
+    // endregion: land
   };
 
   await mkdir(ours, { recursive: true }).catch(diskError(output));
@@ -99,6 +103,7 @@ export async function receive(options: ReceiveOptions): Promise<FilespoolError[]
       if (await hasLanded(file)) return true;
       const part = await GrowingFile.open(partOf(file), size, algorithm);
       try {
+        // region: collect
         const offset = part.next;
         if (offset > 0) emit("resumed", { transfer, queue, name, size, offset });
         // The content of a small file is on its way already; a large one is sent from where we say.
@@ -111,6 +116,7 @@ export async function receive(options: ReceiveOptions): Promise<FilespoolError[]
           await part.append(frame);
         }
         await part.finish(digest, size);
+        // endregion: collect
       } finally {
         await part.close();
       }

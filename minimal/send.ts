@@ -67,7 +67,9 @@ export async function send(options: ClientOptions, paths: readonly string[]): Pr
       const origin = JSON.stringify([hostname(), resolve(path), queue, identity]);
       const transfer = digestOf("sha256", new TextEncoder().encode(origin)).slice(0, 32);
       const file = { transfer, queue, name: basename(path), size };
+      // region: ask
       const wait = size > server.pipelineBytesMax;
+      // endregion: ask
       await connection.send({ type: "offer", ...file, algorithm, wait });
       const answer = wait ? await hear(file) : null;
       const from = answer?.type === "accept" ? answer.offset : 0;
@@ -83,6 +85,7 @@ export async function send(options: ClientOptions, paths: readonly string[]): Pr
       verdict.catch(() => {}); // it is looked at below
       // All of the file is read, for the digest. What is sent is what the server lacks.
       const digest = createDigest(algorithm);
+      // region: send
       const chunk = Buffer.alloc(CHUNK_BYTES);
       for (let at = 0, bytes = -1; bytes !== 0; at += bytes) {
         bytes = (await handle.read(chunk, 0, CHUNK_BYTES, at)).bytesRead;
@@ -90,6 +93,7 @@ export async function send(options: ClientOptions, paths: readonly string[]): Pr
         digest.update(piece);
         if (!isOver && bytes > 0 && at + bytes > from) await connection.sendData(at, piece);
       }
+      // endregion: send
       if ((await identityOf(handle)) !== identity) {
         if (!isOver) await connection.send({ type: "cancel", transfer });
         return new FilespoolError("file-changed", `${path} changed while it was sent; send it again`);

@@ -150,11 +150,13 @@ async function takeUploads(context: Context, _: Hello): Promise<void> {
 
     // No further frame is taken until the spool has answered. What a sender sent on waits in the socket.
     open: async (asked: MessageOf<"offer">) => {
+      // region: open
       offer = asked;
       const { type, wait, ...file } = asked;
       const superseded = () => void connection.close(new FilespoolError("superseded"));
       const answer = await queues.offer(file, superseded).catch(refuse);
       if (answer) await talk.carryOut("stored" in answer ? "already" : "accepted", effects, answer);
+      // endregion: open
     },
 
     // A sender that did not ask sends from zero, and what is here of its file is passed over.
@@ -172,21 +174,25 @@ async function takeUploads(context: Context, _: Hello): Promise<void> {
 
     // To wait for the disk here is how a fast sender feels a slow disk.
     append: async (data: Data) => {
+      // region: append
       // Only the last chunk of a file may be tiny. So a tiny one tells how long a stream is.
       offer = { ...offer, size: checkChunk(data.offset, data.length, offer.size) };
       await upload?.file.append(data).catch(refuse);
       const offset = upload?.file.durable ?? 0;
       if (offset > toldBytes) await connection.send({ type: "progress", transfer: offer.transfer, offset });
       toldBytes = Math.max(toldBytes, offset);
+      // endregion: append
     },
 
     // Resolves when the file is in its queue, on disk; only then the one word is said that counts.
     store: async ({ transfer, digest, size = offer.size }: MessageOf<"finish">) => {
+      // region: store
       if (transfer !== offer.transfer || size === Infinity) throw new FilespoolError("message-invalid");
       offer = { ...offer, size };
       const stored = await queues.finish(upload as Upload, digest, size).catch(tellRefused);
       await leave();
       if (stored) await tellStored(digest, false, false);
+      // endregion: store
     },
 
     // The sender gave the file up: it changed while it was read. Nothing of it is kept.
@@ -224,12 +230,14 @@ async function makeDeliveries(context: Context, { queue = "", dataBytesMax = CHU
 
   /** Hands out files, as long as there is one, and room for it at the other end. */
   const handOut = async () => {
+    // region: hand-out
     while (talk.state === "ready" && credit > 0 && !saidEmpty) {
       current = queues.lease(queue);
       if (current) open.set(current.token, current);
       const what = !current ? "none" : current.size <= LIMITS.pipelineBytesMax ? "small" : "large";
       await talk.carryOut(what, effects, current);
     }
+    // endregion: hand-out
   };
 
   /** A frame as an event of the table: a verdict on the file in progress differs from one on another. */
@@ -278,6 +286,7 @@ async function makeDeliveries(context: Context, { queue = "", dataBytesMax = CHU
 
     // The verdict on a delivery. After an ack the file is off its queue, on disk; then that is said.
     record: async (verdict: MessageOf<"ack"> | MessageOf<"nack">) => {
+      // region: verdict
       const { delivery: token } = verdict;
       const file = open.get(token);
       if (current?.token === token) current = null;
@@ -287,6 +296,7 @@ async function makeDeliveries(context: Context, { queue = "", dataBytesMax = CHU
       if (verdict.type === "nack") return queues.giveBack(token);
       emit("acked", about(file));
       await connection.send({ type: "acked", delivery: token });
+      // endregion: verdict
     },
 
     renew: ({ delivery }: MessageOf<"working">) => void (open.has(delivery) && queues.renew(delivery)),
