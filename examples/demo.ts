@@ -22,6 +22,7 @@ Sends four files through a server that is killed in the middle, and collects the
 
 Options:
   --buffer-size <size>  for all three programs, such as 4KiB (default: theirs)
+  --minimal             with the three programs of minimal/ instead of the full ones
   --keep                keep the temporary folder, and say where it is
   --help                this text
 `;
@@ -32,13 +33,16 @@ const LINK_BYTES_PER_SECOND = 32 * 1024 * 1024;
 /** Stands for "somebody pressed Ctrl-C" in place of a list of problems. */
 const INTERRUPTED: string[] = [];
 
+/** What the person asked for. */
+type Options = { keep: boolean; help: boolean; minimal: boolean; bufferSize: string | undefined };
+
 /** The demo itself. @returns what was wrong; an empty list is success */
-async function play(stage: Stage, folder: string, bufferSize: string | undefined): Promise<string[]> {
+async function play(stage: Stage, folder: string, { bufferSize, minimal }: Options): Promise<string[]> {
   const problems: string[] = [];
   const expect = (isTrue: boolean, sentence: string) => void (isTrue || problems.push(sentence));
   const buffer = bufferSize === undefined ? [] : ["--buffer-size", bufferSize];
   const start = (who: "server" | "sender" | "receiver", ...words: string[]) =>
-    new Program(stage, who, [...words, ...buffer], folder);
+    new Program(stage, who, [...words, ...buffer], folder, minimal ? "minimal/main.ts" : "src/cli/main.ts");
   const serve = async (port: number) => {
     const server = start("server", "serve", "--port", String(port), "--spool", join(folder, "spool"));
     return { server, port: (await server.seen("listening", ({ event }) => event === "listening")).port as number };
@@ -59,7 +63,8 @@ async function play(stage: Stage, folder: string, bufferSize: string | undefined
     "The sender starts, over a slow link",
     '"stored" means: on disk, and in the index. "durable" is how much of a file would survive a power cut by now.',
   );
-  const toServer = ["--port", String(link.port), "--retry", "1m"];
+  // The minimal sender has one patience, and no option for it.
+  const toServer = ["--port", String(link.port), ...(minimal ? [] : ["--retry", "1m"])];
   const sender = start("sender", "send", ...toServer, ...files.map(({ path }) => path));
   const cut = await sender.seen("progress", (event) => event.event === "progress" && Number(event.offset) < BIG_BYTES);
   const durable = Number(cut.offset);
@@ -90,7 +95,7 @@ async function play(stage: Stage, folder: string, bufferSize: string | undefined
     "Nobody is connected; the files wait on disk. Only now a receiver starts.",
   );
   const inbox = join(folder, "inbox");
-  const receiver = start("receiver", "receive", "--port", String(first.port), "--out", inbox);
+  const receiver = start("receiver", "receive", "--port", String(first.port), minimal ? "--output" : "--out", inbox);
   expect((await receiver.ended) === 0, "the receiver failed");
   second.server.kill("SIGTERM");
   expect((await second.server.ended) === 0, "the server did not end in an orderly way");
@@ -137,13 +142,15 @@ function compare(files: readonly DemoFile[], events: readonly Event[]) {
 }
 
 /** The options, checked before anything is started. @throws Error with a sentence about a wrong one */
-function options(): { keep: boolean; help: boolean; bufferSize: string | undefined } {
+function options(): Options {
+  const flag = { type: "boolean", default: false } as const;
   const { values } = parseArgs({
-    options: { "buffer-size": { type: "string" }, keep: { type: "boolean" }, help: { type: "boolean", short: "h" } },
+    options: { "buffer-size": { type: "string" }, minimal: flag, keep: flag, help: { ...flag, short: "h" } },
   });
-  const bufferSize = values["buffer-size"];
+  const { minimal, keep, help, "buffer-size": bufferSize } = values;
+  if (minimal && bufferSize !== undefined) throw new Error("--minimal has no --buffer-size: leave one of them out");
   if (bufferSize !== undefined) resolve("serve", { flags: { "buffer-size": bufferSize }, env: {}, file: null });
-  return { keep: values.keep ?? false, help: values.help ?? false, bufferSize };
+  return { minimal, keep, help, bufferSize };
 }
 
 async function main(): Promise<number> {
@@ -154,7 +161,7 @@ async function main(): Promise<number> {
     process.stderr.write(`error: ${(error as Error).message}\n`);
     return 2;
   }
-  const { keep, help, bufferSize } = chosen;
+  const { keep, help } = chosen;
   if (help) {
     process.stdout.write(HELP);
     return 0;
@@ -167,7 +174,7 @@ async function main(): Promise<number> {
     process.once("SIGTERM", () => resolve(INTERRUPTED));
   });
   try {
-    const problems = await Promise.race([play(stage, folder, bufferSize), interrupted]);
+    const problems = await Promise.race([play(stage, folder, chosen), interrupted]);
     if (problems === INTERRUPTED) return 130;
     for (const problem of problems) stage.plain(stage.paint("red", `FAILED: ${problem}`));
     return problems.length === 0 ? 0 : 1;

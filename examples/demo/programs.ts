@@ -14,7 +14,7 @@ import { humanSize } from "../../src/cli/settings/units.ts";
 import type { ServerEvent, TransferEvent } from "../../src/net/events.ts";
 import type { Stage, Who } from "./stage.ts";
 
-const MAIN = fileURLToPath(new URL("../../src/cli/main.ts", import.meta.url));
+const ROOT = new URL("../../", import.meta.url);
 /** By its full address, because the programs are started in another folder. */
 const LOADER = import.meta.resolve("tsx");
 
@@ -44,15 +44,19 @@ export class Program {
   readonly #watchers = new Set<() => void>();
   #isOver = false;
 
-  /** @param folder where it runs. No config file or state of this machine has a say */
-  constructor(stage: Stage, who: Exclude<Who, "demo">, words: readonly string[], folder: string) {
+  /** @param folder where it runs. No config file or state of this machine has a say @param main of which program */
+  constructor(stage: Stage, who: Exclude<Who, "demo">, words: readonly string[], folder: string, main: string) {
     this.#who = who;
     const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("FILESPOOL_")));
-    const child = spawn(process.execPath, ["--import", LOADER, MAIN, ...words, "--json"], {
-      cwd: folder,
-      env: { ...env, FILESPOOL_STATE: folder, FILESPOOL_CONFIG: "/dev/null" },
-      stdio: ["ignore", "pipe", "pipe"],
-    });
+    const child = spawn(
+      process.execPath,
+      ["--import", LOADER, fileURLToPath(new URL(main, ROOT)), ...words, "--json"],
+      {
+        cwd: folder,
+        env: { ...env, FILESPOOL_STATE: folder, FILESPOOL_CONFIG: "/dev/null" },
+        stdio: ["ignore", "pipe", "pipe"],
+      },
+    );
     this.#child = child;
     running.add(child);
     const output = createInterface({ input: child.stdout });
