@@ -44,7 +44,7 @@ function openText(page: Page, gap: Gap, indentation: string): string {
     else lines.push(word);
   }
   const code = gap.standIn ?? `throw new Error("page ${page.number}: ${gap.region} in ${gap.file} is yours to write");`;
-  return [...lines.map((line) => `// ${line}`), code].map((line) => indentation + line).join("\n");
+  return [...lines.map((line) => `// ${line}`), ...code.split("\n")].map((line) => indentation + line).join("\n");
 }
 
 /** The program without the bodies that some pages ask for. */

@@ -50,8 +50,8 @@ export const COURSE: readonly Page[] = [
       gap(
         "connection.ts",
         "write",
-        "Refuse to write when the connection is over. Write the header and the payload as one piece, and wait until the " +
-          "wire has taken it.",
+        "Refuse to write when the connection is over (#lost). Note the time in #saidMs. Write the header and the payload as " +
+          "one piece, and wait until the wire has taken it.",
       ),
     ],
   },
@@ -63,13 +63,14 @@ export const COURSE: readonly Page[] = [
         "growing-file.ts",
         "append",
         "overlap() says how many bytes of the chunk are here already, and dropBytes() leaves them out. Write the rest, give " +
-          "it to the digest, and move `next`. Sync when SYNC_BYTES have come since the last sync.",
+          "it to the digest, and move `next`. Sync when SYNC_BYTES have come since the last sync, and say if you did. Begin " +
+          "with checkOpen().",
       ),
       gap(
         "growing-file.ts",
         "finish",
         "Compare size and digest with what the sender said. If one is wrong, remove the file and throw size-mismatch or " +
-          "digest-mismatch. If both are right, sync and close.",
+          "digest-mismatch. If both are right, sync and close. Begin with checkOpen().",
       ),
     ],
   },
@@ -86,8 +87,8 @@ export const COURSE: readonly Page[] = [
       gap(
         "server.ts",
         "append",
-        "Check the chunk (checkChunk also learns the size of a stream). Append it to the upload, and wait for that. Tell the " +
-          "sender `progress` when `durable` has grown, and never more than that.",
+        "Check the chunk (checkChunk also learns the size of a stream). Append it to the upload, and wait for that; an error " +
+          "goes to refuse(). When append says that it has synced, tell the sender `progress`: what is durable, and no more.",
       ),
       gap(
         "server.ts",
@@ -106,12 +107,12 @@ export const COURSE: readonly Page[] = [
         "queues.ts",
         "finish",
         "Four steps in this order: the content is right and on disk; the record is on disk, in uploads/; the record moves into " +
-          "queues/; only then memory knows the file (#uploads, #add). Return the record.",
+          "queues/; only then memory knows the file (uploads, add). Return the record.",
       ),
       gap(
         "queues.ts",
         "load",
-        "Read the records in queues/ in the order of their numbers, and #add each. A record that is in done/ as well was " +
+        "Read the records in queues/ in the order of their numbers, and add() each. A record that is in done/ as well was " +
           "collected: remove it from queues/. Then tidy up: records in uploads/, and content of files that are in done/.",
       ),
     ],
@@ -123,21 +124,21 @@ export const COURSE: readonly Page[] = [
       gap(
         "growing-file.ts",
         "resume",
-        "Go on with what an earlier attempt left: set `next`, feed the digest with what is there, and sync it before " +
-          "anybody relies on it.",
-        'if ((await handle.stat()).size > 0) throw new Error("page 6: resume in growing-file.ts is yours to write");',
+        "Go on with what an earlier attempt left: feed the digest with it, and sync it before anybody relies on it.",
+        'if (file.next > 0) throw new Error("page 6: resume in growing-file.ts is yours to write");',
       ),
       gap(
         "send.ts",
         "send",
         "Read all of the file in pieces of CHUNK_BYTES, and give each to the digest. Send the pieces that the server lacks " +
-          "(from `from` on), as long as the verdict is not known (isOver).",
+          "(from `from` on), as long as nothing was said about the file yet.",
       ),
       gap(
         "receive.ts",
-        "collect",
+        "fetch",
         "Ask for a large file from the byte that the part lacks (`start`). Take frames until the part is whole: data is " +
-          "checked and appended, withdraw returns false, and anything else is an error. Then finish the part.",
+          "checked and appended, withdraw returns false, and anything else is an error. Then finish the part, and return " +
+          "true.",
       ),
     ],
   },
@@ -154,7 +155,7 @@ export const COURSE: readonly Page[] = [
       gap(
         "queues.ts",
         "ack",
-        "#leased() finds the file of a token, or throws lease-lost. The lease must not run out while the record moves to " +
+        "leased() finds the file of a token, or throws lease-lost. The lease must not run out while the record moves to " +
           "done/. Forget the file when it has moved, and remove its content last.",
       ),
       gap("queues.ts", "give-back", "End the lease and keep the place in line. Tell the listeners."),
@@ -174,8 +175,9 @@ export const COURSE: readonly Page[] = [
       gap(
         "receive.ts",
         "land",
-        "Link the part to its name in `output`; when the name is taken, to the next numbered() one. Sync the folder. Rename " +
-          "the part to its mark. Return the path.",
+        "Unless the part has two names already, fetch it, and link it to `path`; when that name is taken, to the next " +
+          "numbered() one. Sync the folder. Rename the part to its mark.",
+        'if (!(await fetch(file, part))) return;\nthrow new Error("page 7: land in receive.ts is yours to write");',
       ),
     ],
   },
@@ -198,10 +200,9 @@ export const COURSE: readonly Page[] = [
     gaps: [
       gap(
         "receive.ts",
-        "has-landed",
-        "A mark says that the file landed before. So does a part with two names (nlink): then finish what was " +
-          "interrupted, sync the folder and rename the part to its mark.",
-        "return false;",
+        "names",
+        "How many names does a file have (nlink)? 0 means that it does not exist.",
+        "const namesOf = async (_path: string) => 0; // until then, nothing has ever landed",
       ),
     ],
   },

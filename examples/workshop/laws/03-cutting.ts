@@ -16,11 +16,11 @@ export const chunk = (bytes: Buffer, from: number, to: number): Data => {
 };
 
 export async function laws(load: Load): Promise<Laws> {
-  const { GrowingFile } = await load("growing-file");
+  const { openGrowingFile } = await load("growing-file");
 
   async function open(size = FILE.length): Promise<{ disk: Disk; file: Ours }> {
     const disk = new Disk();
-    return { disk, file: await GrowingFile.open(`${disk.root}/part`, size, "sha256") };
+    return { disk, file: await openGrowingFile(`${disk.root}/part`, size, "sha256") };
   }
 
   /** Takes these pieces of the alphabet, and finishes it. */

@@ -21,8 +21,11 @@ export interface Clock {
   ms: number;
 }
 
-export const openQueues = ({ Queues }: Modules["queues"], disk: Disk, clock: Clock = { ms: 0 }): Promise<Queues> =>
-  Queues.open(join(disk.root, SPOOL), () => clock.ms);
+export const openQueues = (
+  { openQueues: open }: Modules["queues"],
+  disk: Disk,
+  clock: Clock = { ms: 0 },
+): Promise<Queues> => open(join(disk.root, SPOOL), () => clock.ms);
 
 export const isUpload = (answer: Answer): answer is Upload => !("stored" in answer);
 
@@ -34,7 +37,6 @@ export async function store(queues: Queues, number: number, queue?: string): Pro
   if (rest.length > 0)
     await answer.file.append({ type: "data", offset: answer.file.next, length: rest.length, parts: [rest] });
   await queues.finish(answer, digestOfFile(number), contentOf(number).length);
-  await queues.leave(answer);
 }
 
 /** Works until the power is cut. False when it was. */

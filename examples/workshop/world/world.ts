@@ -46,7 +46,7 @@ export class World {
     const world = new World(load, serverDisk, clientDisk);
     const [queues, server] = [await load("queues"), await load("server")];
     world.queues = await openQueues(queues, serverDisk, world.clock);
-    world.#server = new server.Server(world.queues, world.emit);
+    world.#server = server.createServer(world.queues, world.emit);
     return world;
   }
 
