@@ -24,7 +24,7 @@ export function placeOf(path: unknown): { disk: Disk; rest: string } | null {
 export class Disk {
   readonly #id = fresh();
   /** The folder of this disk: everything below it is here and not on your machine. */
-  readonly root = `/workshop-disk/${this.#id}`;
+  root = `/workshop-disk/${this.#id}`;
   /** Each call so far, in a few words: "rename spool/uploads/1 spool/queues/2". */
   readonly calls: string[] = [];
   syncs = 0;
@@ -48,6 +48,13 @@ export class Disk {
   /** The disk for the program that is started after this one was killed. What was not synced is still not synced. */
   afterKill(): Disk {
     return new Disk(cloneOf(this.#top));
+  }
+
+  /** From now on this disk is found where the other one was, as after a restart. */
+  inPlaceOf(other: Disk): this {
+    this.root = other.root;
+    disks.set(Number(PATH.exec(other.root)?.groups?.id), this);
+    return this;
   }
 
   /** All files by their paths below the top, for the laws. Asking is no call. */

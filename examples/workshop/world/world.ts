@@ -13,7 +13,7 @@ import type { Load } from "../laws/law.ts";
 import { Disk } from "./disk.ts";
 import { Peer } from "./peer.ts";
 import { type Clock, openQueues } from "./spool.ts";
-import { type End, line } from "./wire.ts";
+import { type End, line, settle } from "./wire.ts";
 
 /** The folder on the client's disk into which files land. */
 export const INBOX = "inbox";
@@ -34,6 +34,7 @@ export class World {
   #server!: Server;
   readonly #load: Load;
   #lines: End[] = [];
+  readonly #sessions: Promise<void>[] = [];
 
   private constructor(load: Load, serverDisk: Disk, clientDisk: Disk) {
     this.#load = load;
@@ -60,7 +61,7 @@ export class World {
     const [client, server] = line();
     this.#lines.push(client);
     this.onLine?.(client);
-    void this.#server.accept(server);
+    this.#sessions.push(this.#server.accept(server));
     return client;
   };
 
@@ -98,6 +99,19 @@ export class World {
       end.destroy();
       end.other.destroy();
     }
+  }
+
+  /** When everybody has ended. A program that is broken may never end, and is not waited for. */
+  async over(): Promise<void> {
+    this.end();
+    await Promise.race([Promise.allSettled(this.#sessions), settle(200)]);
+  }
+
+  /** The next world, with the disks as these leave them. */
+  async restart(how: "killed" | "power cut"): Promise<World> {
+    await this.over();
+    const left = (disk: Disk) => (how === "killed" ? disk.afterKill() : disk.afterPowerCut()).inPlaceOf(disk);
+    return World.start(this.#load, left(this.serverDisk), left(this.clientDisk));
   }
 
   /** What is in the inbox, without what the receiver keeps for itself. */
