@@ -50,6 +50,8 @@ export async function laws(load: Load): Promise<Laws> {
     );
     const { digest } = heard;
     peer.say({ type: "stored", transfer, digest, repeated: false, collected: false });
+    await peer.until("bye");
+    peer.wire.end();
     const [failure] = await sending;
     if (failure) broken(`stored was said, and it reports: ${failure.message}`);
     return { from: from < 0 ? LARGE.length : from, digest, waits: wait };
@@ -136,7 +138,7 @@ export async function laws(load: Load): Promise<Laws> {
     },
 
     "a receiver asks for what its disk lacks, after a cut at any place": async () => {
-      for (const cutAt of [0, 1024, 100 * KiB, 100 * KiB + 1024, 256 * KiB, LARGE.length - 1024]) {
+      for (const cutAt of [0, 1024, 100 * KiB + 1024, LARGE.length - 1024]) {
         const disk = new Disk();
         await receiveWithCut(disk, cutAt);
         const has = largest(disk);
@@ -157,7 +159,7 @@ export async function laws(load: Load): Promise<Laws> {
     },
 
     "sender and server get a file through a line that breaks at any place": async () => {
-      for (let breaksAt = 1000; breaksAt < LARGE.length + 2000; breaksAt += 50_021) {
+      for (let breaksAt = 1000; breaksAt < LARGE.length + 2000; breaksAt += 120_011) {
         const world = await World.start(load);
         world.clientDisk.put("large.bin", LARGE);
         world.onLine = (client) => {

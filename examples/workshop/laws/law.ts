@@ -54,6 +54,8 @@ process.on("unhandledRejection", (error) => unheard.push(error));
 /** What is wrong with a law, or null when it holds. */
 export async function tryLaw(law: () => Promise<void> | void): Promise<string | null> {
   let timer: NodeJS.Timeout | undefined;
+  // What is left of the law before this one has its turn to fail.
+  await new Promise((turn) => setImmediate(turn));
   unheard.length = 0;
   try {
     const late = new Promise<never>((_, fail) => {
