@@ -76,6 +76,7 @@ const MASKS: readonly (readonly [RegExp, string])[] = [
   [/"(port|delayMs)":\d+/g, '"$1":N'],
   [/\b\d+(?:\.\d+)? ?(?:ms|s|min|h)\b/g, "TIME"],
   [/\b\d+(?:\.\d+)? (?:[KMG]iB|files|bytes)\/s/g, "RATE"],
+  [/\b(?:\d+\.\d\d syncs for each|syncs are not counted here: there is no strace)/g, "SYNCS"],
 ];
 
 /** A line without what differs from run to run. */

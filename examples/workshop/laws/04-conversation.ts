@@ -93,7 +93,7 @@ export async function laws(load: Load): Promise<Laws> {
     const words = (await peer.rest()).map((heard) => {
       if (heard.type === "stored" || heard.type === "accept") return `${heard.type} ${number(heard.transfer)}`;
       if (heard.type === "refuse") return `refuse ${number(heard.about)}`;
-      if (heard.type === "error" && heard.code === "internal") return trouble;
+      if (heard.type === "error" && heard.code === "internal") broken(trouble.replace(/^internal error: /, ""));
       return heard.type === "error" ? `error ${heard.code}` : heard.type;
     });
     return words.join(", ") || "nothing";

@@ -41,32 +41,37 @@ export async function thrownBy(work: () => unknown): Promise<Error | null> {
   }
 }
 
+/** Whether a gap threw it, and not a program that does something wrong. */
+const isGap = (error: unknown): boolean => / is yours to write$/.test((error as Error | null)?.message ?? "");
+
 /** The code of the error, or what else happened. */
 export async function codeOf(work: () => unknown): Promise<string> {
   const error = await thrownBy(work);
+  if (isGap(error)) throw error;
   return error === null ? "no error" : ((error as { code?: string }).code ?? `${error}`);
 }
 
 /** What was thrown where nobody listens, while a law was tried. */
-const unheard: unknown[] = [];
-process.on("unhandledRejection", (error) => unheard.push(error));
+const unheard = new Map<Promise<unknown>, unknown>();
+process.on("unhandledRejection", (error, promise) => unheard.set(promise, error));
+process.on("rejectionHandled", (promise) => unheard.delete(promise));
 
 /** What is wrong with a law, or null when it holds. */
 export async function tryLaw(law: () => Promise<void> | void): Promise<string | null> {
   let timer: NodeJS.Timeout | undefined;
   // What is left of the law before this one has its turn to fail.
   await new Promise((turn) => setImmediate(turn));
-  unheard.length = 0;
+  unheard.clear();
   try {
     const late = new Promise<never>((_, fail) => {
       timer = setTimeout(() => fail(new Broken("it waited for something that never came")), DEADLINE_MS);
     });
     await Promise.race([law(), late]);
-    return unheard.length > 0 ? `it threw where nobody listens: ${unheard[0]}` : null;
+    const [error] = unheard.values();
+    return error === undefined ? null : `it threw where nobody listens: ${error}`;
   } catch (error) {
     if (error instanceof Broken) return error.message;
-    const { message } = error as Error;
-    return / is yours to write$/.test(message) ? message : `it threw ${error}`;
+    return isGap(error) ? (error as Error).message : `it threw ${error}`;
   } finally {
     clearTimeout(timer);
   }
