@@ -44,7 +44,7 @@ export const COURSE: readonly Page[] = [
         "connection.ts",
         "interpret",
         "A frame of an unknown type is an error, unless it carries FLAG_OPTIONAL. Decode the message, pass over pings, and " +
-          "throw what the peer calls an error (asError). The first message makes the peer known: then data frames may be " +
+          "keep what the peer calls an error (asError) in #failure; #read throws it. The first message makes the peer known: then data frames may be " +
           "as long as LIMITS.dataBytesMax.",
       ),
       gap(
@@ -63,14 +63,15 @@ export const COURSE: readonly Page[] = [
         "growing-file.ts",
         "append",
         "overlap() says how many bytes of the chunk are here already, and dropBytes() leaves them out. Write the rest, give " +
-          "it to the digest, and move `next`. Sync when SYNC_BYTES have come since the last sync, and say if you did. Begin " +
-          "with checkOpen().",
+          "it to the digest, and move `next`. Sync when SYNC_BYTES have come since the last sync, and say if you did. A " +
+          "file that is not open any more was `superseded`.",
       ),
       gap(
         "growing-file.ts",
         "finish",
         "Compare size and digest with what the sender said. If one is wrong, remove the file and throw size-mismatch or " +
-          "digest-mismatch. If both are right, sync and close. Begin with checkOpen().",
+          "digest-mismatch. If both are right, sync and close. A file that is not open any more was " +
+          "`superseded`.",
       ),
     ],
   },
@@ -112,8 +113,8 @@ export const COURSE: readonly Page[] = [
       gap(
         "queues.ts",
         "load",
-        "Read the records in queues/ in the order of their numbers, and add() each. A record that is in done/ as well was " +
-          "collected: remove it from queues/. Then tidy up: records in uploads/, and content of files that are in done/.",
+        "Read the records in queues/ in the order of their numbers, and add() each; not those that are in done/ as well, which " +
+          "were collected. Tidy up: remove records in uploads/, and the content of files that are in done/.",
       ),
     ],
   },
@@ -175,9 +176,11 @@ export const COURSE: readonly Page[] = [
       gap(
         "receive.ts",
         "land",
-        "Unless the part has two names already, fetch it, and link it to `path`; when that name is taken, to the next " +
-          "numbered() one. Sync the folder. Rename the part to its mark.",
-        'if (!(await fetch(file, part))) return;\nthrow new Error("page 7: land in receive.ts is yours to write");',
+        "Unless the part has two names already, fetch it as below, and link it to its name in `output`; when that is taken, to " +
+          "the next numbered() one. Sync the folder. Rename the part to its mark. Set `path` to where it landed.",
+        "const growing = await openGrowingFile(part, size, algorithm);\n" +
+          "if (!(await fetch(file, growing).finally(growing.close))) return;\n" +
+          'throw new Error("page 7: land in receive.ts is yours to write");',
       ),
     ],
   },

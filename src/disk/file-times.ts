@@ -1,14 +1,24 @@
 /**
  * Times of change, as exactly as a disk keeps them and as Node can set them.
  *
- * A file may be older than 1970 and younger than 2242, and almost every time has a fraction. Three things on the way lose
- * that: Node takes a negative *number* for the present moment (only text gets through), libuv cuts what is finer than a
- * microsecond towards zero, and beyond the year 2106 doubles are about a microsecond apart. And a disk that cannot hold a
- * time keeps the nearest one that it can, without a word: ext4 ends in 1901 and 2446, exFAT begins in 1980. So a time is
- * kept in two whole numbers until the last moment, and whoever sets an unusual one looks what became of it.
+ * A file may be older than 1970 or younger than 2242, and almost every time has a fraction. Three
+ * things on the way lose some of that:
+ *
+ *   Node      takes a negative *number* for the present moment; only text gets through
+ *   libuv     cuts what is finer than a microsecond, towards zero
+ *   doubles   are about a microsecond apart from the year 2106 on
+ *
+ * And a disk that cannot hold a time keeps the nearest one that it can, and says nothing: ext4 goes
+ * from 1901 to 2446, exFAT begins in 1980. So a time is kept in two whole numbers until the last
+ * moment, and after an unusual time was set, the file is looked at once more.
+ *
+ * Never here: which files get a time (net/receiver/file-attributes.ts, net/extensions/folder).
  */
 
-/** Seconds since 1970, negative before, and the nanoseconds that have passed since that second (0 to 999,999,999). */
+/**
+ * Seconds since 1970, negative before, and the nanoseconds that have passed since that second
+ * (0 to 999,999,999).
+ */
 export interface Moment {
   readonly seconds: number;
   readonly nanos: number;
@@ -16,11 +26,14 @@ export interface Moment {
 
 const BILLION = 1_000_000_000n;
 const MILLION = 1_000_000n;
-/** Every disk that we know of holds what is between: exFAT begins in 1980, and an old ext3 ends in 2038. */
+/**
+ * Seconds since 1970. Every disk that we know of holds the times in between: exFAT from 1980, an
+ * old ext3 until 2038.
+ */
 const [USUAL_FROM, USUAL_UNTIL] = [320_000_000, 2 ** 31 - 1];
 /** Seconds by which a disk may round: FAT counts in twos. */
 const ROUNDED_MAX = 2;
-/** What a disk answers that keeps no such time, or none at all. */
+/** Errors of a disk that does not keep such a time, or no times at all. */
 const NO_SUCH_TIME = new Set(["EINVAL", "EOVERFLOW", "EPERM", "ENOSYS", "ENOTSUP", "EOPNOTSUPP"]);
 
 /** @param ns nanoseconds since 1970, as a stat with big integers has them */
@@ -37,7 +50,10 @@ export function decimalOf({ seconds, nanos }: Moment): string {
   return `${isNegative ? "-" : ""}${whole}${digits && `.${digits}`}`;
 }
 
-/** The reverse; what is finer than a nanosecond is cut off. Null: that is no time. */
+/**
+ * The moment of a decimal text. What is finer than a nanosecond is cut off. Null: the text
+ * is no time.
+ */
 export function momentFrom(decimal: string): Moment | null {
   const [, sign, whole, fraction = ""] = /^(-?)(\d{1,12})(?:\.(\d*))?$/.exec(decimal) ?? [];
   if (whole === undefined) return null;
@@ -46,8 +62,9 @@ export function momentFrom(decimal: string): Moment | null {
 }
 
 /**
- * The text that makes Node set this time: to the microsecond until 2106, a few more of them later. A double that is a little
- * less than what it stands for would lose a whole microsecond to libuv, so the next one away from zero is taken then.
+ * The text that makes Node set this time: to the microsecond until 2106, less exactly after that.
+ * Where the nearest double is a little less than the time, libuv would cut a whole microsecond off,
+ * so the next double away from zero is taken.
  */
 export function utimesText({ seconds, nanos }: Moment): string {
   const micros = BigInt(seconds) * MILLION + BigInt(Math.floor(nanos / 1000));
@@ -59,10 +76,10 @@ export function utimesText({ seconds, nanos }: Moment): string {
 }
 
 /**
- * Sets a time of change. Whether it is exactly kept is no reason to lose a file, so what a disk cannot hold is told, and
- * not thrown. A usual time is not looked at again.
+ * Sets a time of change. No file is lost because a disk cannot hold its time: that is told and not
+ * thrown. After a usual time the file is not looked at again.
  * @param set gives the file (or link) this time, which is text for Node's `utimes`
- * @param look says what it has then, in milliseconds
+ * @param look says which time the file has then, in milliseconds
  * @returns null, or why the time is not the one that was asked for
  * @throws what else the file system said
  */
@@ -84,7 +101,7 @@ export async function setTime(
   return `this disk does not keep the time ${shown(seconds)}; it has ${shown(kept)} instead`;
 }
 
-/** A date where JavaScript has one. */
+/** A time for people: a date, where JavaScript has one for it. */
 function shown(seconds: number): string {
   const date = new Date(seconds * 1000);
   return Number.isNaN(date.getTime()) ? `${seconds} s` : date.toISOString().slice(0, 19).replace("T", " ");

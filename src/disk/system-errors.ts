@@ -1,30 +1,35 @@
 /**
- * What the system says against us, in words that a person understands.
+ * Errors of the system, in words that a person understands, and by their names.
  *
- * Node's own message ("EACCES: permission denied, open 'a.txt'") names a call that nobody made and repeats a path that our
- * sentence has named already. Here it becomes "permission denied (EACCES)": the words for who has just begun, the code
- * for who wants to look it up. What is not in the table keeps the words that came with it.
+ * Node's own message ("EACCES: permission denied, open 'a.txt'") names a call that the user did not
+ * make, and repeats a path that our sentence has named already. Here it becomes "permission denied
+ * (EACCES)": words for beginners, and a code to look up. An error that is not in the table keeps
+ * the words that came with it.
  *
- * It refuses to know what was attempted, and with which file or address: whoever calls says that before it. So every
- * phrase has to read well after a colon, and none of them may promise anything about the next attempt.
+ * This file does not know what was attempted, and with which file or address: the caller says
+ * that first. So every phrase has to read well after a colon, and none may promise anything about
+ * the next attempt.
  *
- * It is also the one place that gives an error its name. Node knows fewer names than the system: what libuv has none for
- * arrives as the code "Unknown system error -122" (EDQUOT, a quota; ESTALE, a network disk), and lmdb-js sets the bare
- * number. Whoever compares `code` with such a name compares in vain, so ask `errorName`.
+ * It is also the one place that gives an error its name. Node knows fewer names than the system.
+ * An error without one arrives with the code "Unknown system error -122" (EDQUOT, a quota;
+ * ESTALE, a network disk), and lmdb-js sets the bare number. To compare `code` with a name misses
+ * those, so ask `errorName`.
  */
 import { constants } from "node:os";
 
 /** Names by number, as this system counts them. */
 const NAMES = new Map(Object.entries(constants.errno).map(([name, number]) => [number, name]));
 
-/** Codes that people meet, each with the thing to look at rather than the name of the rule that was broken. */
+/**
+ * Codes that people meet. Each phrase names the thing to look at, and not the rule that was broken.
+ */
 const WORDS: Readonly<Record<string, string>> = {
   // Files and folders.
   ENOENT: "there is no such file or folder",
   EACCES: "permission denied",
   EPERM: "not permitted",
-  EEXIST: "there is a file of that name, and no folder",
-  ENOTDIR: "a part of that path is a file, and no folder",
+  EEXIST: "a file has that name already, where a folder is needed",
+  ENOTDIR: "a part of that path is a file and not a folder",
   EISDIR: "it is a folder",
   ENOTEMPTY: "a folder is there that is not empty",
   EBUSY: "it is in use",
@@ -64,7 +69,7 @@ export function errorName(error: unknown): string | undefined {
   return name ?? (typeof code === "string" ? code : undefined);
 }
 
-/** The words for anything thrown by the system, with its name. */
+/** Words for anything that the system threw, with its name. */
 export function describe(error: unknown): string {
   const name = errorName(error);
   const words = name === undefined ? undefined : WORDS[name];

@@ -1,8 +1,13 @@
 /**
- * What a sender and a receiver are asked to do, and what they report at the end: the library's parameters.
+ * What a sender and a receiver are asked to do, and what they report at the end: the library's
+ * parameters.
  *
- * The command line fills these in from flags, environment, file and prompts (cli/settings/settings.ts), and passes them on
- * as they are, so that whatever it can do a program can do as well.
+ * The command line fills these in from flags, environment, file and prompts
+ * (cli/settings/settings.ts) and passes them on unchanged. So a program can ask for whatever a
+ * command can ask for.
+ *
+ * Never here: what a server is asked to do (create-server.ts), and any check of a value that a
+ * person typed. An option that is left out has the value of `DEFAULTS`, or the one in its comment.
  */
 import { resolve } from "node:path";
 import { FilespoolError } from "../protocol/errors.ts";
@@ -10,10 +15,10 @@ import { LIMITS } from "../protocol/limits.ts";
 import type { About, TransferEvent } from "./events.ts";
 import type { Preserve } from "./receiver/file-attributes.ts";
 
-/** How this version names itself to a peer. */
+/** How this version names itself to a peer. For logs only; nothing is decided by it. */
 export const AGENT = "filespool/0.1";
 
-/** What holds for an option that is not given, at either end. */
+/** The value of each option that is not given, for server and clients alike. */
 export const DEFAULTS = {
   host: "localhost",
   port: 5011,
@@ -24,11 +29,16 @@ export const DEFAULTS = {
   connectTimeoutMs: 10_000,
 } as const;
 
-/** Whose certificate a client accepts. Without either field: one for that host, by an authority that this machine trusts. */
+/**
+ * Whose certificate a client accepts. With no field: one for that host that this machine trusts.
+ */
 export interface TlsTrust {
-  /** SHA-256 of the server's certificate (DER), 64 hexadecimal digits; one of several while a certificate is replaced. */
+  /**
+   * SHA-256 of the server's certificate (DER), 64 hexadecimal digits. Several while a certificate
+   * is being replaced; any one of them will do.
+   */
   readonly fingerprints?: readonly string[];
-  /** Certificates (PEM) of the authorities that are trusted instead of this machine's. */
+  /** Certificates (PEM) of authorities to trust in place of this machine's. */
   readonly ca?: string;
 }
 
@@ -38,56 +48,66 @@ export interface TlsIdentity {
   readonly key: string;
 }
 
-/** For each option its default is in DEFAULTS. */
+/** What every run of a client is asked. The defaults are in DEFAULTS. */
 export interface ClientOptions {
   readonly host?: string;
   readonly port?: number;
   readonly queue?: string;
   /** Most bytes of one data frame of a large file. */
   readonly bufferBytes?: number;
-  /** How long to keep trying without progress once there was a connection. */
+  /** How long to keep trying without progress once a server has answered, ms. */
   readonly retryMs?: number;
-  /** The same before the first connection; 0 fails at once. */
+  /** The same before a server has answered at all, ms. 0: the first failure ends the run. */
   readonly connectRetryMs?: number;
-  /** From the look-up of a name to the server's first word, ms; then the attempt has failed. */
+  /** Time for one attempt to connect, ms: from the look-up of the name to the server's welcome. */
   readonly connectTimeoutMs?: number;
-  /** What proves a right to the server, where it asks for that. A secret: keep it out of argument lists and logs. */
+  /**
+   * Proves a right to a server that asks for one. A secret: keep it out of argument lists and logs.
+   */
   readonly token?: string;
-  /** Encrypts the connection, and says whom to trust; absent: plain TCP. */
+  /** Encrypts the connection, and says which server to trust. Absent: plain TCP. */
   readonly tls?: TlsTrust;
+  /** Ends the run early. It then fails with the code "interrupted". */
   readonly signal?: AbortSignal;
+  /** Hears what happens, while it happens. It must not throw. */
   readonly onEvent?: (event: TransferEvent) => void;
 }
 
-/** With the defaults filled in. */
+/** The options of a run with the defaults filled in. */
 export const complete = <T extends ClientOptions>(options: T) => ({ ...DEFAULTS, ...options });
 
-/** Content that is read once and whose length is known at its end. The transfer is cancelled if the stream fails. */
+/**
+ * Content that is read once, and whose length is known only at its end. If the stream fails, its
+ * transfer is cancelled and nothing is stored.
+ */
 export interface StreamSource {
   readonly name: string;
-  /** A Readable, or anything else that gives bytes. */
+  /** A Readable, or anything else that yields bytes. */
   readonly stream: AsyncIterable<Uint8Array>;
-  /** How messages call it; `name` unless given. */
+  /** What messages and events call it; `name` unless given. */
   readonly path?: string;
-  /** What the content is a form of: "tar" for a folder. */
+  /** What the receiver makes of it: "tar" is unpacked into a folder. Absent: a file as it is. */
   readonly kind?: string;
   /**
-   * Transfer id (32 hexadecimal digits) of a stream that gives the same bytes whenever it is opened anew, so that it is
-   * stored once however often it is sent. Without it, each stream is a transfer of its own.
+   * Transfer id (32 hexadecimal digits) of a stream that gives the same bytes each time. It is
+   * stored once, however often it is sent. Without an id each stream is a new transfer.
    */
   readonly transfer?: string;
 }
 
-/** A file that is sent only if it still is the one that was seen: see `identityOf` in file-identity.ts. */
+/** A file to send only if it still is the one that was seen: `identityOf` in file-identity.ts. */
 export interface FileSource {
   readonly path: string;
   readonly identity: string;
 }
 
-/** Something to send; a text is the path of a file or folder. */
+/** Something to send. A string is the path of a file or folder. */
 export type Source = string | FileSource | StreamSource;
 
-/** A file by its absolute path, whatever the working folder is by then; where that is gone, by the path that was given. */
+/**
+ * An absolute path, which stays right when the working folder changes later. If the working folder
+ * itself is gone, the path as it was given.
+ */
 function absolutePath(path: string): string {
   try {
     return resolve(path);
@@ -96,106 +116,147 @@ function absolutePath(path: string): string {
   }
 }
 
-/** How events call what is sent: a file by its absolute path, a stream by its label. */
+/** What events call a source: a file by its absolute path, a stream by its label. */
 export function labelOf(source: string | FileSource | Pick<StreamSource, "path" | "name">): string {
   if (typeof source === "string") return absolutePath(source);
   return "name" in source ? (source.path ?? source.name) : absolutePath(source.path);
 }
 
+/** What one run of a sender is asked. */
 export interface SendOptions extends ClientOptions {
   /**
-   * Paths of files, or streams; taken one by one, so there may be any number. An asynchronous list may have nothing to
-   * give for a while: the connection is kept, and replaced when it is lost, until the list ends. What it throws ends the run.
+   * Paths of files, or streams. They are taken one at a time, so the list may be endless.
+   *
+   * An asynchronous list may have nothing to give for a while. The run then keeps its connection,
+   * and replaces one that is lost, until the list ends. If the list throws, the run fails with that
+   * error.
    */
   readonly files: Iterable<Source> | AsyncIterable<Source>;
-  /** Stores a new copy even if this very file was stored before. */
+  /** Stores a new copy even if this very file is stored already. */
   readonly again?: boolean;
-  /** A secret of the user that stays the same from run to run, so that a killed run is continued by the next. */
+  /**
+   * A secret of this user that is the same in every run. Transfer ids are derived from it, so that
+   * a new run continues what a killed one began. Without it, each run begins anew.
+   */
   readonly senderKey?: string;
-  /** "blake3" or "sha256"; unless given, the first in the list of the server that this end knows. */
+  /** "blake3" or "sha256". Unless given: the first in the server's list that this end knows. */
   readonly digest?: string;
 }
 
+/**
+ * What one run of a sender has achieved. Each file is counted once: as one of these, or a failure.
+ */
 export interface SendSummary {
-  /** Files stored by this run, and files that the server had already. */
+  /** `stored`: brought to the server by this run. `repeated`: the server had them already. */
   stored: number;
   repeated: number;
-  /** Bytes of the files of both kinds. */
+  /** Size of all those files together, bytes. */
   bytes: number;
-  /** One for each file that was not stored. */
+  /** One for each file that was not stored, with the reason. */
   failures: FilespoolError[];
 }
 
-/** What to do when the target folder has a file of that name. */
+/** What to do when the target folder has something of that name. */
 export type IfExists = "refuse" | "rename" | "overwrite" | "skip";
 
-/** What a hook hears of a file that has landed. */
+/** What a hook is told about a file that has landed. */
 export interface LandedFile {
   readonly transfer: string;
   readonly queue: string;
-  /** As the sender called it. */
+  /** The name under which the sender sent it. `path` may end differently. */
   readonly name: string;
   readonly size: number;
   readonly digest: string;
-  /** Where it is, absolute, so that no program can take a name like "--output=x" for an option. A folder, if one was sent. */
+  /**
+   * Where it is: an absolute path, so that no program can take a name like "--output=x" for an
+   * option. The path of a folder, if a folder was sent.
+   */
   readonly path: string;
-  /** The run is to end: so should the hook. */
+  /** Aborted when the run is to end. The hook should then end too. */
   readonly signal: AbortSignal;
 }
 
-/** Takes contents instead of a target folder, each verified and whole. */
+/**
+ * Takes contents in place of a target folder. Each content is complete and verified before the
+ * first byte of it is handed over.
+ */
 export interface ContentSink {
   /**
-   * Takes a content, and resolves when all of it was taken; the ack follows. A second call comes after the end of the first.
-   * @throws FilespoolError interrupted when nobody takes any more; whatever it throws ends the run, and is no failed attempt
+   * Takes one content. Resolves when all of it was taken; the ack follows. Contents come one after
+   * the other, never two at a time.
+   * @throws FilespoolError interrupted when nobody takes any more. Whatever it throws ends the run
+   * and does not count as a failed attempt.
    */
   readonly write: (
     file: About,
     content: Iterable<Uint8Array> | AsyncIterable<Uint8Array>,
     signal: AbortSignal,
   ) => Promise<void>;
-  /** A folder that nobody else can look into, for what is too large to be verified in memory; asked for when such a file comes. */
+  /**
+   * A folder that only this user can read, for a content that is too large to be verified in
+   * memory. Called each time such a content comes.
+   */
   readonly folder: () => Promise<string>;
 }
 
+/**
+ * What one run of a receiver is asked. It takes what is there and ends, unless it is told
+ * otherwise.
+ */
 export interface ReceiveOptions extends ClientOptions {
-  /** Target folder; created when it is missing. Not used with `sink`. A relative path is taken from the working folder at the start. */
+  /**
+   * Target folder; created when it is missing. A relative path starts from the working folder at
+   * the beginning of the run. Not used with `sink`.
+   */
   readonly out: string;
-  /** Takes what would land; `onLanded` and `ifExists` have no meaning then. */
+  /** Takes the contents instead of the folder. `onLanded` and `ifExists` are ignored then. */
   readonly sink?: ContentSink;
-  /** Default "refuse". */
+  /** What to do when a name is taken. Default "refuse": the file waits in its queue. */
   readonly ifExists?: IfExists;
-  /** Ends after so many files, and waits for them. Otherwise the run ends when the queue is empty, ... */
+  /** Ends after exactly so many files, and waits until they have come. */
   readonly count?: number;
-  /** ... or never, ... */
+  /** Never ends by itself. */
   readonly follow?: boolean;
-  /** ... or when nothing has arrived for so long. */
+  /** Ends when nothing has arrived for so long, ms. */
   readonly waitMs?: number;
-  /** Lands under this name, whatever the sender called it. */
+  /** Lands under this name instead of the sender's. */
   readonly as?: string;
-  /** Names that begin with a dot get a "_" in front (landing-names.ts), unless this is true or `as` is given. */
+  /** Lets names keep a dot in front. Otherwise it gets a "_" before it, unless `as` is given. */
   readonly allowDotfiles?: boolean;
-  /** Files and folders on which, in which and around which nothing may land: settings, secrets, state of this program. */
+  /**
+   * Files and folders of programs on this machine: settings, secrets, state. Nothing lands on them,
+   * in them, or around them.
+   */
   readonly ownPlaces?: readonly string[];
-  /** False lands a folder as the archive that it travels as. */
+  /** False: a folder lands as the archive in which it travels. Default true. */
   readonly unpack?: boolean;
   /**
-   * Runs for each landed file before its ack, one at a time. If it fails, the file is taken away again and the delivery
-   * counts as a failed attempt; a run that waits for files tries again. After a crash it may run twice for a file (hooked-landing.ts).
+   * Runs for each landed file before its ack, one at a time. If it fails, the file is taken away
+   * again and the delivery counts as a failed attempt. A run that waits for files tries again.
+   * After a crash it may run twice for one file (extensions/hook/hooked-landing.ts).
    */
   readonly onLanded?: (file: LandedFile) => Promise<void> | void;
-  /** The pause after a hook that failed, 1 s; it doubles while that goes on, to 60 times as much (hook-backoff.ts). */
+  /**
+   * The pause after a hook has failed, ms; 1,000 unless given. It doubles with each failure, up to
+   * 60 times as much (extensions/hook/hook-backoff.ts).
+   */
   readonly hookPauseMs?: number;
-  /** Whether a single file gets the permission bits (as far as the umask allows) and the time of change that it has at the sender. Default "all". */
+  /**
+   * Which attributes of the sender's file are kept: permission bits (as far as the umask allows)
+   * and time of change. Default "all". A folder brings its own, in its archive.
+   */
   readonly preserve?: Preserve;
-  /** "none" leaves syncing of landed files to the operating system. */
+  /**
+   * "fsync" (default): an ack means that the file survives a power cut here. "none" leaves syncing
+   * to the operating system.
+   */
   readonly durability?: "fsync" | "none";
 }
 
 /**
- * With the defaults filled in, and the target folder as it is now: a program that changes its working folder later does
- * not change where files land.
- * @throws FilespoolError folder-unusable: the folder is relative, and the working folder is gone
+ * The options of a run with the defaults filled in. The target folder becomes absolute now, so that
+ * a program which changes its working folder later does not change where files land.
+ * @throws FilespoolError folder-unusable: the path is relative, and the working folder is gone
  */
 export function completeReceive(options: ReceiveOptions) {
   try {
@@ -206,13 +267,17 @@ export function completeReceive(options: ReceiveOptions) {
   }
 }
 
+/** What one run of a receiver has achieved, over all of its connections. */
 export interface ReceiveSummary {
   landed: number;
   skipped: number;
-  /** Files that other receivers had when the queue was last found empty; they come back unless those take them. */
+  /**
+   * Files that other receivers held when the queue was last found empty. They come back unless
+   * those receivers ack them.
+   */
   elsewhere: number;
   /** Bytes of the files that landed. */
   bytes: number;
-  /** One for each delivery that could not land. */
+  /** One for each file that did not land, with the reason. */
   failures: FilespoolError[];
 }

@@ -1,13 +1,14 @@
 /**
  * `receive`: the one place that puts a receiver together from the core and its extensions.
  *
- * The receiver knows an interface of landings, one of connectors, and a table of kinds of content. Which
- * of them a run has is decided here. Read next: receiver/receiver.ts.
+ * The receiver knows landings and connectors by their interfaces, and kinds of content by a table.
+ * This file decides which of them a run has.
  *
- *     landing   the target folder; with a hook behind it (extensions/hook); or a sink in its place
- *     kinds     "file" as it is; "tar", a folder that is unpacked (extensions/folder)
+ *   landing   the target folder; with a hook behind it (extensions/hook); or a sink in its place
+ *   kinds     "file" as it is; "tar", a folder that is unpacked (extensions/folder)
  *
- * Why wiring has files of its own: adr/0111.
+ * Never here: what a receiver does with them. Read next: receiver/receiver.ts. Why wiring has files
+ * of its own: adr/0111.
  */
 import { FolderLanding, tidyTrees } from "./extensions/folder/folder-landing.ts";
 import { CONNECTOR } from "./extensions/trust/connect.ts";
@@ -18,11 +19,13 @@ import { Landing } from "./receiver/landing.ts";
 import { LandingNames } from "./receiver/landing-names.ts";
 import { Receiver } from "./receiver/receiver.ts";
 
+/** Kinds of content beside "file", by their name on the wire. */
 const KINDS: Kinds = { tar: (archive, options) => new FolderLanding(archive, options) };
 
 /**
- * Collects files until the queue is empty (or as `count`, `follow` and `waitMs` say).
- * @throws FilespoolError unreachable, interrupted, folder-unusable, or whatever else ends the run rather than one file
+ * Collects files until the queue is empty, or as `count`, `follow` and `waitMs` say.
+ * @throws FilespoolError unreachable, interrupted, folder-unusable, or whatever else ends the run
+ * and not only one file
  */
 export async function receive(given: ReceiveOptions): Promise<ReceiveSummary> {
   const options = completeReceive(given);
@@ -32,14 +35,18 @@ export async function receive(given: ReceiveOptions): Promise<ReceiveSummary> {
   return receiver.summary;
 }
 
-/** @param origin names the server and the queue; see LandingJournal.confirmRest @throws FilespoolError folder-unusable */
+/**
+ * Opens what a run lands in: a sink, a folder, or a folder with a hook behind it.
+ * @param origin names the server and the queue; see LandingJournal.confirmRest
+ * @throws FilespoolError folder-unusable
+ */
 async function openLanding(options: ReceiveOptions, origin: string): Promise<Lander> {
   const { out, ifExists = "refuse", durability, onLanded, onEvent, sink, as } = options;
   const { allowDotfiles = false, ownPlaces = [] } = options;
-  // A run loads what it needs: neither sink nor hook, as a rule.
+  // Most runs have neither sink nor hook, so the code of both is loaded only when it is needed.
   if (sink) return new (await import("./extensions/sink/sink-landing.ts")).SinkLanding(sink, options);
   const warn = (path: string, message: string) => onEvent?.({ event: "warning", path, message });
-  // A user who says what a file is to be called may call it anything, except a name of our own files.
+  // A user who chooses the name may choose any, except a name of our own files.
   const names = new LandingNames(out, { allowDotfiles: allowDotfiles || as !== undefined, ownPlaces });
   const sync = durability !== "none";
   const landing = await Landing.open(out, { ifExists, sync, origin, warn, names, tidy: tidyTrees });

@@ -1,16 +1,19 @@
 /**
  * `send`: the one place that puts a sender together from the core and its extensions.
  *
- * The sender knows an interface of sources and one of connectors. Which kinds of source there are, and
- * that a connection may be encrypted, is decided here. Read next: sender/sender.ts.
+ * The sender knows sources and connectors by their interfaces only. This file decides which kinds
+ * of source there are, and that a connection may be encrypted.
  *
- *     a path of a file      file-source.ts, opened anew for each connection
- *     a path of a folder    packed on the way (extensions/folder), and sent as a stream
- *     a stream              extensions/stream
+ *   a path of a file      sender/file-source.ts, opened anew for each connection
+ *   a path of a folder    packed while it is sent (extensions/folder), as a stream
+ *   a stream              extensions/stream
  *
- * A file on a disk with coarse times waits here until its last change is old enough to be told from the
- * next one (sender/file-identity.ts). All others are opened at once. Why wiring has files of its own:
- * adr/0111.
+ * A disk may keep times so coarse that two changes share one. A file there waits in this file until
+ * its last change is old enough to be told from the next one (sender/file-identity.ts). All others
+ * are opened at once.
+ *
+ * Never here: what a sender does with a source. Read next: sender/sender.ts. Why wiring has files
+ * of its own: adr/0111.
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { OpenStream } from "./extensions/stream/stream-source.ts";
@@ -21,8 +24,9 @@ import { Sender } from "./sender/sender.ts";
 import type { OpenOptions, OpenSource, OpenSourceFunction } from "./sender/source.ts";
 
 /**
- * Sends files and resolves when each is stored or has failed for good.
- * @throws FilespoolError unreachable, interrupted, or whatever else ends the run rather than one file
+ * Sends files. Resolves when each is stored or has failed for good; the summary says which.
+ * @throws FilespoolError unreachable, interrupted, or whatever else ends the run and not only one
+ * file
  */
 export async function send(options: SendOptions): Promise<SendSummary> {
   const sender = new Sender(options, CONNECTOR, openSource);
@@ -30,14 +34,17 @@ export async function send(options: SendOptions): Promise<SendSummary> {
   return sender.summary;
 }
 
-/** See OpenSourceFunction. For a small file nothing here is a promise: 20,000 of them would be 20,000 turns. */
+/**
+ * Opens a source: see OpenSourceFunction. It returns no promise for an ordinary file, because
+ * 20,000 small files would cost 20,000 turns of the event loop.
+ */
 const openSource: OpenSourceFunction = (source, options) => {
   const { queue, key, salt, algorithm, bufferBytes, signal, onChange } = options;
   if (isStream(source)) return new OpenStream(source, algorithm, bufferBytes, onChange);
   const { path, identity } = typeof source === "string" ? { path: source } : source;
   const open = (): OpenFile | null => {
     const file = OpenFile.open(path, queue, key, salt);
-    // A watched folder says which content it saw. Another one is a file that it will see later.
+    // A watched folder says which content it saw. It will offer another content by itself, later.
     if (identity === undefined || file?.identity === identity) return file;
     file?.close();
     throw changed(path, file ? "changed again" : "became a folder");
@@ -52,7 +59,10 @@ const openSource: OpenSourceFunction = (source, options) => {
 
 const isStream = (source: Source): source is StreamSource => typeof source === "object" && "stream" in source;
 
-/** Only a run that sends a folder loads the code that packs one. */
+/**
+ * Packs a folder. The code that packs is loaded here, so that only a run that sends a folder pays
+ * for it.
+ */
 async function openFolder(path: string, options: OpenOptions): Promise<OpenSource> {
   const { warn, refuse, algorithm, bufferBytes, onChange } = options;
   const { packFolder } = await import("./extensions/folder/tar-pack.ts");

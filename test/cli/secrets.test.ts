@@ -89,7 +89,7 @@ test.skipIf(process.platform === "win32")(
       expect(open).toMatchObject({ code: 0, stderr: expect.stringContaining(`chmod go= ${file}`) });
       // Who may write there, and not read, says with which token this user goes where.
       chmodSync(file, 0o620);
-      expect((await ran(work, [...send, flag, file])).stderr).toContain("others may write to the secret in");
+      expect((await ran(work, [...send, flag, file])).stderr).toContain("warning: others can write the secret in");
       chmodSync(file, 0o600);
       expect((await ran(work, [...send, flag, file])).stderr).not.toContain("chmod");
     }
@@ -100,7 +100,7 @@ test("who does not encrypt hears that the server may", async () => {
   const work = new Workspace();
   const { port } = await listening(work, true);
   const sent = await ran(work, ["send", "--port", String(port), work.write("a", "a")]);
-  expect(sent).toMatchObject({ code: 4, stderr: expect.stringContaining("encrypts, and this end does not") });
+  expect(sent).toMatchObject({ code: 4, stderr: expect.stringContaining("encrypts, but this end does not") });
 });
 
 test("the list of tokens shows the certificate of the server once there is one, and makes none", async () => {

@@ -174,5 +174,7 @@ test.runIf(canMount("exfat"))("a disk that keeps no modes takes the files all th
   const receiver = await place.run(place.receive(port));
   expect(receiver.all("landed")).toHaveLength(names.length);
   const told = receiver.all("warning").filter(({ message }) => message.includes("mode"));
-  expect(told.map(({ message }) => message)).toEqual(["this disk does not keep the mode, of this or any other file"]);
+  expect(told.map(({ message }) => message)).toEqual([
+    "this disk keeps no mode (permission bits), for this file or any other",
+  ]);
 });

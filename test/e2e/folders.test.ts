@@ -186,7 +186,7 @@ test("names that this disk takes for one, or does not take: which ones, with exi
   const said = receiver.all("refused").map(({ name, code, message }) => [name, code, message]);
   expect(said).toEqual([
     ["cases", "target-refused", expect.stringContaining('"a" has a name that this disk takes for the same as')],
-    ["colon", "target-refused", expect.stringContaining('"noon 12:00" has a name that this disk does not take')],
+    ["colon", "target-refused", expect.stringContaining('"noon 12:00" has a name that this disk does not allow')],
   ]);
   expect(namesIn(disk)).toEqual(["fine"]);
   await place.run(place.receive(port));

@@ -161,7 +161,7 @@ describe.each(["ntfs", "exfat"] as const)("names that %s does not know", (kind) 
       expect(refusedBy(receiver).sort()).toEqual(["bad?", "dir?", "huge?"].map((name) => [name, "target-refused"]));
       const back = await counted(server, 3);
       expect(back.map(([name]) => name).sort()).toEqual(["bad?", "dir?", "huge?"]);
-      expect(back[0]?.[1]).toMatch(/^the receiver's disk cannot take it: that disk has no such names/);
+      expect(back[0]?.[1]).toMatch(/^the receiver's disk cannot take it: that disk does not allow such a name/);
     },
   );
 });

@@ -43,7 +43,7 @@ export const FOUND: readonly Mutant[] = [
     name: "a part loses its name before that of the file is on disk",
     ...{
       file: "src/net/receiver/landing.ts",
-      from: "      if (this.sync) await syncFolder(this.folder); // 4. names on disk\n      for (const linked of named.linked) tellWhole(linked); // 5. who watches the folder\n      removeParts(named.linked.map(({ part }) => part)); // 6. no second names\n",
+      from: "      if (this.sync) await syncFolder(this.folder); // 4. names on disk\n      for (const linked of named.linked) tellWhole(linked); // 5. for programs that watch\n      removeParts(named.linked.map(({ part }) => part)); // 6. no second names\n",
       to: "      for (const linked of named.linked) tellWhole(linked);\n      removeParts(named.linked.map(({ part }) => part));\n      if (this.sync) await syncFolder(this.folder);\n",
     },
     noticedBy: "test/net/landing-order.test.ts",

@@ -150,7 +150,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: "an ack does not take the lease's file off the queue durably",
-    ...{ file: "src/spool/local/index.ts", from: "    this.#entries.remove(position);\n", to: "" },
+    ...{ file: "src/spool/local/index.ts", from: "    this.#db.entries.remove(position);\n", to: "" },
     noticedBy: "test/spool/model.test.ts",
     simulated: "plans",
   },
@@ -180,8 +180,8 @@ export const MUTANTS: readonly Mutant[] = [
     name: "an offset is told before it is written down",
     ...{
       file: "src/spool/local/upload.ts",
-      from: "await this.#spool.recordUpload(this.#slot, offset); // 2.",
-      to: "void this.#spool.recordUpload(this.#slot, offset); // 2.",
+      from: "await this.#home.recordUpload(this.#slot, offset); // 2.",
+      to: "void this.#home.recordUpload(this.#slot, offset); // 2.",
     },
     noticedBy: "test/spool/order.test.ts",
     simulated: "plans",

@@ -140,8 +140,8 @@ export const TARGET: readonly Mutant[] = [
     name: "who watches a folder does not hear that a file is whole",
     ...{
       file: "src/net/receiver/final-name.ts",
-      from: "    closeSync(openSync(path, TO_WRITE));\n  } catch (error) {\n    // Other",
-      to: "  } catch (error) {\n    // Other",
+      from: "    closeSync(openSync(path, TO_WRITE));\n  } catch (error) {\n    // Any other",
+      to: "  } catch (error) {\n    // Any other",
     },
     noticedBy: "test/e2e/hot-folder.test.ts",
   },

@@ -96,6 +96,6 @@ test("what is no regular file is refused, with the way to send it where there is
   expect(stored).toBe(1);
   expect(failures.map(({ code, message }) => [code, message])).toEqual([
     ["file-unreadable", expect.stringMatching(/pipe: it is a pipe, .*filespool send --name NAME - < PATH/)],
-    ["file-unreadable", "cannot send /dev/zero: it is a device, and not a regular file"],
+    ["file-unreadable", "cannot send /dev/zero: it is a device, not a regular file"],
   ]);
 });

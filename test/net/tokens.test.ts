@@ -254,5 +254,5 @@ test("a file of tokens that is too large, or is no file, is refused before it is
   expect(() => readTokens(file)).toThrow(/more than \d+ bytes/);
   truncateSync(file, 2 ** 40);
   expect(() => readTokens(file)).toThrow(/more than \d+ bytes/);
-  for (const other of ["/dev/zero", work.folder]) expect(() => readTokens(other)).toThrow("no regular file");
+  for (const other of ["/dev/zero", work.folder]) expect(() => readTokens(other)).toThrow("not a regular file");
 });

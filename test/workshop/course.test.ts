@@ -62,8 +62,8 @@ const FAULTS: Record<string, { page: number; file: string; from: string; to: str
     ...{
       page: 5,
       file: "queues.ts",
-      from: "await handle.sync().finally(() => handle.close())",
-      to: "await handle.close()",
+      from: ", { flush: true }",
+      to: "",
     },
     law: "what was said to be stored is there after any power cut",
   },
@@ -81,7 +81,12 @@ const FAULTS: Record<string, { page: number; file: string; from: string; to: str
     law: "a receiver asks for what its disk lacks, after a cut at any place",
   },
   "a token names the file and not the delivery": {
-    ...{ page: 7, file: "queues.ts", from: "++granted", to: "file.record.transfer" },
+    ...{
+      page: 7,
+      file: "queues.ts",
+      from: "file.token = crypto.randomUUID()",
+      to: "file.token = file.record.transfer",
+    },
     law: "a late ack with an old token is refused, and the file stays",
   },
   "a lease runs out during the ack": {
@@ -89,7 +94,7 @@ const FAULTS: Record<string, { page: number; file: string; from: string; to: str
     law: "a lease cannot run out while its record moves",
   },
   "a record in two folders waits": {
-    ...{ page: 7, file: "queues.ts", from: "collected.has(name.slice(", to: 'collected.has("" && name.slice(' },
+    ...{ page: 7, file: "queues.ts", from: "!collected.has(name.slice(17))", to: "name.length > 0" },
     law: "what was acked never comes again, and what was not is whole, whenever the power is cut",
   },
   "a name that is taken is replaced": {

@@ -2,7 +2,7 @@
 import type { Data } from "../../../minimal/connection.ts";
 import { joinParts } from "../../../src/protocol/index.ts";
 import { dataFrame } from "../world/peer.ts";
-import { type End, settle, wireOf } from "../world/wire.ts";
+import { drop, type End, settle, wireOf } from "../world/wire.ts";
 import { broken, codeOf, expect, type Laws, type Load } from "./law.ts";
 
 /** Two pieces of text, one of which ends inside of a character, and one that is no text. */
@@ -27,7 +27,7 @@ export async function laws(load: Load): Promise<Laws> {
       }
       return seen;
     } finally {
-      connection.destroy();
+      drop(connection, wire);
     }
   }
 
@@ -50,7 +50,7 @@ export async function laws(load: Load): Promise<Laws> {
           expect(wire.reads <= taken, `${wire.reads} reads were made, and the session has asked for ${taken} frame(s)`);
         }
       } finally {
-        connection.destroy();
+        drop(connection, wire);
       }
     },
 

@@ -2,7 +2,7 @@
 import type { Data, Connection as Ours, Wire } from "../../../minimal/connection.ts";
 import { FLAG_OPTIONAL, FRAMES, joinParts, LIMITS, type Message } from "../../../src/protocol/index.ts";
 import { dataFrame, frameOf, messageFrame, Peer } from "../world/peer.ts";
-import { line, settle, wireOf } from "../world/wire.ts";
+import { drop, line, settle, wireOf } from "../world/wire.ts";
 import { broken, codeOf, expect, type Laws, type Load, thrownBy } from "./law.ts";
 
 const BYE: Message = { type: "bye" };
@@ -21,7 +21,8 @@ export async function laws(load: Load): Promise<Laws> {
 
   /** What a stream of frames says. What breaks it is thrown. */
   async function said(stream: Uint8Array): Promise<string[]> {
-    const connection = new Connection(wireOf([stream]));
+    const wire = wireOf([stream]);
+    const connection = new Connection(wire);
     const frames: string[] = [];
     try {
       for await (const frame of connection.frames) frames.push(asText(frame));
@@ -29,7 +30,7 @@ export async function laws(load: Load): Promise<Laws> {
     } catch (error) {
       throw Object.assign(error as Error, { frames });
     } finally {
-      connection.destroy();
+      drop(connection, wire);
     }
   }
 
@@ -38,7 +39,7 @@ export async function laws(load: Load): Promise<Laws> {
     const [here, there] = line();
     const connection = new Connection(here);
     await work(connection);
-    connection.destroy();
+    drop(connection, here);
     const pieces: Uint8Array[] = [];
     for await (const piece of there) pieces.push(piece);
     return Buffer.concat(pieces);
@@ -51,7 +52,7 @@ export async function laws(load: Load): Promise<Laws> {
       const peer = new Peer(there);
       await connection.send(ACCEPT);
       await connection.sendData(70_000, Buffer.from("bytes"));
-      connection.destroy();
+      drop(connection, here);
       const first = await peer.next();
       expect(JSON.stringify(first) === JSON.stringify(ACCEPT), `accept was sent, and ${JSON.stringify(first)} came`);
       const second = await peer.next();
@@ -124,13 +125,13 @@ export async function laws(load: Load): Promise<Laws> {
       expect(!isSent, "the wire had not taken the bytes, and send had resolved");
       release();
       await sending;
-      connection.destroy();
+      await connection.close();
     },
 
     "nothing is written after the end, and whoever tries hears it": async () => {
       const [here, there] = line();
       const connection = new Connection(here);
-      connection.destroy();
+      drop(connection, here);
       const before = here.written;
       const code = await codeOf(() => connection.send(BYE));
       expect(code === "connection-lost", `send on a connection that is over: ${code}`);

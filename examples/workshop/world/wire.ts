@@ -4,7 +4,7 @@
  * Each end is a `Wire` as minimal/connection.ts wants it. Bytes arrive in the reads in which they were written, unless the
  * line is told to cut them. Nothing waits for a clock.
  */
-import type { Wire } from "../../../minimal/connection.ts";
+import type { Connection, Wire } from "../../../minimal/connection.ts";
 
 /** Bytes that a line holds for an end that does not read. Then a write waits, as it does with a socket. */
 const HOLDS_BYTES = 64 * 1024;
@@ -115,4 +115,10 @@ export function wireOf(reads: readonly Uint8Array[], error?: Error): End {
   if (error) there.break();
   else there.end();
   return here;
+}
+
+/** Ends a connection without a goodbye, and the wire below it. */
+export function drop(connection: Connection, wire: End): void {
+  void connection.close();
+  wire.destroy();
 }

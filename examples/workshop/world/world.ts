@@ -7,9 +7,8 @@
 import { join } from "node:path";
 import type { Wire } from "../../../minimal/connection.ts";
 import type { Queues } from "../../../minimal/queues.ts";
-import type { Server } from "../../../minimal/server.ts";
 import type { FilespoolError } from "../../../src/protocol/index.ts";
-import type { Load } from "../laws/law.ts";
+import type { Load, Modules } from "../laws/law.ts";
 import { Disk } from "./disk.ts";
 import { Peer } from "./peer.ts";
 import { type Clock, openQueues } from "./spool.ts";
@@ -31,7 +30,7 @@ export class World {
   serverDisk: Disk;
   clientDisk: Disk;
   queues!: Queues;
-  #server!: Server;
+  #server!: ReturnType<Modules["server"]["createServer"]>;
   readonly #load: Load;
   #lines: End[] = [];
   readonly #sessions: Promise<void>[] = [];

@@ -1,15 +1,20 @@
 /**
- * Reaches a host that may have several addresses, by a deadline.
+ * Reaches a host that may have several addresses, before a deadline.
  *
- * A name has an address of each kind, as a rule, and one of the two may lead nowhere. Who tries one after the other waits
- * for the dead one; who gives the first one up after a moment never reaches a server that is merely far away. So the addresses are
- * tried side by side: the next one begins 250 ms after the one before it, or when that has failed. None is given up before
- * the deadline. The first that connects is taken, and the others end. That is RFC 8305, sections 4 and 5 ("Happy Eyeballs").
+ * Most names have an IPv6 and an IPv4 address, and one of the two may lead nowhere. A client that
+ * tries one after the other waits for the dead one. A client that gives the first one up after a
+ * moment never reaches a server that is merely far away. So the addresses are tried side by side:
+ * the next one begins 250 ms after the one before it, or as soon as that one has failed. None is
+ * given up before the deadline. The first that connects is taken, and the others end. That is RFC
+ * 8305, sections 4 and 5 ("Happy Eyeballs").
  *
  *   0 ms    [2001:db8::1]  ......................... no answer
  *   250 ms  192.0.2.7      .... connected: taken, and the other one ends
  *
- * Node's own `autoSelectFamily` ends an attempt when the next one begins. Never here: encryption (tls.ts). Why: adr/0080.
+ * Node's own `autoSelectFamily` ends an attempt when the next one begins. Why: adr/0080.
+ *
+ * Invariant: when `reach` has ended, at most one socket is open, and its caller has it. Never here:
+ * encryption (extensions/trust/tls.ts), and what is said on the socket (client.ts).
  */
 import { lookup } from "node:dns/promises";
 import { isIP, type Socket } from "node:net";
@@ -17,31 +22,32 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { describe } from "../../disk/system-errors.ts";
 import { FilespoolError } from "../../protocol/errors.ts";
 
-/** Between two beginnings, ms: the "Connection Attempt Delay" of RFC 8305. */
+/** Time between two beginnings, ms: the "Connection Attempt Delay" of RFC 8305. */
 const STAGGER_MS = 250;
 
-/** One address of a host. */
+/** One address of a host. `family` is 4 or 6. */
 export interface Address {
   readonly address: string;
   readonly family: number;
 }
 
+/** What is to be reached, and how. */
 export interface Reach {
   readonly host: string;
   readonly port: number;
-  /** For all of it: looking the name up, and connecting. */
+  /** Time for the look-up of the name and for connecting, together, ms. */
   readonly timeoutMs: number;
   readonly signal?: AbortSignal | undefined;
-  /** Begins to connect to an address. */
+  /** Begins to connect to an address. The socket reports the outcome by `connect` or `error`. */
   readonly open: (address: string) => Socket;
-  /** All addresses of a name; the system's, unless given. */
+  /** Finds all addresses of a name. The system's resolver, unless given. */
   readonly lookup?: (host: string) => Promise<readonly Address[]>;
 }
 
 const bySystem = (host: string): Promise<Address[]> => lookup(host, { all: true });
 
 /**
- * The first socket that connects. No other one is left open.
+ * Connects. The result is the first socket that connects; all others are destroyed.
  * @throws FilespoolError unreachable, with the reason of each address; interrupted
  */
 export async function reach({ host, port, timeoutMs, signal, open, lookup = bySystem }: Reach): Promise<Socket> {
@@ -51,7 +57,7 @@ export async function reach({ host, port, timeoutMs, signal, open, lookup = bySy
   const sockets = new Set<Socket>();
   try {
     const addresses = isIP(host) ? [{ address: host, family: isIP(host) }] : await before(end, lookup(host));
-    if (addresses === null) throw new Error(noAnswer(timeoutMs, "to the question for its address"));
+    if (addresses === null) throw new Error(noAnswer(timeoutMs, "from the name look-up"));
     const won = await race(alternating(addresses), { open, end, sockets, timeoutMs });
     sockets.delete(won);
     return won;
@@ -64,15 +70,19 @@ export async function reach({ host, port, timeoutMs, signal, open, lookup = bySy
   }
 }
 
+/** The error of a server that could not be reached, with the reason in words. */
 export function unreachable(host: string, port: number, error: unknown): FilespoolError {
   const why = error instanceof NoAddress ? error.message : describe(error);
   return new FilespoolError("unreachable", `cannot reach a server at ${host}:${port}: ${why}`);
 }
 
-/** No address of several could be reached; it says why, for each. */
+/** None of several addresses could be reached. The message has the reason of each. */
 class NoAddress extends Error {}
 
-/** Families in turn, beginning with what the system put first (RFC 8305, section 4). */
+/**
+ * Orders addresses by family in turn, beginning with the family that the system put first (RFC
+ * 8305, section 4).
+ */
 function alternating(addresses: readonly Address[]): string[] {
   const first = addresses.filter(({ family }) => family === addresses[0]?.family);
   const others = addresses.filter(({ family }) => family !== addresses[0]?.family);
@@ -82,10 +92,15 @@ function alternating(addresses: readonly Address[]): string[] {
 
 interface Racing extends Pick<Reach, "open" | "timeoutMs"> {
   readonly end: AbortSignal;
-  /** All that were opened. */
+  /** Every socket that was opened. `reach` destroys those that did not win. */
   readonly sockets: Set<Socket>;
 }
 
+/**
+ * The race itself: one attempt more at each step, until one connects, all have failed, or `end`
+ * comes.
+ * @throws Error the only attempt's reason, or NoAddress with the reason of each
+ */
 async function race(addresses: readonly string[], { open, end, sockets, timeoutMs }: Racing): Promise<Socket> {
   const reasons = new Map<string, unknown>();
   const attempts: Promise<Socket>[] = [];
@@ -99,7 +114,8 @@ async function race(addresses: readonly string[], { open, end, sockets, timeoutM
     attempt.catch((error: unknown) => reasons.set(address, error));
     attempts.push(attempt);
     if (index === addresses.length - 1) break;
-    // The next one begins when this one has failed, or has had its time; a socket that connected ends the race.
+    // The next one begins when this one has failed or has had its time. A socket that connects ends
+    // the race, whichever attempt it belongs to.
     const pause = new AbortController();
     const waited = sleep(STAGGER_MS, null, { signal: AbortSignal.any([end, pause.signal]) }).catch(() => null);
     const won = await Promise.race([Promise.any(attempts).catch(() => null), attempt.catch(() => null), waited]);
@@ -120,9 +136,9 @@ async function race(addresses: readonly string[], { open, end, sockets, timeoutM
   throw new NoAddress(tried.map((address) => `${address}: ${said(address)}`).join("; "));
 }
 
-/** What a promise gives, or null when the signal comes first. */
+/** The result of a promise, or null when the signal comes first. */
 async function before<T>(signal: AbortSignal, promise: Promise<T>): Promise<T | null> {
-  promise.catch(() => {}); // nobody may be waiting for it any more
+  promise.catch(() => {}); // it may fail after the signal, when nobody waits for it
   if (signal.aborted) return null;
   let stop: () => void = () => {};
   const aborted = new Promise<null>((resolve) => {

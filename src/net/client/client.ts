@@ -1,10 +1,15 @@
 /**
- * What sender and receiver share: shaking hands, and coming back after anything that may pass.
+ * What sender, receiver and operator share: the handshake, and coming back after every failure that
+ * may pass.
  *
- * A client does not ask whether an error is worth another try; the error table says so. Waits grow and are
- * jittered, so that a thousand clients of a server that restarts do not all return at the same moment (Brooker,
- * "Exponential backoff and jitter", 2015). Progress starts the count anew: what bounds the patience is the time
- * *without* progress, not the time that a large file takes.
+ * A client does not decide whether an error is worth another try; the error table says so. Waits
+ * grow and are jittered, so that a thousand clients of a server that restarts do not all return at
+ * the same moment (Brooker, "Exponential backoff and jitter", 2015). Progress starts the count
+ * anew: patience bounds the time *without* progress, not the time that a large file takes.
+ *
+ * Invariant: a run converses over at most one connection at a time. Never here: what is said after
+ * the welcome (sender/send-conversation.ts, receiver/receive-conversation.ts), and how a server is
+ * reached (dial.ts, addresses.ts).
  */
 import { randomBytes } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -18,23 +23,32 @@ import { TIMER_MAX_MS } from "../wire/deadlines.ts";
 import { WireMemory } from "../wire/wire-memory.ts";
 import type { Connector } from "./dial.ts";
 
+/** The first wait, and the longest. Each wait is twice as long as the one before, before jitter. */
 const RETRY_FIRST_MS = 100;
 const RETRY_MAX_MS = 5000;
-/** A connection that lasted so long was progress by itself: its end starts the patience anew. */
+/** A connection that lasted for so long counts as progress, even if no file came through. */
 const HEALTHY_MS = 5000;
 
-/** One run of a client: the same `peer` id on each of its connections, so that the newest ends the others. */
+/**
+ * One run of a client. It sends the same `peer` id on each of its connections, so that the server
+ * ends an older connection of this run when a newer one arrives.
+ */
 export class Client {
   readonly peer = randomBytes(16).toString("hex");
   readonly #options: ReturnType<typeof complete<ClientOptions>>;
   readonly #connector: Connector;
-  /** Shared by the connections of this run: the next one goes on with the memory of the lost one. */
+  /**
+   * Shared by the connections of this run: the next one goes on with the memory of the lost one.
+   */
   readonly #memory = new WireMemory();
-  /** A server has answered once. Until then a mistyped address is likelier than a server that is away, so patience is short. */
+  /**
+   * A server has answered in this run; set once and never cleared. Before that, a mistyped address
+   * is likelier than a server that is away, so patience is `connectRetryMs`; after it, `retryMs`.
+   */
   #hasConnected = false;
-  /** When something was gained for the last time, on the clock of `performance`. */
+  /** When progress was last made, on the clock of `performance`; at first, the start of the run. */
   #progressMs = performance.now();
-  /** Attempts since then: the exponent of the next wait. */
+  /** Failed attempts since then: the exponent of the next wait. `progressed` clears it. */
   #attempt = 0;
 
   constructor(options: ClientOptions, connector: Connector) {
@@ -42,20 +56,22 @@ export class Client {
     this.#connector = connector;
   }
 
-  /** Tells whoever started the run; without a listener, nobody. */
+  /** Reports an event to the caller of the run, if it listens. */
   emit(event: TransferEvent): void {
     this.#options.onEvent?.(event);
   }
 
-  /** Something was gained that a cut cannot take back. */
+  /** Notes progress: something was gained that a lost connection cannot take back. */
   progressed(): void {
     this.#progressMs = performance.now();
     this.#attempt = 0;
   }
 
   /**
-   * Connects and runs `converse` again and again until it returns.
-   * @throws FilespoolError what no further attempt can mend, or the last error when the time is over
+   * Connects and runs `converse`, again and again until it returns. Then it says goodbye, and
+   * resolves when the connection is closed.
+   * @throws FilespoolError one that no further attempt can mend, or the last one when patience is
+   * over
    */
   async run(
     role: MessageOf<"hello">["role"],
@@ -65,7 +81,7 @@ export class Client {
       let connection: Connection | undefined;
       let connectedMs = Infinity;
       const { host, port, signal, connectTimeoutMs } = this.#options;
-      // With a word: a receiver that vanished without one leaves a mark on its file.
+      // The server hears why. A receiver that vanishes puts its file under suspicion (suspects.ts).
       const interrupt = () => connection?.fail(new FilespoolError("interrupted"));
       try {
         if (signal?.aborted) throw new FilespoolError("interrupted");
@@ -85,7 +101,7 @@ export class Client {
         return await connection.closed();
       } catch (error) {
         const failure = signal?.aborted ? new FilespoolError("interrupted") : known(error);
-        // A server that answered with an error hears nothing more; any other gets a reason if it can.
+        // A server that has sent an error hears nothing more. Any other hears why, if it still can.
         connection?.fail(failure);
         if (performance.now() - connectedMs > HEALTHY_MS) this.progressed();
         await this.#backOff(failure);
@@ -98,7 +114,8 @@ export class Client {
   /**
    * Says hello and waits for the welcome.
    * @param untilMs when this attempt is over, on the clock of `performance`
-   * @throws FilespoolError what the server refuses us for; connection-lost, version-unsupported, tls-failed
+   * @throws FilespoolError the server's refusal; connection-lost, frame-unexpected,
+   * version-unsupported; tls-failed where the server turns out to want encryption
    */
   async #greet(
     connection: Connection,
@@ -115,8 +132,10 @@ export class Client {
       const connectTimeoutMs = Math.max(1, untilMs - performance.now());
       await this.#connector.explainSilence(host, port, { tls, signal, connectTimeoutMs });
     }
-    if (!server) throw new FilespoolError("connection-lost", `${host}:${port} ended the connection without a word`);
-    if (server.type !== "welcome") throw new FilespoolError("frame-unexpected", `the server began with ${server.type}`);
+    if (!server)
+      throw new FilespoolError("connection-lost", `${host}:${port} closed the connection without sending anything`);
+    if (server.type !== "welcome")
+      throw new FilespoolError("frame-unexpected", `the server's first message is ${server.type}, not welcome`);
     if (!LIMITS.versions.includes(server.version))
       throw new FilespoolError("version-unsupported", `the server answers in version ${server.version}`);
     this.#hasConnected = true;
@@ -126,8 +145,10 @@ export class Client {
   }
 
   /**
-   * Waits before the next attempt: half of a step that doubles, and up to as much again by lot.
-   * @throws the failure, where another attempt cannot mend it or would come after the patience is over
+   * Waits before the next attempt: half of the step for certain, and up to the other half by
+   * chance.
+   * @throws FilespoolError the failure itself, if another attempt cannot mend it or would begin
+   * after patience is over
    */
   async #backOff(failure: FilespoolError): Promise<void> {
     const { retryMs, connectRetryMs, signal } = this.#options;
@@ -142,7 +163,7 @@ export class Client {
   }
 }
 
-/** Nobody who has taken a hello says nothing for so long. */
+/** The server has accepted the connection and then said nothing until the time was over. */
 function silent(connection: Connection, host: string, port: number): void {
   connection.destroy(new FilespoolError("timed-out", `${host}:${port} was reached, but did not answer in time`));
 }

@@ -1,19 +1,23 @@
 /**
- * The final name of a file that has landed: how it is given, and how those hear of it who watch the folder.
+ * The final name of a file that lands: how it is given, and how programs that watch the folder hear
+ * of it.
  *
- * `link` fails if the name is taken, where `rename` would replace what has it. So a file that replaces nothing gets its name
- * as a second one, and loses that of its part later (landing.ts). Those who watch a folder for complete files wait for
- * "closed after writing" or "moved here", as everybody tells them to, and a link is neither: they would see a new name and
- * never hear that it is whole. So a linked file is opened for writing once more under its final name, and closed with
- * nothing written. On Linux (inotify) the final name has in the end exactly one of these:
+ * `link` fails if the name is taken, where `rename` would replace what has it. So a file that
+ * replaces nothing gets its final name as a second name, and later loses the name of its part
+ * (landing.ts). Programs that watch a folder wait for "closed after writing" or "moved here", as
+ * their manuals tell them to. A link is neither: they would see a new name, and never hear that the
+ * file is complete. So a linked file is opened for writing once more under its final name, and
+ * closed with nothing written. On Linux (inotify), each final name ends with exactly one of these:
  *
- *   refuse, rename, skip    IN_CREATE, then IN_CLOSE_WRITE      the link, and the closing after it is on disk
+ *   refuse, rename, skip    IN_CREATE, then IN_CLOSE_WRITE      the link; the close after the sync
  *   overwrite               IN_MOVED_TO                         one rename
  *   a folder                IN_MOVED_TO                         one rename
  *   no hard links (FAT)     IN_MOVED_TO                         one rename
  *
- * Node has no exclusive rename (renameat2 with RENAME_NOREPLACE), and to rename one name of a file to another one of the
- * same file is to do nothing, as POSIX has it. Why: adr/0084.
+ * Node has no exclusive rename (renameat2 with RENAME_NOREPLACE). And POSIX has a rename between
+ * two names of one file do nothing. Why: adr/0084.
+ *
+ * Never here: which name a file gets (landing-names.ts), and the order of the steps (landing.ts).
  */
 import {
   closeSync,
@@ -33,13 +37,17 @@ import { OWN_PREFIX, quoteName } from "../../protocol/names.ts";
 import { isThere } from "./landing-errors.ts";
 import { kindOf, look } from "./own-files.ts";
 
-/** A file with two names: that of its part, and the one that it has landed under. */
+/** A file with two names: its part's, and the final one. */
 export interface Linked {
   readonly part: string;
   readonly path: string;
 }
 
-/** Gives the part its final name, as a second one where that can be had. False: something has that name. @throws what the file system said */
+/**
+ * Gives a part its final name, as a second name where the disk has hard links.
+ * @returns false: the name is taken
+ * @throws what the file system said
+ */
 export function claim(part: string, path: string, linked: Linked[]): boolean {
   try {
     linkSync(part, path);
@@ -50,35 +58,37 @@ export function claim(part: string, path: string, linked: Linked[]): boolean {
     if (code === "EEXIST") return false;
     if (code !== "EPERM" && code !== "ENOTSUP" && code !== "ENOSYS") throw error;
   }
-  // A file system without hard links (FAT): look first. Who takes the name in between would be replaced.
+  // Without hard links (FAT): look first. A file that takes the name in between is replaced.
   if (isThere(path)) return false;
   renameSync(part, path);
   return true;
 }
 
 /**
- * Whether a file may take the place of what has that name: of a plain file only, and a folder of a folder as well. A device
- * that was meant to be written to, a pipe that somebody waits at, or a link to a place that was chosen would be gone.
- * @throws FilespoolError file-exists; what the file system said
+ * Checks that a file may take the place of what has that name: a plain file, or for a folder also a
+ * folder. Anything else would be lost: a device that was meant to be written to, a pipe that
+ * somebody waits at, a link to a chosen place.
+ * @throws FilespoolError file-exists; or what the file system said
  */
 export function checkReplaceable(path: string, isFolder: boolean): void {
   const stat = lstatSync(path, { throwIfNoEntry: false });
   if (stat === undefined || stat.isFile() || (isFolder && stat.isDirectory())) return;
   const what = `${quoteName(path)} is ${kindOf(stat)}`;
-  throw new FilespoolError("file-exists", `${what}, and ${isFolder ? "a folder" : "a file"} does not replace that`);
+  throw new FilespoolError("file-exists", `${what}, which ${isFolder ? "a folder" : "a file"} never replaces`);
 }
 
 /**
- * Tells who watches the folder that the file is whole. It may have been taken away by now, since its name could be seen
- * before; and what somebody else has put in its place is not touched. A file that even its owner may only read is made
- * writable for as long as it takes to open it; after a crash in that moment its owner may write to it, and nobody else may
- * do more than before.
+ * Tells programs that watch the folder that the file is complete. The file may be gone by now,
+ * because its name was visible before. What somebody else has put in its place is not touched.
+ *
+ * A file that even its owner may only read is made writable for as long as it takes to open it.
+ * After a crash in that moment its owner may write to it; nobody else may do more than before.
  */
 export function tellWhole({ part, path }: Linked): void {
   try {
     closeSync(openSync(path, TO_WRITE));
   } catch (error) {
-    // Otherwise there is nothing to do: the file is there and on disk, and that is what was promised.
+    // Any other error changes nothing: the file is there and on disk, as promised.
     if ((error as NodeJS.ErrnoException).code === "EACCES") tellReadOnly(part, path);
   }
 }
@@ -86,6 +96,7 @@ export function tellWhole({ part, path }: Linked): void {
 const SAFELY = constants.O_NOFOLLOW | constants.O_NONBLOCK;
 const TO_WRITE = constants.O_WRONLY | SAFELY;
 
+/** The same for a file that its owner may only read. */
 function tellReadOnly(part: string, path: string): void {
   try {
     const reading = openSync(path, constants.O_RDONLY | SAFELY);
@@ -101,15 +112,16 @@ function tellReadOnly(part: string, path: string): void {
     } finally {
       closeSync(reading);
     }
-  } catch {} // somebody has put something else there, which is theirs
+  } catch {} // somebody else has put something there
 }
 
+/** Whether an open file is the one with the name of the part. */
 function isSame(fd: number, part: string): boolean {
   const [one, other] = [fstatSync(fd), lstatSync(part)];
   return one.ino === other.ino && one.dev === other.dev;
 }
 
-/** Takes the first names away. What could not be removed has two, and goes when the folder is opened next. */
+/** Removes the names of parts. A part that cannot be removed is found again at the next start. */
 export function removeParts(parts: readonly string[]): void {
   for (const part of parts) {
     try {
@@ -119,8 +131,8 @@ export function removeParts(parts: readonly string[]): void {
 }
 
 /**
- * For a receiver that was stopped between two names: the final names of these parts. One whose file was moved out of the
- * folder is not among them; whoever did that has heard of it.
+ * Finds the final names of these parts, for a receiver that was stopped between two names. A file
+ * that was moved out of the folder is left out: the program that moved it has heard of it.
  */
 export async function finalNamesOf(folder: string, parts: readonly string[]): Promise<Linked[]> {
   const byInode = new Map<number, string>();

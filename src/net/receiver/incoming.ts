@@ -1,8 +1,13 @@
 /**
- * Which way a delivery comes in: in memory when it is small, by a part file when it is large, and what its kind adds.
+ * How a delivery comes in: in memory if it is small, through a part file if it is large; its kind
+ * says what is made of it.
  *
- * A kind says what the content is a form of. One that this version does not know is refused before any byte is sent,
- * because a receiver that landed it as it is would leave its user with a file that is not what was sent.
+ * A kind says what the content is a form of. A kind that this version does not know is refused
+ * before any byte is sent. A receiver that landed it as it is would leave its user with a file that
+ * is not what was sent.
+ *
+ * Invariant: no byte of a content is taken before its kind, digest, name and room were checked.
+ * Never here: how content lands (landing.ts), and which kinds there are (../receive.ts).
  */
 import { checkDigest } from "../../disk/digest.ts";
 import { FilespoolError } from "../../protocol/errors.ts";
@@ -21,16 +26,17 @@ import type { Tally } from "./tally.ts";
 /** The options of a run, with the defaults filled in. */
 export type CompleteReceive = ReturnType<typeof completeReceive>;
 
-/** How a kind of content is put around what carries its bytes; see `Kinds`. */
+/** What a kind of content needs to know of the run; see `Kinds`. */
 export interface KindOptions {
   readonly sync: boolean;
-  /** Called for what is left out. */
+  /** Called for each thing that is left out. */
   readonly warn: (path: string, message: string) => void;
 }
 
 /**
- * Kinds of content beside "file", by their name in `deliver`. Such content arrives like any other, and
- * what is made of it here says how it settles and takes its name (a folder is unpacked).
+ * Kinds of content beside "file", by their name in `deliver`. Such content arrives like any other.
+ * Its kind wraps what carries the bytes, and decides how the content settles and takes its name (a
+ * folder is unpacked).
  */
 export type Kinds = Readonly<Record<string, (content: Incoming, options: KindOptions) => Incoming>>;
 
@@ -41,11 +47,16 @@ export interface ReceiveRun {
   readonly landing: Lander;
   readonly kinds: Kinds;
   readonly tally: Tally;
-  /** Warnings that were given: a disk that keeps no modes keeps none of the next thousand files, either. */
+  /**
+   * Warnings that were given, each once in a run: a disk that keeps no modes keeps none of the next
+   * thousand files either.
+   */
   readonly warned: Set<string>;
 }
 
-/** The delivery as this receiver was asked to take it: under another name, or a folder as its archive. */
+/**
+ * The delivery as this receiver's options want it: under another name, or a folder as its archive.
+ */
 export function adapted(delivery: Delivered, { as, unpack }: ReceiveOptions): Delivered {
   if (as === undefined && unpack !== false) return delivery;
   return { ...delivery, name: as ?? delivery.name, kind: unpack === false ? "file" : delivery.kind };
@@ -53,7 +64,8 @@ export function adapted(delivery: Delivered, { as, unpack }: ReceiveOptions): De
 
 /**
  * Lets a delivery in, or says why not, before any byte of it is sent.
- * @returns the file, ready to take its content; "skip": something has its name, and that is the policy; or why it cannot land
+ * @returns the file, ready to take its content; "skip": its name is taken, and that is the policy;
+ * or the error why it cannot land
  * @throws FilespoolError folder-unusable, connections-full: no other file could land either
  */
 export async function letIn(delivery: Delivered, run: ReceiveRun): Promise<Incoming | "skip" | FilespoolError> {
@@ -70,7 +82,7 @@ export async function letIn(delivery: Delivered, run: ReceiveRun): Promise<Incom
   }
 }
 
-/** What is handed on instead of landing has no name of its own, so there is nothing that could keep a mode. */
+/** The attributes to keep. A sink keeps none: what it hands on has no name of its own. */
 function attributesOf(delivery: Delivered, { options, client, warned }: ReceiveRun): FileAttributes {
   const { sink, preserve = "all" } = options;
   return new FileAttributes(delivery, sink ? "none" : preserve, (what, message) => {
@@ -80,7 +92,10 @@ function attributesOf(delivery: Delivered, { options, client, warned }: ReceiveR
   });
 }
 
-/** "file" as it is, or a kind that this run knows, and with a digest that can be checked. @throws FilespoolError kind-unsupported, digest-unsupported */
+/**
+ * Checks that the kind is "file" or one of this run's, and that the digest can be checked here.
+ * @throws FilespoolError kind-unsupported, digest-unsupported
+ */
 function checkKind({ kind = "file", name, algorithm }: Delivered, kinds: Kinds): void {
   checkDigest(algorithm);
   if (kind === "file" || Object.hasOwn(kinds, kind)) return;
@@ -88,7 +103,10 @@ function checkKind({ kind = "file", name, algorithm }: Delivered, kinds: Kinds):
   throw new FilespoolError("kind-unsupported", `${what}, which this version of filespool cannot land`);
 }
 
-/** Opens what takes the content, in memory or as a part file in `folder`. @throws what the file system said */
+/**
+ * Opens what takes the content: memory, or a part file in `folder`.
+ * @throws what the file system said
+ */
 async function openIncoming(delivery: Delivered, folder: string, run: ReceiveRun): Promise<Incoming> {
   const { client, kinds, landing, options } = run;
   const { sync } = landing;
@@ -98,8 +116,9 @@ async function openIncoming(delivery: Delivered, folder: string, run: ReceiveRun
     client.emit({ event: "progress", ...about(delivery), offset });
   };
   const warn = (path: string, message: string) => client.emit({ event: "warning", ...about(delivery), path, message });
-  // Our own bound, not the server's: it says what we hold in memory. What a server sends without asking and is
-  // larger goes to a part file; bytes of it that were there before are dropped as they arrive.
+  // The bound is ours and not the server's, because it says what this process holds in memory. A
+  // server may send larger content without being asked. It goes to a part file, and bytes that were
+  // there before are dropped as they arrive.
   const isSmall = delivery.size <= LIMITS.pipelineBytesMax;
   const { bufferBytes } = options;
   const file = isSmall

@@ -1,21 +1,27 @@
 /**
- * Whose an error is that comes up while a file lands: that file's, or the folder's.
+ * Whose fault an error is that comes up while a file lands: the file's, or the folder's.
  *
- * An error of the folder ends the run: no other file would fare better. An error of one file must not: it would stand at the
- * head of its queue in every run, and nothing behind it would ever arrive. So each kind has one row, and what has none is
- * the folder's (an I/O error, a disk that turned read-only, a folder that is gone):
+ * An error of the folder ends the run, because no other file would fare better. An error of one
+ * file must not end it: that file would stand at the head of its queue in every run, and nothing
+ * behind it would ever arrive. Each error that can be a file's has a row here. Any other one is the
+ * folder's (an I/O error, a disk that turned read-only, a folder that is gone):
  *
- *   the system says                  about         becomes         what the server hears
- *   EFBIG                            content       target-refused  a failed attempt; after some it is a dead letter
- *   EINVAL EILSEQ ENAMETOOLONG       the name      target-refused  the same: this disk has no such names
- *   EPERM EACCES                     the name      target-refused  the same, if the folder itself may be written to
- *   ENOENT                           the name      target-refused  the same, if part and folder are there (exfat-fuse)
- *   EISDIR ENOTEMPTY ENOTDIR EEXIST  the name      file-exists     nothing: it is held, and another receiver may take it
- *   EBUSY EXDEV                      the name      file-exists     the same: something is mounted there
- *   ENOSPC EDQUOT                    both          disk-full       nothing: a full disk here says nothing about the file
+ *   the system says                  about     becomes          what the server hears
+ *   EFBIG                            content   target-refused   a failed attempt; after some of
+ *                                                               it is a dead letter
+ *   EINVAL EILSEQ ENAMETOOLONG       name      target-refused   the same: no such name is possible
+ *   EPERM EACCES                     name      target-refused   the same, if the folder is writable
+ *   ENOENT                           name      target-refused   the same, if part and folder are
+ *                                                               there (exfat-fuse)
+ *   EISDIR ENOTEMPTY ENOTDIR EEXIST  name      file-exists      nothing: it is held, and another
+ *                                                               receiver may take it
+ *   EBUSY EXDEV                      name      file-exists      the same: a mount point
+ *   ENOSPC EDQUOT                    either    disk-full        nothing: a full disk here says
+ *                                                               nothing about the file
  *
- * A folder that was sent has names in its content, so for it both parts of the table hold there. Never here: what a
- * receiver does about it (held.ts, receiver.ts). Why: adr/0083.
+ * The content of a folder holds names, so for a folder the rows about names hold while its content
+ * is written, too. Never here: what a receiver does about an error (failures.ts, setbacks.ts). Why:
+ * adr/0083.
  */
 import { accessSync, constants, lstatSync } from "node:fs";
 import { fileError } from "../../disk/files.ts";
@@ -24,7 +30,7 @@ import { FilespoolError } from "../../protocol/errors.ts";
 import { quoteName } from "../../protocol/names.ts";
 import type { Incoming } from "./part-file.ts";
 
-/** What was being done: writing and syncing the content, or giving it its name. */
+/** What was being done: writing and syncing the content, or giving it its final name. */
 export type Step = "content" | "name";
 
 const ROOM = new Set(["ENOSPC", "EDQUOT"]);
@@ -32,17 +38,17 @@ const TAKEN = new Set(["EISDIR", "ENOTEMPTY", "ENOTDIR", "EEXIST", "EBUSY", "EXD
 const NAME = new Set(["EINVAL", "EILSEQ", "ENAMETOOLONG"]);
 const RIGHTS = new Set(["EPERM", "EACCES"]);
 
-/** Errors of the file itself, which the landing does not have to think about. */
+/** Errors that are the file's already, and need no row. */
 const KNOWN: ReadonlySet<string> = new Set([
   ...["digest-mismatch", "archive-refused", "digest-unsupported"],
   ...["target-refused", "file-exists"],
 ]);
 
-/** An error of the file system in the target folder. */
+/** An error as the folder's: it ends the run. */
 export const folderError = (error: unknown, folder: string): FilespoolError =>
   fileError(error, folder, "folder-unusable");
 
-/** An error as that of the file, by the table. Null: it is the folder's. */
+/** An error as the file's, by the table. Null: it is the folder's. */
 export function fileErrorOf(
   error: unknown,
   step: Step,
@@ -67,14 +73,20 @@ export function fileErrorOf(
   return null;
 }
 
-/** The same, while the content is written. @throws FilespoolError the error is the folder's */
+/**
+ * The same for an error that came up while the content was written.
+ * @throws FilespoolError the error is the folder's
+ */
 export function ofFile(error: unknown, file: Pick<Incoming, "delivery" | "part">, folder: string): FilespoolError {
   const failure = fileErrorOf(error, "content", file, folder);
   if (!failure) throw folderError(error, folder);
   return failure;
 }
 
-/** The disk does not take that name, said before any byte is fetched. Null: it might. */
+/**
+ * The error of a name that this disk cannot have, found out before any byte is fetched. Null: it
+ * may have the name.
+ */
 export function nameError(error: unknown, name: string, folder: string): FilespoolError | null {
   return NAME.has(codeOf(error)) ? refusedBy(folder, name, error) : null;
 }
@@ -82,22 +94,27 @@ export function nameError(error: unknown, name: string, folder: string): Filespo
 const refusedBy = (folder: string, name: string, error: unknown): FilespoolError =>
   new FilespoolError("target-refused", `${folder} cannot take ${quoteName(name)}: ${said(error)}`, { cause: error });
 
-/** What the server may hear of it, and an operator will read: what the disk said, but not where it is. */
+/**
+ * What the server hears of an error, and an operator will read: what the disk said, but no path of
+ * this machine. At most 500 characters.
+ */
 export function reasonOf(error: FilespoolError): string {
   if (error.code !== "target-refused") return error.message.slice(0, 500);
   return `the receiver's disk cannot take it: ${said(error.cause)}`.slice(0, 500);
 }
 
-/** In words, and never with a path in them. */
+/** An error of the system in words, never with a path in them. */
 function said(error: unknown): string {
   const code = codeOf(error);
-  if (code === "EINVAL" || code === "EILSEQ" || code === "ENOENT") return `that disk has no such names (${code})`;
+  if (code === "EINVAL" || code === "EILSEQ" || code === "ENOENT")
+    return `that disk does not allow such a name (${code})`;
   const words = describe(error);
   return words.endsWith(`(${code})`) ? words : code;
 }
 
 const codeOf = (error: unknown): string => errorName(error) ?? "";
 
+/** Whether we may create files in a folder. */
 function mayWrite(folder: string): boolean {
   try {
     accessSync(folder, constants.W_OK | constants.X_OK);
@@ -107,7 +124,7 @@ function mayWrite(folder: string): boolean {
   }
 }
 
-/** Whether anything is found under that name, be it a link that leads nowhere. */
+/** Whether there is anything under that name, even a link that leads nowhere. */
 export function isThere(path: string): boolean {
   try {
     return lstatSync(path, { throwIfNoEntry: false }) !== undefined;
@@ -116,7 +133,7 @@ export function isThere(path: string): boolean {
   }
 }
 
-/** For a `catch` at the start: what may pass is tried again with the first connection. */
+/** For a `catch` at the start: an error that may pass is met again at the first connection. */
 export function unlessTemporary(error: FilespoolError): void {
   if (!error.retry) throw error;
 }

@@ -1,18 +1,24 @@
 /**
  * Under which name a delivery lands, and where nothing may land at all.
  *
- * The name is the sender's, and so is the content: together they must not become something that this machine obeys. What
- * a name may be in any folder is safeName's rule (protocol/names.ts). Here is what depends on the folder:
+ * The sender chooses both the name and the content. Together they must not become something that
+ * this machine obeys. `safeName` (protocol/names.ts) says what a name may be in any folder. This
+ * file adds what depends on the folder:
  *
- *   dot files      ".bashrc", ".ssh": a shell, or a program of the user, reads them unasked. At the top of the target
- *                  folder they get a "_" in front, unless the user allows them or has chosen the name. Inside of a
- *                  received folder they stay: nobody reads them there unasked.
- *   own places     the settings, secrets and state of our own programs, wherever they are. A name that would become one,
- *                  or a folder around one, is refused; a target folder inside of one is as well. So is that of a spool.
+ *   dot files    ".bashrc", ".ssh": a shell or a program of the user reads them unasked. At the top
+ *                of the target folder they get a "_" in front, unless the user allows dot files or
+ *                has chosen the name. Inside a received folder they keep their names, because
+ *                nothing reads them there unasked.
+ *   own places   the settings, secrets and state of our own programs. A name that would become one
+ *                of them, or a folder around one, is refused. So is a target folder inside one, and
+ *                a target folder inside a spool.
  *
- * Where the own places are is said by the caller, since only the command line knows the environment. All of it is looked
- * up when the folder is opened; after that, a name costs a look at a set that is nearly always empty. The journal and
- * the notes of hooks ask here too, so that all of them mean the same file. Why: adr/0069.
+ * The caller names the own places, because only the command line knows the environment. All of them
+ * are looked up when the folder is opened. After that, a name costs a look into a set that is
+ * nearly always empty. The journal and the records of hooks ask here too, so that all of them mean
+ * the same file. Why: adr/0069.
+ *
+ * Never here: whether a name is taken (landing.ts).
  */
 import { lstatSync } from "node:fs";
 import { dirname, join, sep } from "node:path";
@@ -21,25 +27,33 @@ import { LIMITS } from "../../protocol/limits.ts";
 import { foldedName, OWN_PREFIX, quoteName, safeName, utf8Fits } from "../../protocol/names.ts";
 import { idOf, wayTo } from "./path-resolution.ts";
 
-/** A file in each spool folder that our command line has made. No landing can make one, because of its beginning. */
+/**
+ * A file that our command line puts into each spool folder. No file can land under that name,
+ * because of how it begins.
+ */
 export const SPOOL_MARK = `${OWN_PREFIX}-spool`;
 
 export interface LandingNamesOptions {
-  /** Lets names that begin with a dot be as they are. */
+  /** Lets names that begin with a dot stay as they are. */
   readonly allowDotfiles?: boolean;
   /** Files and folders of our own programs: nothing lands on them, in them or around them. */
   readonly ownPlaces?: readonly string[];
 }
 
+/** The rules for one target folder, fixed when it is opened. */
 export class LandingNames {
   readonly #allowDotfiles: boolean;
   readonly #folder: string;
-  /** Names in the folder that lead to one of the own places, folded; with the place, for the sentence. */
+  /**
+   * Names in this folder that lead to one of the own places, folded (case and Unicode form), each
+   * with the place for the error. Filled by the constructor.
+   */
   readonly #reserved = new Map<string, string>();
 
   /**
-   * Judges a target folder before anything is made in it.
-   * @throws FilespoolError folder-unusable: it is a place of our own programs, or a spool
+   * Judges a target folder, before anything is created in it.
+   * @throws FilespoolError folder-unusable: it is inside a place of our own programs, or inside a
+   * spool
    */
   constructor(folder: string, { allowDotfiles = false, ownPlaces = [] }: LandingNamesOptions = {}) {
     this.#folder = folder;
@@ -54,17 +68,15 @@ export class LandingNames {
       const id = idOf(real);
       const isInside = (id !== null && ids.has(id)) || isBelow(target, real);
       if (isInside) throw unusable(folder, `${place} is kept for the settings and the state of filespool`);
-      // A name in this folder that is looked up on the way to the place: the place itself, a folder or a link before it.
+      // A name in this folder that is looked up on the way to the place: the place itself, or a
+      // folder or a link before it.
       for (const { folder: where, name } of steps)
         if (foldedName(where) === foldedName(target) || (own !== null && idOf(where) === own))
           this.#reserved.set(foldedName(name), place);
     }
   }
 
-  /**
-   * The name under which a file of this name lands.
-   * @throws FilespoolError name-refused
-   */
+  /** The name under which a file with this name lands. @throws FilespoolError name-refused */
   nameOf(wireName: string): string {
     const name = this.#allowDotfiles ? safeName(wireName) : withoutDot(safeName(wireName));
     const place = this.#reserved.get(this.#reserved.size > 0 ? foldedName(name) : "");
@@ -73,13 +85,15 @@ export class LandingNames {
     throw new FilespoolError("name-refused", `${what}, which filespool reads or keeps itself; use another folder`);
   }
 
-  /** Whether a numbered form of a name may be used: nobody has chosen it, so another number does as well. */
+  /** Whether a numbered form of a name may be used. If not, another number will do. */
   mayUse(name: string): boolean {
     return this.#reserved.size === 0 || !this.#reserved.has(foldedName(name));
   }
 }
 
-/** Dot files are hidden, and obeyed. What cannot be seen in front of the dot is not there either for some disks. */
+/**
+ * Puts a "_" before a leading dot. Some disks drop invisible characters, so those do not hide it.
+ */
 function withoutDot(name: string): string {
   if (!/^\p{Default_Ignorable_Code_Point}*\./u.test(name)) return name;
   if (utf8Fits(`_${name}`, LIMITS.nameBytesMax)) return `_${name}`;
@@ -87,7 +101,7 @@ function withoutDot(name: string): string {
   throw new FilespoolError("name-refused", `the file name ${quoteName(name)} ${why}`);
 }
 
-/** A folder and all that it lies in, from the inside out. */
+/** A folder and all folders around it, from the inside out. */
 function foldersAround(folder: string): string[] {
   const found = [folder];
   for (let up = dirname(folder); up !== found.at(-1); up = dirname(up)) found.push(up);
@@ -98,8 +112,8 @@ const isBelow = (path: string, folder: string): boolean =>
   `${foldedName(path)}${sep}`.startsWith(`${foldedName(folder)}${sep}`);
 
 /**
- * By the mark of the command line, or by what every spool has: its lock and its index. A file that landed in there could
- * become a token, or content.
+ * Whether a folder is a spool: it has the mark of the command line, or what every spool has, a lock
+ * and an index. A file that landed there could become a token, or content.
  */
 export const isSpool = (folder: string): boolean =>
   isFile(join(folder, SPOOL_MARK)) || ["lock", "index.mdb"].every((name) => isFile(join(folder, name)));

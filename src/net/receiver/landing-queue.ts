@@ -1,19 +1,24 @@
 /**
- * Complete files on their way into the folder: they land in batches, beside the reading of further ones.
+ * Complete files on their way into the folder: they land in batches, while further files are read.
  *
- * A batch shares its syncs (landing.ts), so a file that is complete waits for the batch before it and
- * not for a full one. With one file that is one sync for it; with a thousand it is one for a hundred.
- * At most one batch lands at a time, in the order in which files became complete.
+ * The files of a batch share their syncs (landing.ts). A batch begins as soon as the one before it
+ * has ended, and takes what is complete by then; it never waits to be full. So a single file does
+ * not wait for others, and many files share few syncs.
  *
- * Never here: what a landing does, and who hears of it.
+ * Invariant: at most one batch lands at a time, in the order in which files became complete.
+ *
+ * Never here: what a landing does, and what the server hears of it (receive-conversation.ts).
  */
 import type { Lander } from "./lander.ts";
 import type { Landed } from "./landing.ts";
 import type { Delivered, Incoming } from "./part-file.ts";
 
-/** Who is told. */
+/** What the owner of the queue hears. */
 export interface LandingListener {
-  /** The file is in the folder, on disk; or it cannot be. Called once for each file, in order. */
+  /**
+   * The landing of a file has ended: it is in the folder, on disk, or it cannot be. Called once for
+   * each file, in order.
+   */
   ended(delivery: Delivered, landed: Landed): void;
   /** Nothing is landing any more. */
   idle(): void;
@@ -24,9 +29,9 @@ export interface LandingListener {
 export class LandingQueue {
   readonly #landing: Lander;
   readonly #listener: LandingListener;
-  /** Complete files that are in no batch yet. Of each, its content is in memory or its part file is open. */
+  /** Complete files that are in no batch yet: in memory, or with an open part file. */
   readonly #waiting: Incoming[] = [];
-  /** The batches that are landing, as one promise; null while nothing lands. It never rejects. */
+  /** Lands batch after batch until none waits; null while nothing lands. It never rejects. */
   #now: Promise<void> | null = null;
 
   constructor(landing: Lander, listener: LandingListener) {
@@ -34,29 +39,30 @@ export class LandingQueue {
     this.#listener = listener;
   }
 
-  /** Files that wait for a batch. */
+  /** How many files wait for a batch. */
   get size(): number {
     return this.#waiting.length;
   }
 
+  /** Whether anything is landing or waits to. */
   get isBusy(): boolean {
     return this.#now !== null;
   }
 
-  /** Takes a complete file. Returns at once. */
+  /** Takes a complete file, and returns at once. */
   add(file: Incoming): void {
     this.#waiting.push(file);
     this.#now ??= this.#land().catch((error: unknown) => this.#listener.failed(error));
   }
 
-  /** Resolves when nothing is landing. */
+  /** Resolves when nothing is landing any more. */
   async idle(): Promise<void> {
     await this.#now;
   }
 
   /**
-   * The connection is over. The batch that is landing lands; its acks are lost, and the journal answers
-   * when those files are delivered again.
+   * The connection is over. The batch that is landing still lands. Its acks are lost, and when
+   * those files are delivered again, the journal tells that they have landed.
    * @returns the files that were in no batch, which the caller closes
    */
   async end(): Promise<Incoming[]> {
@@ -65,11 +71,14 @@ export class LandingQueue {
     return left;
   }
 
+  /** Lands batch after batch. @throws what no single file is to blame for */
   async #land(): Promise<void> {
     while (this.#waiting.length > 0) {
       const batch = this.#waiting.splice(0, this.#landing.batchMax);
-      const landed = await this.#landing.land(batch); // 1. in the folder, on disk
-      for (const [index, { delivery }] of batch.entries()) this.#listener.ended(delivery, landed[index] as Landed); // 2. only then say so
+      // 1. in the folder, on disk
+      const landed = await this.#landing.land(batch);
+      // 2. only then say so
+      for (const [index, { delivery }] of batch.entries()) this.#listener.ended(delivery, landed[index] as Landed);
     }
     this.#now = null;
     this.#listener.idle();

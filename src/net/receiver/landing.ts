@@ -1,23 +1,25 @@
 /**
- * Landing: the last step into the target folder, so that a file appears there whole, durable, and once.
+ * Landing: the last step into the target folder, so that a file appears there whole, durable, and
+ * once.
  *
- * For a batch of files, whose contents are verified (one sync of the folder serves them all):
+ * For a batch of files whose contents have arrived (one sync of the folder serves them all):
  *
- *   1. each content is on disk in its part file, and so is the part's name
+ *   1. each content is verified and on disk in its part file, and so is the part's name
  *   2. the journal says, on disk, that these transfers are about to land
- *   3. each part is linked or renamed to its final name
- *   4. the folder is synced: now the names would survive
- *   5. who watches the folder is told of each name that was linked; a crash before 6 is found by two names, and they are told again
- *   6. linked parts lose their names; sooner, a power cut could keep the end of the part and not the link
+ *   3. each part file is linked or renamed to its final name
+ *   4. the folder is synced: from here on the names would survive a power cut
+ *   5. programs that watch the folder are told of each linked name, or by `recover` after a crash
+ *   6. linked parts lose their first names; sooner, a power cut could keep that and lose the link
  *   7. only then may the receiver ack
  *
- * A file that this folder cannot take fails by itself, in any of these steps, and the others land (landing-errors.ts).
- * A crash between 3 and 7 makes the server deliver the file again, and by then the user may have moved it
- * away. The journal answers whether it had landed (landing-journal.ts); then it is acked and not landed twice.
+ * A file that this folder cannot take fails by itself, in any of these steps, and the others land
+ * (landing-errors.ts). After a crash between 3 and 7, the server delivers the file again, and the
+ * user may have moved it away by then. The journal knows whether it had landed
+ * (landing-journal.ts). If so, it is acked and does not land twice.
  *
- * Nothing is ever overwritten by accident: `link` fails if the name is taken, where `rename` would replace it.
- * Names are single path components and nothing that this machine obeys (landing-names.ts), and links in the folder are
- * never followed. adr/0016
+ * Nothing is overwritten by accident: `link` fails if the name is taken, where `rename` would
+ * replace it. A name is a single path component, and never one that this machine obeys
+ * (landing-names.ts). Links in the folder are never followed. adr/0016
  */
 import { lstatSync, renameSync } from "node:fs";
 import { readdir } from "node:fs/promises";
@@ -37,13 +39,15 @@ import { removeTree } from "./remove-tree.ts";
 import { settleContents } from "./settle-contents.ts";
 import { TargetRoom } from "./target-room.ts";
 
-/** Without a path: skipped. */
+/** How the landing of one file ended. A null path: it was skipped. */
 export type Landed = { readonly path: string | null } | { readonly failure: FilespoolError; readonly delayMs?: number };
 
-/** Told of what is in the folder under a name of ours, and was left out. */
+/** Hears of a file or folder that has a name of ours, and was left alone. */
 export type Warn = (path: string, message: string) => void;
 
-/** Removes what receivers that were killed have left of one kind: of these names, what is older than `beforeMs`. */
+/**
+ * Removes what killed receivers left of one kind: of these names, what is older than `beforeMs`.
+ */
 export type Tidy = (folder: string, names: readonly string[], beforeMs: number) => Promise<void>;
 
 export interface LandingOptions {
@@ -52,20 +56,25 @@ export interface LandingOptions {
   readonly sync: boolean;
   /** Names the server and the queue; see LandingJournal.confirmRest. */
   readonly origin?: string;
-  /** Told of what has a name of ours and is not ours, or makes no sense. */
+  /** Hears of what has a name of ours and is not ours, or makes no sense. */
   readonly warn?: Warn;
-  /** Which names a file may have here; all that a machine can take, unless given. */
+  /** Which names a file may have here. Unless given: every name that this system can take. */
   readonly names?: LandingNames;
-  /** For kinds of content that leave more than parts behind. */
+  /** For kinds of content that leave more behind than part files. */
   readonly tidy?: Tidy;
 }
 
-/** Files that share their syncs when they land, where there are descriptors for them: each is open until it is synced. */
+/** Most files of one batch, which share their syncs. Each is open until it is synced. */
 const BATCH_MAX = 128;
-/** Descriptors that a receiver needs beside those: its connection, the folder, the journal, a command and its pipes. */
+/**
+ * Descriptors needed beside those: the connection, the folder, the journal, a hook and its pipes.
+ */
 const OTHERS = 12;
 
-/** What a batch has changed in the folder: files that have their names, second names, and folders that were replaced. */
+/**
+ * What a batch has changed so far: files with their final names, those that have two names, and the
+ * folders that were replaced, where they were moved to.
+ */
 interface Named {
   readonly files: Set<Incoming>;
   readonly linked: Linked[];
@@ -73,22 +82,23 @@ interface Named {
 }
 
 export class Landing {
-  /** Files that may be open at a time. */
+  /** Most large files that may be open at a time. */
   readonly openMax = Math.min(BATCH_MAX, Math.max(1, Math.floor((descriptorsLeft() - OTHERS) / 2)));
+  /** Most files of a batch. Halved, and never raised, each time no descriptor was left. */
   batchMax = this.openMax;
   readonly folder: string;
   readonly sync: boolean;
   readonly room: TargetRoom;
-  /** Which name a file has here; asked by everybody who has to find it. */
+  /** Which name a file has here. The journal and hooks ask it too, so all find the same file. */
   readonly names: LandingNames;
   readonly #ifExists: IfExists;
   readonly #tidy: Tidy;
   readonly #journal: LandingJournal;
-  /** Names of ours that were there when the folder was opened, until what nobody needs of them is gone. */
+  /** Names of ours that were there at the start. `recover` clears them when it has succeeded. */
   #left: readonly string[] = [];
 
   /**
-   * Opens the target folder, creating it when it is missing, and reads what an earlier run left.
+   * Opens the target folder, creates it when it is missing, and reads what earlier runs left.
    * @throws FilespoolError folder-unusable
    */
   static async open(folder: string, options: LandingOptions): Promise<Landing> {
@@ -119,8 +129,9 @@ export class Landing {
   }
 
   /**
-   * Finds out what became of files whose landing went wrong, an earlier run's or this one's, and tidies up. Nothing may land
-   * before that. @throws FilespoolError folder-unusable, disk-full
+   * Finds out what became of files whose landing went wrong, in this run or before, and tidies up.
+   * Nothing may land before that.
+   * @throws FilespoolError folder-unusable, disk-full
    */
   async recover(): Promise<void> {
     try {
@@ -133,30 +144,30 @@ export class Landing {
     }
   }
 
-  /** What has its final name is told of again: nobody knows whether it was. */
+  /** Ends the journal's doubts. Files with two names are told of again: they may not have been. */
   async #endDoubts(): Promise<void> {
     const parts = await this.#journal.endDoubts();
     for (const linked of await finalNamesOf(this.folder, parts)) tellWhole(linked);
     removeParts(parts);
   }
 
-  /** A hook wants this one to be taken away again; `part` is the name that it will have then. */
+  /** A hook will take this file away again. `part` is the name that it will have then. */
   doubt(transfer: string, part: string): void {
     this.#journal.doubt(transfer, part);
   }
 
-  /** Where the part of a file is to lie: beside its final name, so that landing copies nothing. */
+  /** Where the part file is to be: beside the final name, so that landing copies nothing. */
   folderFor(): string {
     return this.folder;
   }
 
-  /** Whether the file of this transfer has landed before, and its ack was not confirmed. */
+  /** Whether this transfer has landed before, and its ack was not confirmed. */
   landedBefore(transfer: string): boolean {
     return this.#journal.has(transfer);
   }
 
   /**
-   * Decides, before any byte is sent, whether a file of this name may land: "skip" is the user's policy.
+   * Decides, before any byte is sent, whether a file of this name may land, or the policy skips it.
    * @throws FilespoolError name-refused, file-exists, target-refused
    */
   check({ name: wireName, kind }: Delivered): "take" | "skip" {
@@ -172,7 +183,10 @@ export class Landing {
     return isTaken ? "skip" : "take";
   }
 
-  /** Who may not look is told when the part is opened. @throws FilespoolError the disk has no such names; what is no error of the system */
+  /**
+   * Looks at a name. If we may not look, opening the part file will say so later.
+   * @throws FilespoolError the disk has no such names; or what `look` throws
+   */
   #look<T>(name: string, look: () => T): T | undefined {
     try {
       return look();
@@ -189,12 +203,16 @@ export class Landing {
   }
 
   // region: land
-  /** Lands complete files, in order. A failure of one does not touch the others. @throws FilespoolError folder-unusable, disk-full */
+  /**
+   * Lands complete files, in order. The failure of one file does not touch the others.
+   * @returns how it ended for each, in the order of `files`
+   * @throws FilespoolError folder-unusable, disk-full, connections-full
+   */
   async land(files: readonly Incoming[]): Promise<Landed[]> {
     const landed: Landed[] = [];
     const named: Named = { files: new Set(), linked: [], aside: [] };
     try {
-      const failures = await settleContents(files, this); // 1. contents, and the names of their parts
+      const failures = await settleContents(files, this); // 1. content, part name
       const settled = files.filter((file) => !failures.has(file));
       if (settled.length > 0) await this.#journal.announce(settled); // 2. intention
       for (const file of files) {
@@ -203,12 +221,12 @@ export class Landing {
       }
       await this.#leaveOut(settled.filter((file) => !named.files.has(file)));
       if (this.sync) await syncFolder(this.folder); // 4. names on disk
-      for (const linked of named.linked) tellWhole(linked); // 5. who watches the folder
+      for (const linked of named.linked) tellWhole(linked); // 5. for programs that watch
       removeParts(named.linked.map(({ part }) => part)); // 6. no second names
-      for (const path of named.aside) await removeTree(path).catch(() => {}); // or with the next start
+      for (const path of named.aside) await removeTree(path).catch(() => {}); // or later
       return landed;
     } catch (error) {
-      // Some have their names by now. The folder is asked, as after a crash; if it cannot be, `recover` will.
+      // Some have their names by now. Ask the folder, as after a crash; else `recover` does.
       for (const [index, { delivery, part }] of files.entries())
         this.#journal.doubt(delivery.transfer, index < landed.length ? part : null);
       await this.#endDoubts().catch(() => {});
@@ -218,12 +236,15 @@ export class Landing {
     }
   }
   // endregion: land
-  /** This one was announced and is not to land, maybe by an earlier run: the journal must say so before the part may go. */
+  /** Never delete the part of an announced transfer before its retraction is on disk. */
   retract(transfer: string): Promise<void> {
     return this.#journal.retract([transfer]);
   }
 
-  /** Gives a file its name, or says why it has none. @throws what the file system said of the folder */
+  /**
+   * Gives a file its final name, or says why it gets none.
+   * @throws what the file system said of the folder
+   */
   #place(file: Incoming, named: Named): Landed {
     const name = this.names.nameOf(file.delivery.name);
     try {
@@ -237,6 +258,7 @@ export class Landing {
     }
   }
 
+  /** Puts a file in the place of what has its name. */
   #replace(file: Incoming, name: string, { aside }: Named): string {
     const path = join(this.folder, name);
     checkReplaceable(path, file.replace !== undefined); // it may have appeared since `check`
@@ -245,7 +267,7 @@ export class Landing {
     return path;
   }
 
-  /** Null when the name is taken. */
+  /** Gives a file a free name, numbered if the policy is "rename". Null: the name is taken. */
   #claim(file: Incoming, name: string, { linked }: Named): string | null {
     for (let number = 0; ; number++) {
       const candidate = number === 0 ? name : numbered(name, number);
@@ -255,7 +277,7 @@ export class Landing {
     }
   }
 
-  /** These were announced and do not land now: the journal says so before a part goes. */
+  /** These do not land. 1. The journal says so, on disk. 2. Only then their parts go. */
   async #leaveOut(files: readonly Incoming[]): Promise<void> {
     if (files.length === 0) return;
     await this.#journal.retract(files.map(({ delivery }) => delivery.transfer));

@@ -1,24 +1,28 @@
 /**
- * What a receiver keeps in a target folder under names of its own, and the one way to what it finds there.
+ * What a receiver keeps in a target folder under names of its own, and the one way to what it finds
+ * there.
  *
  *   .filespool-<transfer>[.<lot>].part   content that arrives, or that waits for its name
  *   .filespool-<transfer>[.<lot>].tree   a folder that is being unpacked
  *   .filespool-<transfer>[.<lot>].old    a folder that is being replaced
- *   .filespool-<transfer>.hook           a note: a command is owed for this file
+ *   .filespool-<transfer>.hook           a record: a command is owed for this file
  *   .filespool-landed-<random>           the journal
- *   .filespool-new-<random>              a journal or a note that is being written
- *   .filespool-damaged-<random>          a file of ours that made no sense; it is kept for people, and never read
+ *   .filespool-new-<random>              a journal or a record that is being written
+ *   .filespool-damaged-<random>          a damaged file of ours, for people; never read
  *
- * Other users may be able to write into the folder, and a name proves nothing: a link leads to somebody else's files, a
- * second name of a file lets us write into it, a pipe makes whoever opens it wait, and opening a device may do anything.
- * So nothing is used before this order of checks is through:
+ * Other users may be able to write into the folder, so a name proves nothing. A link leads to
+ * somebody else's files. A second name of a file lets us write into that file. A pipe makes the
+ * program that opens it wait, and opening a device may do anything. So nothing is used before it
+ * has passed these checks, in this order:
  *
- *   1. the name has exactly one of these forms
- *   2. `lstat` says: a plain file with one name (for trees: a folder), and it belongs to us
- *   3. it is opened without following a link and without waiting, and the open file is the one that was looked at
+ *   1. The name has exactly one of these forms.
+ *   2. `lstat` says: a plain file with one name (for trees: a folder), and it belongs to us.
+ *   3. It is opened without following a link and without waiting, and the open file is the one that
+ *      was looked at.
  *
- * What is not ours is left alone: it is not read, written, moved or removed. A part that finds its name taken gets a
- * <lot> that nobody could guess. Never here: what the files say, and what follows from that. Why: adr/0082.
+ * What is not ours is left alone: not read, written, moved or removed. If the name of a part is
+ * taken, our part gets a <lot> that nobody could guess. Never here: what the files say, and what
+ * follows from that. Why: adr/0082.
  */
 import { randomBytes } from "node:crypto";
 import {
@@ -36,8 +40,12 @@ import { type FileHandle, open } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { OWN_PREFIX } from "../../protocol/names.ts";
 
+/** How the name of a journal begins. */
 export const JOURNAL = `${OWN_PREFIX}-landed-`;
-/** What is being written has nothing that any other file does not have; without a lock on it, it is of a dead receiver. */
+/**
+ * How the name of a file begins that is still being written. No content is lost with it. Without a
+ * lock on it, it belongs to a dead receiver.
+ */
 export const UNNAMED = `${OWN_PREFIX}-new-`;
 const DAMAGED = `${OWN_PREFIX}-damaged-`;
 
@@ -46,21 +54,26 @@ export type OwnKind = "part" | "tree" | "old" | "hook";
 
 const OF_TRANSFER = /^\.filespool-([0-9a-f]{32})(?:\.[0-9a-f]{8})?\.(part|tree|old|hook)$/;
 
-/** The ordinary name of that kind; see `withLot` for the other one. */
+/** The path of the ordinary name of that kind; see `withLot` for the other one. */
 export const ownPath = (folder: string, transfer: string, kind: OwnKind): string =>
   join(folder, `${OWN_PREFIX}-${transfer}.${kind}`);
 
 /** The part file of a transfer. */
 export const partPath = (folder: string, transfer: string): string => ownPath(folder, transfer, "part");
 
-/** Another name of the same kind for the same transfer, which nobody can have taken on purpose. */
+/**
+ * Another name of the same kind for the same transfer, random, so that nobody can have guessed it.
+ */
 export const withLot = (path: string): string =>
   join(dirname(path), basename(path).replace(OF_TRANSFER, `${OWN_PREFIX}-$1.${randomBytes(4).toString("hex")}.$2`));
 
 /** A name for something that is being written. */
 export const unnamedPath = (folder: string): string => join(folder, UNNAMED + randomBytes(6).toString("hex"));
 
-/** Which kind of ours a name would be by its form, and of which transfer; null: none, whatever it begins with. */
+/**
+ * Which kind of ours a name is by its form, and of which transfer ("" for a journal). Null: none of
+ * ours, whatever it begins with.
+ */
 export function ownName(
   name: string,
 ): { readonly kind: OwnKind | "journal" | "unnamed"; readonly transfer: string } | null {
@@ -70,12 +83,14 @@ export function ownName(
   return kind === undefined ? null : { kind: kind as OwnKind, transfer };
 }
 
-/** More than a person reads; the rest is counted. */
+/** Warnings about single names; more than these nobody reads, so the rest is counted. */
 const WARNINGS_MAX = 5;
 
 /**
- * The names in a folder that are ours by their form and by what they lead to; in pieces of other users' receivers nobody is
- * interested. @param warn is told of the others, which may be there on purpose @throws what the file system said
+ * The names in a folder that are ours, by their form and by what has them. The parts of other
+ * users' receivers are left out silently.
+ * @param warn hears of other names of our forms, which may be there on purpose
+ * @throws what the file system said
  */
 export function ownNames(
   folder: string,
@@ -91,33 +106,44 @@ export function ownNames(
     if (found.is !== "foreign" && !isTwin) return true;
     const isRead = kind === "journal" || kind === "hook";
     if (!isRead && found.is === "foreign" && found.isOthers) return false;
-    // What would have been read comes first: it may be missed.
+    // Names that would have been read come first: a person may miss what they were to tell.
     strangers[isRead ? "unshift" : "push"](name);
     return false;
   });
   for (const name of strangers.slice(0, WARNINGS_MAX)) {
     const found = look(join(folder, name));
     const what = found.is === "foreign" ? found.what : "a file with a second name";
-    warn(join(folder, name), `it is ${what}, and not of this receiver; it is left alone`);
+    warn(join(folder, name), `it is ${what}, not a file of this receiver; it is left alone`);
   }
-  if (strangers.length > WARNINGS_MAX) warn(folder, `${strangers.length - WARNINGS_MAX} more names like that`);
+  if (strangers.length > WARNINGS_MAX)
+    warn(folder, `${strangers.length - WARNINGS_MAX} more such names are left alone`);
   return ours;
 }
 
 /** What a name of ours leads to. Only `file`, `twin` and `folder` are ours. */
 export type Found =
   | { readonly is: "nothing" }
-  /** A plain file with one name, a file with a second one (it has landed, as a rule), or a folder. */
+  /**
+   * A plain file with one name (`file`), a file with a second one (`twin`; as a rule it has
+   * landed), or a folder.
+   */
   | { readonly is: "file" | "twin" | "folder"; readonly stat: Stats }
-  /** `what` it is, in words. `isOthers`: a plain file or a folder of somebody else, who may have a receiver, too. */
+  /**
+   * Not ours. `what` says what it is. `isOthers`: a plain file or folder of another user, who may
+   * run a receiver too.
+   */
   | { readonly is: "foreign"; readonly what: string; readonly isOthers: boolean };
 
-/** Looks, and touches nothing. @throws what the file system said, except that nothing is there */
+/**
+ * Looks at a path, and touches nothing.
+ * @throws what the file system said, unless it is that nothing is there
+ */
 export function look(path: string): Found {
   const stat = lstatSync(path, { throwIfNoEntry: false });
   return stat === undefined ? { is: "nothing" } : judge(stat, dirname(path), ownName(basename(path))?.kind);
 }
 
+/** What a status means for a name of that kind. The rules of step 2. */
 function judge(stat: Stats, folder: string, kind: OwnKind | "journal" | "unnamed" | undefined): Found {
   const isFolder = stat.isDirectory();
   const isRight = kind === undefined || isFolder === (kind === "tree" || kind === "old");
@@ -127,7 +153,7 @@ function judge(stat: Stats, folder: string, kind: OwnKind | "journal" | "unnamed
   return { is: stat.nlink > 1 ? "twin" : "file", stat };
 }
 
-/** What something is that is neither file nor folder, for a sentence. */
+/** What kind of thing something is, in words. */
 export function kindOf(stat: Stats): string {
   if (stat.isSymbolicLink()) return "a symbolic link";
   if (stat.isFIFO()) return "a pipe";
@@ -136,12 +162,13 @@ export function kindOf(stat: Stats): string {
   return stat.isFile() ? "a file" : "a device";
 }
 
-/** By folder: whose a new file is there, where that was asked. */
+/** By folder: the owner that a new file gets there. Asked once, and only where it matters. */
 const owners = new Map<string, number>();
 
 /**
- * Disks that keep no owners (FAT, some network shares) show every file as one user's, whoever made it. So where the user
- * is another than ours, a new file is asked.
+ * Whether a file belongs to us. Disks that keep no owners (FAT, some network shares) show every
+ * file as one user's, whoever created it. So if that user is not ours, a new file is created to see
+ * whose it is.
  */
 function isOwner(uid: number, folder: string): boolean {
   const ours = process.geteuid?.();
@@ -155,18 +182,20 @@ function isOwner(uid: number, folder: string): boolean {
       owner = fstatSync(fd).uid;
       closeSync(fd);
       unlinkSync(probe);
-    } catch {} // where nothing can be made, nothing of it is ours
+    } catch {} // where we can create nothing, nothing is ours
     owners.set(folder, owner);
   }
   return uid === owner;
 }
 
-/** Opening it neither follows a link nor waits for the other end of a pipe. */
+/** Opens without following a link, and without waiting for the other end of a pipe. */
 const SAFELY = constants.O_NOFOLLOW | constants.O_NONBLOCK;
 
 /**
- * A part that was read-only at its sender is so here as soon as it waits for its name. Should it not get one, whoever goes on
- * with it has to write to it again. @returns false: it is another file by now @throws what the file system said
+ * Makes a part writable again. A file that is read-only at its sender is so here from `settle` on.
+ * If it then gets no final name, the next attempt has to write to it.
+ * @returns false: it is another file by now
+ * @throws what the file system said
  */
 function letOwnerWrite(path: string, { dev, ino, mode }: Stats): boolean {
   if ((mode & 0o200) !== 0 || ownName(basename(path))?.kind !== "part") return true;
@@ -186,7 +215,11 @@ function letOwnerWrite(path: string, { dev, ino, mode }: Stats): boolean {
   }
 }
 
-/** Opens a plain file of ours that is there. Null: nothing is there, or nothing of ours. @throws what the file system said */
+/**
+ * Opens a plain file of ours.
+ * @returns null: nothing is there, or nothing of ours
+ * @throws what the file system said
+ */
 export async function openOurs(path: string, flags: number): Promise<FileHandle | null> {
   const before = look(path);
   if (before.is !== "file") return null;
@@ -195,11 +228,11 @@ export async function openOurs(path: string, flags: number): Promise<FileHandle 
   if (!handle) return null;
   const { dev, ino, nlink } = await handle.stat();
   if (dev === before.stat.dev && ino === before.stat.ino && nlink === 1) return handle;
-  await handle.close(); // somebody has put something else there meanwhile
+  await handle.close(); // somebody has put something else there
   return null;
 }
 
-/** The same in calls that wait, for what is small. */
+/** The same in synchronous calls, for small files. */
 export function openOursSync(path: string, flags: number): number | null {
   const before = look(path);
   if (before.is !== "file" || !letOwnerWrite(path, before.stat)) return null;
@@ -214,13 +247,13 @@ export function openOursSync(path: string, flags: number): number | null {
   }
 }
 
-/** For a `catch`: null for what is gone, or has become a link or a pipe, since it was looked at. */
+/** For a `catch`: null if it is gone, or has become a link or a pipe, since it was looked at. */
 function unlessSwapped(error: NodeJS.ErrnoException): null {
   if (["ENOENT", "ELOOP", "ENXIO", "EISDIR"].includes(error.code ?? "")) return null;
   throw error;
 }
 
-/** For a `catch`: null for what is not there. */
+/** For a `catch`: null if nothing is there. */
 export function unlessMissing(error: NodeJS.ErrnoException): null {
   if (error.code === "ENOENT") return null;
   throw error;

@@ -1,36 +1,40 @@
 /**
- * Every name that the system looks up on the way to a file: what path_resolution(7) calls the walk of a path.
+ * Every name that the system looks up on the way to a file: what path_resolution(7) calls the walk
+ * of a path.
  *
- * Two questions need the way and not only its end. Who could make this path lead elsewhere? Everybody who may change
- * one of the folders on it, those that hold its symbolic links included (cli/settings/own-files.ts). And which name in a folder
- * would change where this path leads, if a received file took it? Each name that is looked up there (landing-names.ts).
+ * Two questions need the way, and not only its end. Who could make this path lead elsewhere? Every
+ * user who may change one of the folders on it, including the folders that hold its symbolic links
+ * (cli/settings/own-files.ts). Which name in a folder would change where this path leads, if a
+ * received file took it? Each name that is looked up in that folder (landing-names.ts).
  *
- * Synchronous, because it is asked at the start of a run and takes some ten calls. What it finds may change at once,
- * but only by who may write to one of the folders that it names.
+ * It is synchronous, because it is asked at the start of a run and takes some ten calls. What it
+ * finds may change at once, but only by users who may write to one of the folders that it names.
+ * Never here: what follows from the way.
  */
 import { lstatSync, readlinkSync, type Stats, statSync } from "node:fs";
 import { dirname, join, parse, resolve, sep } from "node:path";
 
-/** Symbolic links on one path, as many as Linux follows. */
+/** Most symbolic links on one path, as many as Linux follows. */
 const LINKS_MAX = 40;
 
-/** One name on the way. `folder` is where it is looked up, without links in its own path. */
+/** One name on the way. `folder` is where it is looked up, with no link in its own path. */
 export interface Step {
   readonly folder: string;
   readonly name: string;
-  /** What has that name, a link not followed; null: nothing that we may see. */
+  /** The status of what has that name, a link itself included; null: nothing that we may see. */
   readonly stat: Stats | null;
 }
 
+/** The whole way, from the root. */
 export interface Way {
   readonly steps: readonly Step[];
-  /** Where the path leads, without links. What is not there yet stands behind it as it was written. */
+  /** Where the path leads, without links. Names that are not there are appended as written. */
   readonly real: string;
 }
 
 /**
- * Walks a path from the root to its end. A name that is not there, or that we may not look at, ends the walk; the names
- * behind it are steps as well, since somebody may make them.
+ * Walks a path from the root to its end. Names after one that is missing, or that we may not look
+ * at, are steps as well, because somebody may create them.
  * @throws Error with code ELOOP for more links than a system follows
  */
 export function wayTo(path: string): Way {
@@ -61,7 +65,7 @@ export function wayTo(path: string): Way {
   return { steps, real: folder };
 }
 
-/** Null for what is not there, below a file, or in a folder that we may not search. */
+/** The status of a path; null if it is not there, or in a folder that we may not search. */
 function look(path: string): Stats | null {
   try {
     return lstatSync(path);
@@ -71,8 +75,8 @@ function look(path: string): Stats | null {
 }
 
 /**
- * Names a folder whatever path leads to it, also over a bind mount; null when it is not there. A number pair and not a
- * path, because one folder has many paths.
+ * Identifies a folder whatever path leads to it, also over a bind mount; null if it is not there.
+ * It is a pair of numbers and not a path, because one folder has many paths.
  */
 export function idOf(folder: string): string | null {
   try {

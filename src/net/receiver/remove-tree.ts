@@ -1,13 +1,18 @@
 /**
- * Removes a folder with all that is in it, and nothing that is outside, whoever works in there meanwhile.
+ * Removes a folder with everything in it, and nothing outside it, whatever other users do there
+ * meanwhile.
  *
- * To remove by paths is to look first ("a folder") and to act later, and in between another user may put a link in the
- * place of that folder: then a receiver that runs as root empties whatever it leads to (CVE-2022-21658 in Rust's standard
- * library was this). Node has no calls that start from an open folder. Linux has a way around: what is below
- * `/proc/self/fd/<number>` is below that open folder, whatever has become of its name. Elsewhere paths have to do.
+ * Removing by paths means to look first ("a folder") and to act later. In between another user may
+ * put a link in the place of that folder. Then a receiver that runs as root empties the folder that
+ * the link leads to (CVE-2022-21658 in Rust's standard library was this). Node has no calls that
+ * start from an open folder. Linux has a way around: a path below `/proc/self/fd/<number>` is below
+ * that open folder, whatever has become of its name. Elsewhere plain paths have to do.
  *
- * A tree may be thousands of folders deep and a receiver may have few descriptors. So what is deep is moved up: the folders
- * in a folder become folders of the root, until there is nothing but files, and two folders are open at a time.
+ * A tree may be thousands of folders deep, and a receiver may have few descriptors. So deep folders
+ * are moved up: the folders inside a folder become folders of the root, until only files are left.
+ *
+ * Invariant: only a few folders are open at a time, however deep the tree is. Never here: whether a
+ * tree may be removed (landing.ts, and the kind of content that made it).
  */
 import { randomBytes } from "node:crypto";
 import { constants } from "node:fs";
@@ -16,19 +21,23 @@ import { join } from "node:path";
 import { look, unlessMissing } from "./own-files.ts";
 
 const { O_RDONLY, O_DIRECTORY, O_NOFOLLOW } = constants;
-/** Linux: opens the name and not the folder, so that nobody has to be allowed to read it yet. Node does not name it. */
+/**
+ * Linux: opens the name and not the folder, so that we need no right to read it yet. Node does not
+ * export this flag.
+ */
 const O_PATH = 0o10000000;
 const isLinux = process.platform === "linux";
 
-/** A folder that is held open. `inside` leads into it, and no longer depends on its name where that can be had. */
+/** A folder that is held open. `inside` leads into it; on Linux, whatever its name is by now. */
 interface Grip {
   readonly inside: string;
   readonly handle: FileHandle;
 }
 
 /**
- * Removes what is under that name: a folder of ours with everything in it; of anything else only the name. What is
- * somebody else's folder stays. @throws what the file system said
+ * Removes what has that name: a folder of ours with everything in it, or a file. A folder of
+ * another user stays.
+ * @throws what the file system said
  */
 export async function removeTree(path: string): Promise<void> {
   const { is } = look(path);
@@ -37,7 +46,11 @@ export async function removeTree(path: string): Promise<void> {
   if (is === "folder") await rmdir(path).catch(unlessMissing);
 }
 
-/** Does `work` with a way into a folder of ours that leads nowhere else; nothing, if there is none. @throws as `work`; what the file system said */
+/**
+ * Calls `work` with a path into a folder of ours that cannot lead anywhere else. Does nothing if
+ * there is no such folder.
+ * @throws what `work` throws, or what the file system said
+ */
 export async function within(path: string, work: (inside: string) => Promise<void>): Promise<void> {
   const found = look(path);
   if (found.is !== "folder") return;
@@ -45,13 +58,16 @@ export async function within(path: string, work: (inside: string) => Promise<voi
   await work(inside).finally(() => handle.close());
 }
 
-/** Opens a folder, not a link to one, and lets us in, whatever its mode says. @param ino the only one that will do */
+/**
+ * Opens a folder, never a link to one, and gives us access, whatever its mode says.
+ * @param ino the inode that it must be
+ */
 async function grip(path: string, ino?: number): Promise<Grip> {
   const handle = await open(path, (isLinux ? O_PATH : O_RDONLY) | O_DIRECTORY | O_NOFOLLOW);
   const inside = isLinux ? `/proc/self/fd/${handle.fd}` : path;
   try {
     if (ino !== undefined && (await handle.stat()).ino !== ino)
-      throw new Error(`${path} was exchanged by somebody else`);
+      throw new Error(`${path} was replaced by another user or program`);
     await chmod(inside, 0o700).catch(unlessWithoutModes);
     return { inside, handle };
   } catch (error) {
@@ -60,16 +76,17 @@ async function grip(path: string, ino?: number): Promise<Grip> {
   }
 }
 
-/** Leaves nothing in a folder. */
+/** Removes everything in a folder. */
 async function empty(root: string): Promise<void> {
   const lot = randomBytes(6).toString("hex");
+  /** Numbers the folders that were moved up. */
   let moved = 0;
   const folders = await takeFiles(root);
   for (let name = folders.pop(); name !== undefined; name = folders.pop()) {
     const path = join(root, name);
     const folder = await grip(path).catch(unlessFolder);
     if (!folder) {
-      await unlink(path).catch(unlessMissing); // a link since we looked
+      await unlink(path).catch(unlessMissing); // a link since we looked: only its name goes
       continue;
     }
     try {
@@ -85,7 +102,7 @@ async function empty(root: string): Promise<void> {
   }
 }
 
-/** Removes the files and links in a folder. @returns the names of the folders in there */
+/** Removes the files and links in a folder. @returns the names of the folders in it */
 async function takeFiles(folder: string): Promise<string[]> {
   const folders: string[] = [];
   for (const entry of await readdir(folder, { withFileTypes: true })) {
@@ -95,7 +112,10 @@ async function takeFiles(folder: string): Promise<string[]> {
   return folders;
 }
 
-/** A folder that nobody may write to cannot be moved, since that changes what ".." in it means. */
+/**
+ * Moves a folder. One without write permission cannot be moved, because that changes its ".."
+ * entry; so it gets that permission first.
+ */
 async function moveUp(from: string, to: string): Promise<void> {
   try {
     await rename(from, to);
@@ -107,12 +127,12 @@ async function moveUp(from: string, to: string): Promise<void> {
   }
 }
 
-/** For a `catch`: a disk without modes lets us in anyway. */
+/** For a `catch`: a disk without modes gives access anyway. */
 function unlessWithoutModes(error: NodeJS.ErrnoException): void {
   if (error.code !== "EPERM" && error.code !== "ENOTSUP") throw error;
 }
 
-/** For a `catch`: null for what is no folder, and is not followed. */
+/** For a `catch`: null if it is not a folder, and was not followed. */
 function unlessFolder(error: NodeJS.ErrnoException): null {
   if (["ENOTDIR", "ELOOP", "ENOENT"].includes(error.code ?? "")) return null;
   throw error;

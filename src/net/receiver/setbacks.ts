@@ -1,11 +1,17 @@
 /**
- * What becomes of deliveries that did not land: each is given back with a verdict, or held without one.
+ * What becomes of deliveries that did not land: each is given back with a verdict, or held without
+ * one.
  *
- *   counts, or is being sent   the server hears a nack, and delivers it again, or buries it, or gives it to another
- *   held                       it keeps its lease, so that the server offers it to nobody meanwhile, least of all to us
+ *   given back   a failure that counts, or a file that is being sent: the server hears a nack. It
+ *                delivers the file again, to any receiver, or makes it a dead letter
+ *   held         any other failure: the file keeps its lease, so that the server offers it to
+ *                nobody meanwhile, least of all to this receiver
  *
- * Some are held until the connection ends; for others there is a moment at which they are tried again, and until then the run
- * is not over. Which is which: failures.ts. This is of one run, and what is held is of one connection.
+ * Some files are held until the connection ends. For others there is a time at which they are tried
+ * again, and until then the run is not over. failures.ts decides which is which.
+ *
+ * Invariant: a delivery is in `#held` at most once, and its lease is renewed as long as it is. What
+ * is held belongs to one connection. Never here: what failed in the whole run (failures.ts).
  */
 import { type FilespoolError, failure } from "../../protocol/errors.ts";
 import type { Client } from "../client/client.ts";
@@ -15,15 +21,17 @@ import { reasonOf } from "./landing-errors.ts";
 import type { Delivered } from "./part-file.ts";
 import type { TargetRoom } from "./target-room.ts";
 
-/** What a receiver does when it is told. */
+/** What a setback needs of the conversation. */
 export interface Receiving {
   readonly client: Client;
   readonly room: TargetRoom;
-  /** It is none of the files that count towards the end of the run. */
+  /** The delivery does not count towards the end of the run. */
   readonly failed: () => void;
-  /** Sends the verdict. Then it comes again, or the server says once more that nothing is waiting. */
+  /**
+   * Sends the verdict. The server delivers the file again, or says anew that nothing is waiting.
+   */
   readonly nack: (token: string, isFailure: boolean, reason: string) => void;
-  /** Room for another delivery, or the end of the run. */
+  /** Something has changed: there may be room for another delivery, or the run may be over. */
   readonly changed: () => void;
 }
 
@@ -37,9 +45,12 @@ export interface Setback {
 export class Setbacks {
   readonly #failures: Failures;
   readonly #receiving: Receiving;
-  /** By token; null: until the connection ends. */
+  /**
+   * Deliveries that are held, by token, each with the timer that ends its pause; null: held until
+   * the connection ends.
+   */
   readonly #held = new Map<string, NodeJS.Timeout | null>();
-  /** Those among them that are held for good: nothing more comes of them on this connection. */
+  /** How many of them are held until the connection ends: the entries without a timer. */
   forGood = 0;
 
   constructor(failures: Failures, receiving: Receiving) {
@@ -48,10 +59,10 @@ export class Setbacks {
   }
 
   /**
-   * A delivery did not land.
-   * @param isWritten the disk said so while it was written, and not only a look at it
+   * Gives a delivery back or holds it, and reports that.
+   * @param isWritten the disk failed while it was written, not only when it was looked at
    * @param isSending the server is in the middle of it, and goes on until it hears a verdict
-   * @param delayMs when it is tried again, where that is decided already; Infinity: not in this run
+   * @param delayMs when it is tried again, if that is decided already; Infinity: not in this run
    */
   add(
     delivery: Delivered,
@@ -68,26 +79,30 @@ export class Setbacks {
     nack(token, counts(error), reasonOf(error));
   }
 
-  /** Said once in a run, however often it comes again. */
+  /** Reports that this run gives a file up: once, however often the file comes again. */
   #refuse(delivery: Delivered, error: FilespoolError): void {
     if (this.#failures.isNews(delivery.transfer))
       this.#receiving.client.emit({ event: "refused", ...about(delivery), ...failure(error) });
   }
 
-  /** It stays leased for so long, ms; Infinity: until the connection ends. */
+  /** Holds a delivery for so long, ms; Infinity: until the connection ends. */
   hold(delivery: Delivered, error: FilespoolError, ms: number): void {
     this.#receiving.failed();
     this.#hold(delivery, error, ms);
     this.#receiving.changed();
   }
 
+  /** The same for a delivery that was counted as failed before. */
   #hold(delivery: Delivered, error: FilespoolError, ms: number): void {
     const isForGood = ms === Infinity;
     if (isForGood) this.forGood++;
     this.#held.set(delivery.delivery, isForGood ? null : setTimeout(() => this.#again(delivery, error), ms));
   }
 
-  /** The pause is over. What there is no room for need not be delivered again to be told so. */
+  /**
+   * The pause is over: gives the file back. If there still is no room for it, it need not be
+   * delivered again to find that out, and another pause begins.
+   */
   #again(delivery: Delivered, error: FilespoolError): void {
     const { room, nack, changed } = this.#receiving;
     this.#held.delete(delivery.delivery);
@@ -99,7 +114,7 @@ export class Setbacks {
     changed();
   }
 
-  /** The server has taken it back. @returns whether it was held */
+  /** The server has taken a delivery back. @returns whether it was held */
   delete(token: string): boolean {
     const timer = this.#held.get(token);
     if (timer === null) this.forGood--;
@@ -107,7 +122,7 @@ export class Setbacks {
     return this.#held.delete(token);
   }
 
-  /** With the connection all leases end. */
+  /** The connection is over, and with it every lease. */
   clear(): void {
     for (const token of this.#held.keys()) this.delete(token);
   }

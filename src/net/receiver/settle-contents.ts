@@ -1,9 +1,11 @@
 /**
- * The first step of a landing: the contents of a batch become durable, and so do the names of their parts.
+ * The first step of a landing: the contents of a batch become durable, and so do the names of their
+ * part files.
  *
- * Syncs are what landing waits for, so many are under way at a time, and the folder is synced beside the
- * contents where that is right. It is right where every part has its name by now. A kind that gives names
- * while it settles (a folder that is unpacked) has the folder synced after it.
+ * Landing spends its time waiting for syncs, so many are under way at a time. The folder is synced
+ * at the same time, if every part file has its name by then. Some kinds of content give names while
+ * they settle (a folder that is unpacked). With one of those in the batch, the folder is synced
+ * afterwards.
  *
  * Never here: the names that users see, and the journal (landing.ts).
  */
@@ -13,11 +15,11 @@ import { fileErrorOf } from "./landing-errors.ts";
 import type { Incoming } from "./part-file.ts";
 import { SmallFile } from "./small-file.ts";
 
-/** Syncs at a time: enough that the threads which there are for them never wait. adr/0033, adr/0057 */
+/** Syncs at a time: enough to keep every thread of the pool busy. adr/0033, adr/0057 */
 const SYNCS_MAX = 32;
 
 /**
- * Settles each file, or closes it with its part kept.
+ * Settles each file, or closes it and keeps its part file.
  * @returns the files that failed by themselves, with the reason
  * @throws what is not the fault of one file; by then no file is being settled any more
  */
@@ -32,7 +34,7 @@ export async function settleContents(
     if (failure) failures.set(file, failure);
     else ofFolder ??= error;
   };
-  // 1. All small ones are written before the first is synced: the disk then has all of them to order.
+  // 1. Write all small files before the first sync, so that the disk can order all of their writes.
   for (const file of files) {
     try {
       if (file instanceof SmallFile) file.write();
@@ -40,7 +42,7 @@ export async function settleContents(
       fails(file, error);
     }
   }
-  // 2. The folder beside the contents, where nothing gives further names to it.
+  // 2. Sync the folder beside the contents, unless a file is going to give further names in it.
   const isNamed = !files.some(({ settlesNames }) => settlesNames);
   const beside = sync && isNamed ? syncFolder(folder) : null;
   beside?.catch(() => {}); // thrown below, once no file is being settled any more
@@ -50,7 +52,7 @@ export async function settleContents(
       await file.settle().catch((error: unknown) => fails(file as Incoming, error));
   };
   await Promise.all(Array.from({ length: SYNCS_MAX }, work));
-  // 3. Otherwise the folder after them.
+  // 3. Otherwise sync the folder after them.
   await (beside ?? (sync && syncFolder(folder)));
   if (ofFolder !== null) throw ofFolder;
   return failures;

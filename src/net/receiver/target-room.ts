@@ -1,14 +1,16 @@
 /**
- * Room on the disk of the target folder, looked at before a file is fetched rather than found missing in the middle of it.
+ * Room on the disk of the target folder: checked before a file is fetched, so that a full disk is
+ * not found out in the middle of it.
  *
- * A file that does not fit is not begun: what was fetched of it would take the room of files that do. Of what the disk has
- * left, a reserve is for the journal and for small files, so that a large file never takes the room in which others could
- * land; and files that are on their way count as if they were there.
+ * A file that does not fit is not begun: the part that was fetched would take the room of files
+ * that do fit. A reserve is kept for the journal and for small files, so that a large file never
+ * takes the room in which others could land. Files on their way count as if they were there.
  *
  *   needed by this file  <=  free on the disk - on their way - reserve
  *
- * Others write to that disk, too, so this is a look and no promise: a disk may still be full in the middle, or a quota used
- * up that no look shows (landing-errors.ts). Never here: when a file that does not fit is tried again (failures.ts).
+ * Other programs write to that disk too, so this is a look and no promise. The disk may still be
+ * full in the middle, or a quota used up that no look shows (landing-errors.ts). Never here: when a
+ * file that does not fit is tried again (failures.ts).
  */
 import { statfsSync } from "node:fs";
 import { WriteBacklog } from "../../disk/batch-writer.ts";
@@ -19,32 +21,42 @@ import { look, partPath } from "./own-files.ts";
 import type { Delivered } from "./part-file.ts";
 
 const MiB = 1024 * 1024;
-/** Left for small files by large ones, and for the journal by small ones; of a small disk, this share of all of it. */
+/**
+ * What large files leave for small ones, and small ones for the journal: so many bytes, or on a
+ * small disk this share of the whole.
+ */
 const LARGE_LEAVE = { bytesMax: 8 * MiB, share: 1 / 64 };
 const SMALL_LEAVE = { bytesMax: MiB, share: 1 / 256 };
-/** For so long one look serves small files, ms; what they are let in for is taken off. */
+/** How long one look at the disk serves small files, ms. Each file that is let in is subtracted. */
 const LOOK_MS = 200;
 
+/** The room of one target folder, over all connections of a run. */
 export class TargetRoom {
-  /** Where it is looked. */
+  /** The folder that is looked at. A sink sets it when it needs a disk. */
   folder: string;
+  /** Ends the sentence of an error: what a person can do. */
   readonly #hint: string;
-  /** What waits to be written there, of all files together. */
+  /** What waits to be written to that disk, of all files together. */
   readonly backlog = new WriteBacklog();
-  /** Bytes that each delivery still needs, by its token, as long as they are not on the disk. */
+  /**
+   * Bytes that each delivery still needs, by its token, as long as they are not on the disk. `over`
+   * and `reset` remove them; `#comingBytes` is their sum.
+   */
   readonly #coming = new Map<string, number>();
   #comingBytes = 0;
+  /** What the last look found, less what was let in since, bytes. Infinity where no disk tells. */
   #free = 0;
   #total = 0;
+  /** When that was, on the clock of `performance`. */
   #lookedMs = -Infinity;
 
-  /** @param hint what a person can do who lacks it */
+  /** @param hint what a person who lacks room can do; appended to the error */
   constructor(folder: string, hint = "") {
     this.folder = folder;
     this.#hint = hint;
   }
 
-  /** Whether it would fit now. */
+  /** Whether a delivery would fit now. */
   hasRoom(delivery: Delivered): boolean {
     const isSmall = delivery.size <= LIMITS.pipelineBytesMax;
     const { bytesMax, share } = isSmall ? SMALL_LEAVE : LARGE_LEAVE;
@@ -54,7 +66,7 @@ export class TargetRoom {
     return fits();
   }
 
-  /** Lets a file in. @throws FilespoolError disk-full: it does not fit */
+  /** Reserves the room of a delivery. @throws FilespoolError disk-full: it does not fit */
   take(delivery: Delivered): void {
     const { delivery: token, name, size } = delivery;
     if (!this.hasRoom(delivery)) {
@@ -70,7 +82,10 @@ export class TargetRoom {
     this.#free -= bytes;
   }
 
-  /** All of a large file is on the disk, so that the next look sees it. An archive needs as much again when it is unpacked. */
+  /**
+   * All of a large file is on the disk, where the next look sees it. An archive needs as much again
+   * for unpacking.
+   */
   arrived({ delivery, size, kind }: Delivered): void {
     if (size <= LIMITS.pipelineBytesMax) return;
     this.over(delivery);
@@ -79,20 +94,22 @@ export class TargetRoom {
     this.#comingBytes += size;
   }
 
-  /** It has landed, or is not going to, or not now: what is there of it is seen by the next look. */
+  /**
+   * The delivery has landed, or will not, or not now. The next look sees what is on the disk of it.
+   */
   over(token: string): void {
     this.#comingBytes -= this.#coming.get(token) ?? 0;
     this.#coming.delete(token);
   }
 
-  /** With a connection all that was on its way ends. */
+  /** A new connection: nothing is on its way. */
   reset(): void {
     this.#coming.clear();
     this.#comingBytes = 0;
     this.#lookedMs = -Infinity;
   }
 
-  /** A disk that does not say how large it is (some of those in the network) has room. */
+  /** Looks at the disk. A disk that does not tell its size (some network disks) has room. */
   #look(): void {
     this.#lookedMs = performance.now();
     try {
@@ -104,6 +121,7 @@ export class TargetRoom {
     }
   }
 
+  /** Bytes that a delivery needs: what its part lacks, and as much again to unpack an archive. */
   #needs({ transfer, size, kind }: Delivered): number {
     const unpacked = kind === "tar" ? size : 0;
     if (size <= LIMITS.pipelineBytesMax) return size + unpacked;

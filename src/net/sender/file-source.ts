@@ -1,20 +1,24 @@
 /**
  * A file on its way out: which file it is, whether it still is that file, and what is in it.
  *
- * The transfer id is derived from what identifies the file's content without reading it (file-identity.ts), its name and
- * queue, hashed behind a secret of the sending user. So the same command run again after a kill -9 offers the same
- * transfer, and continues it, with nothing remembered on disk; and an edited file is another transfer. The key keeps two
- * machines with like-numbered inodes apart. Why: adr/0011.
+ * The transfer id is a hash over a secret of the sending user, the file's identity
+ * (file-identity.ts), its name and its queue. So the same command, run again after a kill -9,
+ * offers the same transfer and continues it, with nothing remembered on disk. An edited file is
+ * another transfer. The secret keeps two machines apart whose inodes have the same numbers. Why:
+ * adr/0011.
  *
- * A size is a promise that the offer makes, and it may be wrong. The files of /proc and /sys say 0 or 4096 whatever is in
- * them, and a log has grown by the time that its last byte is read. So reading asks for one byte more than was promised:
+ * An offer promises a size, and the promise may be wrong. The files of /proc and /sys report 0 or
+ * 4096 bytes whatever is in them, and a log has grown by the time that its last byte is read. So
+ * reading asks for one byte more than was promised:
  *
- *   nothing comes, and the size is right     the file
- *   the file system says another size now    it changed: refused, at once and not at the end
- *   it says the same size, and is wrong      a small one is sent as a stream instead (adr/0091)
+ *   nothing comes, and the size is right        the file
+ *   the file system reports another size now    it changed: refused, at once and not at the end
+ *   it reports the same size, which is wrong    a small file is sent as a stream instead (adr/0091)
  *
- * Every error of a system call leaves this file as a FilespoolError that names the path. So the sender
- * never has to guess whether an error was one of reading or one of the connection.
+ * Invariant: every error of a system call leaves this file as a FilespoolError that names the path.
+ * So the sender never has to guess whether an error was one of reading or one of the connection.
+ *
+ * Never here: offers and windows (send-conversation.ts), folders and streams (extensions).
  */
 import { hash } from "node:crypto";
 import { type BigIntStats, closeSync, constants, fstatSync, openSync, read, readSync } from "node:fs";
@@ -33,37 +37,41 @@ import { grainLeftMs, identityOf, isDoubtful, isUnchanged } from "./file-identit
 import type { RereadableSource, Sending } from "./source.ts";
 
 const readOffThread = promisify(read);
+/** O_NONBLOCK: opening a pipe without a writer must not wait. */
 const FLAGS = constants.O_RDONLY | constants.O_NONBLOCK;
-/** How often a large file is looked at while it is sent. */
+/** How often a large file is checked for changes while it is sent, ms. */
 const LOOK_MS = 250;
 
-/** An open file, from its offer to its answer; whoever opened it closes it. */
+/** An open file. It holds one descriptor, from `open` until the caller closes it. */
 export class OpenFile implements RereadableSource {
   readonly isReadOnce = false;
   readonly kind = undefined;
   readonly path: string;
-  /** The last part of the path. */
+  /** The last part of the path: the name that the receiver sees. */
   readonly name: string;
+  /** When it was opened. The content that is sent has this size, or the file fails. */
   readonly size: number;
   readonly mode: number;
   readonly mtime: string;
   readonly transfer: string;
-  /** What it was derived from, beside name and queue: see file-identity.ts. */
+  /** The part of `transfer` that stands for the content: see file-identity.ts. */
   readonly identity: string;
   readonly isDoubtful: boolean;
-  /** How long to wait before reading, so that a change meanwhile cannot go unseen. Milliseconds, nearly always 0. */
+  /**
+   * How long to wait before reading, so that a change during it is noticed, ms. Nearly always 0.
+   */
   readonly grainLeftMs: number;
   readonly #fd: number;
-  /** As it was when it was opened: what is sent must be that file to the end. */
+  /** The status when the file was opened. What is sent must be that file to the end. */
   readonly #stat: BigIntStats;
-  /** What the transfer id is derived from. */
+  /** Everything that the transfer id is derived from, except a digest. */
   readonly #origin: readonly string[];
-  /** When it was last looked at, by the monotonic clock. */
+  /** When the file was last checked for changes, on the clock of `performance`. */
   #lookedMs = performance.now();
 
   /**
-   * Opens a regular file. Synchronous, because for small files a trip through the thread pool would cost more
-   * than the call itself; never blocks on a pipe or device, they are refused.
+   * Opens a regular file. Synchronous, because for small files a trip through the thread pool takes
+   * longer than the call itself. It never waits for a pipe or a device; those are refused.
    * @param salt makes the transfer a new one although the file is the same; "" otherwise
    * @returns null for the path of a folder
    * @throws FilespoolError file-unreadable
@@ -99,14 +107,14 @@ export class OpenFile implements RereadableSource {
     this.transfer = this.transferWith("");
   }
 
-  /** The transfer id that this file has with another content than the one that has the plain id; "" gives the plain one. */
+  /** See RereadableSource. The digest is appended to the other parts before they are hashed. */
   transferWith(digest: string): string {
     return hash("sha256", JSON.stringify(this.#origin) + digest).slice(0, 32);
   }
 
   /**
-   * One read for nearly all: it asks for one byte too many, and a regular file that gives just what it
-   * promised has ended.
+   * One read is enough for nearly every file. It asks for one byte too many: a regular file that
+   * gives exactly what it promised has ended.
    */
   prepare(room: Buffer): Uint8Array | StreamSource {
     const { size } = this;
@@ -118,9 +126,7 @@ export class OpenFile implements RereadableSource {
     return at === size ? bytes.subarray(0, size) : streamOf(this.path);
   }
 
-  /**
-   * Sends the content from an offset on, for which the digest catches up with what the server has.
-   */
+  /** See Opened. Bytes before `from` are only read, so that the digest covers the whole content. */
   async sendOver(connection: Connection, from: number, sending: Sending): Promise<string | null> {
     const { chunkBytes, algorithm, shouldContinue } = sending;
     const digest = createDigest(algorithm);
@@ -138,6 +144,7 @@ export class OpenFile implements RereadableSource {
     return digest.hex();
   }
 
+  /** See RereadableSource. */
   async digest({ chunkBytes, algorithm, shouldContinue }: Omit<Sending, "until">): Promise<string | null> {
     const digest = createDigest(algorithm);
     if (!(await this.#digestUpTo(this.size, digest, chunkBytes, shouldContinue))) return null;
@@ -145,7 +152,10 @@ export class OpenFile implements RereadableSource {
     return digest.hex();
   }
 
-  /** Reads from the beginning. @returns false when `shouldContinue` said no: the digest is then of no use */
+  /**
+   * Reads from the beginning up to `end` into the digest.
+   * @returns false when `shouldContinue` said no: the digest is of no use then
+   */
   async #digestUpTo(end: number, digest: Digest, chunkBytes: number, shouldContinue: () => boolean): Promise<boolean> {
     const piece = readBuffer(Math.min(chunkBytes, end));
     for (let at = 0; at < end && shouldContinue(); at += piece.length)
@@ -153,7 +163,11 @@ export class OpenFile implements RereadableSource {
     return shouldContinue();
   }
 
-  /** Fills all of `into`. Now and then it looks whether the file is the same: a log that grows should not be sent for hours. */
+  /**
+   * Fills all of `into`. Now and then it checks the file for changes: a log that grows should not
+   * be sent for hours before it is refused.
+   * @throws FilespoolError file-changed, file-unreadable
+   */
   async #read(into: Buffer, offset: number, digest: Digest): Promise<void> {
     for (let at = 0; at < into.length; ) {
       const { bytesRead } = await this.#readSome(into.subarray(at), offset + at);
@@ -165,26 +179,37 @@ export class OpenFile implements RereadableSource {
     if (nowMs - this.#lookedMs >= LOOK_MS) this.checkUnchanged();
   }
 
+  /** One read through the thread pool. It may return fewer bytes than asked for; 0 is the end. */
   #readSome(into: Buffer, offset: number): Promise<{ bytesRead: number }> {
     return readOffThread(this.#fd, into, 0, into.length, offset).catch((error: unknown) => {
       throw unreadable(this.path, describe(error));
     });
   }
 
-  /** Nothing may follow what was promised. */
+  /**
+   * Checks that nothing follows the promised size.
+   * @throws FilespoolError file-changed, file-unreadable
+   */
   async #checkEnd(): Promise<void> {
     const { bytesRead } = await this.#readSome(Buffer.allocUnsafe(1), this.size);
     if (bytesRead > 0) throw this.#wrongSize();
     this.checkUnchanged();
   }
 
-  /** Much was sent before this could be found out, so there is no way back to a stream. @throws file-changed if it did */
+  /**
+   * The error of a large file with a wrong size. Much of it was sent before that could be known, so
+   * it is too late for a stream.
+   * @throws FilespoolError file-changed if the file has changed
+   */
   #wrongSize(): FilespoolError {
     this.checkUnchanged();
-    return unreadable(this.path, `it says to have ${this.size} bytes, and has more or fewer`);
+    return unreadable(this.path, `it reports a size of ${this.size} bytes, but has more or fewer`);
   }
 
-  /** @throws FilespoolError file-changed when it is no longer the file that was offered */
+  /**
+   * Checks that this still is the file that was offered.
+   * @throws FilespoolError file-changed, file-unreadable
+   */
   checkUnchanged(): void {
     this.#lookedMs = performance.now();
     const now = reading(this.path, () => fstatSync(this.#fd, { bigint: true }));
@@ -198,7 +223,7 @@ export class OpenFile implements RereadableSource {
   }
 }
 
-/** The error of a file that is not what was offered any more. */
+/** The error of a file that is no longer what was offered. */
 export const changed = (path: string, what = "changed"): FilespoolError =>
   new FilespoolError("file-changed", `${path} ${what} while it was being sent; nothing was stored`);
 
@@ -207,20 +232,20 @@ const howChanged = (before: bigint, now: bigint): string => {
   return `${now > before ? "grew" : "became shorter"} (${before} bytes, now ${now})`;
 };
 
-/** What cannot be sent as a file; where it may be sent as a stream, the sentence says how that is written. */
+/** What cannot be sent as a file, in words; how to send it as a stream, where that is possible. */
 function kindOf(status: BigIntStats): string {
-  const asStream = "what it gives is sent as standard input: filespool send --name NAME - < PATH";
-  if (status.isFIFO()) return `a pipe, and not a regular file; ${asStream}`;
-  if (status.isBlockDevice()) return `a device, and not a regular file; ${asStream}`;
-  return status.isCharacterDevice() ? "a device, and not a regular file" : "not a regular file";
+  const asStream = "to send its content, use standard input: filespool send --name NAME - < PATH";
+  if (status.isFIFO()) return `a pipe, not a regular file; ${asStream}`;
+  if (status.isBlockDevice()) return `a device, not a regular file; ${asStream}`;
+  return status.isCharacterDevice() ? "a device, not a regular file" : "not a regular file";
 }
 
-/** A file of unknown size as a stream: read until its end, wherever that is. */
+/** A file of unknown size, as a stream that is read to its end. */
 const streamOf = (path: string): StreamSource => ({ name: basename(path), path, stream: contentOf(path) });
 
 const READ_BYTES = 64 * 1024;
 
-/** Pieces are valid until the next one is asked for. */
+/** Yields the content in pieces. A piece is valid until the next one is asked for. */
 async function* contentOf(path: string): AsyncGenerator<Uint8Array> {
   const handle = await open(path, FLAGS);
   const buffer = readBuffer(READ_BYTES);
@@ -236,12 +261,18 @@ async function* contentOf(path: string): AsyncGenerator<Uint8Array> {
   }
 }
 
-/** Node hands us arguments as text: a byte that is none has become this letter, and the file cannot be found by it. */
+/**
+ * Node gives us arguments as text. A byte that is not valid UTF-8 has become U+FFFD, and the file
+ * cannot be found by that name.
+ */
 const isNoText = (path: string, error: unknown): boolean =>
   path.includes("\ufffd") && (error as NodeJS.ErrnoException).code === "ENOENT";
 const NO_TEXT = "there is no such file, or its name is not valid UTF-8 (the letters shown as \ufffd); rename it first";
 
-/** Makes a system call that reads. @throws FilespoolError file-unreadable, with the path, in place of what the system said */
+/**
+ * Makes a system call that reads.
+ * @throws FilespoolError file-unreadable, with the path, in place of the system's error
+ */
 function reading<T>(path: string, call: () => T): T {
   try {
     return call();

@@ -1,18 +1,21 @@
 /**
  * The sender's half of the upload conversation: what is said over one connection.
  *
- * Two loops share the connection.
+ * Two loops share the connection. They meet in the window of open transfers, and in `until`, by
+ * which the writing loop waits for an answer.
  *
- *   writeFiles    offers files. A small one is offered, sent and finished in one go, without waiting, up
- *                 to a window. A large one waits for the server to say from which byte on it is wanted.
+ *   writeFiles    offers files. A small one is offered, sent and finished at once, up to a window.
+ *                 A large one waits for the server to name the byte to start at.
  *   readAnswers   takes the server's answers, and moves the transfer that each one is about.
  *
- * They meet in the window of open transfers and in `until`, by which the writing loop waits for an
- * answer. The digest is computed while the bytes go out. No file is read twice, except the part that the
- * server has already, and a file in doubt (adr/0090).
+ * The digest is computed while the bytes go out. Only what the server has already, and a file in
+ * doubt (adr/0090), are read without being sent.
  *
- * Never here: what outlives the connection (sender.ts), and how a source is read (source.ts). The table
- * of states is protocol/upload.ts.
+ * Invariant: only the server says that a file is stored. A transfer without its answer is offered
+ * again on the next connection, under the same id.
+ *
+ * Never here: what outlives the connection (sender.ts), and how a source is read (source.ts). The
+ * table of states is protocol/upload.ts.
  */
 import { digestOf } from "../../disk/digest.ts";
 import { asError, FilespoolError, known } from "../../protocol/errors.ts";
@@ -30,7 +33,7 @@ import type { SendResults } from "./send-results.ts";
 import { anew, isProven, newTransfer, type SendWindow, type Transfer, withinLimits } from "./send-window.ts";
 import type { OpenOptions, OpenSource, RereadableSource } from "./source.ts";
 
-/** How often content that does not match its digest is sent again from the start. */
+/** How often content that arrived damaged is sent again from the start. Then the file fails. */
 const MISMATCHES_MAX = 2;
 
 /** What a run keeps over all of its connections. */
@@ -39,21 +42,23 @@ export interface SendRun {
   readonly queue: SendQueue;
   readonly window: SendWindow;
   readonly results: SendResults;
+  /** How sources are opened, the same for all of them. */
   readonly opening: OpenOptions;
   readonly open: (source: Source) => OpenSource | Promise<OpenSource>;
-  /** For the content of one small file at a time: what is so small is copied when it is sent. */
+  /** Holds one small file at a time. It is free again at once: a frame copies so little. */
   readonly room: Buffer;
 }
 
+/** One connection of a run. Made when the server has welcomed it. */
 export class SendConversation {
   readonly #connection: Connection;
   readonly #run: SendRun;
   readonly #algorithm: string;
-  /** The server's limits, or ours where those are lower. */
+  /** The server's welcome, with its limits lowered to ours where ours are lower. */
   readonly #server: MessageOf<"welcome">;
-  /** The connection is over; whatever still runs for it should stop. */
+  /** The connection is over. Set once, by `over`; both loops look at it after each wait. */
   #isOver = false;
-  /** Ends the wait of `#until`, if somebody waits. At most one loop waits at a time. */
+  /** Ends the wait of `#until`, if there is one. At most one loop waits at a time. */
   #ring: () => void = () => {};
 
   constructor(connection: Connection, server: MessageOf<"welcome">, run: SendRun) {
@@ -63,7 +68,9 @@ export class SendConversation {
     this.#algorithm = run.opening.algorithm;
   }
 
-  /** Something that the writing loop may wait for has changed: an answer, a stream that has more, a list. */
+  /**
+   * The writing loop may go on: an answer has come, a stream has more, or the list of files has.
+   */
   wake(): void {
     this.#ring();
   }
@@ -74,7 +81,9 @@ export class SendConversation {
     this.#ring();
   }
 
-  /** Waits until the condition holds or the connection is gone. Looking comes before waiting, so nothing is missed. */
+  /**
+   * Waits until the condition holds or the connection is gone. Looks first, so nothing is missed.
+   */
   async #until(condition: () => boolean): Promise<void> {
     while (!condition() && !this.#isOver) {
       await new Promise<void>((ring) => {
@@ -83,29 +92,34 @@ export class SendConversation {
     }
   }
 
-  /** The writing loop: every file once, then a wait for the last answer, which may bring a file back. */
+  /**
+   * The writing loop. Offers every file, then waits for the answers: a refusal may bring one back.
+   * @throws FilespoolError what concerns the connection or the run, and not one file
+   */
   async writeFiles(): Promise<void> {
     const { queue, window } = this.#run;
     while (!this.#isOver) {
       const next = queue.take();
       if (next !== null) await this.#writeFile(next);
       else if (!window.isIdle) await this.#until(() => queue.hasNext || window.isIdle);
-      // Everything else is stored. Backing off and connecting anew offers once more what had no room.
+      // Only files without room are left. The run backs off, and its next connection offers them.
       else if (window.noRoom) throw window.noRoom;
       else if (queue.isOver) return;
       else await this.#until(() => queue.hasNext || queue.isOver);
     }
   }
 
-  /** Sends one file. What fails in it is reported; only what concerns the connection is thrown. */
+  /**
+   * Sends one file. A failure of the file is reported. @throws only what concerns the connection
+   */
   async #writeFile(next: Next): Promise<void> {
     const { queue, window, results, opening } = this.#run;
     let source: OpenSource | undefined;
     let transfer = isTransfer(next) ? next : undefined;
     try {
       const opened = transfer?.kept ?? this.#run.open(isTransfer(next) ? next.path : next);
-      source = opened instanceof Promise ? await opened : opened; // for a small file there is nothing to wait for
-      // A file that was offered before is the same one under the same id, or it has changed since.
+      source = opened instanceof Promise ? await opened : opened; // an ordinary file is no promise
+      // A file that was offered before has the same id again, or else it has changed since.
       if (transfer && !source.isReadOnce) {
         if (transfer.transfer !== source.transferWith(transfer.other?.salt ?? "")) throw changed(transfer.path);
         if (transfer.claim) return await this.#examine(transfer, source, transfer.claim);
@@ -119,12 +133,12 @@ export class SendConversation {
       if (source.isReadOnce || transfer.size > this.#server.pipelineBytesMax) return await this.#ask(transfer, source);
       const content = source.prepare(this.#run.room);
       if (content instanceof Uint8Array) return this.#pipe(transfer, content);
-      // Its size is not what it says: nothing of it was offered, and it is sent as a stream instead.
+      // It does not have the size that it reports. Nothing was offered yet: send it as a stream.
       window.close(transfer);
       await this.#writeFile(content);
     } catch (error) {
       const failure = known(error);
-      // Any other failure is one of the connection. The file is still among the open ones then.
+      // Any other failure is the connection's. The file stays open, and is offered again.
       if (failure.kind !== "local") throw failure;
       if (transfer?.conversation.allows("fail")) this.#step(transfer, "fail");
       results.failed(isTransfer(next) ? (next.kept ?? next.path) : next, transfer, failure);
@@ -134,8 +148,9 @@ export class SendConversation {
   }
 
   /**
-   * The server says to have this file from before: compares the content with the digest that came with it. Another
-   * content is another transfer, whose id is derived from its digest as well; so that one can be repeated, too.
+   * The server says that it has this file from before. Compares the content with the digest of that
+   * claim. A different content is a different transfer. Its id is derived from the digest as well,
+   * so that it can be repeated without a second copy.
    */
   async #examine(transfer: Transfer, source: RereadableSource, claim: MessageOf<"stored">): Promise<void> {
     const { bufferBytes: chunkBytes, algorithm } = this.#run.opening;
@@ -147,15 +162,18 @@ export class SendConversation {
     this.#run.queue.putBack(anew(transfer, changes));
   }
 
-  /** A small file: offer, data and finish in one go. It was read first, so that a change was noticed before the offer. */
+  /** A small file: offer, data, finish. It was read first, so that a change was noticed in time. */
   #pipe(transfer: Transfer, content: Uint8Array): void {
     this.#know(transfer, digestOf(this.#algorithm, content));
     this.#step(transfer, "pipe");
-    if (content.length > 0) this.#connection.sendData(0, content)?.catch(() => {}); // reading reports a lost connection
+    // A lost connection is reported by readAnswers.
+    if (content.length > 0) this.#connection.sendData(0, content)?.catch(() => {});
     this.#step(transfer, "end");
   }
 
-  /** A large file: ask from where, catch the digest up with what the server has, send the rest. */
+  /**
+   * A large file: asks where to start, reads for the digest what the server has, sends the rest.
+   */
   async #ask(transfer: Transfer, source: OpenSource): Promise<void> {
     const { conversation } = transfer;
     this.#step(transfer, "ask");
@@ -171,19 +189,23 @@ export class SendConversation {
     this.#step(transfer, "end");
   }
 
-  /** All of it was read. An id that was derived from a digest must not get another content. @throws file-changed */
+  /** An id that was derived from a digest demands content of that digest. @throws file-changed */
   #know(transfer: Transfer, digest: string): void {
     if (transfer.other && digest !== transfer.other.salt) throw changed(transfer.path);
     transfer.digest = digest;
   }
 
-  /** The reading loop. An answer about a file that is no longer open has crossed something of ours, and is ignored. */
+  /**
+   * The reading loop. An answer about a file that is not open any more is late, and is ignored.
+   * @throws FilespoolError connection-lost, frame-unexpected, or a refusal that is temporary
+   */
   async readAnswers(): Promise<void> {
     for (;;) {
       const answer = this.#connection.next() ?? (await this.#connection.read());
       if (!answer) throw new FilespoolError("connection-lost", "the server ended the connection");
       const transfer = this.#run.window.transferOf(answer);
       const isProgress = answer.type === "progress" && transfer;
+      // Zeros travel as a number and fill no kernel buffer, so they are counted here (adr/0102).
       this.#connection.zeros.taken(isProgress ? answer.offset - transfer.from : Infinity);
       switch (answer.type) {
         case "accept":
@@ -209,11 +231,12 @@ export class SendConversation {
     }
   }
 
-  /** Takes an event of this file's conversation; the effects of this half wait for nothing. */
+  /** Feeds an event to the state machine of this file. No effect of this half waits. */
   #step(transfer: Transfer, event: EventOf<typeof UPLOAD_SENDER>): void {
     void transfer.conversation.carryOut(event, this.#effects, transfer);
   }
 
+  /** What each effect of the transition table does. */
   readonly #effects: Effects<typeof UPLOAD_SENDER> = {
     offer: (offered: Transfer) => {
       const wait = offered.size > this.#server.pipelineBytesMax;
@@ -223,7 +246,7 @@ export class SendConversation {
       this.#connection.send({ type: "offer", transfer, queue, name, size, algorithm, wait, kind, mode, mtime });
       this.#run.client.emit({ event: "offered", path: labelOf(kept ?? path), transfer, queue, name, size });
     },
-    // The writing loop does it; this one only says from where.
+    // The writing loop sends the bytes. This effect only reports where they start.
     stream: (transfer: Transfer) => {
       const { from: offset } = transfer;
       if (offset > 0) this.#run.client.emit({ event: "resumed", offset, ...about(transfer) });
@@ -243,18 +266,21 @@ export class SendConversation {
     },
   };
 
-  /** The server has it, or says so: whether it is this content, the digest tells where the id cannot. */
+  /** The server says that it has the file. The digest proves it where the id cannot. */
   #stored(transfer: Transfer, answer: MessageOf<"stored">): void {
     if (isProven(transfer, answer)) return this.#run.results.stored(transfer, answer);
-    // Once the id says which content it is, another digest is no coincidence any more; nor is it worth a second look.
+    // First compare the content. With an id that was derived from it, the server is wrong.
     if (!transfer.other) return this.#run.queue.putBack(anew(transfer, { claim: answer }));
-    const why = `the server says to have ${transfer.path}, with another digest`;
+    const why = `the server says that it has ${transfer.path}, but with another digest`;
     this.#run.results.failed(transfer.path, transfer, new FilespoolError("digest-mismatch", why));
   }
 
-  /** A refusal for now: the others are tried first, or the connection ends and the next one offers everything anew. */
+  /**
+   * A refusal. Without room, the others are tried first. Another temporary one ends the connection,
+   * and the next one offers everything again. A final one fails the file.
+   */
   #refused(transfer: Transfer, refusal: FilespoolError): void {
-    // This is no progress: waiting for room is what the patience of a run bounds.
+    // This is no progress: the patience of a run also bounds its wait for room.
     if (this.#run.window.postpone(transfer, refusal)) return void transfer.conversation.on("refuse");
     const isMismatch = refusal.code === "digest-mismatch" && ++transfer.mismatches > MISMATCHES_MAX;
     if (refusal.retry && !isMismatch) throw refusal;

@@ -1,7 +1,9 @@
 /**
- * What became of each file of a send run: counted for the summary at the end, and told as an event at that moment.
+ * What became of each file of a send run: counted for the summary, and told as an event at once.
  *
- * A file is counted once, as stored, as stored before, or as failed. What is not here yet has no answer.
+ * Invariant: a file is counted once, as stored, as stored before, or as failed. A file that is not
+ * counted here has no answer yet. Never here: what is tried again (send-conversation.ts,
+ * send-window.ts).
  */
 import type { FilespoolError } from "../../protocol/errors.ts";
 import type { MessageOf } from "../../protocol/messages.ts";
@@ -17,22 +19,25 @@ export class SendResults {
     this.#tell = tell;
   }
 
-  /** The server has it on disk, and it is this content. */
+  /** The server has the file on disk, and it is this content. */
   stored(sent: Transfer, { digest, repeated, collected }: MessageOf<"stored">): void {
-    // An answer may be lost and asked for again; to the user that is one file stored once.
+    // A first answer may have been lost. To the user that still is one file, stored by this run.
     const isOld = repeated && !sent.finished;
     this.summary[isOld ? "repeated" : "stored"]++;
     const { transfer, queue, name, path, other } = sent;
-    // A stream has a size only when it is over.
+    // A stream has a size only when it has ended.
     const size = sent.kept?.size ?? sent.size;
     this.summary.bytes += size;
-    // Said only of what was really sent: whoever runs the command again finds both contents known.
+    // Told only when it was really sent: in a later run the server knows both contents.
     if (other && !isOld)
       this.#tell({ event: "changed", path: labelOf(sent.kept ?? path), before: other.before, ...about(sent) });
     this.#tell({ event: "stored", transfer, queue, name, size, digest, repeated: isOld, collected });
   }
 
-  /** This file cannot be sent; the others go on. @param transfer if it came so far that it was offered */
+  /**
+   * This file cannot be sent; the others go on.
+   * @param transfer the transfer, if the file came as far as an offer
+   */
   failed(source: Parameters<typeof labelOf>[0], transfer: Transfer | undefined, failure: FilespoolError): void {
     const { code, message } = failure;
     this.summary.failures.push(failure);

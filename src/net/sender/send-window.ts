@@ -1,9 +1,13 @@
 /**
  * Which files of a sender have no answer yet, and what becomes of them when a connection ends.
  *
- * A file is in exactly one place: not begun, among the `open` ones of this connection, postponed because the server
- * had no room for it, or settled. What the window bounds is the open ones, their number and their bytes; whatever is
- * not settled when a connection ends is offered again on the next, in the old order, with the same transfer id.
+ * A file is in exactly one place: not begun, among the `open` ones of this connection, postponed
+ * because the server had no room for it, or settled. The window bounds the open ones, by their
+ * number and by their bytes. When a connection ends, every file that is not settled is offered
+ * again on the next one, in the old order and with the same transfer id.
+ *
+ * Never here: where files come from (send-queue.ts), and what is said about them
+ * (send-conversation.ts).
  */
 import type { ErrorCode, FilespoolError } from "../../protocol/errors.ts";
 import { LIMITS } from "../../protocol/limits.ts";
@@ -13,52 +17,78 @@ import { UPLOAD_SENDER } from "../../protocol/upload.ts";
 import type { About } from "../events.ts";
 import type { OpenSource, ReadOnceSource } from "./source.ts";
 
-/** One file on its way, on this connection or on the next. */
+/** One file on its way, from its first offer in this run to its answer. It outlives connections. */
 export interface Transfer extends About {
   readonly path: string;
   /** "tar" for a folder. */
   readonly kind: string | undefined;
-  /** Its permission bits, and its time of change as decimal text; undefined for what has neither. */
+  /** Permission bits, and time of change as decimal text. Undefined for what has neither. */
   readonly mode: number | undefined;
   readonly mtime: string | undefined;
-  /** What cannot be opened anew for the next connection. */
+  /** The source itself if it can be read only once: it is kept from one connection to the next. */
   readonly kept: ReadOnceSource | undefined;
+  /**
+   * Where this transfer is in the upload conversation. The transition table is in
+   * protocol/upload.ts.
+   */
   readonly conversation: Conversation<typeof UPLOAD_SENDER>;
-  /** Where the server wants it from. */
+  /**
+   * The server has all bytes before this one, as it said last: in `accept`, then in each
+   * `progress`. The next `accept` is progress only if it names a later byte.
+   */
   from: number;
-  /** Of all of it, once it was read; "" before. */
+  /** Digest of the whole content; "" until the content was read. */
   digest: string;
-  /** Its finish was sent over an earlier connection of this run: if the server has it, it has it from us. */
+  /**
+   * An earlier connection of this run has sent its `finish`. If the server has the file now, it has
+   * it from this run.
+   */
   finished: boolean;
-  /** How often the server found that what arrived does not have that digest. */
+  /** How often what arrived did not have that digest. The conversation bounds it. */
   mismatches: number;
-  /** Another content may have had its id, so only the digest proves that the server has this one. */
+  /**
+   * Another content may have had this id, so only the digest proves that the server has this one.
+   */
   readonly isDoubtful: boolean;
-  /** The server has another content under the id `before`; this one's is derived from its digest, the `salt`, as well. */
+  /**
+   * Set when the server has another content under the id `before`. The id of this transfer is then
+   * derived from the digest of its own content as well: the `salt`.
+   */
   readonly other: { readonly before: string; readonly salt: string } | null;
-  /** The server says to have it from an earlier run; whether that is this content is to be found out. */
+  /**
+   * Set when the server says that it has this file from an earlier run. The content has yet to be
+   * compared with the digest of that claim.
+   */
   readonly claim: MessageOf<"stored"> | null;
 }
 
-/** Whether what the server says to have stored before is this content, as far as is known without reading the file. */
+/**
+ * Whether the server's `stored` is proven to be about this content, as far as is known without
+ * reading the file.
+ */
 export function isProven({ kept, digest, isDoubtful }: Transfer, stored: MessageOf<"stored">): boolean {
-  // Nobody else knows the id of a stream. A small file was read before it was offered, so its digest is known.
+  // A file that this run has sent is proven, and so is a stream, whose id nobody else knows. A
+  // small file was read before its offer, so its digest is known. Of a large one only the id is.
   return !stored.repeated || kept !== undefined || (digest === "" ? !isDoubtful : digest === stored.digest);
 }
 
-/** Refusals that are about one file: a smaller one may still be taken. */
+/** Refusals about the room for one file. A smaller file may still be taken. */
 const NO_ROOM = new Set<ErrorCode>([
   ...(["queue-full", "queues-full", "spool-full", "index-full", "disk-full", "uploads-full"] as const),
 ]);
-/** After so many of them it is no use to send still more content to a server that has no room. */
+/** After so many of them, it is no use to send more content to a server that has no room. */
 const POSTPONED_MAX = 16;
 
-/** One that is larger than the window, or of unknown size, fills it. */
+/**
+ * How many bytes of the window a transfer takes. One that is larger than the window, or of unknown
+ * size, fills it.
+ */
 const weight = ({ size }: Transfer) => Math.min(size, LIMITS.windowBytes);
 
+/** A transfer that has not been offered on this connection. */
 export const newConversation = () => new Conversation(UPLOAD_SENDER, "waiting");
 
-/** A source that was opened for the first time in this run. */
+/** The transfer of a source that was opened for the first time in this run. */
 export function newTransfer(source: OpenSource, queue: string): Transfer {
   const { path, name, size, transfer, kind, mode, mtime } = source;
   const kept = source.isReadOnce ? source : undefined;
@@ -69,10 +99,10 @@ export function newTransfer(source: OpenSource, queue: string): Transfer {
   });
 }
 
-/** What nobody knows of a transfer before the server has answered. */
+/** Not known of a transfer until the server has answered. */
 const NOT_KNOWN = { other: null, claim: null } as const;
 
-/** The same file, to be offered from the start: `more` says what has become known of it. */
+/** The same file, to be offered from the start. `more` is what has become known of it. */
 export const anew = (transfer: Transfer, more: Partial<Transfer>): Transfer => ({
   ...transfer,
   conversation: newConversation(),
@@ -80,21 +110,27 @@ export const anew = (transfer: Transfer, more: Partial<Transfer>): Transfer => (
   ...more,
 });
 
+/**
+ * The transfers that are open on one connection. One window serves a run, because what is left at
+ * the end of a connection belongs to the next.
+ */
 export class SendWindow {
-  /** In the order of their offers. */
+  /** By transfer id, in the order of their offers. */
   readonly #open = new Map<string, Transfer>();
-  /** Refused for want of room on this connection. */
+  /**
+   * Refused for want of room on this connection, at most POSTPONED_MAX. The next one offers them.
+   */
   #postponed: Transfer[] = [];
-  /** The weights of the open ones, together. */
+  /** The weights of the open ones together, bytes. It grows and shrinks with `#open`. */
   #bytes = 0;
-  /** The last refusal for want of room, until the next connection. */
+  /** The last refusal for want of room on this connection; null if none. `takeBack` clears it. */
   noRoom: FilespoolError | null = null;
 
   get isIdle(): boolean {
     return this.#open.size === 0;
   }
 
-  /** All that was offered has its answer, and none of it is to be offered again. */
+  /** Every file that was offered has its answer, and none is to be offered again. */
   get isSettled(): boolean {
     return this.isIdle && this.noRoom === null;
   }
@@ -105,34 +141,42 @@ export class SendWindow {
     return transfer === undefined ? undefined : this.#open.get(transfer);
   }
 
-  /** Whether this transfer may be opened beside the others. One alone always may; the same file twice may not. */
+  /**
+   * Whether this transfer may be opened beside the others. Alone it may; twice the same id may not.
+   */
   hasRoom({ transfer, size }: Transfer, { windowFiles, windowBytes, pipelineBytesMax }: MessageOf<"welcome">): boolean {
     if (this.#open.has(transfer)) return false;
     const fits = size > pipelineBytesMax || this.#bytes + size <= windowBytes;
     return this.isIdle || (this.#open.size < windowFiles && fits);
   }
 
-  /** It is about to be offered. */
+  /** Opens a transfer. Call it before its offer goes out. */
   open(transfer: Transfer): void {
     this.#open.set(transfer.transfer, transfer);
     this.#bytes += weight(transfer);
   }
 
-  /** It has its answer; what it took up is free again. Once is enough, and twice does no harm. */
+  /** The transfer has its answer, and its place is free again. A second call does no harm. */
   close(transfer: Transfer): void {
     if (this.#open.delete(transfer.transfer)) this.#bytes -= weight(transfer);
   }
 
-  /** Puts a refused transfer aside until all others were tried; false when that is no use. */
+  /**
+   * Puts a refused transfer aside until all others were tried.
+   * @returns false if that is no use: the refusal is about something else, or too many wait already
+   */
   postpone(transfer: Transfer, refusal: FilespoolError): boolean {
     if (!NO_ROOM.has(refusal.code) || this.#postponed.length >= POSTPONED_MAX) return false;
     this.close(transfer);
-    this.#postponed.push(anew(transfer, { from: transfer.from })); // that the server still has as much is no progress
+    this.#postponed.push(anew(transfer, { from: transfer.from })); // as before: no progress
     this.noRoom = refusal;
     return true;
   }
 
-  /** The connection is gone: takes out everything without an answer, as the next one is to offer it. */
+  /**
+   * The connection is gone. Takes out every transfer without an answer, ready for the next
+   * connection: first the postponed ones, then the open ones.
+   */
   takeBack(): Transfer[] {
     const transfers = [...this.#postponed, ...this.#open.values()];
     for (const transfer of transfers) {
@@ -147,7 +191,7 @@ export class SendWindow {
   }
 }
 
-/** What a server allows, but never more than our own limits: no server makes us hold what it likes. */
+/** The server's limits, but never above our own: no server decides how much this process holds. */
 export function withinLimits(server: MessageOf<"welcome">): MessageOf<"welcome"> {
   const ours = (bound: "pipelineBytesMax" | "windowFiles" | "windowBytes") => Math.min(server[bound], LIMITS[bound]);
   const window = { windowFiles: ours("windowFiles"), windowBytes: ours("windowBytes") };

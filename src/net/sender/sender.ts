@@ -1,11 +1,12 @@
 /**
- * The sender: one run that offers files until the server has said of each that it is stored, or why not.
+ * The sender: one run that offers files until the server has said of each that it is stored, or why
+ * not.
  *
- * A run outlives its connections. What has to be sent, what has no answer yet and what was counted is
- * kept here. What is known of one connection and its server is in send-conversation.ts, and is made anew
- * for the next one. So a lost connection needs no special care: whatever has no answer is offered again,
- * with the same transfer id, and the server sorts out what it has. A temporary refusal ("disk full",
- * "shutting down") takes that same way.
+ * A run outlives its connections. This file keeps what has to be sent, what has no answer yet, and
+ * what was counted. What is known of one connection and its server is in send-conversation.ts, and
+ * is made anew for the next one. So a lost connection needs no special care: every file without an
+ * answer is offered again, with the same transfer id, and the server finds out what it has. A
+ * temporary refusal ("disk full", "shutting down") takes the same way.
  *
  * Invariant: each source is in one place. The queue has it, or the window, or the results.
  *
@@ -27,17 +28,21 @@ import { SendResults } from "./send-results.ts";
 import { SendWindow } from "./send-window.ts";
 import type { OpenOptions, OpenSourceFunction } from "./source.ts";
 
+/** One run of `send`. It is used once. */
 export class Sender {
-  /** Connects, and comes back after whatever may pass. */
+  /** Connects, and connects again after every failure that may pass. */
   readonly #client: Client;
+  /** Files that have their answer: counted, and told as events. */
   readonly #results: SendResults;
   readonly #options: SendOptions;
   readonly #openSource: OpenSourceFunction;
+  /** Files that are not open on a connection: not begun yet, or to be offered again. */
   readonly #queue: SendQueue;
+  /** Files that are open on a connection; after its loss, until the next one takes them back. */
   readonly #window = new SendWindow();
-  /** What every conversation gets. Null until the first server has said which digests it knows. */
+  /** Shared by all conversations. Null until the first server has named the digests it knows. */
   #run: SendRun | null = null;
-  /** The conversation of this moment; an event between two connections wakes nobody. */
+  /** The newest conversation; null before the first. Waking one that is over does no harm. */
   #conversation: SendConversation | null = null;
 
   /** @param openSource opens what is to be sent, of whatever kind it is */
@@ -49,7 +54,7 @@ export class Sender {
     this.#queue = new SendQueue(options.files, () => this.#conversation?.wake());
   }
 
-  /** Called once in a run. From here on its transfer ids and its digests are of one kind. */
+  /** Called once in a run: from here on, all of its transfer ids and digests are of one kind. */
   #begin(algorithm: string): SendRun {
     const { queue, bufferBytes, signal, senderKey, again } = complete(this.#options);
     const opening: OpenOptions = {
@@ -67,36 +72,44 @@ export class Sender {
       results: this.#results,
       open: (source) => this.#openSource(source, opening),
       opening,
-      // One byte more than is copied into a frame: a small file is read with one byte too many, to see its end.
+      // One byte more than a frame copies: reading one too many shows where a file ends.
       room: Buffer.allocUnsafe(COPY_BYTES_MAX + 1),
     };
   }
 
-  /** Converses over one connection after the other, until every file has its answer. */
+  /**
+   * Converses over one connection after the other, until every file has its answer.
+   * @throws FilespoolError what ends the run: unreachable, interrupted, the failure of the list of
+   * files
+   */
   run(): Promise<void> {
     return this.#client.run("sender", (connection, server) => this.#converse(connection, server));
   }
 
+  /**
+   * One connection, from the server's welcome until no file is left without an answer.
+   * @throws FilespoolError why the connection cannot go on; the client decides about another one
+   */
   async #converse(connection: Connection, server: MessageOf<"welcome">): Promise<void> {
     this.#run ??= this.#begin(digestFor(this.#options, server));
     const { algorithm } = this.#run.opening;
     // Another server may answer at the same address later in the run.
     if (!server.digests.includes(algorithm))
       throw new FilespoolError("digest-unsupported", `the server does not know the digest ${algorithm}`);
-    // In the old order and before all others: what the last connection left without an answer.
+    // First what the last connection left without an answer, in the old order.
     this.#queue.putBack(...this.#window.takeBack());
     const conversation = new SendConversation(connection, server, this.#run);
     this.#conversation = conversation;
     const writing = conversation.writeFiles();
     const reading = conversation.readAnswers();
-    // Both are watched below. Neither may count as an unhandled rejection before that.
+    // Both are watched below. Until then a rejection must not count as unhandled.
     for (const loop of [writing, reading]) loop.catch(() => {});
     try {
       await Promise.race([writing, reading]);
     } catch (error) {
-      // After the last answer a server that shuts down need not wait for our goodbye.
+      // Every file has its answer. A server that shuts down now need not wait for our goodbye.
       if (this.#window.isSettled && this.#queue.isOver) return;
-      connection.fail(known(error)); // else the writing loop would wait for a peer that takes no more
+      connection.fail(known(error)); // or the writing loop waits for ever
       throw error;
     } finally {
       conversation.over();
@@ -104,18 +117,19 @@ export class Sender {
     }
   }
 
+  /** What has become of the files so far; complete once `run` has ended. */
   get summary(): SendSummary {
     return this.#results.summary;
   }
 
-  /** Lets go of streams that a failed run leaves. */
+  /** Lets go of the streams that a failed run leaves open. */
   end(): void {
     for (const transfer of [...this.#window.takeBack(), ...this.#queue.end()]) transfer.kept?.end();
   }
 }
 
 /**
- * The digest of a run: the one that its options name, or the first that the server lists and we know.
+ * The digest of a run: the one in its options, or the first in the server's list that we know.
  * @throws FilespoolError digest-unsupported
  */
 function digestFor({ digest }: SendOptions, { digests }: MessageOf<"welcome">): string {

@@ -22,7 +22,10 @@ export interface ActiveQueue {
 
 export class ActiveQueues {
   readonly #index: LocalIndex;
-  /** By home: the name of a queue, or the place of its dead letters, which the sweep and operators may claim. */
+  /**
+   * By home: the name of a queue, or the place of its dead letters, which the sweep and
+   * operators may claim.
+   */
   readonly #queues = new Map<string, ActiveQueue>();
 
   constructor(index: LocalIndex) {
@@ -64,7 +67,9 @@ export class ActiveQueues {
     };
   }
 
-  /** Calls who listens. The list is copied first: a listener may lease, release, or stop listening. */
+  /**
+   * Calls who listens. The list is copied first: a listener may lease, release, or stop listening.
+   */
   arrived(home: string): void {
     for (const listener of [...(this.#queues.get(home)?.listeners ?? [])]) listener();
   }
@@ -75,7 +80,10 @@ export class ActiveQueues {
     this.forgetIdle(home);
   }
 
-  /** A file in flight is free again. It is free first and told of then: a listener may lease it at once. */
+  /**
+   * A file in flight is free again. It is free first and told of then: a listener may lease
+   * it at once.
+   */
   giveBack(home: string, sequence: number): void {
     this.of(home).order.giveBack(sequence);
     this.arrived(home);

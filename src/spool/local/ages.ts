@@ -1,18 +1,21 @@
 /**
- * The files of a local spool by age: which of them are due, whatever queue they wait in.
+ * The files of a local spool by age: which of them are due, whatever queue they are in.
  *
  *   database   key                      value
  *   ages       [storedAtMs, sequence]   the home of the file: its queue, or that of its dead letters
  *
- * A sweep reads this from the oldest row on and stops at the first that is not due, so its work grows with what expires
- * and not with the number of queues. By time and not by place: a file that was stored while the clock was wrong sorts by
- * the time it was given, and holds up no other file. A row is written and removed in the same commit as its file.
+ * A sweep reads the rows from the oldest on and stops at the first that is not due. So its work
+ * grows with what expires, and not with the number of queues. Rows are in the order of times
+ * and not of places: a file that was stored while the clock was wrong has a wrong time, and
+ * holds up no other.
  *
- * An index that an older version wrote has no such rows, or only those from before that version came. They are added while
- * the server runs, a batch at a time, so that a start does not take longer the more files wait (adr/0072). How we know: an
- * older version writes "format" into `meta` at each start, and ours takes it out when all rows are there.
+ * A row is written and removed in the same commit as its file. But an index that an older version
+ * wrote has no rows, or lacks some. They are added while the server runs, a batch with each sweep,
+ * so that a start does not take longer the more files wait (adr/0072). An older version writes
+ * "format" into `meta` at each start, and ours removes it when all rows are there; by that we know.
  *
- * Invariant, once complete: every file has its row. A row without a file may be left over, and goes when it is due.
+ * Invariant, once complete: every file has its row. A row without a file may be left over; it is
+ * removed when it is due.
  */
 import type { Database } from "lmdb";
 import type { GroupCommit } from "./group-commit.ts";
@@ -21,7 +24,10 @@ import type { Entry, Position } from "./records.ts";
 /** When a file was stored, ms since the epoch, and its sequence number, which no other file has. */
 export type Age = [sinceMs: number, sequence: number];
 
-/** Files that one commit of the building adds, and bytes of small content that are read for it. */
+/**
+ * Most files whose rows one commit of the building adds, and bytes of small content that are
+ * read for it.
+ */
 const BATCH_FILES = 500;
 const BATCH_BYTES = 4 * 1024 * 1024;
 
@@ -30,10 +36,13 @@ export class Ages {
   readonly #entries: Database<Entry, Position>;
   readonly #meta: Database<number, string>;
   readonly #commits: GroupCommit;
-  /** Where the building has come to; null when every file has its row. */
+  /** The last file whose row was added by the building; null when every file has its row. */
   #builtTo: Position | null;
 
-  /** @internal: types of LMDB stay out of the declarations of the package, since not every compiler can read them. */
+  /**
+   * @internal: types of LMDB stay out of the declarations of the package, since not every compiler
+   * can read them.
+   */
   constructor(
     rows: Database<string, Age>,
     entries: Database<Entry, Position>,
@@ -48,7 +57,7 @@ export class Ages {
     this.#builtTo = isComplete ? null : ["", 0];
   }
 
-  /** Whether some files have no row yet, and do not expire until they have. */
+  /** Whether some files have no row yet. They do not expire until they have one. */
   get isBuilding(): boolean {
     return this.#builtTo !== null;
   }
@@ -58,26 +67,29 @@ export class Ages {
     this.#rows.put([sinceMs, sequence], home);
   }
 
-  /** Inside a transaction: it has left it. */
+  /** Inside a transaction: a file has left its place. */
   remove(sinceMs: number, [, sequence]: Position): void {
     this.#rows.remove([sinceMs, sequence]);
   }
 
-  /** Rows of files that were stored before a time, the oldest first, at most `limit` of those behind `after`. */
+  /**
+   * Rows of files that were stored before `beforeMs`, the oldest first: at most `limit`, behind
+   * the row `after`.
+   */
   due(beforeMs: number, after: Age | null, limit: number): { age: Age; home: string }[] {
     const start: Age = after ? [after[0], after[1] + 1] : [0, 0];
     const rows = this.#rows.getRange({ start, end: [beforeMs, 0], limit });
     return [...rows].map(({ key, value }) => ({ age: key, home: value }));
   }
 
-  /** Removes rows whose file is gone. */
+  /** Removes rows whose files are gone. */
   async forget(ages: readonly Age[]): Promise<void> {
     if (ages.length > 0) await this.#commits.write(() => ages.forEach((age) => void this.#rows.remove(age)));
   }
 
   /**
-   * Goes on with the building, by one commit. What comes and goes meanwhile has its rows by itself; a file that goes
-   * between our look and our commit leaves a row without a file.
+   * Goes on with the building by one commit. Files that come and go meanwhile have their rows by
+   * themselves. A file that goes between our look and our commit leaves a row without a file.
    * @throws FilespoolError disk-full, spool-unusable: it is tried again with the next sweep
    */
   async build(): Promise<void> {
@@ -95,6 +107,7 @@ export class Ages {
       () => {
         for (const { key, sinceMs } of found) this.put(sinceMs, key);
         if (last) return;
+        // Nothing was found behind the last one: all files have their rows.
         this.#meta.put("ages", 1);
         this.#meta.remove("format");
       },

@@ -1,17 +1,24 @@
 /**
- * Room for small content until it is in the index. Many share a slab, because an array for each costs more than copying
- * into it. The idea is Node's own pool for small buffers, with larger pieces.
+ * A buffer slab: memory for many small contents, taken in one piece and given out slice by slice.
  *
- * Nothing is given back: the collector takes a slab once no upload refers to it, and that is when its last file has
- * been committed. So what waits for the disk bounds the memory, and that is bounded by the windows of the senders.
+ * To allocate an array for each small file would cost more than to copy its content. The idea is
+ * that of Node's own pool for small buffers, with larger pieces.
+ *
+ * Nothing is given back. The collector takes a slab when nothing refers to any slice of it: for
+ * uploads, when the last file in it has been committed. So the memory is bounded by what waits for
+ * the disk, and that is bounded by the windows of the senders.
  */
 const SLAB_BYTES = 64 * 1024;
 
 export class BufferSlab {
+  /** The slab that is being given out, and how many of its bytes are gone. */
   #slab = Buffer.alloc(0);
   #used = 0;
 
-  /** So many bytes that nobody else has; what they hold is undefined. */
+  /**
+   * So many bytes that nobody else has. They hold anything, so the caller has to overwrite
+   * all of them.
+   */
   take(bytes: number): Uint8Array {
     if (this.#used + bytes > this.#slab.length) {
       this.#slab = Buffer.allocUnsafeSlow(Math.max(SLAB_BYTES, bytes));

@@ -1,5 +1,6 @@
 /**
- * Content files: one plain file for each content that is too large for the index, `data/<transfer>`.
+ * Content files: one plain file for each content that is too large for
+ * the index, `data/<transfer>`.
  *
  * A content file has no state of its own. Whether it is an unfinished upload, a waiting file or
  * rubbish is said by the index alone, so the order of changes is a promise:

@@ -1,23 +1,30 @@
 /**
  * Entry views: what a lease needs of an entry of the index, without a copy of its content.
  *
- * lmdb-js reads each record into one piece of memory that it uses again and again, and copies out of it what a program
- * may keep. For content of 64 KiB that copy, and the collector that has to take it back, cost twenty times as much as
- * finding the record; and with thousands of files on their way out, what has not been collected yet is tens of megabytes.
- * So this opens the same records a second time with `copyBuffers` off: content is then a view of that one piece.
+ * lmdb-js reads each record into one piece of memory that it uses again and again, and copies
+ * out of it what a program may keep. For content of 64 KiB that copy, with the garbage that it
+ * becomes, costs twenty times as much as finding the record. With thousands of files on their
+ * way out, that garbage is tens of megabytes. So this file opens the same records a second time
+ * with `copyBuffers` off: content is then a view of that one piece of memory, until the next
+ * record is read.
  *
- * Invariant: no view leaves this file. What is handed out was copied, into memory that many share or that is the caller's.
+ * Invariant: no view leaves this file. What is handed out was copied, into memory of a slab or
+ * of the caller.
  */
 import type { Database, RootDatabase } from "lmdb";
 import { LIMITS } from "../../protocol/limits.ts";
 import { BufferSlab } from "./buffer-slab.ts";
 import type { Entry, Position } from "./records.ts";
 
+/** What a lease needs of an entry. */
 export interface Glance {
   readonly entry: Omit<Entry, "content">;
-  /** The content is in the index, and not in a file of its own. */
+  /** The content is in the index; else it is in a file of its own. */
   readonly isInline: boolean;
-  /** All of it where that is short. */
+  /**
+   * The whole content where it is in the index and short: it is sent at once. Longer content is
+   * read in pieces.
+   */
   readonly content: Uint8Array | undefined;
 }
 
@@ -25,12 +32,16 @@ export class EntryViews {
   readonly #entries: Database<Entry, Position>;
   readonly #slab = new BufferSlab();
 
-  /** @internal: types of LMDB stay out of the declarations of the package, since not every compiler can read them. */
+  /**
+   * @internal: types of LMDB stay out of the declarations of the package, since not every compiler
+   * can read them.
+   */
   constructor(root: RootDatabase) {
     const options = { name: "entries", copyBuffers: false };
     this.#entries = root.openDB(options);
   }
 
+  /** The entry at a place, or undefined where none is there. */
   glance(queue: string, sequence: number): Glance | undefined {
     const entry = this.#entries.get([queue, sequence]);
     if (!entry) return undefined;
@@ -41,7 +52,9 @@ export class EntryViews {
     return { entry, isInline: view !== undefined, content };
   }
 
-  /** Copies content from `offset` on; returns how many bytes there were. */
+  /**
+   * Copies content from `offset` on into the caller's memory. Returns how many bytes there were.
+   */
   read(queue: string, sequence: number, offset: number, into: Uint8Array): number {
     const piece = this.#entries.get([queue, sequence])?.content?.subarray(offset, offset + into.length);
     if (piece) into.set(piece);

@@ -1,16 +1,19 @@
 /**
- * Opens the file of an index with LMDB, and keeps from LMDB what would end the process instead of failing.
+ * Opens the file of an index with LMDB, and keeps away from LMDB what would end the process.
  *
- *   a file that is not its own    LMDB follows what is in it, so its mark is looked for first
- *   a new file                    gets its name once it is on disk: a power cut may leave half of the first pages
- *   the lock table                LMDB maps it and writes to it with every read. On a full disk such a write is a signal
- *                                 (SIGBUS): always where the file system writes to a new place (btrfs), so at each start
+ *   a foreign file   LMDB trusts what is in it and crashes, so LMDB's mark is looked for first
+ *   a new file       a power cut may leave half of its first pages, which LMDB refuses for ever; so it
+ *                    gets its name once it is on disk
+ *   the lock table   LMDB maps it and writes to it with every read. On a full disk such a write may end
+ *                    the process by a signal (SIGBUS); on btrfs, which writes everything to a new
+ *                    place, it does so at each start
  *
- * LMDB's lock table tells processes of each other, and our own lock lets in only one (local/store.ts). LMDB can do without
- * (MDB_NOLOCK), but lmdb-js 3.5.6 has no option for that, and its reads and writes are two threads that need the table. So
- * the table is put where no disk can be full: LMDB looks for it beside the path that it is given, and that path is a link
- * in memory, which is gone as soon as all is open. Where there is no such memory the table stays beside the file, and a
- * full disk is looked for before. Why like this: adr/0073.
+ * By the lock table LMDB's processes know of each other. We do not need it, since our own lock lets
+ * in only one process (parts.ts). LMDB can do without it (MDB_NOLOCK), but lmdb-js 3.5.6 has no
+ * option for that, and its reads and writes run on two threads that need the table. So the table is
+ * put where no disk can be full. LMDB looks for it beside the path that it is given: we give it a
+ * link in memory, and remove the link as soon as all is open. Where there is no such memory the
+ * table stays beside the file, and we look for a full disk first. Why: adr/0073.
  */
 import { existsSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { chmod, open as openFile, rename, rm } from "node:fs/promises";
@@ -20,16 +23,18 @@ import { syncFolder } from "../../disk/files.ts";
 import { FilespoolError } from "../../protocol/errors.ts";
 import type { DiskReserve } from "./disk-reserve.ts";
 
-/** In the first 32 bytes of every LMDB file. */
+/** LMDB's mark, somewhere in the first 32 bytes of each of its files. */
 const LMDB_MAGIC = 0xbeefc0de;
 /** Where Linux keeps shared memory as files. */
 const MEMORY = "/dev/shm";
-/** Its own table has 8,272; one that is larger has room for more readers. */
+/** LMDB makes a table of 8,272 bytes. A larger one has room for more readers. */
 const LOCK_TABLE_BYTES = 16 * 1024;
 
 /**
  * Opens an index, or makes a new one.
- * @throws FilespoolError spool-unusable: it is none; disk-full; and what the file system says
+ * @param sync false: LMDB leaves its syncs to the operating system
+ * @throws FilespoolError spool-unusable: the file is no index; disk-full; and what the
+ * file system says
  */
 export async function openIndexFile(file: string, sync: boolean, reserve: DiskReserve): Promise<RootDatabase> {
   const head = new Uint32Array(8);
@@ -42,18 +47,21 @@ export async function openIndexFile(file: string, sync: boolean, reserve: DiskRe
   return openWithTable(file, sync, reserve);
 }
 
-/** An empty index gets its name once it is on disk: LMDB refuses one whose first pages a power cut took. */
+/** Makes an empty index under another name, syncs it, and only then gives it its name. */
 async function createIndex(file: string, sync: boolean, reserve: DiskReserve): Promise<void> {
   const unnamed = `${file}.new`;
   await rm(unnamed, { force: true });
   await openWithTable(unnamed, sync, reserve).close();
   await chmod(unnamed, 0o600); // small content is in it
-  if (sync) await syncFolder(unnamed); // it takes files as well
+  if (sync) await syncFolder(unnamed); // the function syncs files as well
   await rename(unnamed, file);
   await rm(`${unnamed}-lock`, { force: true });
 }
 
-/** Opens a file with its lock table in memory, or beside the file. */
+/**
+ * Opens a file with its lock table in memory, or else beside the file.
+ * @throws FilespoolError disk-full
+ */
 function openWithTable(file: string, sync: boolean, reserve: DiskReserve): RootDatabase {
   const folder = folderInMemory(basename(file));
   const isSafe = folder !== null || (reserve.isSafeToMap && (existsSync(`${file}-lock`) || !reserve.isLow));
@@ -61,17 +69,20 @@ function openWithTable(file: string, sync: boolean, reserve: DiskReserve): RootD
   const path = folder ? join(folder, basename(file)) : file;
   try {
     if (folder) symlinkSync(resolve(file), path);
-    // With `overlappingSync` a resolved write promises no more than to be *visible*; `stored` could then be a
-    // lie for some milliseconds. Off, a write resolves after its commit was synced. The test
-    // "stored is said only after content and index were synced" watches the system calls. Why: adr/0015.
-    // `eventTurnBatching` makes promises that it gives to nobody: a failed commit would end the process.
+    // `overlappingSync` off: a write resolves when its commit is synced, and `stored` is no lie.
+    // The test "stored is said only after content and index were synced" watches the system calls
+    // (adr/0015). `eventTurnBatching` off: it makes promises that nobody gets, so a failed commit
+    // would end the process.
     return open({ path, noSubdir: true, maxDbs: 16, overlappingSync: false, noSync: !sync, eventTurnBatching: false });
   } finally {
     if (folder) rmSync(folder, { recursive: true, force: true });
   }
 }
 
-/** A folder of our own in memory, with a table that has its memory already; null where there is none. */
+/**
+ * Makes a folder of our own in memory, with a lock table that is written already; null where that
+ * is not possible.
+ */
 function folderInMemory(name: string): string | null {
   if (!existsSync(MEMORY)) return null;
   let folder: string | null = null;
@@ -80,7 +91,7 @@ function folderInMemory(name: string): string | null {
     writeFileSync(join(folder, `${name}-lock`), Buffer.alloc(LOCK_TABLE_BYTES), { mode: 0o600 });
     return folder;
   } catch {
-    // Read-only, full, or closed to us: as if it were not there.
+    // That memory is read-only, full, or closed to us: as if it were not there.
     if (folder) rmSync(folder, { recursive: true, force: true });
     return null;
   }

@@ -1,57 +1,62 @@
 /**
- * The index of the local spool: what is where, in one LMDB file. Knows no leases, sockets or content files.
+ * The index of the local spool: what is where, in one LMDB file.
  *
  *   database   key                value
  *   uploads    transfer           what was offered, the durable offset, the time of the last progress
  *   entries    [queue, sequence]  one waiting file; small content is inside the value
  *   transfers  transfer           where it is now: waiting, dead, or collected (a tombstone)
- *   tombs      [time, transfer]   the same tombstones by time, so that expiry reads no more than it removes
- *   totals     queue              [files, bytes], so that a start need not count (local/totals.ts)
- *   ages       [time, sequence]   where a file is, by when it was stored, for expiry (local/ages.ts)
- *   meta       "sequence", "ages"; "format", as long as there are files without a row in `ages`
+ *   tombs      [time, transfer]   the same tombstones by time: expiry reads what it removes
+ *   totals     queue              [files, bytes], so that a start need not count (totals.ts)
+ *   ages       [time, sequence]   where a file is, by when it was stored, for expiry (ages.ts)
+ *   meta       "sequence", "ages"; "format", while there are files without a row in `ages`
  *
- * Dead letters are a queue like any other, under a name that no sender can use (local/records.ts).
+ * Dead letters lie in a queue like any other, under a name that no sender can use (records.ts).
  *
- * Every change is all of it or nothing, and many share one commit (group-commit.ts) with one fdatasync, off the event
- * loop. That is what makes durable small files cheap. Why LMDB: adr/0013.
+ * Each method that changes something hands a function to the group commit (group-commit.ts). That
+ * function runs later, in a transaction with the changes of others. So it must not wait and must
+ * not decide anything. Many changes share one fdatasync, off the event loop, and that makes durable
+ * small files cheap.
+ *
+ * Sequence numbers are given out when a change is asked for, and groups are committed in the order
+ * of asking. So files become visible in the order of their numbers.
+ *
+ * Invariant: the rows of a file in `entries`, `transfers` and `ages` come, move and go
+ * in one commit.
+ *
+ * Never here: leases, sockets, content files. Why LMDB: adr/0013.
  */
 import { join } from "node:path";
-import type { Database, Key, RootDatabase } from "lmdb";
+import type { RootDatabase } from "lmdb";
 import { fileError } from "../../disk/files.ts";
 import { FilespoolError } from "../../protocol/errors.ts";
 import type { Ending, Offer, StoredFile } from "../files.ts";
-import { type Age, Ages } from "./ages.ts";
+import { Ages } from "./ages.ts";
+import { Databases } from "./databases.ts";
 import { DiskReserve } from "./disk-reserve.ts";
 import { EntryViews } from "./entry-views.ts";
 import { GroupCommit } from "./group-commit.ts";
 import { openIndexFile } from "./index-file.ts";
 import type { Entry, Place, Position, UploadRecord } from "./records.ts";
-import { QueueTotals, type Total } from "./totals.ts";
+import { QueueTotals } from "./totals.ts";
 
+/** The only format so far. A spool of another one is refused, not guessed at. */
 const FORMAT = 1;
-/** What LMDB tells of a database: pages of its tree, and of values that are longer than a page. */
-interface Pages {
-  readonly pageSize: number;
-  readonly treeBranchPageCount: number;
-  readonly treeLeafPageCount: number;
-  readonly overflowPages: number;
-}
+
 export class LocalIndex {
-  readonly #root: RootDatabase;
-  /** All that are named below. */
-  readonly #databases: Database<unknown, Key>[] = [];
-  readonly #uploads: Database<UploadRecord, string>;
-  readonly #entries: Database<Entry, Position>;
+  readonly #db: Databases;
+  /** The entries once more, for leases: without copies of their content. */
   readonly views: EntryViews;
-  readonly #transfers: Database<Place, string>;
-  readonly #tombstones: Database<boolean, [number, string]>;
-  readonly #meta: Database<number, string>;
   readonly #file: string;
   readonly reserve: DiskReserve;
   readonly commits: GroupCommit;
-  /** What each queue holds, as the writes *asked for* will leave it; the file follows in the same order. */
+  /** What each queue holds, once all changes that were asked for are on disk. */
   readonly totals: QueueTotals;
+  /** Which files are due, whatever queue they are in. */
   readonly ages: Ages;
+  /**
+   * The last sequence number that was given out. The file follows with each commit. Where a commit
+   * fails, its numbers are gone, and that is a gap which nobody minds.
+   */
   #sequence: number;
 
   /** @throws FilespoolError spool-unusable: not readable, or written by a newer version */
@@ -71,58 +76,45 @@ export class LocalIndex {
   }
 
   private constructor(root: RootDatabase, file: string, reserve: DiskReserve) {
-    this.#root = root;
+    const db = new Databases(root);
+    this.#db = db;
     this.#file = file;
     this.reserve = reserve;
     this.commits = new GroupCommit({
       batch: (work) => root.batch(work),
-      // Sums and sequence, once for a whole group.
+      // Once for a whole group, after its changes: what all of them have changed together.
       conclude: (moves) => {
         this.totals.put(moves);
-        this.#meta.put("sequence", this.#sequence); // so that a restart never hands one out again
+        this.#db.meta.put("sequence", this.#sequence); // so that a restart never hands one out again
       },
       count: (move, step) => this.totals.count(move, step),
       reserve,
       file,
     });
-    const database = <V, K extends Key>(name: string): Database<V, K> => {
-      const opened = root.openDB<V, K>({ name });
-      this.#databases.push(opened);
-      return opened;
-    };
-    this.#uploads = database("uploads");
-    this.#entries = database("entries");
     this.views = new EntryViews(root);
-    this.#transfers = database("transfers");
-    this.#tombstones = database("tombs");
-    this.#meta = database("meta");
-    this.totals = new QueueTotals(database<Total, string>("totals"));
-    this.ages = new Ages(database<string, Age>("ages"), this.#entries, this.#meta, this.commits);
-    this.#sequence = this.#meta.get("sequence") ?? 0;
+    this.totals = new QueueTotals(db.totals);
+    this.ages = new Ages(db.ages, db.entries, db.meta, this.commits);
+    this.#sequence = db.meta.get("sequence") ?? 0;
     reserve.index = { file, bytesInUse: () => this.bytesInUse(), between: (work) => this.commits.between(work) };
   }
 
   async #begin(): Promise<void> {
-    const format = this.#meta.get("format") ?? FORMAT;
+    const format = this.#db.meta.get("format") ?? FORMAT;
     if (format !== FORMAT)
       throw new FilespoolError("spool-unusable", `${this.#file} has format ${format}, not ${FORMAT}`);
     this.totals.load();
-    // Nothing should leave wrong sums behind. But they decide about room, so a cheap look is worth it.
+    // Sums decide about room, so they are compared once with the number of entries,
+    // which LMDB knows.
     const { waiting, dead } = this.totals.sums;
-    const { entryCount } = this.#entries.getStats() as { entryCount: number };
+    const entryCount = this.#db.files;
     const isWrong = waiting.files + dead.files !== entryCount;
-    // Also where all is well: an index that cannot be written should say so now.
-    await this.commits.write(() => void (isWrong && this.totals.mend(this.#homes())));
+    // Written also where the sums are right: an index that cannot be written should say so now.
+    await this.commits.write(() => void (isWrong && this.totals.mend(this.#db.homes())));
     if (isWrong) this.totals.load();
-    if (entryCount === 0) await this.ages.build(); // nothing to look for, so nothing to wait for
+    if (entryCount === 0) await this.ages.build(); // of no files, all rows are there at once
   }
 
-  /** Home and size of each file. */
-  *#homes(): Iterable<{ home: string; size: number }> {
-    for (const { key, value } of this.#entries.getRange()) yield { home: key[0], size: value.size };
-  }
-
-  /** Files in a queue. */
+  /** Files in a queue, as all changes asked for will leave it. */
   count(queue: string): number {
     return this.totals.of(queue)[0];
   }
@@ -132,41 +124,41 @@ export class LocalIndex {
     return this.commits.trouble;
   }
 
-  /**
-   * Bytes of the index that are in use: pages of all databases, and none of those that were freed and wait to be used again.
-   * LMDB keeps these counts itself, so a look costs some microseconds however large the index is.
-   */
+  /** Bytes of the file that are in use. A look costs some microseconds. */
   bytesInUse(): number {
-    const { free, ...own } = this.#root.getStats() as Pages & { readonly free: Pages };
-    const named = this.#databases.map((database) => database.getStats() as Pages);
-    const pages = [own, free, ...named].map((of) => of.treeBranchPageCount + of.treeLeafPageCount + of.overflowPages);
-    return pages.reduce((sum, count) => sum + count, 0) * own.pageSize;
+    return this.#db.bytesInUse();
   }
 
-  /** Where the last file was put. */
+  /** The last number that was given out: every file of now has this one or a lower one. */
   get sequence(): number {
     return this.#sequence;
   }
 
+  /** What is known of a transfer that is a file or was one, as of the last commit. */
   find(transfer: string): Place | undefined {
-    return this.#transfers.get(transfer);
+    return this.#db.transfers.get(transfer);
   }
 
+  /** All unfinished uploads of which something is durable. */
   *uploads(): Iterable<UploadRecord> {
-    for (const { value } of this.#uploads.getRange()) yield value;
+    for (const { value } of this.#db.uploads.getRange()) yield value;
   }
 
+  /** Notes how far an upload is. Its content must be durable that far. */
   putUpload(record: UploadRecord): Promise<void> {
-    return this.commits.write(() => this.#uploads.put(record.transfer, record));
+    return this.commits.write(() => this.#db.uploads.put(record.transfer, record));
   }
 
+  /** Forgets an unfinished upload, without a tombstone: the same transfer may be offered again. */
   removeUpload(transfer: string): Promise<void> {
-    return this.commits.write(() => this.#uploads.remove(transfer));
+    return this.commits.write(() => this.#db.uploads.remove(transfer));
   }
 
   /**
-   * Makes a file visible at the tail of its queue; its content must be durable already, or be in `entry.content`.
-   * @param onCounted called in the step in which the file is counted in its queue, and in which that is taken back
+   * Makes a file visible at the tail of its queue. Its content must be durable already, or must be
+   * `entry.content`, which the commit makes durable with the entry.
+   * @param onCounted called in the step in which the file is counted in its queue, and in the step
+   * in which that is taken back because the commit failed
    */
   store(entry: Entry, onCounted?: (times: 1 | -1) => void): Promise<void> {
     const { queue, size, content } = entry;
@@ -174,7 +166,7 @@ export class LocalIndex {
     const move = { into: queue, size, ...(onCounted && { onCounted }) };
     return this.commits.write(
       () => {
-        if (!content) this.#uploads.remove(entry.transfer);
+        if (!content) this.#db.uploads.remove(entry.transfer); // small content never had a record
         change();
       },
       move,
@@ -182,7 +174,7 @@ export class LocalIndex {
     );
   }
 
-  /** Takes a file from its place to the tail of another home, as `anew` says. */
+  /** Takes a file from its place to the tail of another home, where it is what `anew` says. */
   move(entry: Entry, [from, sequence]: Position, into: string, anew: Entry): Promise<void> {
     const change = this.#enter(anew, into);
     return this.commits.write(
@@ -194,40 +186,43 @@ export class LocalIndex {
     );
   }
 
-  /** The change that puts a file at the tail of a home. */
+  /** Gives out the number of the new place now, and returns the change that puts the file there. */
   #enter(entry: Entry, home: string): () => void {
     const sequence = ++this.#sequence;
     return () => {
-      this.#entries.put([home, sequence], entry);
+      this.#db.entries.put([home, sequence], entry);
       this.ages.put(entry.storedAtMs, [home, sequence]);
       this.#place(entry, false, { sequence, isDead: home !== entry.queue });
     };
   }
 
+  /** Inside a transaction: a file leaves its place. `sinceMs` finds its row by age. */
   #exit(sinceMs: number, position: Position): void {
-    this.#entries.remove(position);
+    this.#db.entries.remove(position);
     this.ages.remove(sinceMs, position);
   }
 
+  /** Inside a transaction: notes where a transfer is, in place of what was noted before. */
   #place(file: StoredFile, collected: boolean, more: Partial<Place>): void {
     const { transfer, queue, name, size, algorithm, digest, kind } = file;
-    this.#transfers.put(
+    this.#db.transfers.put(
       transfer,
       Object.assign({ transfer, queue, name, size, algorithm, digest, kind, collected }, more),
     );
   }
 
+  /** A file with all that is known of it, or undefined where none is at that place. */
   entry(queue: string, sequence: number): Entry | undefined {
-    return this.#entries.get([queue, sequence]);
+    return this.#db.entries.get([queue, sequence]);
   }
 
   /** The sequence numbers of at most `limit` files behind one, in order. */
   sequences(queue: string, sequence: number, limit: number): number[] {
-    const keys = this.#entries.getKeys({ start: [queue, sequence + 1], end: [queue, Infinity], limit });
+    const keys = this.#db.entries.getKeys({ start: [queue, sequence + 1], end: [queue, Infinity], limit });
     return [...keys].map(([, next]) => next);
   }
 
-  /** Takes a file out for ever and leaves a tombstone. `sinceMs` is when it was stored. */
+  /** Takes a file out for ever and leaves a tombstone. It was stored at `sinceMs`. */
   collect(file: StoredFile, position: Position, sinceMs: number, nowMs: number, ending: Ending): Promise<void> {
     const change = () => {
       this.#exit(sinceMs, position);
@@ -239,13 +234,16 @@ export class LocalIndex {
   /** An unfinished upload that an operator cancelled leaves a tombstone as well. */
   cancelUpload(offer: Offer, nowMs: number): Promise<void> {
     return this.commits.write(() => {
-      this.#uploads.remove(offer.transfer);
+      this.#db.uploads.remove(offer.transfer);
       this.#leaveTombstone({ ...offer, digest: "" }, nowMs, "cancelled");
     });
   }
 
+  /**
+   * Inside a transaction: two rows, one to find the tombstone by its transfer and one by its time.
+   */
   #leaveTombstone(file: StoredFile, endedAtMs: number, ending: Ending): void {
-    this.#tombstones.put([endedAtMs, file.transfer], true);
+    this.#db.tombstones.put([endedAtMs, file.transfer], true);
     this.#place(file, true, { ending, endedAtMs });
   }
 
@@ -254,38 +252,44 @@ export class LocalIndex {
     return this.commits.write(() => {});
   }
 
-  /** Changes what is noted about a file where it is. */
+  /** Changes what is noted about a file, and leaves the file where it is. */
   update(entry: Entry, position: Position): Promise<void> {
-    return this.commits.write(() => this.#entries.put(position, entry));
+    return this.commits.write(() => this.#db.entries.put(position, entry));
   }
 
-  /** The files of a queue from the head, or behind a place, at most `limit`. */
+  /**
+   * The files of a queue from its head, or behind a place, at most `limit`, small content included.
+   */
   list(queue: string, limit: number, after = -1): { sequence: number; entry: Entry }[] {
-    const range = this.#entries.getRange({ start: [queue, after + 1], end: [queue, Infinity], limit });
+    const range = this.#db.entries.getRange({ start: [queue, after + 1], end: [queue, Infinity], limit });
     return [...range].map(({ key, value }) => ({ sequence: key[1], entry: value }));
   }
 
   /** How many tombstones there are. */
   get tombstoneCount(): number {
-    return (this.#tombstones.getStats() as { entryCount: number }).entryCount;
+    return (this.#db.tombstones.getStats() as { entryCount: number }).entryCount;
   }
 
-  /** Forgets at most `limit` tombstones older than `beforeMs`, the oldest first; returns how many. */
+  /**
+   * Forgets at most `limit` tombstones older than `beforeMs`, the oldest first; returns how many.
+   */
   async forget(beforeMs: number, limit: number): Promise<number> {
-    const old = [...this.#tombstones.getKeys({ start: [0, ""], end: [beforeMs, ""], limit })];
+    const old = [...this.#db.tombstones.getKeys({ start: [0, ""], end: [beforeMs, ""], limit })];
     if (old.length === 0) return 0;
     await this.commits.write(() => {
       for (const [time, transfer] of old) {
-        this.#tombstones.remove([time, transfer]);
-        // An expired tombstone may have been followed by the same transfer once more; that one stays.
-        if (this.#transfers.get(transfer)?.collected) this.#transfers.remove(transfer);
+        this.#db.tombstones.remove([time, transfer]);
+        // The same transfer may have been stored once more after its tombstone had expired:
+        // that file stays.
+        if (this.#db.transfers.get(transfer)?.collected) this.#db.transfers.remove(transfer);
       }
     });
     return old.length;
   }
 
+  /** Waits for the commits that were asked for, and closes the file. */
   async close(): Promise<void> {
     await this.commits.idle();
-    await this.#root.close();
+    await this.#db.root.close();
   }
 }

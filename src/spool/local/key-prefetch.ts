@@ -17,7 +17,10 @@ export class KeyPrefetch {
   #keys: readonly number[] = [];
   /** The keys were read from here on. Infinity: nothing was read, so any question reads. */
   #from = Infinity;
-  /** Where the last answer is in `#keys`. The next question is nearly always about it or the key after it. */
+  /**
+   * Where the last answer is in `#keys`. The next question is nearly always about it or the
+   * key after it.
+   */
   #at = 0;
 
   /**
@@ -25,7 +28,8 @@ export class KeyPrefetch {
    * @param read returns at most `limit` keys that are behind a number, in ascending order
    */
   after(sequence: number, read: (sequence: number, limit: number) => number[]): number | undefined {
-    // The question goes back in the list: an operator had claimed some files, and has let go of them.
+    // The question goes back in the list: an operator had claimed some files, and has let
+    // go of them.
     if (sequence < (this.#keys[this.#at - 1] ?? 0)) this.#at = 0;
     while ((this.#keys[this.#at] ?? Infinity) <= sequence) this.#at++;
     // Keys before the first and after the last of the list are unknown, so they are read.

@@ -31,16 +31,25 @@ import { LocalUploads } from "./uploads.ts";
 export interface LocalSpoolOptions {
   /** Created when it is missing. */
   readonly folder: string;
-  /** "none" leaves syncing to the operating system: a power cut may then lose what was reported stored. */
+  /**
+   * "none" leaves syncing to the operating system: a power cut may then lose what
+   * was reported stored.
+   */
   readonly durability?: "fsync" | "none";
   /** Bytes gathered before one write to disk; a short frame at most (LIMITS). */
   readonly bufferBytes?: number;
   /** Content up to this size is kept inside the index. */
   readonly inlineBytesMax?: number;
   readonly limits?: Partial<SpoolLimits>;
-  /** Milliseconds since the epoch, for what must outlive a restart; tests hand in a clock of their own. */
+  /**
+   * Milliseconds since the epoch, for what must outlive a restart; tests hand in a clock
+   * of their own.
+   */
   readonly now?: () => number;
-  /** Milliseconds of a clock that nobody sets, for leases; `now` where that is given, else the monotonic clock. */
+  /**
+   * Milliseconds of a clock that nobody sets, for leases; `now` where that is given, else
+   * the monotonic clock.
+   */
   readonly ticks?: () => number;
 }
 
@@ -62,7 +71,8 @@ export interface LocalParts {
 
 /**
  * Opens or creates a spool and recovers what a crash left.
- * @throws FilespoolError spool-locked: another server has it; spool-unusable: rights, a newer format
+ * @throws FilespoolError spool-locked: another server has it; spool-unusable: rights,
+ * a newer format
  */
 export async function openParts(options: LocalSpoolOptions): Promise<LocalParts> {
   const { folder, durability = "fsync" } = options;
@@ -98,7 +108,10 @@ function assemble(options: LocalSpoolOptions, index: LocalIndex): Omit<LocalPart
   return { folder, limits, now, index, contents, room, ends, queues, uploads };
 }
 
-/** Before anybody else has the parts. The uploads come first, since their contents must not be taken for rubbish. */
+/**
+ * Before anybody else has the parts. The uploads come first, since their contents must not be
+ * taken for rubbish.
+ */
 async function recover({ folder, index, contents, room, uploads }: LocalParts, sync: boolean): Promise<void> {
   uploads.recover();
   await contents.keepOnly((transfer) => index.find(transfer)?.collected === false || room.slots.has(transfer));

@@ -14,10 +14,10 @@
  * list, or else the first behind the cursor. To find it costs the same in a queue of ten files and
  * of ten million.
  *
- * Invariant: a sequence number is in flight, or in the redelivery list, or in neither; never in both,
- * and never twice in one. A file is in flight from `handOut` or `claim` until `leave` or `giveBack`,
- * whatever happens to its lease in between: while a verdict is being written down, nobody can get
- * the file. test/spool/moving.test.ts tries all orders.
+ * Invariant: a sequence number is in flight, or in the redelivery list, or in neither; never in
+ * both, and never twice in one. A file is in flight from `handOut` or `claim` until `leave` or
+ * `giveBack`, whatever happens to its lease in between: while a verdict is being written down,
+ * nobody can get the file. test/spool/moving.test.ts tries all orders.
  *
  * Nothing of this survives a restart, and nothing has to: then the cursor starts at the head, and
  * what was in flight is delivered again. Why: adr/0014. Who calls this: local/queues.ts.
@@ -42,7 +42,10 @@ export class QueueOrder {
    */
   #cursor = 0;
   readonly #ahead = new KeyPrefetch();
-  /** Numbers up to the cursor that came back, in ascending order, so that they go out in the order they came in. */
+  /**
+   * Numbers up to the cursor that came back, in ascending order, so that they go out in the order
+   * they came in.
+   */
   readonly #redelivery: number[] = [];
   /**
    * Each number that is in flight, with the token of its delivery. The token stays when its lease
@@ -58,7 +61,10 @@ export class QueueOrder {
     this.#home = home;
   }
 
-  /** The first file that is not in flight, or null. The caller must hand it out, or must not wait before the next call. */
+  /**
+   * The first file that is not in flight, or null. The caller must hand it out, or must not wait
+   * before the next call.
+   */
   next(): Next | null {
     // 1. what came back, from the head on
     for (let [first] = this.#redelivery; first !== undefined; [first] = this.#redelivery) {
@@ -66,7 +72,8 @@ export class QueueOrder {
       if (found) return { sequence: first, ...found };
       this.#redelivery.shift(); // it is not in the index any more, so it cannot come back
     }
-    // 2. what nobody has seen. The look ahead may name files that are gone by now, or that were claimed.
+    // 2. what nobody has seen. The look ahead may name files that are gone by now, or
+    // that were claimed.
     for (let at = this.#cursor; ; ) {
       const next = this.#ahead.after(at, (behind, limit) => this.#index.sequences(this.#home, behind, limit));
       if (next === undefined) return null;
@@ -84,7 +91,10 @@ export class QueueOrder {
     this.#tokens.add(token);
   }
 
-  /** Takes hold of a file for the sweep or an operator. The caller has ended its lease, if it had one. */
+  /**
+   * Takes hold of a file for the sweep or an operator. The caller has ended its lease, if
+   * it had one.
+   */
   claim(sequence: number): void {
     const at = placeIn(this.#redelivery, sequence);
     if (this.#redelivery[at] === sequence) this.#redelivery.splice(at, 1);
@@ -92,7 +102,10 @@ export class QueueOrder {
     this.#inFlight.set(sequence, CLAIMED);
   }
 
-  /** The token under which a file is in flight, CLAIMED included; undefined where it is not in flight. */
+  /**
+   * The token under which a file is in flight, CLAIMED included; undefined where it is
+   * not in flight.
+   */
   tokenOf(sequence: number): string | undefined {
     return this.#inFlight.get(sequence);
   }
@@ -105,7 +118,8 @@ export class QueueOrder {
   /** A file is free again, and next unless an older one is free as well. */
   giveBack(sequence: number): void {
     this.#land(sequence);
-    // A file behind the cursor, which only the sweep or an operator can have held, is found by the cursor.
+    // A file behind the cursor, which only the sweep or an operator can have held, is found
+    // by the cursor.
     if (sequence <= this.#cursor) this.#redelivery.splice(placeIn(this.#redelivery, sequence), 0, sequence);
   }
 
@@ -128,8 +142,8 @@ export class QueueOrder {
 }
 
 /**
- * Where a number is in an ascending list, or where it belongs. By halving: when a thousand receivers
- * lose their connections at once, a hundred thousand files come back.
+ * Where a number is in an ascending list, or where it belongs. By halving: when a thousand
+ * receivers lose their connections at once, a hundred thousand files come back.
  */
 function placeIn(sorted: readonly number[], number: number): number {
   let [low, high] = [0, sorted.length];

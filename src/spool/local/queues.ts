@@ -1,7 +1,8 @@
 /**
  * The way out of the local spool: who has which file, and what becomes of it.
  *
- * A file goes through these states. Only the verdicts are on disk, and a restart begins at "waiting":
+ * A file goes through these states. Only the verdicts are on disk, and a restart
+ * begins at "waiting":
  *
  *   waiting  --lease-->  leased  --ack-->      being collected  --on disk-->  gone for ever
  *                                --nack-->     being noted      --on disk-->  waiting, or a dead letter
@@ -14,8 +15,8 @@
  *   in flight    a file is out of everybody's reach until the verdict is on disk, or has failed
  *                (queue-order.ts). So nobody is handed a file whose record is moving.
  *
- * A verdict that cannot be written down gives the file back: to deliver it once more can be repaired
- * by a receiver, and to lose it cannot. Why leases are in memory only: adr/0014.
+ * A verdict that cannot be written down gives the file back: to deliver it once more can be
+ * repaired by a receiver, and to lose it cannot. Why leases are in memory only: adr/0014.
  *
  * Never here: which file is next (queue-order.ts), connections and frames (net/server).
  */
@@ -76,7 +77,9 @@ export class LocalQueues {
     this.#leases = new Leases(randomBytes(6).toString("hex"), options.limits.leaseMs);
   }
 
-  /** What is in memory of deliveries, in numbers: 0 of each when nobody receives, listens or waits. */
+  /**
+   * What is in memory of deliveries, in numbers: 0 of each when nobody receives, listens or waits.
+   */
   underWay(): Record<"queues" | "returning" | "leases", number> {
     return { ...this.#active.underWay(), leases: this.#leases.size };
   }
@@ -95,7 +98,8 @@ export class LocalQueues {
     const { order, returning } = this.#active.of(queue);
     const next = order.next();
     if (next) return this.#grant(queue, order, next);
-    // A file whose failure is being written down may be free in a moment: "nothing is waiting" could be a lie.
+    // A file whose failure is being written down may be free in a moment: "nothing is waiting"
+    // could be a lie.
     if (returning.size > 0) return Promise.race(returning).then(() => this.lease(queue));
     this.#active.forgetIdle(queue);
     return null;
@@ -118,14 +122,16 @@ export class LocalQueues {
     return this.#active.orderOf(queue)?.inFlight(mine) ?? 0;
   }
 
-  /** Whether a receiver, the sweep or an operator has a file, or its verdict is being written down. */
+  /**
+   * Whether a receiver, the sweep or an operator has a file, or its verdict is being written down.
+   */
   isInFlight(home: string, sequence: number): boolean {
     return this.#active.orderOf(home)?.tokenOf(sequence) !== undefined;
   }
 
   /**
-   * For the sweep and operators: takes hold of a file, from its receiver if need be. Nobody else can
-   * have it until `letGo`.
+   * For the sweep and operators: takes hold of a file, from its receiver if need be. Nobody else
+   * can have it until `letGo`.
    * @returns false while a verdict or another claim is being written down; look again after that
    */
   claim(home: string, sequence: number): boolean {
@@ -190,7 +196,9 @@ export class LocalQueues {
     );
   }
 
-  /** Ends a lease, and closes its content file. Null: it had ended before. The file stays in flight. */
+  /**
+   * Ends a lease, and closes its content file. Null: it had ended before. The file stays in flight.
+   */
   #endLease(token: string): LeasedFile | null {
     const leased = this.#leases.end(token);
     void leased?.handle?.then((handle) => handle.close()).catch(() => {});
@@ -216,7 +224,10 @@ export class LocalQueues {
     return written.finally(() => returning.delete(over));
   }
 
-  /** Writes a failure down. After that the file is free again, or a dead letter; true for the latter. */
+  /**
+   * Writes a failure down. After that the file is free again, or a dead letter; true
+   * for the latter.
+   */
   async #fail(leased: LeasedFile, entry: Entry, reason: string): Promise<boolean> {
     const { index, ends, limits, now } = this.#options;
     const position: Position = [leased.home, leased.sequence];
@@ -246,9 +257,9 @@ export class LocalQueues {
   }
 
   /**
-   * Ends the leases that ran out, at most SWEEP_MAX. It ends all of them before it waits for one: else
-   * a receiver could renew a lease that is on the list. Each has a promise of its own, since one may
-   * fail where others do not.
+   * Ends the leases that ran out, at most SWEEP_MAX. It ends all of them before it waits for one:
+   * else a receiver could renew a lease that is on the list. Each has a promise of its own, since
+   * one may fail where others do not.
    */
   endLeases(): Promise<Delivery & { readonly dead: boolean }>[] {
     return this.#leases.expired(this.#options.ticks(), SWEEP_MAX).map(async (token) => {

@@ -1,21 +1,26 @@
 /**
- * Room: what a local spool may take, and what it has set aside for uploads that have begun.
+ * Room: what a local spool may still take, and what it has set aside for uploads that have begun.
  *
- * Room is reserved when a file is offered, before its first byte: two uploads that each fit, but not together, would
- * otherwise fill the spool and stop each other half-way (tusd #176). Every bound has its own error, since who can help
- * differs. A reservation ends in one of two ways, and both are one step, with nothing to wait for in between:
+ * Room is reserved when a file is offered, before its first byte. Otherwise two uploads that fit
+ * one by one, but not together, would fill the spool and stop each other half-way (tusd #176).
+ * Every bound has an error of its own, since different people can help. A reservation ends in one
+ * of two ways. Each is one step, with nothing to wait for in between:
  *
- *   it becomes a file    the index counts the file in the step in which the reservation ends (`counted`); should the
- *                        commit fail, the reservation is back in the step in which the index takes the file back
- *   it is given up       `leave`
+ *   it becomes a file   the index counts the file in the step in which the reservation ends
+ *                       (`counted`); where the commit fails, the reservation is back in the step in
+ *                       which the index stops counting the file
+ *   it is given up      `leave`
  *
- * Sums are kept and not made anew, because they are asked for with every offer. For an upload that is not a file:
+ * Sums are kept and not made anew, because each offer asks for them. For an upload that is no file:
  *
- *   reserved   bytes that count for the bound of the spool      its size, or what has arrived while nobody knows that
- *   expected   bytes that the disk does not have yet            reserved less durable
+ *   reserved   bytes that count for the bound of the spool: its size, or what has arrived of it
+ *              while nobody knows the size
+ *   expected   bytes that the disk does not have yet: reserved less durable
  *
- * The disk and the size of the index are looked at once a second; in between, what is promised is taken off what was
- * found. Never here: the bytes themselves (local/upload.ts). Why counted like this: adr/0074.
+ * The disk and the size of the index are looked at once a second. In between, what is promised to
+ * offers is taken off what was found.
+ *
+ * Never here: the bytes themselves (upload.ts). Why counted like this: adr/0074.
  */
 import { statfs } from "node:fs/promises";
 import { FilespoolError } from "../../protocol/errors.ts";
@@ -24,7 +29,10 @@ import type { Offer } from "../files.ts";
 import type { LocalIndex } from "./index.ts";
 import type { Slot } from "./slot.ts";
 
-/** About what a file takes in the index beside its content: four rows (800 bytes for an empty file in a queue of its own). */
+/**
+ * About what a file takes in the index beside its content: four rows, 800 bytes for an empty file
+ * in a new queue.
+ */
 const FILE_BYTES = 1024;
 
 export class Room {
@@ -33,13 +41,17 @@ export class Room {
   readonly #limits: SpoolLimits;
   /** Content up to this size is kept in the index. */
   readonly #inlineBytesMax: number;
-  /** Unfinished uploads, with or without somebody who is sending; also those that are just becoming files. */
+  /** All unfinished uploads by transfer, with or without a holder, until their file is durable. */
   readonly slots = new Map<string, Slot>();
+  /** The sums of the table above, over all slots. */
   #reservedBytes = 0;
   #expectedBytes = 0;
-  /** What the disk had left when last looked at, less what has been promised since. */
+  /**
+   * What the disk had left at the last look, less what was expected then and what was promised
+   * since. What is given up in between is not added: the next look is a second away at most.
+   */
   #freeBytes = 0;
-  /** What the index had in use then, and what has been promised to it since. */
+  /** What the index had in use at the last look, and what was promised to offers since. */
   #indexBytes = 0;
 
   constructor(folder: string, index: LocalIndex, limits: SpoolLimits, inlineBytesMax: number) {
@@ -49,19 +61,20 @@ export class Room {
     this.#inlineBytesMax = inlineBytesMax;
   }
 
-  /** Bytes of all files and reservations. */
+  /** Bytes of all files and reservations: what `spoolBytesMax` bounds. */
   bytesUsed(): number {
     return this.#index.totals.bytes + this.#reservedBytes;
   }
 
-  /** What is set aside: 0 of each when no upload is unfinished. */
+  /** What is set aside, in numbers: 0 of each when no upload is unfinished. */
   underWay(): Record<"uploads" | "reservedBytes" | "expectedBytes", number> {
     return { uploads: this.slots.size, reservedBytes: this.#reservedBytes, expectedBytes: this.#expectedBytes };
   }
 
   /**
-   * Room for a new upload.
-   * @throws FilespoolError file-too-large, spool-full, disk-full, uploads-full, queue-full, queues-full, index-full
+   * Makes room for a new upload, or says which bound is in the way.
+   * @throws FilespoolError file-too-large, spool-full, disk-full, uploads-full,
+   * queue-full, queues-full, index-full
    */
   enter(offer: Offer, nowMs: number): Slot {
     const { uploadsMax, queuesMax, queueFilesMax, indexBytesMax } = this.#limits;
@@ -78,7 +91,10 @@ export class Room {
     return this.take({ offer, reserved, durable: 0, touchedAtMs: nowMs, holder: null });
   }
 
-  /** What an earlier run left is taken as it is, whatever the bounds are now. */
+  /**
+   * Sets room aside without asking: for `enter`, and for what an earlier run left, whatever the
+   * bounds are now.
+   */
   take(slot: Slot): Slot {
     this.slots.set(slot.offer.transfer, slot);
     this.#reserve(slot, 1);
@@ -87,13 +103,16 @@ export class Room {
     return slot;
   }
 
-  /** Counts an unfinished upload in (1) or out (-1). */
+  /** Counts an upload and its reservation in (1) or out (-1). */
   #reserve({ offer, reserved }: Slot, times: 1 | -1): void {
     this.#index.totals.countUpload(offer.queue, times);
     this.#reservedBytes += times * reserved;
   }
 
-  /** Whether a file may have `size` bytes, of which `more` are new. */
+  /**
+   * Whether a file may have `size` bytes, of which `more` were not reserved before.
+   * @throws, see `enter`
+   */
   #checkBytes(size: number, more: number): void {
     const { fileBytesMax, spoolBytesMax, diskFreeBytesMin } = this.#limits;
     if (size > fileBytesMax)
@@ -104,8 +123,9 @@ export class Room {
   }
 
   /**
-   * Where nobody knows the size: `bytes` have arrived, or are kept.
-   * @throws FilespoolError file-too-large, spool-full, disk-full, for more than before
+   * For an upload whose size nobody knows: its reservation is what has arrived of it, or what is
+   * kept of it after a cut, and that is less.
+   * @throws FilespoolError file-too-large, spool-full, disk-full: never for less than before
    */
   reserveUpTo(slot: Slot, bytes: number): void {
     const more = bytes - slot.reserved;
@@ -116,32 +136,38 @@ export class Room {
     this.#freeBytes -= more;
   }
 
-  /** So many bytes of an upload are on disk now. */
+  /**
+   * So many bytes of an upload are on disk and recorded now: the disk need not have room for
+   * them any more.
+   */
   isDurable(slot: Slot, bytes: number): void {
     this.#expectedBytes -= bytes - slot.durable;
     slot.durable = bytes;
   }
 
-  /** The index counts the upload as a file from here on (1), or could not write it and does so no more (-1). */
+  /**
+   * The index counts the upload as a file from here on (1), or does so no more, since its
+   * commit failed (-1).
+   */
   counted(slot: Slot, times: 1 | -1): void {
     this.#reserve(slot, times === 1 ? -1 : 1);
   }
 
-  /** It is a file, durably. */
+  /** The upload is a file, durably, and `counted` has given up its reservation. */
   becameFile(slot: Slot): void {
     this.slots.delete(slot.offer.transfer);
     this.#expectedBytes -= slot.reserved - slot.durable;
   }
 
-  /** Nothing of it is kept. */
+  /** Nothing is kept of the upload: its reservation ends. */
   leave(slot: Slot): void {
     this.becameFile(slot);
     this.#reserve(slot, -1);
   }
 
   /**
-   * The next unfinished uploads that a sweep looks at, in turn, at most `limit`: all of them within a few sweeps, so that
-   * ten thousand do not cost more each second than a hundred.
+   * The next unfinished uploads that a sweep looks at, at most `limit`. They take turns: a few
+   * sweeps see all of them, and ten thousand cost no more each second than some hundred.
    */
   turn(limit: number): Slot[] {
     const looked: Slot[] = [];
@@ -151,12 +177,15 @@ export class Room {
     }
     for (const slot of looked) {
       this.slots.delete(slot.offer.transfer);
-      this.slots.set(slot.offer.transfer, slot); // to the end
+      this.slots.set(slot.offer.transfer, slot); // to the end: it has had its turn
     }
     return looked;
   }
 
-  /** Looks at the disk and at the index. @throws what the file system says */
+  /**
+   * Looks at the disk and at the index, and lets the index renew its reserve.
+   * @throws what the file system says
+   */
   async look(): Promise<void> {
     await this.#index.reserve.renew(this.#limits.diskFreeBytesMin);
     const { bavail, bsize } = await statfs(this.#folder);
@@ -164,7 +193,9 @@ export class Room {
     this.#indexBytes = this.#index.bytesInUse();
   }
 
-  /** Whether a small file would be refused for want of room in the index, which tombstones may have taken. */
+  /**
+   * Whether the index is too full for one more small file. The sweep then forgets tombstones early.
+   */
   get isIndexFull(): boolean {
     return this.#indexBytes + FILE_BYTES + this.#inlineBytesMax > this.#limits.indexBytesMax;
   }

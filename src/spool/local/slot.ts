@@ -1,26 +1,33 @@
-/** The place of an unfinished upload, for those who count it, write to it and end it. */
+/**
+ * The slot of an unfinished upload: what of it stays while senders come and go.
+ *
+ * Apart from the upload itself, because room.ts counts slots, uploads.ts keeps them, upload.ts
+ * writes to one, and the sweep and operators end them. None of these imports another one for that.
+ */
 import type { Offer } from "../files.ts";
 
-/** Somebody who may write to it: an upload, from its offer to its end. */
+/** The one that may write to a slot: an upload, from its offer to its end. */
 export interface Holder {
-  /** Takes it away: for a newer one, because the spool closes, or for an operator. */
+  /**
+   * Takes the slot away from it: for a newer upload, because the spool closes, or for an operator.
+   */
   supersede(as?: "superseded" | "cancelled"): Promise<void>;
-  /** Ends it; nothing of it is kept. */
+  /** Ends the upload. Nothing of it is kept. */
   cancel(): Promise<void>;
 }
 
-/** The place of an unfinished upload in the spool, with or without somebody who is sending it. */
+/** An unfinished upload, with or without a sender. */
 export interface Slot {
-  /** As its first offer said; every later one must say the same. */
+  /** As its first offer said. Every later offer must say the same. */
   readonly offer: Offer;
-  /** Bytes set aside for it: its size or, while nobody knows that, what has arrived. */
+  /** Bytes set aside for it: its size or, while nobody knows the size, what has arrived. */
   reserved: number;
   /** Bytes that are on disk and recorded in the index. */
   durable: number;
-  /** When the durable offset last moved, ms since the epoch: the sweeper goes by it. */
+  /** When `durable` last moved, ms since the epoch: expiry counts from here. */
   touchedAtMs: number;
-  /** Who may write to it now; null between two senders. */
+  /** Who may write to it now. Null between two senders, and only then may the sweep end it. */
   holder: Holder | null;
-  /** An operator is cancelling it, so it leaves a tombstone. */
+  /** An operator is cancelling it: when nothing of it is kept, a tombstone is. */
   isCancelled?: boolean;
 }

@@ -1,8 +1,8 @@
 /**
  * The local store, the embedded default: an LMDB index, plain files for large content, one process.
  *
- * It keeps the contract of the spool (../contract.ts) and does nothing by itself. Each call goes to the
- * part that it is about, and the store's public members are those of the contract:
+ * It keeps the contract of the spool (../contract.ts) and does nothing by itself. Each call goes to
+ * the part that it is about, and the store's public members are those of the contract:
  *
  *   offer                                    uploads.ts, which gives out upload.ts
  *   lease, read, renew, ack, nack, release   queues.ts, and inFlight
@@ -14,7 +14,8 @@
  * leave content that nothing points to, never an entry without content. What is in memory only
  * (leases, who listens to which queue) is gone after a restart, and may be.
  *
- * Never here: operators (../operate/local.ts; ../local-spool.ts puts both together). Where the parts come from: parts.ts.
+ * Never here: operators (../operate/local.ts; ../local-spool.ts puts both together). Where the
+ * parts come from: parts.ts.
  */
 import { DIGESTS } from "../../disk/digest.ts";
 import type { FilespoolError } from "../../protocol/errors.ts";
@@ -35,6 +36,10 @@ export class LocalStore implements Spool {
   readonly durability: "fsync" | "none";
   readonly limits: SpoolLimits;
   readonly digests = DIGESTS;
+  /**
+   * Private, so that a server cannot reach past the contract. Operators get the same parts by
+   * their own way.
+   */
   readonly #parts: LocalParts;
   readonly #sweep: Sweep;
 
@@ -46,9 +51,13 @@ export class LocalStore implements Spool {
     this.#sweep = new Sweep(parts);
   }
 
+  // Uploads. What each call promises stands in the contract; here is only who keeps it.
+
   offer(offer: Offer, watcher: UploadWatcher): Promise<OfferAnswer> | OfferAnswer {
     return this.#parts.uploads.offer(offer, watcher);
   }
+
+  // Deliveries: leases are in memory, verdicts on disk.
 
   lease(queue: string): Promise<Delivery | null> | Delivery | null {
     return this.#parts.queues.lease(queue);
@@ -74,6 +83,8 @@ export class LocalStore implements Spool {
     this.#parts.queues.release(token);
   }
 
+  // Those who wait: for a file to come, or for one to end.
+
   onArrival(queue: string, listener: () => void): () => void {
     return this.#parts.queues.onArrival(queue, listener);
   }
@@ -81,6 +92,8 @@ export class LocalStore implements Spool {
   onEnded(transfer: string, listener: () => void): () => void {
     return this.#parts.ends.add(transfer, listener);
   }
+
+  // Looks. All are answered at once, from sums that are kept.
 
   waiting(queue: string): number {
     return this.#parts.index.count(queue);
@@ -94,11 +107,13 @@ export class LocalStore implements Spool {
     return this.#parts.room.bytesUsed();
   }
 
+  /** SWEEP_MAX at most; operators have pages instead. Content and place are left out. */
   async dead(queue: string): Promise<DeadLetter[]> {
     const letters = this.#parts.index.list(deadQueue(queue), SWEEP_MAX);
     return letters.map(({ entry: { content: _, storedAtMs: __, ...letter } }) => letter);
   }
 
+  /** As the last commit ended. */
   get trouble(): FilespoolError | null {
     return this.#parts.index.trouble;
   }
@@ -107,7 +122,10 @@ export class LocalStore implements Spool {
     return this.#sweep.run();
   }
 
-  /** In this order: nothing new comes, what is out goes back, commits and removals end, and the lock is last. */
+  /**
+   * In this order: nothing new comes, what is out goes back, commits and removals end, and the
+   * lock is last.
+   */
   async close(): Promise<void> {
     const { uploads, queues, contents, index, lock } = this.#parts;
     await uploads.close();

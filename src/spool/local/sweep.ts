@@ -1,19 +1,24 @@
 /**
- * The sweep of a local spool: once a second, whatever has come to the end of its time.
+ * The sweep of a local spool: once a second it ends whatever has come to the end of its time.
  *
- *   a lease      ended as a failed delivery
- *   a file       removed, or made a dead letter (`ifExpired`), when it has waited for `fileTtlMs`
- *   a dead letter, an upload, a tombstone
- *                removed, each by a time of its own
+ *   a lease          ends as a failed delivery, when it was not renewed for `leaseMs`
+ *   a waiting file   is removed, or becomes a dead letter (`ifExpired`), after `fileTtlMs`
+ *   a dead letter    is removed, after `fileTtlMs` as a dead letter
+ *   an upload        is removed, when it has made no progress for `uploadTtlMs`
+ *   a tombstone      is removed, after `tombstoneTtlMs`, or sooner where there are too many
  *
- * Its work is in proportion to what it removes, and bounded: files are found by age, whatever their queue (local/ages.ts),
- * and uploads are looked at in turn. A million queues with nothing to expire cost one look at the oldest file.
+ * The work of a sweep is in proportion to what it removes, and bounded. Files are found by age,
+ * whatever queue they are in (ages.ts), and uploads are looked at in turn. A million queues with
+ * nothing to expire cost one look at the oldest file.
  *
- * A file that somebody holds is left alone. So a look may find only such files, as many as there are leases, and they must
- * not be looked at again each second: it stops after LOOKED_MAX, and the next sweep goes on behind them.
+ * A file in flight is left alone, however old it is. There may be as many of them as there are
+ * leases, and to look at all of them each second would be too much. So a sweep stops after
+ * LOOKED_MAX files, and the next one goes on behind them.
  *
- * The parts do not depend on each other, and each of them tells what it has done though another one fails: what is done is
- * on disk, and somebody waits to hear of it. Why files are found like this: adr/0072. Read next: server.ts.
+ * The kinds do not depend on each other. Where one fails, the sweep still does the others and tells
+ * what it has done: that is on disk, and a server has to tell its users.
+ *
+ * Never here: when a sweep runs (net/server/sweeps.ts). Why files are found like this: adr/0072.
  */
 import { fileError } from "../../disk/files.ts";
 import { FilespoolError } from "../../protocol/errors.ts";
@@ -23,21 +28,30 @@ import type { LocalParts } from "./parts.ts";
 import { deadQueue, type Entry, isDeadHome, type Position } from "./records.ts";
 import type { Slot } from "./slot.ts";
 
-/** Files, or uploads, that one sweep looks at. */
+/** Files, or uploads, that one sweep looks at. It removes SWEEP_MAX of them at most. */
 const LOOKED_MAX = 2 * SWEEP_MAX;
 
 export class Sweep {
   readonly #parts: LocalParts;
-  /** The last file that was looked at and is still there; null to begin with the oldest. */
+  /**
+   * Where the next sweep goes on: behind this file, which was the last that was looked at. Null
+   * to begin with the oldest file, which is the rule: it is set only where there was too much
+   * to look at.
+   */
   #lookedAt: Age | null = null;
 
   constructor(parts: LocalParts) {
     this.#parts = parts;
   }
 
+  /**
+   * One sweep. It never rejects: what could not be done is in the answer, and is tried again
+   * by the next.
+   */
   async run(): Promise<Swept> {
     const { folder, index, now, queues, room } = this.#parts;
     const failures: unknown[] = [];
+    /** What the work gave, or nothing where it failed: then the reason is kept for the answer. */
     const tried = async <T>(work: Promise<T>): Promise<T[]> => {
       try {
         return [await work];
@@ -47,10 +61,13 @@ export class Sweep {
       }
     };
     await tried(room.look());
-    // What could not be written a moment ago is tried again, since nobody else may do so.
-    if (index.trouble) await tried(index.settled()); // a commit that changes nothing
+    // Where the last commit failed, one that changes nothing says whether the trouble is over: with
+    // nothing to do for anybody, nobody else would find out.
+    if (index.trouble) await tried(index.settled());
     const nowMs = now();
     const files = this.#due(nowMs);
+    // All are asked for before anything is waited for, so they share a commit; and what `#due` has
+    // found cannot be leased in between.
     const parts = {
       leases: queues.endLeases().map(tried),
       files: files.found.map(([position, entry]) => tried(this.#expire(position, entry, nowMs))),
@@ -69,19 +86,21 @@ export class Sweep {
       leases: leases.flat(),
       expired: [...expired.flat(), ...uploads.flat(2)],
       tombstones,
-      // After a failure, not before the next second: what failed would most likely fail again.
+      // After a failure the next sweep waits for its second: at once, it would most
+      // likely fail again.
       isMore: failures.length === 0 && (isFull || index.ages.isBuilding),
       failure: failures.length > 0 ? fileError(failures[0], `the spool ${folder}`) : null,
     };
   }
 
-  /** Files that are due and that nobody holds, and rows of files that are gone. */
+  /** Files that are due and not in flight; and rows by age whose files are gone, to be removed. */
   #due(nowMs: number): { found: [Position, Entry][]; gone: Age[] } {
     const { index, limits, queues } = this.#parts;
     const found: [Position, Entry][] = [];
     const gone: Age[] = [];
     if (limits.fileTtlMs === Infinity) return { found, gone };
     const rows = index.ages.due(nowMs - limits.fileTtlMs, this.#lookedAt, LOOKED_MAX);
+    // Fewer rows than were asked for: all that is due was seen, and the next sweep begins anew.
     this.#lookedAt = rows.length < LOOKED_MAX ? null : (rows.at(-1)?.age ?? null);
     for (const { age, home } of rows) {
       const sequence = age[1];
@@ -96,13 +115,16 @@ export class Sweep {
     return { found, gone };
   }
 
-  /** Takes hold of a file as an operator would, so that nobody can lease it, and ends it. */
+  /**
+   * Claims a file as an operator would, so that nobody can lease it, and ends it.
+   * @throws FilespoolError disk-full, spool-unusable: the file is in its queue as before
+   */
   async #expire(position: Position, entry: Entry, nowMs: number): Promise<Expired> {
     const { contents, ends, index, limits, queues } = this.#parts;
     const { transfer, queue, name, size, storedAtMs } = entry;
     const isDead = isDeadHome(position[0]);
     const dead = limits.ifExpired === "dead" && !isDead;
-    queues.claim(...position);
+    queues.claim(...position); // always ours: it was not in flight, and nothing was waited for since
     let isGone = false;
     try {
       if (dead) await index.move(entry, position, deadQueue(queue), this.#letter(entry, nowMs));
@@ -116,13 +138,16 @@ export class Sweep {
     return { transfer, queue, name, size, what: isDead ? "dead-letter" : "file", ageMs: nowMs - storedAtMs, dead };
   }
 
-  /** What becomes of a file that waited in vain. As a dead letter it has its time once more, and is removed after that. */
+  /**
+   * The dead letter that a file becomes which nobody has collected. Its time begins
+   * anew with `storedAtMs`.
+   */
   #letter(entry: Entry, nowMs: number): Entry {
     const firstFailedAtMs = entry.firstFailedAtMs || nowMs;
     return { ...entry, storedAtMs: nowMs, reason: FILE_EXPIRED, firstFailedAtMs, lastFailedAtMs: nowMs };
   }
 
-  /** Unfinished uploads that nobody holds and that have made no progress for too long. */
+  /** Unfinished uploads without a holder that have made no progress for too long. */
   #stale(nowMs: number): Slot[] {
     const { limits, room } = this.#parts;
     const beforeMs = nowMs - limits.uploadTtlMs;
@@ -130,7 +155,10 @@ export class Sweep {
     return looked.slice(0, SWEEP_MAX);
   }
 
-  /** The sweep takes hold of an upload like a sender. Where a real one comes at that very moment, it may have it. */
+  /**
+   * Removes an upload. A sender that comes at that very moment takes it over, and
+   * then nothing expires.
+   */
   async #drop(slot: Slot, nowMs: number): Promise<Expired[]> {
     const { transfer, queue, name, size } = slot.offer;
     const ageMs = nowMs - slot.touchedAtMs;
@@ -144,8 +172,10 @@ export class Sweep {
   }
 
   /**
-   * Tombstones go when their time is over, and the oldest of them before that, where there are more than may be, or where
-   * files are refused because the index is full: to remember what is gone is worth less than to take what comes.
+   * Removes tombstones whose time is over. The oldest go sooner where there are more than
+   * `tombstonesMax`, and where the index is so full that new files are refused: to take what comes
+   * is worth more than to remember what is gone.
+   * @returns how many went, SWEEP_MAX at most
    */
   async #forget(nowMs: number): Promise<number> {
     const { index, limits, room } = this.#parts;

@@ -1,17 +1,20 @@
 /**
- * What the queues of a local spool hold, in numbers: files and bytes of each queue, and the sums over all of them.
+ * What the queues of a local spool hold, in numbers: files and bytes of each queue, and the sums
+ * over all queues.
  *
- * The numbers of a queue are a row of the index and are read from there when somebody asks. Only queues with a change
- * under way are in memory, because of them the index does not know yet what was asked for. So a million queues cost
- * no memory, and a start reads their rows once, to add them up (adr/0072).
+ * The numbers of a queue are a row of the index, and are read there when somebody asks. Only queues
+ * with a change under way are in memory: the index does not know yet what was asked for them. So a
+ * million queues cost no memory, and a start reads their rows once, to add them up (adr/0072).
  *
- * A change goes through two steps: it is asked for, and then it is on disk or it has failed. Both directions are
- * counted so that no bound is ever exceeded, whatever fails (adr/0074):
+ * A change goes through two steps. It is asked for; then it is on disk, or it has failed. Both
+ * steps are counted so that no bound is ever exceeded, whatever fails (adr/0074):
  *
- *   what comes    counts from the moment it is asked for, and no more once its commit has failed
- *   what goes     counts for the bounds (`occupied`, `bytes`) until its removal is on disk
+ *   a file that comes   counts from the moment it is asked for, until its commit has failed
+ *   a file that goes    counts for the bounds (`occupied`, `bytes`) until its removal is on disk
  *
- * Invariant: a queue without a change under way has exactly the row that its numbers say.
+ * A *home* is a place for files in the index: a queue, or the dead letters of a queue.
+ *
+ * Invariant: a home without a change under way has exactly the row that its numbers say.
  */
 import type { Database } from "lmdb";
 import type { Move, Step } from "./group-commit.ts";
@@ -20,29 +23,39 @@ import { deadQueue, isDeadHome, queueOf } from "./records.ts";
 /** Files and their bytes. */
 export type Total = readonly [files: number, bytes: number];
 
-/** A queue of which something is being written down. */
+/** A home with a change under way. */
 interface Changing {
+  /** Files and bytes as all changes asked for will leave them. */
   files: number;
   bytes: number;
-  /** Files that are to go, and are not counted in `files` any more; they are there until that is on disk. */
+  /**
+   * Files whose removal is asked for and is not on disk. They are not in `files`, but
+   * they are there.
+   */
   leaving: number;
-  /** Moves under way that concern the queue: without any, its row says all. */
+  /** Moves under way that concern this home. At 0 its row says all, and this object goes. */
   moves: number;
 }
 
 export class QueueTotals {
+  /** As of the last commit. A home without files has no row. */
   readonly #rows: Database<Total, string>;
   readonly #changing = new Map<string, Changing>();
-  /** Unfinished uploads of each queue; in memory only, since there are `uploadsMax` of them at most. */
+  /**
+   * Unfinished uploads of each queue. In memory only, since there are `uploadsMax` of them at most.
+   */
   readonly #unfinished = new Map<string, number>();
-  /** Bytes of all files and dead letters, those included whose removal is not on disk yet. */
+  /** Bytes of all files and dead letters, also of those whose removal is not on disk yet. */
   bytes = 0;
-  /** Names of queues that have a file, a dead letter or an unfinished upload. */
+  /** How many queues have a file, a dead letter or an unfinished upload. */
   queues = 0;
-  /** Over all queues: files without dead letters, and dead letters. */
+  /** Over all queues: waiting files, and dead letters. */
   readonly sums = { waiting: { files: 0, bytes: 0 }, dead: { files: 0, bytes: 0 } };
 
-  /** @internal: types of LMDB stay out of the declarations of the package, since not every compiler can read them. */
+  /**
+   * @internal: types of LMDB stay out of the declarations of the package, since not every compiler
+   * can read them.
+   */
   constructor(rows: Database<Total, string>) {
     this.#rows = rows;
   }
@@ -61,13 +74,13 @@ export class QueueTotals {
     for (const queue of this.#unfinished.keys()) if (!this.#hasFiles(queue)) this.queues++;
   }
 
-  /** Files and bytes as the changes asked for will leave them. */
+  /** Files and bytes of a home, as all changes asked for will leave them. */
   of(home: string): Total {
     const changing = this.#changing.get(home);
     return changing ? [changing.files, changing.bytes] : (this.#rows.get(home) ?? [0, 0]);
   }
 
-  /** Files as they count for a bound: those are included whose removal is not on disk yet. */
+  /** Files of a home as they count for a bound: with those whose removal is not on disk yet. */
   occupied(home: string): number {
     return this.of(home)[0] + (this.#changing.get(home)?.leaving ?? 0);
   }
@@ -77,25 +90,31 @@ export class QueueTotals {
     return this.#unfinished.get(queue) ?? 0;
   }
 
-  /** Whether anything is in a queue: a file, a dead letter, an unfinished upload. */
+  /** Whether a queue has a file, a dead letter or an unfinished upload. */
   has(queue: string): boolean {
     return this.#unfinished.has(queue) || this.#hasFiles(queue);
   }
 
-  /** Names of queues that the rows may not tell of yet: with an unfinished upload, or with a change under way. */
+  /**
+   * Names of queues that may have no row yet, some of them twice: unfinished uploads and
+   * changes under way.
+   */
   *inMemory(): Iterable<string> {
     yield* this.#unfinished.keys();
     for (const home of this.#changing.keys()) yield queueOf(home);
   }
 
-  /** At most `limit` rows behind a home and before another one, by name, as they were last committed. */
+  /**
+   * At most `limit` rows behind the home `after` and before the home `end`, by name, as of
+   * the last commit.
+   */
   rows(after: string | null, limit: number, end?: string): { home: string; total: Total }[] {
     const from = after === null ? {} : { start: after, exclusiveStart: true };
     const found = this.#rows.getRange({ ...from, ...(end !== undefined && { end }), limit });
     return [...found].map(({ key, value }) => ({ home: key, total: value }));
   }
 
-  /** What is held of changes and uploads: 0 of each when nothing is under way. */
+  /** What is in memory of changes and uploads, in numbers: 0 of each when nothing is under way. */
   underWay(): Record<"changing" | "uploading", number> {
     return { changing: this.#changing.size, uploading: this.#unfinished.size };
   }
@@ -108,19 +127,22 @@ export class QueueTotals {
     if ((before === 0) !== (before + times === 0) && !this.#hasFiles(queue)) this.queues += times;
   }
 
-  /** Follows a move from step to step. */
+  /** Counts a move: once when it is asked for, and once when it is on disk or has failed. */
   count(move: Move, step: Step): void {
     const { into, from, size } = move;
     const times = step === "asked" ? 1 : step === "failed" ? -1 : 0;
-    // What comes first: a file that goes from one home of a queue to the other never leaves the queue without any.
+    // `into` comes first: a file that goes from one home of a queue to the other must not make the
+    // queue look empty.
     if (into !== undefined) this.#change(into, times, times * size, 0, step);
     if (from !== undefined) this.#change(from, -times, -times * size, step === "asked" ? 1 : -1, step);
     if (from === undefined) this.bytes += times * size;
     else if (into === undefined && step === "done") this.bytes -= size;
-    // In the same step, so that a file is never counted by nobody, nor twice.
+    // In the same step: the room of a reservation passes to the file, and is never counted twice or
+    // not at all.
     if (times !== 0) move.onCounted?.(times);
   }
 
+  /** Applies one step of a move to one home, with the sums over all homes. */
   #change(home: string, files: number, bytes: number, leaving: number, step: Step): void {
     let changing = this.#changing.get(home);
     if (!changing) {
@@ -139,13 +161,14 @@ export class QueueTotals {
     if (changing.moves === 0) this.#changing.delete(home);
   }
 
+  /** To the sums over all queues. */
   #add(home: string, files: number, bytes: number): void {
     const sum = isDeadHome(home) ? this.sums.dead : this.sums.waiting;
     sum.files += files;
     sum.bytes += bytes;
   }
 
-  /** Whether the queue of a home is known for something else than what is in this home. */
+  /** Whether the queue of a home has anything outside of this home. */
   #hasOther(home: string): boolean {
     const queue = queueOf(home);
     if (this.#unfinished.has(queue)) return true;
@@ -156,7 +179,7 @@ export class QueueTotals {
     return this.occupied(queue) > 0 || this.occupied(deadQueue(queue)) > 0;
   }
 
-  /** Inside a transaction: writes the rows of what its moves concern, as they are after it. */
+  /** Inside a transaction: writes the rows of all homes that its moves concern. */
   put(moves: readonly Move[]): void {
     for (const home of new Set(moves.flatMap(({ into, from }) => [into, from]))) {
       if (home === undefined) continue;
@@ -166,7 +189,10 @@ export class QueueTotals {
     }
   }
 
-  /** Inside a transaction of the start: puts right what the rows say, by all files that there are. `load` comes next. */
+  /**
+   * At the start, inside a transaction: makes the rows anew from all files that there are.
+   * `load` comes next.
+   */
   mend(files: Iterable<{ readonly home: string; readonly size: number }>): void {
     const counted = new Map<string, [files: number, bytes: number]>();
     for (const { home, size } of files) {

@@ -1,15 +1,16 @@
 /**
- * The way into the local spool: the uploads that are not files yet, and which of them an offer continues.
+ * The way into the local spool: the uploads that are not files yet, and which of them
+ * an offer continues.
  *
- * An offer is answered from what is known of its transfer id. That makes it repeatable: a sender that
- * lost the answer, its connection or its own process just asks again.
+ * An offer is answered from what is known of its transfer id. That makes it repeatable: a sender
+ * that lost the answer, its connection or its own process just asks again.
  *
  *   known as    collected    expired, cancelled    a file in a queue    an unfinished upload         nothing
  *   answer      stored       an error              stored               upload, from what is durable  upload from 0
  *
- * An unfinished upload is a *slot* (slot.ts). It has a place here, whether somebody is sending it or
- * not. A LocalUpload (upload.ts) is one sender's hold on a slot, and each slot has at most one holder.
- * The newest offer gets it, so nobody waits until a dead connection times out.
+ * An unfinished upload is a *slot* (slot.ts). It has a place here, whether somebody is sending it
+ * or not. A LocalUpload (upload.ts) is one sender's hold on a slot, and each slot has at most one
+ * holder. The newest offer gets it, so nobody waits until a dead connection times out.
  *
  * Invariant: a slot is here from its first offer until its file is in the index, durably, or until
  * nothing of it is kept. Its room is reserved for exactly that time (room.ts).
@@ -41,6 +42,7 @@ export interface UploadsOptions extends UploadOptions {
 const NOBODY: UploadWatcher = { onDurable: () => {}, onSuperseded: () => {} };
 
 export class LocalUploads implements UploadHome {
+  /** What was handed in; an upload uses some of it. */
   readonly options: UploadsOptions;
   readonly slab = new BufferSlab();
   readonly backlog = new WriteBacklog();
@@ -63,7 +65,8 @@ export class LocalUploads implements UploadHome {
     try {
       safeName(offer.name);
       checkDigest(offer.algorithm);
-      // A small new file has nothing to wait for. Promises would cost more than all the rest that is done for it here.
+      // A small new file has nothing to wait for. Promises would cost more than all the rest that
+      // is done for it here.
       const { size, transfer } = offer;
       const { inlineBytesMax, index, room } = this.options;
       const isNew = size <= inlineBytesMax && !room.slots.has(transfer) && !index.find(transfer);
@@ -73,13 +76,15 @@ export class LocalUploads implements UploadHome {
     }
   }
 
+  /** For all that may have to wait: a known transfer, another holder, content in a file. */
   async #answer(offer: Offer, watcher: UploadWatcher): Promise<OfferAnswer> {
     const { index, room } = this.options;
     for (;;) {
       const known = index.find(offer.transfer);
       if (known) {
         checkSame(known, offer);
-        // Nobody has the file and nobody will, so "stored" would be a lie. The sender may store it as a new transfer.
+        // Nobody has the file and nobody will, so "stored" would be a lie. The sender may store it
+        // as a new transfer.
         if (known.ending === "cancelled" || known.ending === "expired") throw new FilespoolError(known.ending);
         return { kind: "stored", digest: known.digest, collected: known.collected };
       }
@@ -95,7 +100,10 @@ export class LocalUploads implements UploadHome {
     }
   }
 
-  /** Begins an upload, or continues one without a holder. The new holder is known before anything is waited for. */
+  /**
+   * Begins an upload, or continues one without a holder. The new holder is known before anything
+   * is waited for.
+   */
   #hold(offer: Offer, watcher: UploadWatcher): LocalUpload {
     const { room, now } = this.options;
     const slot = room.slots.get(offer.transfer) ?? room.enter(offer, now());
@@ -105,7 +113,8 @@ export class LocalUploads implements UploadHome {
   }
 
   /**
-   * For the sweep and operators: ends an upload that has no holder, by taking hold of it like a sender.
+   * For the sweep and operators: ends an upload that has no holder, by taking hold of it
+   * like a sender.
    * @throws FilespoolError superseded, where a real sender came at that very moment and keeps it
    */
   async drop(slot: Slot): Promise<void> {
@@ -113,6 +122,7 @@ export class LocalUploads implements UploadHome {
     await slot.holder.cancel();
   }
 
+  /** See UploadHome. The slot says what is durable only after the index does. */
   async recordUpload(slot: Slot, durable: number): Promise<void> {
     const { index, room, now } = this.options;
     const touchedAtMs = now();
@@ -121,6 +131,9 @@ export class LocalUploads implements UploadHome {
     slot.touchedAtMs = touchedAtMs;
   }
 
+  /**
+   * See UploadHome. It does not wait by itself: the order of the calls is the order in the queue.
+   */
   enqueue(slot: Slot, digest: string, content: Uint8Array | null): Promise<void> {
     const { transfer, queue, name, algorithm, kind, mode, mtime } = slot.offer;
     const { index, queues, room, now } = this.options;
@@ -139,6 +152,7 @@ export class LocalUploads implements UploadHome {
       });
   }
 
+  /** See UploadHome. A crash between two steps leaves a content that the next start removes. */
   async forgetUpload(slot: Slot): Promise<void> {
     const { index, contents, room, now } = this.options;
     // 1. the record; a cancelled upload leaves a tombstone in its place

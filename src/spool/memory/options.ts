@@ -1,4 +1,7 @@
-/** What a memory spool is made with: clocks, digests and bounds, all handed in, so that a run can be repeated exactly. */
+/**
+ * What a memory spool is made with: clocks, digests and bounds, all handed in, so that a run can
+ * be repeated exactly.
+ */
 import type { Digest } from "../../disk/digest.ts";
 import type { SpoolLimits } from "../contract.ts";
 
@@ -11,7 +14,9 @@ export interface MemorySpoolOptions {
   readonly createDigest: (algorithm: string) => Digest;
   /** Preferred first. */
   readonly digests?: readonly string[];
-  /** Begins every token. Give each spool its own where tokens of an earlier one may still be about. */
+  /**
+   * Begins every token. Give each spool its own where tokens of an earlier one may still be about.
+   */
   readonly epoch?: string;
   readonly limits?: Partial<SpoolLimits>;
 }

@@ -1,23 +1,34 @@
-/** What the memory spool holds of a file, while it is there and after it is gone. Read next: memory/store.ts. */
+/**
+ * What the memory spool holds of a file, while the file is there and after it is gone; and what its
+ * sweep and operators may use of the store. Read next: store.ts.
+ */
 import type { SpoolLimits } from "../contract.ts";
 import type { DeadLetter, Delivery, Ending, StoredFile } from "../files.ts";
 import type { Slot } from "./upload.ts";
 
-/** A file that was stored and not yet collected. */
+/** A file that was stored and has not ended. */
 export interface Item {
   readonly file: StoredFile;
   readonly content: Uint8Array;
-  /** Its place in the list, which only grows: a page of a list goes on behind it. */
+  /**
+   * Its place in the list. Later places are higher, so a page of a list goes on behind the last
+   * place of the page before.
+   */
   sequence: number;
   state: "waiting" | "leased" | "dead";
-  /** When it was stored, or became a dead letter: expiry counts from here. */
+  /**
+   * When it was stored, became a dead letter, or was put back by an operator: expiry
+   * counts from here.
+   */
   sinceMs: number;
+  /** Its failed deliveries: how many, and of the last one the reason. */
   failed: Omit<DeadLetter, keyof StoredFile>;
 }
 
 /**
- * What is left of a transfer that came to an end. It is what makes a repeated offer harmless, and what a sender that asks for
- * its receipt is answered from; both need to know more than that the file is gone.
+ * What is left of a transfer that has ended. By it a repeated offer is harmless, and a sender
+ * that asks for its receipt gets an answer. Both have to know how it ended, and not only that
+ * it is gone.
  */
 export interface Tombstone {
   readonly file: StoredFile;
@@ -25,18 +36,18 @@ export interface Tombstone {
   readonly ending: Ending;
 }
 
-/** What a lease is on: the delivery as its receiver knows it, and the file that it is a delivery of. */
+/** What a lease is on: the delivery as its receiver knows it, and the file that it delivers. */
 export interface Leased {
   readonly delivery: Delivery;
   readonly item: Item;
 }
 
-/** Of a file that has just come. */
+/** The failures of a file that has just come. */
 export const NEVER_FAILED = { failures: 0, reason: "", firstFailedAtMs: 0, lastFailedAtMs: 0 } as const;
 
 /**
- * The spool as its sweep and the operator's view see it: three lists and some verbs. Both get it from the store, which makes
- * them; so they know this, and not the store.
+ * The store as its sweep and its operators see it: three lists and some verbs. They import this
+ * interface and not the store.
  */
 export interface MemoryState {
   readonly limits: SpoolLimits;
@@ -46,12 +57,15 @@ export interface MemoryState {
   now(): number;
   waiting(queue: string): number;
   arrived(queue: string): void;
-  /** Takes a file out of whosever hands it is in. */
+  /** Takes a file from the receiver that holds it. */
   seize(item: Item): void;
   /** Takes a file off the list, and notes how it ended. */
   collect(item: Item, ending: Ending): void;
+  /** Notes how a transfer ended, and tells those who wait for that. */
   leaveTombstone(file: StoredFile, ending: Ending): void;
+  /** Moves a file to the end of the list. */
   toEnd(item: Item): void;
+  /** Makes a file a dead letter. */
   die(item: Item): void;
   endLeases(): Promise<Delivery & { readonly dead: boolean }>[];
 }

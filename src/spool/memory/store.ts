@@ -1,18 +1,17 @@
 /**
- * The memory spool: the whole contract with plain arrays and maps, and nothing that survives.
+ * The memory store: the whole contract with plain arrays and maps, and nothing that survives.
  *
- * It is the version to read first. What local/store.ts does with an index, a cursor and files, this does by looking
- * through a list: a file keeps its place in `#files` until it is acked, so "back to the head, in order" needs
- * no code at all. In return most calls take time in proportion to the number of files; that is fine for a
- * test, a demonstration or a page in a browser, and for nothing else.
+ * It is the version to read first. What local/store.ts does with an index, a cursor and files, this
+ * file does by looking through a list. A file keeps its place in `files` until it has ended, so
+ * "back to the head, in the old order" needs no code at all. In return most calls take time in
+ * proportion to the number of files. That is fine for a test, a demonstration or a page in a
+ * browser, and for nothing else.
  *
- * Clock, digests and the epoch of the tokens are handed in, so that a run can be repeated exactly. Every call has done its
- * work when it returns, and promises only because the contract does. The laws: test/spool/contract.ts. Next: local/store.ts.
+ * Clock, digests and the epoch of the tokens are handed in, so that a run can be repeated exactly.
+ * Every call has done its work when it returns. It returns a promise only because the contract says
+ * so. The laws: test/spool/contract.ts. Read next: local/store.ts.
  */
-import type { Digest } from "../../disk/digest.ts";
-import { joinParts } from "../../protocol/decoder.ts";
 import { FilespoolError } from "../../protocol/errors.ts";
-import { safeName } from "../../protocol/names.ts";
 import type { OfferAnswer, Spool, SpoolLimits, Swept } from "../contract.ts";
 import * as contract from "../contract.ts";
 import { EndWatch } from "../end-watch.ts";
@@ -21,7 +20,8 @@ import { Leases } from "../leases.ts";
 import type { MemorySpoolOptions } from "./options.ts";
 import { type Item, type Leased, type MemoryState, NEVER_FAILED, type Tombstone } from "./records.ts";
 import { sweepMemory } from "./sweep.ts";
-import { MemoryUpload, type Slot } from "./upload.ts";
+import type { Slot } from "./upload.ts";
+import { MemoryUploads } from "./uploads.ts";
 
 export class MemoryStore implements Spool, MemoryState {
   readonly durability = "memory";
@@ -29,18 +29,25 @@ export class MemoryStore implements Spool, MemoryState {
   readonly digests: readonly string[];
   readonly now: () => number;
   readonly #ticks: () => number;
-  readonly #createDigest: (algorithm: string) => Digest;
+  readonly #uploads: MemoryUploads;
   readonly trouble = null; // memory can always be written
   readonly #leases: Leases<Leased>;
-  /** Unfinished uploads by transfer. This and what follows are for operate/memory.ts as well. */
+  /**
+   * Unfinished uploads by transfer. What is public beside the contract is for the sweep
+   * and operators (MemoryState).
+   */
   readonly slots = new Map<string, Slot>();
   /** Files of all queues, waiting, leased and dead, in the order in which they were stored. */
   files: Item[] = [];
+  /** The last place that was given out; see Item. */
   #sequence = 0;
-  /** How transfers ended, and when. */
+  /**
+   * How transfers ended, and when. In the order of ending, so that the oldest are forgotten first.
+   */
   readonly tombstones = new Map<string, Tombstone>();
+  /** Who waits for the end of which transfer. */
   readonly #ends = new EndWatch();
-  /** Tokens that were acked, oldest first: repeating an ack must be harmless. */
+  /** Tokens that were acked, the oldest first: to repeat an ack must be harmless. */
   readonly #acked = new Set<string>();
   readonly #listeners = new Set<{ readonly queue: string; readonly call: () => void }>();
 
@@ -56,85 +63,22 @@ export class MemoryStore implements Spool, MemoryState {
     this.limits = { ...contract.SPOOL_LIMITS, ...limits };
     this.now = now;
     this.#ticks = ticks;
-    this.#createDigest = createDigest;
+    this.#uploads = new MemoryUploads(this, createDigest);
     this.#leases = new Leases(epoch, this.limits.leaseMs);
   }
 
-  /**
-   * An offer is answered from what is known of its transfer id, and that is all it takes to make it repeatable: a
-   * sender that lost the answer, the connection or its own process just asks again.
-   *
-   *   known as    collected    expired, cancelled    a file in a queue    an unfinished upload    nothing
-   *   answer      stored       an error              stored               upload from `taken`     upload from 0
-   */
-  async offer(offer: Offer, watcher: contract.UploadWatcher): Promise<OfferAnswer> {
-    safeName(offer.name);
-    if (!this.digests.includes(offer.algorithm)) throw new FilespoolError("digest-unsupported");
-    // A repeated offer finds the file that the first one became, even when it was collected since.
-    const tombstone = this.tombstones.get(offer.transfer);
-    const known = tombstone ?? this.files.find(({ file }) => file.transfer === offer.transfer);
-    if (known) {
-      contract.checkSame(known.file, offer);
-      // Nobody has it, and nobody will: to say "stored" would be a lie. The sender may store it as a new transfer.
-      if (tombstone && tombstone.ending !== "collected") throw new FilespoolError(tombstone.ending);
-      return { kind: "stored", digest: known.file.digest, collected: tombstone !== undefined };
-    }
-    // Or an unfinished upload. Nobody asks whether its holder is still alive: the newest offer is right.
-    const before = this.slots.get(offer.transfer);
-    if (before) contract.checkSame(before.offer, offer);
-    before?.holder?.supersede();
-    const slot = this.slots.get(offer.transfer) ?? this.#newSlot(offer);
-    const upload = new MemoryUpload(slot, watcher, {
-      now: this.now,
-      drop: () => void this.slots.delete(offer.transfer),
-      admit: (taken, bytes) => this.#admit(taken, bytes),
-      enqueue: (digest) => this.#enqueue(slot, digest),
-    });
-    slot.holder = upload;
-    return { kind: "upload", upload };
+  offer(offer: Offer, watcher: contract.UploadWatcher): Promise<OfferAnswer> {
+    return this.#uploads.offer(offer, watcher);
   }
 
-  /**
-   * Room is reserved before the first byte: two uploads that each fit, but not together, would otherwise fill the
-   * spool and block each other half-way (tusd #176). Every bound has its own error, since who can help differs.
-   */
-  #newSlot(offer: Offer): Slot {
-    const { uploadsMax, queueFilesMax, queuesMax } = this.limits;
-    const { queue } = offer;
-    if (offer.size !== Infinity) this.#admit(0, offer.size);
-    if (this.slots.size >= uploadsMax) throw new FilespoolError("uploads-full");
-    const unfinished = [...this.slots.values()].filter((slot) => slot.offer.queue === queue);
-    if (this.waiting(queue) + unfinished.length >= queueFilesMax) throw new FilespoolError("queue-full");
-    const queues = this.#queues();
-    if (queues.size >= queuesMax && !queues.has(queue)) throw new FilespoolError("queues-full");
-    const digest = this.#createDigest(offer.algorithm);
-    const slot: Slot = { offer, parts: [], digest, taken: 0, touchedAtMs: this.now(), holder: null };
-    this.slots.set(offer.transfer, slot);
-    return slot;
-  }
-
-  /** Names of queues that have anything. */
-  #queues(): Set<string> {
-    const uploads = [...this.slots.values()].map(({ offer }) => offer.queue);
-    return new Set([...this.files.map(({ file }) => file.queue), ...uploads]);
-  }
-
-  /** Room for `bytes` more of a file; where nobody knows its size, it is asked for as they arrive. */
-  #admit(taken: number, bytes: number): void {
-    if (taken + bytes > this.limits.fileBytesMax) throw new FilespoolError("file-too-large");
-    if (this.bytesUsed() + bytes > this.limits.spoolBytesMax) throw new FilespoolError("spool-full");
-  }
-
-  /** The content is verified, so the upload becomes a file, in one step that nobody can see half of. */
-  #enqueue({ offer, parts, taken: size }: Slot, digest: string): void {
-    const { transfer, queue, name, algorithm, kind, mode, mtime } = offer;
-    const file = { transfer, queue, name, size, algorithm, digest, kind, mode, mtime };
-    const known = { file, content: joinParts(parts), failed: NEVER_FAILED };
+  /** Puts a verified file at the end of the list, in one step of which nobody can see the half. */
+  add(file: StoredFile, content: Uint8Array): void {
+    const known = { file, content, failed: NEVER_FAILED };
     this.files.push({ ...known, sequence: this.nextPlace(), state: "waiting", sinceMs: this.now() });
-    this.arrived(queue);
+    this.arrived(file.queue);
   }
 
-  /** The first file that is nobody's. It stays in the list; only its state says that it is away. */
+  /** The first file that nobody has. It stays in the list; only its state says that it is away. */
   async lease(queue: string): Promise<Delivery | null> {
     const item = this.files.find(({ file, state }) => state === "waiting" && file.queue === queue);
     if (!item) return null;
@@ -151,14 +95,18 @@ export class MemoryStore implements Spool, MemoryState {
     return piece.length;
   }
 
-  /** Progress of any kind keeps a lease, so that it can be short and a large file may still take its time. */
+  /**
+   * Progress of any kind keeps a lease, so that leases can be short and a large file may still
+   * take its time.
+   */
   renew(token: string): boolean {
     return this.#leases.renew(token, this.#ticks());
   }
 
   /**
-   * The receiver has the file: it leaves the queue for ever. An ack whose answer was lost comes again, when the lease
-   * has ended by it; that must not look like `lease-lost`, so tokens of acks are remembered for a while.
+   * The receiver has the file, and the file leaves its queue for ever. An ack whose answer was lost
+   * comes once more, and its lease has ended by then. That must not look like `lease-lost`, so the
+   * tokens of acks are remembered for a while.
    */
   async ack(token: string): Promise<void> {
     if (this.#acked.has(token)) return;
@@ -168,24 +116,32 @@ export class MemoryStore implements Spool, MemoryState {
     if (this.#acked.size > contract.ACKS_REMEMBERED) this.#acked.delete(oldest);
   }
 
-  /** Whoever ends a lease has the right to say what becomes of the file; everybody later is told that it is lost. */
+  /**
+   * The first verdict on a lease ends it, and says what becomes of the file. Each later one
+   * finds it lost.
+   */
   #end(token: string): Item {
     const leased = this.#leases.end(token);
     if (!leased) throw new FilespoolError("lease-lost");
     return leased.item;
   }
 
-  /** Takes a file out for ever. Its tombstone stays, so that a repeated offer does not store it once more. */
+  /**
+   * Takes a file out for ever. A tombstone stays, so that a repeated offer does not store the
+   * file once more.
+   */
   collect(item: Item, ending: Ending): void {
     this.files = this.files.filter((other) => other !== item);
     this.leaveTombstone(item.file, ending);
   }
 
+  /** Notes how a transfer ended, and tells those who wait for that. */
   leaveTombstone(file: StoredFile, ending: Ending): void {
     this.tombstones.set(file.transfer, { file, sinceMs: this.now(), ending });
     this.#ends.ended(file.transfer);
   }
 
+  /** A place behind all that were given out. */
   nextPlace(): number {
     return ++this.#sequence;
   }
@@ -196,15 +152,18 @@ export class MemoryStore implements Spool, MemoryState {
     this.files = [...this.files.filter((other) => other !== item), item];
   }
 
-  /** Takes a file from whoever holds it: a verdict that comes later is about nothing. */
+  /**
+   * Takes a file from the receiver that holds it, if any does. A verdict that comes later
+   * finds no lease.
+   */
   seize(item: Item): void {
     for (const token of this.#leases.tokens()) if (this.#leases.get(token).item === item) this.#leases.end(token);
   }
 
   /**
-   * A failed attempt. The count stays with the file, so that one which no receiver can land ends as a dead letter
-   * instead of blocking its queue for ever; the first and last time tell a person whether it is one bad day or a
-   * bad file.
+   * A failed attempt. The count stays with the file. So a file that no receiver can land ends as a
+   * dead letter, and does not block its queue for ever. The times of the first and the last failure
+   * tell a person whether it was one bad day or is a bad file.
    */
   async nack(token: string, reason: string): Promise<boolean> {
     const item = this.#end(token);
@@ -217,14 +176,20 @@ export class MemoryStore implements Spool, MemoryState {
     return dead;
   }
 
-  /** To the end of the list: dead letters are listed, and expire, in the order in which they died. */
+  /**
+   * Makes a file a dead letter, at the end of the list: dead letters are listed in the order in
+   * which they died.
+   */
   die(item: Item): void {
     Object.assign(item, { state: "dead", sinceMs: this.now() });
     this.toEnd(item);
     this.#ends.ended(item.file.transfer);
   }
 
-  /** Ends the leases that ran out, all at once: waiting between two would let a holder renew one that is on the list. */
+  /**
+   * Ends all leases that ran out before it waits for anything: else a receiver could renew one that
+   * is on the list.
+   */
   endLeases(): Promise<Delivery & { readonly dead: boolean }>[] {
     return this.#leases.expired(this.#ticks(), contract.SWEEP_MAX).map(async (token) => {
       const { delivery } = this.#leases.get(token);
@@ -232,19 +197,25 @@ export class MemoryStore implements Spool, MemoryState {
     });
   }
 
-  /** The receiver went away without a verdict: nobody's fault, nothing is counted. */
+  /** The receiver went away without a verdict. That is nobody's fault, so nothing is counted. */
   release(token: string): void {
     const leased = this.#leases.end(token);
     if (leased) this.#giveBack(leased.item);
   }
 
-  /** It kept its place in the list, so it comes before everything that was stored later. */
+  /**
+   * A file is free again. It kept its place in the list, so it comes before everything that
+   * was stored later.
+   */
   #giveBack(item: Item): void {
     item.state = "waiting";
     this.arrived(item.file.queue);
   }
 
-  /** The list is copied first: a listener may lease, release, or stop listening. */
+  /**
+   * Calls who listens to a queue. The list is copied first: a listener may lease, release,
+   * or stop listening.
+   */
   arrived(queue: string): void {
     for (const listener of [...this.#listeners]) if (listener.queue === queue) listener.call();
   }
@@ -270,14 +241,19 @@ export class MemoryStore implements Spool, MemoryState {
     return others.filter((token) => this.#leases.get(token).item.file.queue === queue).length;
   }
 
-  /** Made anew each time: a sum that is kept up to date can be wrong. */
+  /**
+   * Added up anew each time. A sum that is kept can be wrong, and this is what to compare it with.
+   */
   bytesUsed(): number {
     const files = this.files.reduce((sum, { file }) => sum + file.size, 0);
     const reserved = ({ offer, taken }: Slot) => (offer.size === Infinity ? taken : offer.size);
     return [...this.slots.values()].reduce((sum, slot) => sum + reserved(slot), files);
   }
 
-  /** Files that were given up, oldest first. They keep their room until they expire: nothing that was stored is lost. */
+  /**
+   * Files that were given up, the oldest first. They keep their room until they expire or are
+   * removed by an operator.
+   */
   async dead(queue: string): Promise<DeadLetter[]> {
     const dead = this.files.filter(({ file, state }) => state === "dead" && file.queue === queue);
     return dead.slice(0, contract.SWEEP_MAX).map(({ file, failed }) => ({ ...file, ...failed }));
@@ -287,7 +263,10 @@ export class MemoryStore implements Spool, MemoryState {
     return sweepMemory(this);
   }
 
-  /** Nobody holds anything any more. What is here stays here, for as long as the object does. */
+  /**
+   * Takes everything back from senders and receivers. The files stay for as long as
+   * the object does.
+   */
   async close(): Promise<void> {
     for (const { holder } of this.slots.values()) holder?.supersede();
     for (const token of this.#leases.tokens()) this.release(token);

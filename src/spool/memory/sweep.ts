@@ -1,9 +1,10 @@
 /**
- * The sweep of a memory spool: what has come to the end of its time, found by looking through all lists.
+ * The sweep of a memory spool: it looks through all lists for what has come to the end of its time.
  *
- * Four kinds of things end, each by a clock of its own. That the clocks of an unfinished upload and of a stored file are
- * not the same is the point: tus-node's expiry deleted finished uploads, because it had one. What local/sweep.ts does
- * with an index by age, this does by a filter; what they mean is the same (test/spool/contract-expiry.ts).
+ * Leases, uploads, files and tombstones end, each kind by a time of its own. An unfinished
+ * upload and a stored file must not share one: where they did, in tus-node, expiry deleted
+ * finished uploads. What local/sweep.ts does by an index of ages, this does by a filter. They
+ * mean the same (test/spool/contract-expiry.ts).
  */
 import { type Expired, FILE_EXPIRED, SWEEP_MAX, type Swept } from "../contract.ts";
 import type { Item, MemoryState } from "./records.ts";
@@ -24,7 +25,8 @@ export async function sweepMemory(spool: MemoryState): Promise<Swept> {
   const items = some(spool.files, ({ state, sinceMs }) => state !== "leased" && sinceMs + fileTtlMs < nowMs);
   const files = items.map((item) => expire(spool, item, nowMs));
 
-  // Those whose time is over, and of the others the oldest, where there are more than may be.
+  // Tombstones whose time is over; and of the others the oldest, where there are more than
+  // there may be.
   const old = some(spool.tombstones, ([, { sinceMs }]) => sinceMs + tombstoneTtlMs < nowMs);
   for (const [transfer] of old) spool.tombstones.delete(transfer);
   const early = [...spool.tombstones.keys()].slice(0, Math.max(0, spool.tombstones.size - tombstonesMax));
@@ -36,7 +38,10 @@ export async function sweepMemory(spool: MemoryState): Promise<Swept> {
   return { expired: [...files, ...uploads], tombstones, leases, isMore, failure: null };
 }
 
-/** A waiting file is removed, or becomes a dead letter and has its time once more; a dead letter is removed. */
+/**
+ * A waiting file is removed, or becomes a dead letter and has its time once more; a dead
+ * letter is removed.
+ */
 function expire(spool: MemoryState, item: Item, nowMs: number): Expired {
   const { transfer, queue, name, size } = item.file;
   const [ageMs, isDead] = [nowMs - item.sinceMs, item.state === "dead"];

@@ -1,10 +1,11 @@
 /**
- * One sender's grip on an unfinished upload of the memory spool.
+ * One sender's hold on an unfinished upload of the memory spool.
  *
- * Two things that are easily taken for one: the *slot* is the upload, and lives as long as there are bytes
- * worth keeping; the *grip* is one connection's hold on it, and there is at most one, `slot.holder`. That one
- * comparison is all of "the newest connection wins": who has lost the grip, to a newer offer or by ending the
- * upload, gets `superseded` from every call, and nothing it still does can reach the slot.
+ * Two things are easily taken for one. The *slot* is the upload; it lives as long as there are
+ * bytes worth keeping. The *holder* is one connection's access to it, and a slot has one at most.
+ * Each call compares `slot.holder` with itself, and that is all of "the newest connection wins": an
+ * upload that has lost its slot, to a newer offer or by its end, gets `superseded` from every call,
+ * and cannot change the slot any more.
  */
 import type { Digest } from "../../disk/digest.ts";
 import { dropBytes, overlap } from "../../protocol/chunks.ts";
@@ -12,15 +13,16 @@ import { type ErrorCode, FilespoolError } from "../../protocol/errors.ts";
 import { isWhole, type Upload, type UploadWatcher } from "../contract.ts";
 import type { Offer } from "../files.ts";
 
-/** An unfinished upload, with or without somebody who is sending it. */
+/** An unfinished upload, with or without a sender. */
 export interface Slot {
   readonly offer: Offer;
-  /** What has arrived, as it came; its digest so far, and how many bytes it is. */
+  /** What has arrived, as it came, with its digest so far and its number of bytes. */
   readonly parts: Uint8Array[];
   readonly digest: Digest;
   taken: number;
   /** Time of the last progress, milliseconds: expiry counts from here. */
   touchedAtMs: number;
+  /** Who may write to it now; null between two senders. */
   holder: MemoryUpload | null;
 }
 
@@ -36,11 +38,12 @@ interface Home {
 }
 
 export class MemoryUpload implements Upload {
-  /** Where this holder goes on. It stays what it was at the offer, while `slot.taken` moves. */
+  /** Where this holder began. It does not move, while `slot.taken` does. */
   readonly offset: number;
   readonly #slot: Slot;
   readonly #watcher: UploadWatcher;
   readonly #home: Home;
+  /** What calls fail with once this is not the holder any more. */
   #lostAs: ErrorCode = "superseded";
 
   constructor(slot: Slot, watcher: UploadWatcher, home: Home) {
@@ -50,10 +53,12 @@ export class MemoryUpload implements Upload {
     this.#home = home;
   }
 
+  /** @throws FilespoolError superseded, cancelled: the slot is somebody else's, or gone */
   #check(): void {
     if (this.#slot.holder !== this) throw new FilespoolError(this.#lostAs);
   }
 
+  /** See the contract. What arrives is kept as it came, and is as durable as memory gets. */
   append(offset: number, parts: readonly Uint8Array[]): undefined {
     this.#check();
     const slot = this.#slot;
@@ -66,13 +71,13 @@ export class MemoryUpload implements Upload {
       slot.taken += part.length;
     }
     slot.touchedAtMs = this.#home.now();
-    this.#watcher.onDurable(slot.taken); // as durable as memory gets
+    this.#watcher.onDurable(slot.taken);
   }
 
   async finish(digest: string, size = this.#slot.offer.size): Promise<void> {
     this.#check();
     const { offer, taken, digest: running } = this.#slot;
-    // Either it becomes a file now, or what arrived is wrong and not worth keeping: the upload is over.
+    // Whether it becomes a file now or what has arrived is wrong: the upload is over.
     this.#end(false);
     if (!isWhole(offer, taken, size))
       throw new FilespoolError("size-mismatch", `finished after ${taken} of ${size} bytes`);
@@ -81,10 +86,12 @@ export class MemoryUpload implements Upload {
     this.#home.enqueue(digest);
   }
 
+  /** The slot stays, without a holder. */
   async suspend(): Promise<void> {
-    if (this.#slot.holder === this) this.#end(this.#slot.taken > 0); // without a byte there is nothing to keep
+    if (this.#slot.holder === this) this.#end(this.#slot.taken > 0); // of no bytes, nothing is kept
   }
 
+  /** The slot goes, with all that has arrived. */
   async cancel(): Promise<void> {
     this.#check();
     this.#end(false);
@@ -96,12 +103,13 @@ export class MemoryUpload implements Upload {
     void this.suspend();
   }
 
-  /** An operator takes it away for ever; the holder hears so from its next call. */
+  /** An operator cancels the upload. Its holder hears so from its next call. */
   lose(): void {
     this.#lostAs = "cancelled";
     this.#end(false);
   }
 
+  /** Gives the slot up. Without `keep`, the slot goes as well. */
   #end(keep: boolean): void {
     this.#slot.holder = null;
     if (!keep) this.#home.drop();

@@ -1,17 +1,19 @@
 /**
  * What operators do to a local spool: look into its index, and take things out of it by hand.
  *
- * The one difficulty is that receivers and the sweeper work on the same files at the same moment. So whoever wants to
- * change a file first *claims* it (local/queues.ts), which ends a lease and keeps the file out of everybody's hands;
- * then the index is changed; then the claim ends. A file whose fate is being written down cannot be claimed: we wait
- * for that commit and look again, because only then it is known what there is to cancel.
+ * The difficulty is that receivers and the sweep work on the same files at the same moment. So an
+ * operation first *claims* a file (local/queues.ts): that ends its lease, and nobody else can have
+ * the file. Then it changes the index. Then it ends the claim.
  *
- *   1. claim        nobody else can touch it         in memory, so a crash here has changed nothing
- *   2. commit       it is gone, or back in its queue durable, and only now answered
- *   3. content      removed, in the background       a crash before it leaves a file that `open` removes
+ *   1. claim     nobody else can have the file        in memory: a crash here has changed nothing
+ *   2. commit    it is gone, or back in its queue     durable, and only now answered
+ *   3. content   is removed in the background         a crash before that leaves it to the next start
  *
- * Nothing of this is on the path of a transfer. Contract: operate.ts. Why by the server and not by a program that opens
- * the same folder: adr/0038.
+ * A file whose verdict is being written down cannot be claimed. Then the operation waits for that
+ * commit and looks again, because only then it is known what there is to cancel.
+ *
+ * Nothing of this is on the path of a transfer. The contract: contract.ts. Why the server does it,
+ * and not a program that opens the same folder: adr/0038.
  */
 import { FilespoolError } from "../../protocol/errors.ts";
 import type { LocalParts } from "../local/parts.ts";
@@ -35,7 +37,7 @@ import { pageOfQueues } from "./totals-page.ts";
 /** What operations use of a spool. The store itself is not among it. */
 type Parts = Pick<LocalParts, "index" | "room" | "queues" | "uploads" | "contents" | "ends" | "limits" | "now">;
 
-/** Looks are answered from the index as it was committed; changes are claimed, committed and only then answered. */
+/** Looks are answered from the last commit, and changes when they are durable. */
 export class LocalOperations implements SpoolOperations {
   readonly #parts: Parts;
 
@@ -58,18 +60,24 @@ export class LocalOperations implements SpoolOperations {
   }
 
   /**
-   * Leased files are listed in their place: in the index they have not moved, only in memory it is known who has them.
+   * Leased files are listed at their places: only in memory is it known that receivers have them.
    */
   async files(queue: string, from: From): Promise<Page<Known>> {
     return this.#page(queue, from);
   }
 
-  /** Dead letters are a queue of their own in the index, so they are listed in the order in which they died. */
+  /**
+   * Dead letters have a home of their own in the index, so they are listed in the order in
+   * which they died.
+   */
   async dead(queue: string, from: From): Promise<Page<Known>> {
     return this.#page(deadQueue(queue), from);
   }
 
-  /** One more than asked for is read, which tells whether there is more. The cursor is a place: nothing moves it. */
+  /**
+   * One row more than asked for is read, to know whether there is a next page. The cursor is a
+   * place, and no place moves.
+   */
   #page(home: string, { cursor, rows }: From): Page<Known> {
     const after = cursor === null ? -1 : numberOf(cursor);
     const found = this.#parts.index.list(home, rows + 1, after);
@@ -78,7 +86,9 @@ export class LocalOperations implements SpoolOperations {
     return { rows: shown.map(({ sequence, entry }) => this.#shown([home, sequence], entry)), next };
   }
 
-  /** How an entry is told. Small content is part of it in the index, and is left out here. */
+  /**
+   * An entry as operators see it. Small content is part of it in the index, and is left out here.
+   */
   #shown([home, sequence]: Position, entry: Entry): Known {
     const { content: _, storedAtMs: atMs, ...letter } = entry;
     const isDead = home !== entry.queue;
@@ -89,7 +99,7 @@ export class LocalOperations implements SpoolOperations {
     };
   }
 
-  /** There are `uploadsMax` of them at most, so this may look at all. */
+  /** There are `uploadsMax` of them at most, so this may look at all of them for each page. */
   async uploads(queue: string | null, from: From): Promise<Page<Known>> {
     const { slots } = this.#parts.room;
     function* ofQueue(): Iterable<string> {
@@ -99,12 +109,18 @@ export class LocalOperations implements SpoolOperations {
     return { rows: page.rows.map((transfer) => this.#uploading(slots.get(transfer) as Slot)), next: page.next };
   }
 
-  /** The offset is what is durable and not what has arrived: a sender that resumes would hear the same number. */
+  /**
+   * An upload as operators see it. The offset is what is durable: a sender that comes back would
+   * hear the same number.
+   */
   #uploading({ offer, durable, touchedAtMs, holder }: Slot): Known {
     return { ...offer, state: "uploading", offset: durable, isActive: holder !== null, atMs: touchedAtMs };
   }
 
-  /** One look into the index by the transfer, and one by its place: the same in a queue of ten and of ten million. */
+  /**
+   * One look by the transfer and one by its place: the same in a queue of ten files and
+   * of ten million.
+   */
   async find(transfer: string): Promise<Known | null> {
     const place = this.#parts.index.find(transfer);
     if (place?.collected) {
@@ -117,7 +133,7 @@ export class LocalOperations implements SpoolOperations {
     return slot ? this.#uploading(slot) : null;
   }
 
-  /** Where a file is. An index of an earlier version did not note it, so there it is searched for. */
+  /** Where a file is. An earlier version did not note that, so such a file is searched for. */
   #locate(place: Place): { position: Position; entry: Entry } | null {
     const { index } = this.#parts;
     if (place.sequence !== undefined) {
@@ -138,8 +154,9 @@ export class LocalOperations implements SpoolOperations {
   }
 
   /**
-   * Looks, tries, and looks again as long as somebody else is just deciding about the same file. Each turn waits for a
-   * commit that is under way, so there are as many turns as there are others, and no loop that spins.
+   * Looks, tries, and looks again as long as the file cannot be claimed. Each turn waits for
+   * a commit that is under way. So there are as many turns as there are others that decide
+   * about the file.
    */
   async cancel(transfer: string): Promise<Changed> {
     for (;;) {
@@ -153,11 +170,11 @@ export class LocalOperations implements SpoolOperations {
       const slot = this.#parts.room.slots.get(transfer);
       if (!found && slot && (await this.#cancelUpload(slot))) return { files: 1 };
       if (!found && !slot && !place) throw new FilespoolError("transfer-unknown");
-      await this.#parts.index.settled(); // what is being written down at this moment decides what there is to cancel
+      await this.#parts.index.settled(); // what is being written down now decides what there is to cancel
     }
   }
 
-  /** False: its fate is being written down. */
+  /** Removes a file for ever. False: it cannot be claimed now. */
   async #remove(position: Position, entry: Entry): Promise<boolean> {
     const { index, now } = this.#parts;
     if (!this.#parts.queues.claim(...position)) return false;
@@ -174,8 +191,9 @@ export class LocalOperations implements SpoolOperations {
   }
 
   /**
-   * Whoever is sending it loses it first, with the reason. The mark comes before that: an upload of which nothing is
-   * durable is forgotten when its holder lets go. False: it became a file meanwhile, or a sender has it again.
+   * Cancels an unfinished upload. Its sender loses it first, and hears why. The mark comes before
+   * that, because an upload of which nothing is durable is forgotten when its holder lets go.
+   * @returns false: it became a file meanwhile, or a sender has it again
    */
   async #cancelUpload(slot: Slot): Promise<boolean> {
     const { slots } = this.#parts.room;
@@ -187,7 +205,7 @@ export class LocalOperations implements SpoolOperations {
         if (slot.holder) return false;
         await this.#parts.uploads.drop(slot);
       }
-      // Finishing may have been quicker than we were.
+      // It may have become a file before its holder could be stopped.
       if (this.#parts.index.find(transfer)?.ending !== "cancelled") return false;
     } finally {
       slot.isCancelled = false;
@@ -196,21 +214,26 @@ export class LocalOperations implements SpoolOperations {
     return true;
   }
 
-  /** The same for a dead letter, which nobody but another operator and the sweeper can be busy with. */
+  /**
+   * In turns like `cancel`: another operator or the sweep may be at work on the same dead letter.
+   */
   async requeue(transfer: string): Promise<Changed> {
     for (;;) {
       const place = this.#parts.index.find(transfer);
       if (!place && !this.#parts.room.slots.has(transfer)) throw new FilespoolError("transfer-unknown");
       if (place?.collected) throw tooLate({ state: place.ending ?? "collected" });
       const found = place && this.#locate(place);
-      // What is on its way or in its queue already needs nothing; so asking twice is harmless.
+      // An upload, and a file in its queue, need nothing. So to ask twice is harmless.
       if (!found || found.position[0] === found.entry.queue) return { files: 0 };
       if (await this.#putBack(found.position, found.entry)) return { files: 1 };
       await this.#parts.index.settled();
     }
   }
 
-  /** As if it were stored now: files expire in the order of their places, so its time must be that of its place. */
+  /**
+   * Puts a dead letter back as if it were stored now, so that it gets all its time again. False: it
+   * cannot be claimed now.
+   */
   async #putBack(position: Position, entry: Entry): Promise<boolean> {
     const { index, limits, now } = this.#parts;
     const { queue } = entry;
@@ -229,7 +252,7 @@ export class LocalOperations implements SpoolOperations {
     return true;
   }
 
-  /** Stops at a queue that is full, as one alone would; those that were put back until then stay. */
+  /** Where the queue gets full it stops with that error. What was put back stays there. */
   async requeueAll(queue: string, shouldContinue: () => boolean): Promise<Changed> {
     return {
       files: await this.#each(deadQueue(queue), shouldContinue, (position, entry) => this.#putBack(position, entry)),
@@ -238,15 +261,16 @@ export class LocalOperations implements SpoolOperations {
 
   async purge(queue: string, deadOnly: boolean, shouldContinue: () => boolean): Promise<Changed> {
     let files = 0;
-    // Dead letters last: a file that fails for the last time while its queue is purged is among them by then.
+    // Dead letters come last: a file that dies while its queue is purged is among them by then.
     for (const home of deadOnly ? [deadQueue(queue)] : [queue, deadQueue(queue)])
       files += await this.#each(home, shouldContinue, (position, entry) => this.#remove(position, entry));
     return { files };
   }
 
   /**
-   * Does something to each file that is in a queue now, in order, many per commit. What comes later is left alone, so
-   * this ends however fast files arrive. What could not be claimed is tried again when its fate is written down.
+   * Does something to each file that is in a home now, in order, many per commit. Files that come
+   * later are left alone, so this ends however fast they come. Files that cannot be claimed are
+   * tried again after the commit that is under way.
    */
   async #each(home: string, shouldContinue: () => boolean, work: (at: Position, entry: Entry) => Promise<boolean>) {
     const { index } = this.#parts;

@@ -1,8 +1,9 @@
 /**
- * What operators do to a memory spool: the contract of operate.ts with a list that is looked through.
+ * What operators do to a memory spool: the contract beside it, by looking through a list.
  *
- * Nothing here waits, so what operate/local.ts needs claims and commits for is a few lines: between two of them nobody
- * else does anything. Read it first to see what the operations mean, and the other to see what they cost.
+ * Nothing here waits, so nobody else does anything between two lines. What local.ts needs claims
+ * and commits for is a few lines here. Read this file first to see what the operations mean, and
+ * local.ts to see what they cost.
  */
 import { FilespoolError } from "../../protocol/errors.ts";
 import type { Item, MemoryState } from "../memory/records.ts";
@@ -20,8 +21,9 @@ import {
 } from "./contract.ts";
 
 /**
- * One object beside its spool, so that a server that moves files need not know of it. What it needs of the spool are three
- * lists (files, unfinished uploads, tombstones) and five verbs: seize, collect, leaveTombstone, toEnd, arrived.
+ * One object beside its spool, so that a server that moves files need not know of it. What it needs
+ * of the spool are three lists (files, unfinished uploads, tombstones) and five verbs: seize,
+ * collect, leaveTombstone, toEnd, arrived.
  */
 export class MemoryOperations implements SpoolOperations {
   readonly #spool: MemoryState;
@@ -30,7 +32,10 @@ export class MemoryOperations implements SpoolOperations {
     this.#spool = spool;
   }
 
-  /** A queue exists as long as something is in it, be it a dead letter or an upload of which no byte has arrived. */
+  /**
+   * A queue exists as long as something is in it, also a dead letter, or an upload of which no
+   * byte has arrived.
+   */
   async queues(from: From): Promise<Page<Tally>> {
     const files = this.#spool.files.map(({ file }) => file.queue);
     const uploads = [...this.#spool.slots.values()].map(({ offer }) => offer.queue);
@@ -38,7 +43,10 @@ export class MemoryOperations implements SpoolOperations {
     return { rows: rows.map((queue) => this.#tally(queue, uploads)), next };
   }
 
-  /** Counted anew each time, as everything here: a sum that is kept can be wrong, and this is what to compare it with. */
+  /**
+   * Counted anew each time, like everything here. A sum that is kept can be wrong; this is what to
+   * compare it with.
+   */
   #tally(queue: string, uploads: readonly string[]): Tally {
     const files = this.#of(queue, false);
     return {
@@ -55,7 +63,8 @@ export class MemoryOperations implements SpoolOperations {
     return this.#spool.files.filter(({ file, state }) => file.queue === queue && (state === "dead") === isDead);
   }
 
-  // A leased file keeps its place in the list, so the order of the list is the order of delivery without a further rule.
+  // A leased file keeps its place in the list, so the order of the list is the order of delivery
+  // without a further rule.
   async files(queue: string, from: From): Promise<Page<Known>> {
     return this.#page(queue, false, from);
   }
@@ -65,8 +74,9 @@ export class MemoryOperations implements SpoolOperations {
   }
 
   /**
-   * What lies behind the place that the cursor names. A cursor that counted rows would skip one file for each that was
-   * collected between two pages, and show one twice for each that came back.
+   * Files behind the place that the cursor names. A cursor that counts rows would skip a file
+   * for each one that was collected between two pages, and show a file twice for each one
+   * that came back.
    */
   #page(queue: string, isDead: boolean, { cursor, rows }: From): Page<Known> {
     const after = numberOf(cursor);
@@ -75,7 +85,10 @@ export class MemoryOperations implements SpoolOperations {
     return { rows: shown.map(known), next: left.length > rows ? String(shown.at(-1)?.sequence) : null };
   }
 
-  /** By transfer id and not by age: an age changes with each byte that arrives, and a cursor must not. */
+  /**
+   * By transfer id and not by age: an age changes with each byte that arrives, and a cursor
+   * must not change.
+   */
   async uploads(queue: string | null, from: From): Promise<Page<Known>> {
     const slots = [...this.#spool.slots.values()].filter(({ offer }) => queue === null || offer.queue === queue);
     const transfers = slots.map(({ offer }) => offer.transfer);
@@ -84,8 +97,8 @@ export class MemoryOperations implements SpoolOperations {
   }
 
   /**
-   * The order of the questions is that of the states backwards: whoever has a tombstone was a file before, and whoever
-   * is a file was an upload. A transfer is never two of them, since each step is one step for everybody else.
+   * A transfer is an upload, then a file, then a tombstone, and never two of them: each step is one
+   * step for all.
    */
   async find(transfer: string): Promise<Known | null> {
     const tombstone = this.#spool.tombstones.get(transfer);
@@ -96,14 +109,14 @@ export class MemoryOperations implements SpoolOperations {
     return slot ? uploading(slot) : null;
   }
 
-  /** By looking through all files, as everything here: what is quick is the other spool. */
+  /** By looking through all files. The other spool is the quick one. */
   #item(transfer: string): Item | undefined {
     return this.#spool.files.find(({ file }) => file.transfer === transfer);
   }
 
   /**
-   * Ends a transfer wherever it is. The tombstone is not only for the operator's sake: without one, the sender of an
-   * upload that was cancelled would come back, find nothing, and begin anew.
+   * Ends a transfer wherever it is. Without a tombstone, the sender of a cancelled upload would
+   * come back, find nothing, and begin anew.
    */
   async cancel(transfer: string): Promise<Changed> {
     const { tombstones, slots } = this.#spool;
@@ -121,13 +134,16 @@ export class MemoryOperations implements SpoolOperations {
     return { files: 1 };
   }
 
-  /** First out of the hands of its receiver, whose verdict is then about nothing; then out of the list. */
+  /** First its lease ends, so that a later verdict finds none; then the file leaves the list. */
   #remove(item: Item): void {
     this.#spool.seize(item);
     this.#spool.collect(item, "cancelled");
   }
 
-  /** Nothing to do is no error: the first answer may have been lost, and the second must not frighten anybody. */
+  /**
+   * Nothing to do is no error: it may be an order whose answer was lost, and that is
+   * given once more.
+   */
   async requeue(transfer: string): Promise<Changed> {
     const tombstone = this.#spool.tombstones.get(transfer);
     if (tombstone) throw tooLate({ state: tombstone.ending });
@@ -150,7 +166,7 @@ export class MemoryOperations implements SpoolOperations {
     this.#spool.arrived(queue);
   }
 
-  // The list is taken before the first is put back: what dies again meanwhile is not put back twice.
+  // The list is made before the first is put back, so that none is put back twice.
   async requeueAll(queue: string, shouldContinue: () => boolean): Promise<Changed> {
     return each(this.#of(queue, true), shouldContinue, (item) => this.#putBack(item));
   }
@@ -161,7 +177,7 @@ export class MemoryOperations implements SpoolOperations {
   }
 }
 
-/** Many, one after the other, for as long as somebody still wants it. */
+/** Does something to many files, one after the other, for as long as somebody still wants it. */
 function each(items: readonly Item[], shouldContinue: () => boolean, work: (item: Item) => void): Changed {
   let files = 0;
   for (const item of items) {
@@ -172,10 +188,10 @@ function each(items: readonly Item[], shouldContinue: () => boolean, work: (item
   return { files };
 }
 
-/** How a file is told: the fields of `Known`, and neither its content nor its place. */
+/** A file as operators see it: neither its content nor its place. */
 const known = ({ file, state, sinceMs: atMs, failed }: Item): Known => ({ ...file, ...failed, state, atMs });
 
-/** In memory, what has arrived is as durable as it gets. */
+/** An upload as operators see it. In memory, what has arrived is as durable as it gets. */
 const uploading = ({ offer, taken: offset, touchedAtMs: atMs, holder }: Slot): Known => {
   return { ...offer, state: "uploading", offset, isActive: holder !== null, atMs };
 };

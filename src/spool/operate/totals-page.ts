@@ -1,17 +1,19 @@
 /**
- * The list of queues, page by page: each page is read where it begins, so that a list of a million queues costs no more
- * than its pages do.
+ * The list of queues, page by page. Each page is read from where it begins, so a list of a million
+ * queues costs no more than its pages.
  *
- * A queue is known for up to three things, and each of them is in an order of its own: rows of files and rows of dead
- * letters in the index, by name, and unfinished uploads in memory. What a page needs of the first two are as many rows
- * behind the cursor as it has; the third is as short as `uploadsMax`. Changes that are under way are not in the index yet,
- * so their queues are looked at as well. For operators and metrics; nothing of it is on the path of a transfer.
+ * A queue may be known by three things, and each has an order of its own: rows of files and rows of
+ * dead letters, in the index and by name; and unfinished uploads, in memory. A page needs as many
+ * rows of the first two as it has, behind the cursor. Of the third there are `uploadsMax` at most.
+ * Changes under way are not in the index yet, so their queues are looked at as well.
+ *
+ * For operators and metrics. Nothing of it is on the path of a transfer.
  */
 import { deadQueue, queueOf } from "../local/records.ts";
 import type { QueueTotals } from "../local/totals.ts";
 import { type From, type Page, pageOfKeys, type Tally } from "./contract.ts";
 
-/** Behind the homes of all dead letters, and before the name of any queue. */
+/** A text behind the homes of all dead letters and before the name of any queue. */
 const NAMES = `${deadQueue("").slice(0, -1)}0`;
 
 /** One page of all queues that have anything, by name. */
@@ -29,5 +31,7 @@ function tallyOf(totals: QueueTotals, queue: string): Tally {
   return { queue, files, bytes, dead: totals.of(deadQueue(queue))[0], uploads: totals.unfinished(queue) };
 }
 
-/** Not one whose last file is being taken off at this moment. */
+/**
+ * Whether a queue has anything. The last file of a queue in the index may just be on its way off.
+ */
 const hasAny = ({ files, dead, uploads }: Tally): boolean => files + dead + uploads > 0;

@@ -59,6 +59,9 @@ export default function Home() {
               protocol small enough to implement again. It takes files, whole folders and pipes. Real software that
               works unattended, written to be read: the shortest honest text on how such a system is built.
             </p>
+            <p>
+              <Link to="/start/reading-order#minimal">Read eight files first: an hour</Link>
+            </p>
           </div>
           <div className="home-card">
             <h2>For whom</h2>

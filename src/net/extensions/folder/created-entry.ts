@@ -1,14 +1,16 @@
 /**
- * Creating an entry of an archive, and telling apart whose fault it is when that fails.
+ * Creates an entry of an archive, and tells whose fault it is when that fails.
  *
- * A folder that was packed on one disk may not fit another, and nobody means harm by it: exFAT takes "A" and "a" for one
- * name, refuses a colon and keeps no links; a path that was short at the sender is too long under a long --out. The archive
- * is as it should be then. So these are errors of this disk (target-refused), with a sentence that says which entry it is, why
- * it cannot be here, and what to do. What would be refused on every disk is the archive's (archive-refused): an entry that
+ * A folder that was packed on one disk may not fit another, and nobody meant harm. exFAT takes "A"
+ * and "a" for one name, refuses a colon and keeps no links. A path that was short at the sender may
+ * be too long under a long --out. The archive is good then. So these are errors of this disk
+ * (target-refused), with a sentence that says which entry it is, why it cannot be here, and what to
+ * do. An entry that every disk would refuse is the archive's fault (archive-refused): one that
  * comes twice, or before its folder.
  *
- * Disks do not agree on how they refuse. exFAT says EINVAL to a name that it cannot hold, and by FUSE ENOENT, as if the
- * folder were missing; so the folder is looked at once more. Never here: entries that fit. Why: adr/0088.
+ * Disks refuse in different ways. exFAT says EINVAL to a name that it cannot hold, and through FUSE
+ * it says ENOENT, as if the folder were missing; so the folder is looked at once more. Never here:
+ * entries that fit (tar-unpack.ts). Why: adr/0088.
  */
 import { lstat, readdir } from "node:fs/promises";
 import { basename, dirname } from "node:path";
@@ -16,17 +18,21 @@ import { FilespoolError } from "../../../protocol/errors.ts";
 import { quoteName } from "../../../protocol/names.ts";
 import { refusedArchive } from "./tar-names.ts";
 
-/** Bytes of the longest path that a program can open, the last empty one not counted; the systems we know it of. */
+/** Bytes of the longest path that a program can open, without its NUL; Infinity if unknown. */
 const PATH_BYTES_MAX: number = ({ linux: 4095, darwin: 1023 } as Record<string, number>)[process.platform] ?? Infinity;
 
-/** @param cause what the system said: a server hears only that, and none of our paths */
+/**
+ * The error of an entry that this disk cannot hold.
+ * @param cause what the system said: a server hears only that, and none of our paths
+ */
 function unfit(path: string, why: string, cause: NodeJS.ErrnoException): FilespoolError {
   const what = `the folder cannot be unpacked here: ${quoteName(path)} ${why}`;
   return new FilespoolError("target-refused", `${what}; it can be collected elsewhere, or as an archive`, { cause });
 }
 
 /**
- * Whether programs will be able to open an entry where it is going to be; we could make it all the same, from inside.
+ * Checks that programs can open an entry where the folder will be. We could create it all the same,
+ * through the open folder.
  * @param place where the whole folder will be, absolute
  * @throws FilespoolError target-refused
  */
@@ -39,10 +45,10 @@ export function checkLength(place: string, path: string): void {
 }
 
 /**
- * Runs what creates an entry.
+ * Runs the call that creates an entry.
  * @param path in the archive
- * @param local where it is made
- * @throws FilespoolError archive-refused, target-refused; what else the file system said
+ * @param local where it is created
+ * @throws FilespoolError archive-refused, target-refused; or what else the file system said
  */
 export async function created<T>(path: string, local: string, work: () => Promise<T>): Promise<T> {
   try {
@@ -52,6 +58,7 @@ export async function created<T>(path: string, local: string, work: () => Promis
   }
 }
 
+/** Turns an error of the system into one of the archive or of this disk, where it is one. */
 async function judged(path: string, local: string, error: NodeJS.ErrnoException): Promise<Error> {
   switch (error.code) {
     case "EEXIST": {
@@ -65,15 +72,15 @@ async function judged(path: string, local: string, error: NodeJS.ErrnoException)
     case "ENOENT":
     case "ENOTDIR": {
       if (!(await isFolder(dirname(local)))) return refusedEarly(path);
-      return unfit(path, "has a name that this disk does not take", error);
+      return unfit(path, "has a name that this disk does not allow", error);
     }
     case "ENAMETOOLONG":
       return unfit(path, "has a name, or leads to a path, that is too long for this disk (ENAMETOOLONG)", error);
     case "EINVAL":
     case "EILSEQ":
-      return unfit(path, `has a name that this disk does not take (${error.code})`, error);
+      return unfit(path, `has a name that this disk does not allow (${error.code})`, error);
     case "EMLINK":
-      return unfit(path, "is one more name of a file than this disk gives (EMLINK)", error);
+      return unfit(path, "is one more name of a file than this disk allows (EMLINK)", error);
     case "EPERM":
     case "ENOSYS":
     case "ENOTSUP":
@@ -86,16 +93,17 @@ async function judged(path: string, local: string, error: NodeJS.ErrnoException)
   }
 }
 
-/** Whether there is a folder, also where the path is that of one which is held open (held-folder.ts), and thus of a link. */
+/** Whether there is a folder; also for a path that is a link to an open one (held-folder.ts). */
 export const isFolder = async (path: string): Promise<boolean> =>
   (await lstat(`${path}/.`).catch(() => null))?.isDirectory() === true;
 
+/** The error of an entry whose folder has not come yet. */
 export const refusedEarly = (path: string): FilespoolError =>
   refusedArchive(`${quoteName(path)} comes before the folder that it is in`);
 
 /**
- * Whether this disk finds the same thing by another spelling of its name. Some of them list names in small letters, whatever
- * they were called, so what a folder lists does not tell.
+ * Whether this disk finds the same file by another spelling of its name. Listing the folder does
+ * not tell, because some disks list every name in small letters.
  */
 async function hasSpellings(local: string): Promise<boolean> {
   const [folder, name] = [dirname(local), basename(local)];
@@ -105,5 +113,5 @@ async function hasSpellings(local: string): Promise<boolean> {
   return false;
 }
 
-/** Spellings that some disk takes for one. */
+/** One form for all spellings that some disk takes for the same name. */
 const folded = (name: string): string => name.normalize("NFKC").toLowerCase();

@@ -1,37 +1,41 @@
 /**
  * The names in a folder, as they will be called in its archive.
  *
- * To Linux a name is bytes; to the archive and to the other end it is text, and one that every disk takes. So a name may
- * have no text at all ("caf\xe9.txt" from an old machine), become another one (protocol/names.ts), or become one that is
- * taken: "é" is one letter or two, and both look the same. Those are refused one by one, with their paths, and the rest of
- * the folder goes on; a name that is as it should be never loses against one that would have to change.
+ * To Linux a name is bytes. To the archive and to the other end it is text that every disk takes.
+ * So a name may be no valid text ("caf\xe9.txt" from an old machine), may have to change
+ * (protocol/names.ts), or may change into one that is taken: "é" is one character or two, and both
+ * look the same. Such names are refused one by one, with their paths, and the rest of the folder
+ * goes on. A name that is right as it is never loses against one that would have to change.
  *
- * Names come as text of one byte each ("latin1"), which holds any bytes and costs a quarter of what buffers cost; a folder
- * may have a million of them. Never here: what is behind a name (tar-pack.ts). Why: adr/0089.
+ * Names are kept as strings of one byte each ("latin1"). Those hold any bytes and cost a quarter of
+ * what buffers cost; a folder may have a million of them. Never here: what has a name
+ * (tar-pack.ts). Why: adr/0089.
  */
 import { isUtf8 } from "node:buffer";
 import { FilespoolError, known } from "../../../protocol/errors.ts";
 import { quoteName, safeName } from "../../../protocol/names.ts";
 import { shownBytes } from "./tar-names.ts";
 
+/** One name that can be packed. */
 export interface PackedName {
   readonly bytes: Buffer;
-  /** As the file is called here, and as it will be called. */
+  /** Its name on this disk, and its name in the archive. */
   readonly name: string;
   readonly safe: string;
 }
 
 /**
- * Names that can be packed, in the order of their bytes, which no language setting of the machine changes.
- * @param names of one folder, each byte as a letter; sorted in place
- * @param refuse called for each that cannot, with what to call it
+ * Yields the names that can be packed, in the order of their bytes, which no language setting
+ * changes.
+ * @param names all names of one folder, each byte as a letter; sorted in place
+ * @param refuse called for each name that cannot be packed, with a form of it for people
  */
 export function* namesToPack(
   names: string[],
   refuse: (shown: string, failure: FilespoolError) => void,
 ): Generator<PackedName> {
-  names.sort(); // by code units, which are the bytes
-  /** Names that had to become these; the others are in `names` themselves. */
+  names.sort(); // by code units, which are bytes here
+  /** Names that other names were changed into. Names that stay are in `names` itself. */
   const taken = new Set<string>();
   for (const text of names) {
     const bytes = Buffer.from(text, "latin1");
@@ -60,7 +64,7 @@ export function* namesToPack(
   }
 }
 
-/** Whether a sorted list has a name. */
+/** Whether a sorted list has a name: a binary search. */
 function holds(names: readonly string[], name: string): boolean {
   let [from, to] = [0, names.length];
   while (from < to) {

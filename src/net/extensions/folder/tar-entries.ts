@@ -1,17 +1,19 @@
 /**
  * Reads a tar archive entry by entry, and understands it in one way only.
  *
- * Tar is a family. What stands in front of an entry may change its name, its size or its time, and each program has added
- * forms of its own; where two readers disagree, one of them unpacks something that nobody packed. So there are three
- * answers and no fourth: a form is understood, or it is left out with a warning, or the archive is refused by the name of
- * the form. Nothing is skipped silently, and nothing that is not understood is taken for a file.
+ * Tar is a family of formats. Headers in front of an entry may change its name, its size or its
+ * time, and each program has added forms of its own. Where two readers disagree, one of them
+ * unpacks something that nobody packed. So there are three answers and no fourth: a form is
+ * understood, or it is left out with a warning, or the archive is refused with the name of the
+ * form. Nothing is skipped silently, and nothing unknown is taken for a file.
  *
- *   understood   v7, ustar, pax (extended headers of one entry, times in those of all), GNU's long names
+ *   understood   v7, ustar, pax (extended headers of one entry, times for all), GNU's long names
  *   left out     extended attributes, access lists, labels of volumes
- *   refused      sparse files, increments, volumes, devices, pipes, whatever has an unknown type
+ *   refused      sparse files, increments, volumes, devices, pipes, and every unknown type
  *
- * It goes forward only, through one buffer, and remembers nothing of an entry that is past. Never here: what may be created
- * where (tar-unpack.ts). Read next: tar-header.ts, tar-pax.ts. Why: adr/0087.
+ * It reads forward only, through one buffer, and keeps nothing of an entry that is past. Never
+ * here: what may be created where (tar-unpack.ts). Read next: tar-header.ts, tar-pax.ts. Why:
+ * adr/0087.
  */
 import { isUtf8 } from "node:buffer";
 import type { FileHandle } from "node:fs/promises";
@@ -22,14 +24,15 @@ import { BLOCK_BYTES, decodeHeader, type Header, isEmpty, paddingOf, TYPE } from
 import { refusedArchive, shownBytes } from "./tar-names.ts";
 import { decodeRecords, EXTENDED_BYTES_MAX, INCREMENT, leftOutBy, type Records, SPARSE, VOLUMES } from "./tar-pax.ts";
 
-// Bytes of the one buffer through which the archive passes, whatever its size.
+// Size of the one buffer through which the archive passes, bytes.
 const READ_BYTES = 256 * 1024;
 
+/** One entry, with everything in front of it taken into account. */
 export interface Entry {
   readonly kind: "file" | "folder" | "link" | "hard link";
-  /** As it stands in the archive; a folder's may end with a slash. */
+  /** As it is in the archive. A folder's may end with a slash. */
   readonly path: string;
-  /** Of links: what they lead to; "" otherwise. */
+  /** Where a link leads; "" for anything else. */
   readonly target: string;
   /** Bytes of the content that follows; 0 unless it is a file. */
   readonly size: number;
@@ -38,6 +41,7 @@ export interface Entry {
   readonly time: Moment | null;
 }
 
+/** Types that are unpacked. */
 const KINDS: Readonly<Record<string, Entry["kind"]>> = {
   [TYPE.file]: "file",
   "\0": "file", // before POSIX
@@ -47,7 +51,7 @@ const KINDS: Readonly<Record<string, Entry["kind"]>> = {
   [TYPE.hardLink]: "hard link",
 };
 
-/** Types that would be unpacked wrong, or not at all. */
+/** Types that would be unpacked wrongly, or not at all, as they are called in an error. */
 const REFUSED: Readonly<Record<string, string>> = {
   "3": "a device",
   "4": "a device",
@@ -65,34 +69,37 @@ const EXTENDED = "x";
 const GLOBAL = "g";
 const LONG_NAME = "L";
 const LONG_TARGET = "K";
-/** The only records that a header for all entries may bring; a name or size for all would make no sense. */
+/**
+ * The only records that a header for all entries may have. One name or size for all makes no sense.
+ */
 const FOR_ALL = ["mtime", "hdrcharset"];
 
-/** What stands in front of an entry and is about it. */
+/** Headers in front of an entry that are about it. */
 interface Front {
   records?: Records;
   longName?: Buffer;
   longTarget?: Buffer;
 }
 
+/** One pass through one archive: `next`, `content` until null, `endContent`, and again. */
 export class TarEntries {
   readonly #reader: Reader;
   readonly #warn: (path: string, why: string) => void;
-  /** What a header for all entries has said, by key; later ones replace it. */
+  /** By key; a later header for all entries replaces what an earlier one said. */
   readonly #forAll = new Map<string, Buffer>();
-  /** What was warned of: one file in a folder with extended attributes is seldom alone. */
+  /** What was warned about, once each: a file with extended attributes is seldom alone. */
   readonly #warned = new Set<string>();
-  /** Of the content of the last entry: bytes that nobody has taken yet. */
+  /** Bytes of the last entry's content that were not taken yet. `next` needs it at 0. */
   #left = 0;
 
-  /** @param size of the archive, bytes @param warn called for what is left out, with its path and why */
+  /** @param size of the archive, bytes @param warn hears of what is left out, and why */
   constructor(handle: FileHandle, size: number, warn: (path: string, why: string) => void) {
     this.#reader = new Reader(handle, size);
     this.#warn = warn;
   }
 
   /**
-   * The next entry, or null at the end. The content of the one before must have been taken.
+   * The next entry, or null at the end. Call it when the content of the last one was taken.
    * @throws FilespoolError archive-refused
    */
   async next(): Promise<Entry | null> {
@@ -106,7 +113,10 @@ export class TarEntries {
     }
   }
 
-  /** A piece of the content of the last entry, valid until the next call; null: that was all. */
+  /**
+   * A piece of the last entry's content, valid until the next call. Null: that was all.
+   * @throws FilespoolError archive-refused: the archive is cut off
+   */
   async content(): Promise<Buffer | null> {
     if (this.#left === 0) return null;
     const piece = await this.#reader.some(this.#left);
@@ -114,12 +124,12 @@ export class TarEntries {
     return piece;
   }
 
-  /** Steps over what fills the last block of a content. */
+  /** Skips the padding of a content's last block. */
   async endContent(size: number): Promise<void> {
     await this.#reader.take(paddingOf(size));
   }
 
-  /** An archive behind the end of this one would be lost without a word (`cat a.tar b.tar`). */
+  /** Checks that nothing follows. A second archive (`cat a.tar b.tar`) would be lost silently. */
   async #end(front: Front): Promise<null> {
     if (Object.keys(front).length > 0) throw refusedArchive("its last header is about nothing");
     for (let rest = await this.#reader.rest(); rest; rest = await this.#reader.rest())
@@ -128,7 +138,7 @@ export class TarEntries {
     return null;
   }
 
-  /** Takes a header that is about a later one, with its content. False: it is an entry of its own. */
+  /** Takes a header that is about a later entry, with its content. False: it is an entry itself. */
   async #isFront(header: Header, front: Front): Promise<boolean> {
     const { type } = header;
     if (type === EXTENDED) {
@@ -146,7 +156,7 @@ export class TarEntries {
     return true;
   }
 
-  /** A copy of a content that must be read at once. */
+  /** Copies a small content, for a header that has to be kept. */
   async #small({ size }: Header): Promise<Buffer> {
     if (size > EXTENDED_BYTES_MAX)
       throw refusedArchive(`an extended header has ${size} bytes, more than ${EXTENDED_BYTES_MAX}`);
@@ -155,6 +165,7 @@ export class TarEntries {
     return bytes;
   }
 
+  /** Takes a header for all entries. */
   #takeForAll(records: Records): void {
     for (const key of ["path", "linkpath", "size"])
       if (records.has(key)) throw refusedArchive(`a global header gives one ${key} to all entries`);
@@ -165,14 +176,15 @@ export class TarEntries {
     for (const what of leftOutBy(records)) this.#leaveOut(".", what);
   }
 
+  /** Warns about something that is left out, once for each kind of it. */
   #leaveOut(path: string, what: string): void {
     if (this.#warned.has(what)) return;
-    // Each is a few words of ours or a bounded key of theirs; more kinds than these are one kind: too many.
+    // Each kind is a few words of ours, or a key of bounded length. A hundred kinds are enough.
     if (this.#warned.size < 100) this.#warned.add(what);
     this.#warn(path, `${what}: left out, here and wherever else in this folder`);
   }
 
-  /** Puts an entry together: what is in front of it counts for more than its own header. */
+  /** Puts an entry together. Headers in front of it count for more than its own. */
   #entry(header: Header, { records = new Map(), longName, longTarget }: Front): Entry {
     const refusal = REFUSED[header.type];
     if (refusal) throw refusedArchive(`${quoteName(shownBytes(longName ?? header.name))} is ${refusal}`);
@@ -184,7 +196,7 @@ export class TarEntries {
     if (charset !== "BINARY" && charset !== "ISO-IR 10646 2000 UTF-8")
       throw refusedArchive(`its names are in the character set ${quoteName(charset)}, and not in UTF-8`);
     const size = sizeOf(records.get("size")) ?? header.size;
-    // Programs disagree on whether such a content follows, and what one of them skips is a header to the other.
+    // Programs disagree on whether such a content follows. What one skips is a header to another.
     const mayHaveSize = kind === "file" || header.type === TYPE.folder;
     if (size > 0 && !mayHaveSize) throw refusedArchive(`${quoteName(path)} is a ${kind}, and has a content`);
     for (const what of leftOutBy(records)) this.#leaveOut(path, what);
@@ -197,7 +209,10 @@ export class TarEntries {
   }
 }
 
-/** One of three names, the first that is there. @throws FilespoolError archive-refused: there are two, or it is no text */
+/**
+ * A name as text, from the first of its three forms that is there.
+ * @throws FilespoolError archive-refused: there are two forms, or it is no text
+ */
 function textOf(key: string, record: Buffer | undefined, long: Buffer | undefined, short: Buffer): string {
   if (record && long) throw refusedArchive("an extended header and a GNU long name are about one entry");
   const bytes = record ?? long ?? short;
@@ -207,6 +222,7 @@ function textOf(key: string, record: Buffer | undefined, long: Buffer | undefine
   return bytes.toString("utf8");
 }
 
+/** The size in a record; null without one. @throws FilespoolError archive-refused */
 function sizeOf(record: Buffer | undefined): number | null {
   if (!record) return null;
   const size = /^\d{1,16}$/.test(record.toString("latin1")) ? Number(record.toString("latin1")) : Number.NaN;
@@ -214,7 +230,7 @@ function sizeOf(record: Buffer | undefined): number | null {
   return size;
 }
 
-/** An empty record takes the time away, as the format says. */
+/** The time of an entry. An empty record means that it has none, as the format says. */
 function timeOf(record: Buffer | undefined, seconds: number): Moment | null {
   if (!record) return { seconds, nanos: 0 };
   if (record.length === 0) return null;
@@ -223,18 +239,19 @@ function timeOf(record: Buffer | undefined, seconds: number): Moment | null {
   return time;
 }
 
-/** The content of a long name ends with an empty byte. */
+/** The text before its first NUL: a long name ends with one. */
 function untilZero(bytes: Buffer): Buffer {
   const end = bytes.indexOf(0);
   return end < 0 ? bytes : bytes.subarray(0, end);
 }
 
-/** Reads a file from its beginning in large pieces. What it hands out is valid until the next call. */
+/** Reads a file from its beginning in large pieces. A piece is valid until the next call. */
 class Reader {
   readonly #handle: FileHandle;
   readonly #buffer = readBuffer(READ_BYTES);
-  /** Bytes of the file that are not in the buffer yet, and what of the buffer is not handed out. */
+  /** Bytes of the file that were not read yet. */
   #left: number;
+  /** What was read and not handed out: a view of the buffer. */
   #rest = Buffer.alloc(0);
 
   constructor(handle: FileHandle, size: number) {
@@ -242,32 +259,34 @@ class Reader {
     this.#left = size;
   }
 
-  /** Exactly so many bytes, at most READ_BYTES. @throws FilespoolError archive-refused: it ends before */
+  /** Exactly so many bytes, at most READ_BYTES. @throws FilespoolError archive-refused: cut off */
   async take(bytes: number): Promise<Buffer> {
     while (this.#rest.length < bytes) await this.#fill();
     return this.#hand(bytes);
   }
 
-  /** At least one byte, at most so many. @throws FilespoolError archive-refused: it has ended */
+  /** At least one byte, at most so many. @throws FilespoolError archive-refused: cut off */
   async some(bytesMax: number): Promise<Buffer> {
     if (this.#rest.length === 0) await this.#fill();
     return this.#hand(Math.min(bytesMax, this.#rest.length));
   }
 
-  /** Whatever comes next; null: it has ended. */
+  /** The next bytes, however many; null at the end. */
   async rest(): Promise<Buffer | null> {
     if (this.#rest.length === 0 && this.#left === 0) return null;
     return this.some(READ_BYTES);
   }
 
-  /** The front of what is read. No copy: it is a view of the buffer, hence the rule about the next call. */
+  /**
+   * Hands out the front of what was read: a view and no copy, hence the rule about the next call.
+   */
   #hand(bytes: number): Buffer {
     const piece = this.#rest.subarray(0, bytes);
     this.#rest = this.#rest.subarray(bytes);
     return piece;
   }
 
-  /** Keeps what is not handed out at the front of the buffer, and reads behind it. */
+  /** Moves what was not handed out to the front of the buffer, and reads on behind it. */
   async #fill(): Promise<void> {
     const kept = this.#rest.copy(this.#buffer);
     const { bytesRead } = await this.#handle.read(this.#buffer, kept, Math.min(READ_BYTES - kept, this.#left));

@@ -4,27 +4,30 @@
  *   offset  bytes  field        offset  bytes  field
  *        0    100  name            156      1  type of the entry
  *      100      8  mode            157    100  name that a link leads to
- *      124     12  size            257      6  "ustar" and an empty byte: POSIX
+ *      124     12  size            257      6  "ustar" and a NUL: POSIX
  *      136     12  time            263      2  version, "00"
  *      148      8  checksum        345    155  what comes before the name (POSIX only)
  *
- * Texts end with an empty byte or with their field. Numbers are octal digits; where those do not reach, most programs write
- * binary numbers of two's complement instead and set the highest bit of the field, which ASCII never has. What fits neither
- * way goes into an extended header in front (tar-pax.ts). Programs without the POSIX mark (v7 and GNU) have other things
- * where POSIX has the second half of a name, so the mark is looked at first.
+ * A text ends with a NUL or with its field. Numbers are octal digits. For larger ones most programs
+ * write a binary number in two's complement and set the highest bit of the field, which ASCII never
+ * has. What fits neither way goes into an extended header in front (tar-pax.ts). Headers without
+ * the POSIX mark (v7 and GNU) have other things in the place of the second half of a name, so the
+ * mark is looked at first.
  *
- * A header proves itself by the sum of its bytes, its own field counted as spaces. Anything that is no number where one must
- * be refuses the archive: two programs that read such a field in two ways would unpack two different things. Never here:
- * which types of entries are unpacked (tar-entries.ts). Format: POSIX.1-2017, pax, "ustar Interchange Format"; the GNU tar
- * manual, "Basic Tar Format". Why it is decoded here: adr/0087.
+ * A header proves itself by the sum of its bytes, with its own field counted as spaces. A number
+ * field that is no number refuses the archive: two programs that read it in two ways would unpack
+ * two different things. Never here: which types of entries are unpacked (tar-entries.ts). Format:
+ * POSIX.1-2017, pax, "ustar Interchange Format"; the GNU tar manual, "Basic Tar Format". Why it is
+ * decoded here: adr/0087.
  */
 import { refusedArchive } from "./tar-names.ts";
 
 /** Unit of a tar archive, bytes. */
 export const BLOCK_BYTES = 512;
-/** How entries name their kind. */
+/** The letter that says what kind an entry is. */
 export const TYPE = { file: "0", hardLink: "1", link: "2", folder: "5", extended: "x" } as const;
 
+/** Where each field is: its offset and its length, bytes. */
 const NAME = [0, 100] as const;
 const MODE = [100, 8] as const;
 const OWNERS = [108, 16] as const; // two numbers, which we do not send
@@ -36,30 +39,30 @@ const LINK_NAME = [157, 100] as const;
 const MARK_AT = 257;
 const POSIX_MARK = "ustar\x0000";
 const PREFIX = [345, 155] as const;
-/** The first number of seconds (or bytes) that eleven octal digits cannot hold: for a time, in the year 2242. */
+/** The first number that eleven octal digits cannot hold; for a time, in the year 2242. */
 const OCTAL_END = 8 ** 11;
 
 type Field = readonly [at: number, bytes: number];
 
-/** A header as it stands. Names are bytes until it is known which of several is meant. */
+/** A header as it is in the archive. Names are bytes, until it is known which of several counts. */
 export interface Header {
   readonly type: string;
   readonly name: Buffer;
   readonly linkName: Buffer;
   readonly mode: number;
-  /** Not negative. */
+  /** Bytes; never negative. */
   readonly size: number;
-  /** Since 1970; may be negative. */
+  /** Seconds since 1970; may be negative. */
   readonly seconds: number;
 }
 
-/** Bytes that fill the last block of a content. */
+/** Bytes of padding after a content of that size. */
 export const paddingOf = (size: number): number => (BLOCK_BYTES - (size % BLOCK_BYTES)) % BLOCK_BYTES;
 
-/** Whether there is nothing but zeros, as in the blocks at the end of an archive. */
+/** Whether all bytes are zero, as in the blocks at the end of an archive. */
 export const isEmpty = (bytes: Buffer): boolean => bytes[0] === 0 && bytes.equals(Buffer.alloc(bytes.length));
 
-/** @throws FilespoolError archive-refused: a field is damaged */
+/** Decodes a block. @throws FilespoolError archive-refused: a field is damaged */
 export function decodeHeader(block: Buffer): Header {
   if (sumOf(block) !== numberIn(block, SUM)) throw damaged();
   const size = numberIn(block, SIZE);
@@ -69,7 +72,7 @@ export function decodeHeader(block: Buffer): Header {
   const prefix = isPosix ? textIn(block, PREFIX) : Buffer.alloc(0);
   return {
     type: block.toString("latin1", TYPE_AT, TYPE_AT + 1),
-    // A copy, since the block is a view of a buffer that is used again.
+    // A copy, because the block is a view of a buffer that is used again.
     name: prefix.length > 0 ? Buffer.concat([prefix, Buffer.from("/"), name]) : Buffer.from(name),
     linkName: Buffer.from(textIn(block, LINK_NAME)),
     mode: numberIn(block, MODE),
@@ -78,22 +81,24 @@ export function decodeHeader(block: Buffer): Header {
   };
 }
 
-/** What an entry is written from. */
+/** The fields from which a header is written. */
 export interface Encoded extends Omit<Header, "name" | "linkName"> {
   readonly name: string;
   readonly linkName?: string;
 }
 
 /**
- * A header, and which of its fields do not hold what they should: those have to be in an extended header as well.
- * A name that is too long is cut at a character, as a hint for people who look at the archive.
+ * Encodes a header.
+ * @returns the block, and the fields that do not hold their full value. Those have to be in an
+ * extended header as well. A name that is too long is cut at a character, as a hint for people who
+ * look at the archive.
  */
 export function encodeHeader(data: Encoded): { readonly block: Buffer; readonly misfits: ReadonlySet<keyof Encoded> } {
   const { type, name, linkName = "", mode, size, seconds } = data;
   const block = Buffer.alloc(BLOCK_BYTES);
   const misfits = new Set<keyof Encoded>();
   const text = (value: string, [at, bytes]: Field, key: keyof Encoded) => {
-    // Other letters than ASCII mean different things to old programs; extended headers are UTF-8 for all.
+    // Non-ASCII bytes mean different things to old programs. Extended headers are always UTF-8.
     if (block.write(value, at, bytes, "utf8") < value.length || /[^ -~]/.test(value)) misfits.add(key);
   };
   const octal = (value: number, [at, bytes]: Field) => block.write(value.toString(8).padStart(bytes - 1, "0"), at);
@@ -110,28 +115,28 @@ export function encodeHeader(data: Encoded): { readonly block: Buffer; readonly 
   text(linkName, LINK_NAME, "linkName");
   block.write(POSIX_MARK, MARK_AT, "latin1");
   octal(sumOf(block), [SUM[0], SUM[1] - 1]);
-  block[SUM[0] + SUM[1] - 1] = 0x20; // six digits, an empty byte, a space: as programs have always written it
+  block[SUM[0] + SUM[1] - 1] = 0x20; // six digits, a NUL, a space, as always always written it
   return { block, misfits };
 }
 
-/** A name of more than 100 bytes in two halves, cut at a slash, if both fit. */
+/** Splits a name of more than 100 bytes at a slash, if both halves fit. */
 function split(name: string): readonly [front: string, rest: string] {
   if (name.length <= NAME[1]) return ["", name];
-  // The last slash whose front fits; one at the end belongs to the name of a folder.
+  // The last slash whose front fits. A slash at the end belongs to the name of a folder.
   const at = name.slice(0, PREFIX[1] + 1).lastIndexOf("/", name.length - 2);
   return at > 0 && name.length - at - 1 <= NAME[1] ? [name.slice(0, at), name.slice(at + 1)] : ["", name];
 }
 
 const range = ([at, bytes]: Field): [number, number] => [at, at + bytes];
 
-/** The bytes of a text, without what ends it. */
+/** The bytes of a text, without its NUL. */
 function textIn(block: Buffer, field: Field): Buffer {
   const bytes = block.subarray(...range(field));
   const end = bytes.indexOf(0);
   return end < 0 ? bytes : bytes.subarray(0, end);
 }
 
-/** A field without any digit is 0, as old programs leave it where it means nothing. */
+/** The number in a field. Without digits it is 0: old programs leave a field empty. */
 function numberIn(block: Buffer, field: Field): number {
   const bytes = block.subarray(...range(field));
   if (((bytes[0] as number) & 0x80) !== 0) {
@@ -144,7 +149,7 @@ function numberIn(block: Buffer, field: Field): number {
   return digits === "" ? 0 : Number.parseInt(digits, 8);
 }
 
-/** The sum of all bytes, those of the sum itself taken for spaces. */
+/** The sum of all bytes, with those of the sum field counted as spaces. */
 function sumOf(block: Buffer): number {
   let sum = SUM[1] * 0x20;
   for (let at = 0; at < SUM[0]; at++) sum += block[at] as number;

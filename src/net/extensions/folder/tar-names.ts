@@ -1,21 +1,25 @@
 /**
  * What may be in the archive of a folder: the rules that packing and unpacking share.
  *
- * An archive names every entry by a path, and a path from the wire is hostile in each of its parts: "../x" climbs, "/x" is
- * somewhere else, "a/b" follows whatever "a" has become. So a path is taken apart, every part has to be a name that could
- * land by itself (protocol/names.ts), and what it lies in must have come before it, as a folder, in the same archive.
+ * An archive names every entry by a path, and a path from the wire is hostile in each of its parts:
+ * "../x" climbs, "/x" is somewhere else, "a/b" follows whatever "a" has become. So a path is split,
+ * and every part has to be a name that could land by itself (protocol/names.ts). The folder of an
+ * entry must have come before it, as a folder, in the same archive.
  *
- * A link is harmless when it cannot leave: it may climb first, by no more folders than it lies deep, and then only descend.
- * It must not climb *after* it has descended, because where it has descended to may be another link, and ".." of that is
- * not where it seems ("s -> ../..", then "t -> d/s/.." is outside, though it looks inside). Why: adr/0041.
+ * A symbolic link is harmless if it cannot leave the folder. It may climb first, by no more folders
+ * than it lies deep, and then only descend. It must not climb *after* it has descended: the place
+ * it has descended to may be another link, and ".." of that is not what it seems ("s -> ../..",
+ * then "t -> d/s/.." is outside, though it looks inside). Why: adr/0041.
  */
 import { isUtf8 } from "node:buffer";
 import { FilespoolError } from "../../../protocol/errors.ts";
 import { quoteName, safeName } from "../../../protocol/names.ts";
 
 /**
- * The names that a path of an archive consists of, each fit for a disk; none for the folder itself.
- * @throws FilespoolError archive-refused: absolute, climbing, or with a part that cannot be a name
+ * The names that a path in an archive consists of, each safe on any disk. None for the folder
+ * itself.
+ * @throws FilespoolError archive-refused: it is absolute, climbs, or has a part that cannot be a
+ * name
  */
 export function namesIn(path: string): string[] {
   const bare = path.replace(/^\.\//, "").replace(/\/$/, "");
@@ -29,11 +33,12 @@ export function namesIn(path: string): string[] {
   });
 }
 
-/** Bytes of the longest target that Linux keeps in a link; nobody can have packed a longer one. */
+/** Bytes of the longest target of a link on Linux. No packer can have read a longer one. */
 const TARGET_BYTES_MAX = 4095;
 
 /**
- * Whether a symbolic link of that path and target stays inside the folder, whatever else is in there.
+ * Whether a symbolic link with that path and target stays inside the folder, whatever else is in
+ * it.
  * @throws FilespoolError archive-refused: no link can have that target
  */
 export function staysInside(path: string, target: string): boolean {
@@ -47,15 +52,16 @@ export function staysInside(path: string, target: string): boolean {
   return up <= depth && !parts.slice(up).includes("..");
 }
 
+/** The error of an archive that cannot be unpacked anywhere. */
 export const refusedArchive = (why: string): FilespoolError =>
   new FilespoolError("archive-refused", `the folder cannot be unpacked: ${why}`);
 
-/** Bytes of a name as text: those that are no UTF-8 as "\\xe9", so that a person can find the file. */
+/** A name as text for people. Bytes that are not valid UTF-8 appear as "\\xe9". */
 export function shownBytes(bytes: Buffer): string {
   if (isUtf8(bytes)) return bytes.toString("utf8");
   let text = "";
   for (let at = 0; at < bytes.length; ) {
-    // The first bytes that are a character by themselves: at most four.
+    // The shortest run of bytes that is a character: at most four.
     const length = [1, 2, 3, 4].find((few) => at + few <= bytes.length && isUtf8(bytes.subarray(at, at + few)));
     text += length ? bytes.toString("utf8", at, at + length) : `\\x${bytes.toString("hex", at, at + 1)}`;
     at += length ?? 1;

@@ -1,13 +1,14 @@
 /**
- * The note that says: for this file, which is about to land, a hook is owed.
+ * The record that says: a hook is owed for this file, which is about to land.
  *
  *   .filespool-<transfer>.hook    {"transfer":"...","name":"a.txt","ino":4711}
- *                                 taken back            only when the file is being taken away again
+ *                                 taken back         only while the file is being taken away again
  *
- * It is on disk before the journal of the landing speaks of the file, and goes when the hook has had its say: so a note that
- * nobody has locked is of a receiver that was killed in between. The name in the folder may be a numbered form of the one
- * in the note, or somebody else's by now; the inode says whether it is still this file, since linking and renaming keep it.
- * Never here: what follows from a note (hooked-landing.ts).
+ * It is on disk before the journal of the landing mentions the file, and it goes when the hook has
+ * run. So a record without a lock belongs to a receiver that was killed in between. The name in the
+ * record may have got a number in the folder, or may be somebody else's file by now. The inode says
+ * whether it still is this file, because linking and renaming keep it. Never here: what follows
+ * from a record (hooked-landing.ts).
  */
 import { constants } from "node:fs";
 import { type FileHandle, lstat, open, readdir, rename, rm } from "node:fs/promises";
@@ -25,10 +26,10 @@ import { SmallFile } from "../../receiver/small-file.ts";
 type Delivered = MessageOf<"deliver">;
 
 const TAKEN_BACK = "taken back";
-/** A name, an id and a number; what is longer is no note, and is not read. */
+/** Most bytes of a record: a name, an id and a number. A longer file is not read. */
 const NOTE_BYTES_MAX = 4096;
 
-/** What a note says. `isTakenBack`: whatever is found of the file is to go. */
+/** What a record says. `isTakenBack`: the file, wherever it is found, is to be removed. */
 export interface Owed {
   readonly transfer: string;
   readonly name: string;
@@ -36,16 +37,19 @@ export interface Owed {
   readonly isTakenBack: boolean;
 }
 
-/** A file that leaves a note when it is settled: its content is under the part's name then, and has its inode. */
+/** A file that leaves a record when it is settled: it has its part's name and its inode then. */
 export class NotedFile implements Incoming {
-  readonly settlesNames = true; // the note's
+  readonly settlesNames = true; // it names the record
   readonly #file: Incoming;
   readonly #folder: string;
   readonly #sync: boolean;
   readonly #names: Landing["names"];
   readonly replace?: NonNullable<Incoming["replace"]>;
-  /** Locked as long as we live, so that no other receiver takes it for what a dead one left. */
+  /**
+   * The record, locked from `settle` to `letGo`, so that no other receiver takes it for a left one.
+   */
   #handle: FileHandle | null = null;
+  /** Its path: first a temporary one, then the final one. */
   #note = "";
 
   constructor(file: Incoming, { folder, sync, names }: Pick<Landing, "folder" | "sync" | "names">) {
@@ -80,18 +84,23 @@ export class NotedFile implements Incoming {
     return this.#file.close();
   }
 
-  /** The landing syncs the folder after this and before the journal speaks; that takes the name of the note along. */
+  /**
+   * Settles the file, then writes the record. The landing syncs the folder after this and before it
+   * writes its journal; that makes the name of the record durable too.
+   * @throws as the file's own `settle`; or what the file system said
+   */
   async settle(): Promise<void> {
     if (this.#file instanceof SmallFile) this.#file.write();
     await this.#file.settle();
     const { transfer, name } = this.delivery;
     const note = { transfer, name: this.#names.nameOf(name), ino: (await lstat(this.part)).ino };
-    // It gets its name when it is locked and says everything, so nobody ever finds it otherwise.
+    // It gets its name once it is locked and complete, so no other receiver finds it earlier.
     const unnamed = unnamedPath(this.#folder);
-    const handle = await open(unnamed, "ax", 0o600); // ours alone: what it says decides what is taken away
+    const handle = await open(unnamed, "ax", 0o600); // private: it decides what is removed
     this.#handle = handle;
     try {
-      if (!tryLock(handle.fd)) throw new FilespoolError("connections-full", `${this.#folder} is busy`);
+      if (!tryLock(handle.fd))
+        throw new FilespoolError("connections-full", `another receiver is using ${this.#folder} at this moment`);
       await handle.appendFile(`${JSON.stringify(note)}\n`);
       if (this.#sync) await handle.datasync();
       const ordinary = ownPath(this.#folder, transfer, "hook");
@@ -104,19 +113,22 @@ export class NotedFile implements Incoming {
     }
   }
 
-  /** From here on, whoever finds the note takes the file back whatever the journal says. */
+  /** Marks the record: from here on, the next run removes the file, whatever the journal says. */
   async markTakenBack(): Promise<void> {
     await this.#handle?.appendFile(TAKEN_BACK);
   }
 
-  /** Nothing is owed any more, nor would a power cut bring the note back: a file that was said to have landed would be taken away. */
+  /**
+   * Nothing is owed any more: removes the record. It must not come back after a power cut, or the
+   * next run would take away a file that was reported as landed.
+   */
   async forget(): Promise<void> {
     if (!this.#handle) return;
     await rm(this.#note, { force: true });
     if (this.#sync) await syncFolder(this.#folder);
   }
 
-  /** Lets go of the note; what is left of it is for the next run. */
+  /** Closes the record and drops its lock. A record that is still there is for the next run. */
   async letGo(): Promise<void> {
     await this.#handle?.close();
     this.#handle = null;
@@ -124,10 +136,10 @@ export class NotedFile implements Incoming {
 }
 
 /**
- * Calls `settle` for each note of a receiver that is dead, and removes the note if that says so. `takeBack` is called before
- * the file is touched: from then on the next run will go on with that, should this one be killed as well. Notes of
- * receivers that live are locked; a lock goes with its process, however that ends.
- * @param warn is told of a note that made no sense, and under which name it is now
+ * Calls `settle` for each record of a dead receiver, and removes the record if `settle` returns
+ * true. `settle` calls `takeBack` before it touches the file: if this run is killed too, the next
+ * one goes on from there. Records of living receivers are locked; the lock ends with its process.
+ * @param warn hears of a record that made no sense, and under which name it is now
  */
 export async function forEachLeft(
   folder: string,
@@ -143,8 +155,8 @@ export async function forEachLeft(
       if (!handle || !tryLock(handle.fd)) continue;
       const text = (await handle.stat()).size > NOTE_BYTES_MAX ? "too long" : await handle.readFile("utf8");
       const owed = parsed(text, own.transfer);
-      const isCut = /^\0*$/.test(text); // by a power cut: it was not on disk yet, and so neither was the journal's word
-      if (owed === null && !isCut) warn(path, `this note is damaged, and is called ${setAside(path)} now; ${OWED}`);
+      const isCut = /^\0*$/.test(text); // cut before it was on disk, so the journal has nothing
+      if (owed === null && !isCut) warn(path, `this record is damaged and was renamed to ${setAside(path)}; ${OWED}`);
       else if (!owed || (await settle(owed, () => handle.appendFile(TAKEN_BACK)))) await rm(path, { force: true });
     } finally {
       await handle?.close();
@@ -154,7 +166,9 @@ export async function forEachLeft(
 
 const OWED = "the command for a file that has landed may not have run";
 
-/** What a note says about that transfer; null when it makes no sense. The name in it leads to nothing outside of the folder. */
+/**
+ * What a record says about its transfer; null if it makes no sense. Its name stays in the folder.
+ */
 function parsed(text: string, of: string): Owed | null {
   const [line = "", word = ""] = text.split("\n");
   try {

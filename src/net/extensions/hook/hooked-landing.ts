@@ -1,20 +1,24 @@
 /**
- * Something to do with each landed file before its ack: the library's `onLanded`, the command line's `--exec`.
+ * Runs a hook for each landed file before its ack: the library's `onLanded`, the command line's
+ * `--exec`.
  *
  * It stands between the receiver and its landing, one file at a time and in order:
  *
- *   1. a note says, on disk, which file is about to land       2. the file lands       3. the hook runs
- *   4. done: the note goes, and the receiver acks; or
- *      failed: the file is taken away again, and its delivery counts as a failed attempt
+ *   1. a record says, on disk, which file is about to land
+ *   2. the file lands
+ *   3. the hook runs
+ *   4. success: the record goes, and the receiver acks; or
+ *      failure: the file is taken away again, and its delivery counts as a failed attempt
  *
- * The note comes first, so there is no moment at which a file has landed and nobody would know that its hook is owed.
- * Whoever is killed in between leaves the note. The next run takes that very file (by its inode) back as if it had failed,
- * though nothing is counted, and the delivery that comes again lands anew. So the hook runs at least once, and after a crash
- * perhaps twice; a file that it has moved away by then counts as taken. To take away is a rename to the name of a part or
- * tree, by which the journal knows that the transfer has not landed.
+ * The record comes first, so there is no moment at which a file has landed and nothing says that
+ * its hook is owed. A receiver that is killed in between leaves the record. The next run takes that
+ * very file (by its inode) back as if its hook had failed, but without a failed attempt, and the
+ * next delivery lands it anew. So the hook runs at least once, and after a crash perhaps twice. A
+ * file that the hook has moved away by then counts as taken. Taking a file away is a rename to the
+ * name of a part or tree, by which the journal knows that the transfer has not landed.
  *
- * Attempts are few, and a broken hook fails fast: so after a failure the next file waits, longer each time (hook-backoff.ts).
- * Never here: what the hook does. Why: adr/0014, adr/0016, adr/0051.
+ * Attempts are few, and a broken hook fails fast. So after a failure the next file waits, longer
+ * each time (hook-backoff.ts). Never here: what the hook does. Why: adr/0014, adr/0016, adr/0051.
  */
 import { lstat, readdir, rename } from "node:fs/promises";
 import { join } from "node:path";
@@ -35,8 +39,7 @@ import { forEachLeft, NotedFile, type Owed } from "./hook-record.ts";
 type Hook = NonNullable<ReceiveOptions["onLanded"]>;
 
 /**
- * Puts a hook behind a landing. It first takes back what a run that was killed had left half done, so
- * nobody has to remember to call that.
+ * Puts a hook behind a landing, and takes back what a killed run left half done.
  * @throws FilespoolError folder-unusable; then the landing is closed
  */
 export async function withHook(landing: Landing, hook: Hook, options: ReceiveOptions, warn: Warn): Promise<Lander> {
@@ -51,18 +54,22 @@ export async function withHook(landing: Landing, hook: Hook, options: ReceiveOpt
 }
 
 /**
- * A landing with a hook behind it. All that is not about the hook is handed on, so the receiver cannot tell the two
- * apart, and a receiver without a hook pays nothing for it.
+ * A landing with a hook behind it. Everything that is not about the hook is passed on, so the
+ * receiver cannot tell the two apart, and a receiver without a hook pays nothing for it.
  */
 class HookedLanding implements Lander {
-  // One by one: while a hook runs, the next file has not landed, so a kill leaves at most one file half done.
+  // One at a time: while a hook runs, the next file has not landed. So a kill leaves at most one
+  // file half done.
   readonly batchMax = 1;
   readonly #landing: Landing;
   readonly #hook: Hook;
-  /** Aborted when the receiver is told to stop; handed to the hook as well, which should end then. */
+  /** Aborted when the receiver is told to stop. The hook gets it too, and should end then. */
   readonly #signal: AbortSignal;
   readonly #pause: HookBackoff;
-  /** A run that was killed, or a file of this one that went wrong, may have left notes; ours stay locked until then. */
+  /**
+   * There may be records to take back: of a killed run, or of a file of this run that went wrong.
+   * `recover` clears it. Our own records stay locked until then.
+   */
   #hasUnfinished = true;
   #unfinished: NotedFile[] = [];
   readonly #warn: Warn;
@@ -75,7 +82,7 @@ class HookedLanding implements Lander {
     this.#pause = new HookBackoff(options, this.#signal);
   }
 
-  /** Whether what is said to be there must survive a power cut; the notes keep to it as the files do. */
+  /** Whether what was acked must survive a power cut; records as well as files. */
   get sync(): boolean {
     return this.#landing.sync;
   }
@@ -96,6 +103,7 @@ class HookedLanding implements Lander {
     return this.#landing.room;
   }
 
+  /** As Landing.recover, and takes back the files whose records are left. */
   async recover(): Promise<void> {
     await this.#landing.recover();
     if (!this.#hasUnfinished) return;
@@ -110,7 +118,7 @@ class HookedLanding implements Lander {
     return this.#landing.check(delivery);
   }
 
-  /** What the journal says. A file that was taken back is no longer in it, so it lands anew. */
+  /** What the journal says. A file that was taken back is not in it any more, so it lands anew. */
   landedBefore(transfer: string): boolean {
     return this.#landing.landedBefore(transfer);
   }
@@ -132,7 +140,10 @@ class HookedLanding implements Lander {
     for (const file of this.#unfinished.splice(0)) await file.letGo();
   }
 
-  /** @throws FilespoolError interrupted in the hook or before it; as a landing does */
+  /**
+   * Lands files and runs the hook for each.
+   * @throws FilespoolError interrupted, in the hook or before it; or as a landing does
+   */
   async land(files: readonly Incoming[]): Promise<Landed[]> {
     const landed: Landed[] = [];
     for (const file of files) landed.push(await this.#landOne(file));
@@ -145,11 +156,11 @@ class HookedLanding implements Lander {
     try {
       const [outcome] = (await this.#landing.land([file])) as [Landed];
       const failure = "path" in outcome && outcome.path !== null ? await this.#run(file, outcome.path) : null;
-      await file.forget(); // only now: for a file that landed, the hook has had its say
+      await file.forget(); // only now: the hook has run
       await file.letGo();
       return failure ?? outcome;
     } catch (error) {
-      // This run may go on after that, and would believe the journal; no other may settle it before.
+      // This run may go on, and must not believe the journal before the file was taken back.
       this.#unfinished.push(file);
       this.#hasUnfinished = true;
       throw error;
@@ -158,8 +169,8 @@ class HookedLanding implements Lander {
 
   /**
    * Runs the hook for a file that has landed.
-   * @returns why it failed, when the file is gone again; null when it is done
-   * @throws FilespoolError interrupted: the file stays, and so does the note
+   * @returns null on success; otherwise the failure, and the file is gone again
+   * @throws FilespoolError interrupted: the file stays, and so does the record
    */
   async #run(noted: NotedFile, path: string): Promise<Landed | null> {
     const { transfer, queue, name, size, digest } = noted.delivery;
@@ -169,10 +180,10 @@ class HookedLanding implements Lander {
       this.#pause.succeeded();
       return null;
     } catch (error) {
-      // Stopped on request: that is nobody's failure, and the next run finds the note.
+      // Stopped on request: no failure. The next run finds the record.
       const { code } = error as FilespoolError;
       if (this.#signal.aborted || code === "interrupted") throw new FilespoolError("interrupted");
-      // Nor is it, where the machine could not even start it; this run goes on with the note.
+      // The machine could not even start it: no failure either. This run goes on with the record.
       if (code === "connections-full") throw error;
       await noted.markTakenBack();
       await this.#takeBack(transfer, path);
@@ -182,38 +193,40 @@ class HookedLanding implements Lander {
     }
   }
 
-  /** Afterwards the transfer has not landed, and nothing of it is there. A file that is gone was taken by the hook. */
+  /**
+   * Takes a file away again: afterwards its transfer has not landed, and nothing of it is left. A
+   * file that is gone was taken by the hook.
+   */
   async #takeBack(transfer: string, path: string | null): Promise<void> {
     const { folder, sync } = this.#landing;
     const hiding = [ownPath(folder, transfer, "part"), ownPath(folder, transfer, "tree")] as const;
     const removed: string[] = [...hiding];
     if (path !== null) {
-      // A folder is a tree, so that it is removed as one.
+      // A folder becomes a tree, so that it is removed as one.
       const isFolder = (await lstat(path).catch(() => null))?.isDirectory();
       let hidden = hiding[isFolder ? 1 : 0];
       this.#landing.doubt(transfer, hidden);
-      await removeTree(hidden); // of two names of one file, a rename would leave both
+      await removeTree(hidden); // a rename between two names of one file does nothing
       if (look(hidden).is !== "nothing") hidden = withLot(hidden); // somebody else's
       this.#landing.doubt(transfer, hidden);
-      await rename(path, hidden).catch(unlessMissing); // 1. from here on the journal's word is void
+      await rename(path, hidden).catch(unlessMissing); // 1. it has not landed now landed
       removed.push(hidden);
       if (sync) await syncFolder(folder);
     }
-    await this.#landing.retract(transfer); // 2. and so it says
+    await this.#landing.retract(transfer); // 2. and the journal says so
     for (const hidden of removed) await removeTree(hidden);
   }
 
   /**
-   * What a run that was killed had landed, and not finished; or this one, when something went wrong. Notes of receivers
-   * that live are locked and left alone, so several of them may share a folder. The lock goes with its process, however
-   * that ends, and needs no clean-up.
+   * Takes back the files whose hooks are still owed, of a killed run or of this one. Records of
+   * living receivers are locked and left alone, so several receivers may share a folder.
    */
   async #takeBackUnfinished(): Promise<void> {
     const { folder } = this.#landing;
     const settle = async ({ transfer, name, ino, isTakenBack }: Owed, takeBack: () => Promise<void>) => {
       const path = await this.#find(name, ino);
       const hasLanded = path !== null && this.landedBefore(transfer);
-      // Where its file is, and our journal does not know it, that of another says that it landed: its hook is still owed.
+      // The file is there, but not in our journal: it is another receiver's, and so is its hook.
       if (!hasLanded && !isTakenBack) return path === null;
       await takeBack();
       await this.#takeBack(transfer, path);
@@ -222,7 +235,7 @@ class HookedLanding implements Lander {
     await forEachLeft(folder, settle, this.#warn);
   }
 
-  /** Where a file has landed: under the name that it was to have, or a numbered one. Null: nowhere, or moved away. */
+  /** Where a file has landed: under its name, or a numbered form of it. Null: nowhere now. */
   async #find(name: string, ino: number): Promise<string | null> {
     const { folder } = this.#landing;
     for (const entry of await readdir(folder)) {

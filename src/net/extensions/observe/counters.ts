@@ -1,23 +1,27 @@
 /**
- * Everything that a server counts, as one table: to count something new is a row here, and a line where it happens.
+ * Everything that a server counts, as one table. Counting something new takes a row here, and a
+ * line where it happens.
  *
- *   late: ["filespool_things_late_total", "Things that came late."],                       counters.add("late")
- *   lost: ["filespool_things_lost_total", "Things that were lost, by error code.", CODES], counters.add("lost", "stalled")
+ *   late: ["filespool_things_late_total", "Things that came late."],
+ *   lost: ["filespool_things_lost_total", "Things that were lost, by error code.", CODES],
  *
- * Every line is there from the first scrape on, with 0. Prometheus' `increase()` compares two values of one line: a counter that
- * appears with its first event begins with 1 and has not increased, so the alarm for the first of something, a dead letter or
- * a full disk, would not fire. That is why the values of a label are a closed list: `codes` and `roles`, and nothing from the
+ *   counters.add("late")
+ *   counters.add("lost", "stalled")
+ *
+ * Invariant: every line is there from the first scrape on, with 0. Prometheus' `increase()`
+ * compares two values of one line. A counter that appears with its first event begins with 1 and
+ * has not increased, so the alarm for the first dead letter or the first full disk would not fire.
+ * That is why the values of a label are a closed list, `codes` and `roles`, and never come from the
  * wire (the names of queues, say).
  *
- * Counts are plain numbers, put into the library's counters at a scrape: what happens 30,000 times a second must cost
- * next to nothing.
- *
- * Never here: what is looked up at a scrape (metrics.ts). Why: adr/0042, adr/0096.
+ * Counts are plain numbers, which a scrape copies into the library's counters: what happens 30,000
+ * times a second must cost next to nothing. Never here: what is looked up at a scrape (metrics.ts).
+ * Why: adr/0042, adr/0096.
  */
 import { Counter, type Registry } from "prom-client";
 import { ERRORS, type ErrorCode } from "../../../protocol/errors.ts";
 
-/** A label and all values that it can have. */
+/** A label, and all values that it can have. */
 interface Label {
   readonly name: string;
   readonly values: readonly string[];
@@ -28,7 +32,7 @@ export const ROLES: Label = { name: "role", values: ["sender", "receiver", "oper
 
 type Row = readonly [name: `filespool_${string}_total`, help: string, label?: Label];
 
-/** In the order of a scrape. */
+/** All counters, in the order of a scrape. */
 export const COUNTERS = {
   stored: ["filespool_transfers_stored_total", "Files that became durable and were acknowledged to their sender."],
   repeated: ["filespool_transfers_repeated_total", "Offers of files that were stored before, answered from the index."],
@@ -49,11 +53,12 @@ export const COUNTERS = {
 } as const satisfies Record<string, Row>;
 
 type Name = keyof typeof COUNTERS;
-/** Those that have a label, and those that have none. */
+/** The counters that have a label. */
 type Labelled = { [N in Name]: (typeof COUNTERS)[N] extends readonly [string, string, Label] ? N : never }[Name];
 
+/** The counts of one server. */
 export class Counters {
-  /** By name, and by the value of the label; a counter without a label has one, "". */
+  /** By name, then by the value of the label. A counter without a label has one value, "". */
   readonly #counts = new Map<Name, Map<string, number>>();
 
   constructor(registry: Registry) {

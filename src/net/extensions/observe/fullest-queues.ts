@@ -1,46 +1,51 @@
 /**
- * The queues with the most files, for whoever watches: found by a walk over all queues, a slice at a time.
+ * The queues with the most files, for a scrape: found by a walk over all queues, one slice at a
+ * time.
  *
- * Queues are named by senders, so there may be a million of them, and a scrape must neither show all nor hold up a
- * transfer while it looks for the fullest. A slice takes some milliseconds; between two, everybody else has a turn. Where
- * one slice is all there is, each scrape walks anew. Where it takes more, what the last walk found serves for a while:
- * the numbers are looked up at each scrape, only which queues are shown may be as old as that.
+ * Senders name queues, so there may be a million of them. A scrape must not show all, nor hold up a
+ * transfer while it looks for the fullest. A slice takes some milliseconds; between two slices,
+ * other work has a turn. If one slice is all there is, each scrape walks anew. If it takes more,
+ * the result of the last walk is used for a while: each scrape looks up the numbers anew, and only
+ * the choice of queues may be that old.
  *
- * Sums are kept by the spool and not made here, so what is left over for "(other)" is right however old the walk is. It
- * refuses to know what a metric is (metrics.ts) and where the numbers come from.
+ * The spool keeps the sums, so the rest in "(other)" is right however old the walk is. Never here:
+ * what a metric is (metrics.ts), and where the numbers come from.
  */
 import { setImmediate } from "node:timers/promises";
 
-/** Queues with lines of their own; more are summed up. */
+/** Most queues with a line of their own; the others are summed up. */
 export const QUEUES_SHOWN = 100;
-/** "(other)" cannot be the name of a queue. */
+/** The name of the line for the others. No queue can have it. */
 export const OTHER = "(other)";
-/** Rows that are looked at without a pause. */
+/** Rows of one slice, looked at without a pause. */
 export const SLICE = 10_000;
-/** How long the result of a walk that took more than one slice is used, ms: so scraping costs a bounded share of time. */
+/** How long the result of a walk of several slices is used, ms. It bounds the cost of scrapes. */
 const WALK_MS = 15_000;
-/** Before the name of a queue, where the index keeps its dead letters. */
+/** What the index puts before the name of a queue for its dead letters. */
 const DEAD = "!dead/";
 
 export type Total = readonly [files: number, bytes: number];
 export type Kind = "waiting" | "dead";
 
-/** What a spool tells of its queues. A home is the name of a queue, or `!dead/` and the name. */
+/** What a spool tells about its queues. A home is the name of a queue, or `!dead/` and the name. */
 export interface QueueSource {
-  /** Homes behind one, by name, at most `limit`. */
+  /** At most `limit` homes after one, in the order of their names; null: from the first. */
   rows(after: string | null, limit: number): readonly { readonly home: string; readonly total: Total }[];
-  /** What a home has at this moment. */
+  /** What a home holds at this moment. */
   of(home: string): Total;
   readonly sums: Readonly<Record<Kind, { readonly files: number; readonly bytes: number }>>;
 }
 
-/** What one walk found: homes of the fullest queues, and whether there were others. */
+/** What one walk found: the homes of the fullest queues, and whether there were others. */
 type Found = Readonly<Record<Kind, { homes: string[]; hasOthers: boolean }>>;
 
+/** The fullest queues of one spool. */
 export class FullestQueues {
   readonly #source: QueueSource;
   readonly #now: () => number;
+  /** The walk that is under way; all callers share it. */
   #walking: Promise<Found> | null = null;
+  /** The result of the last walk, if it took several slices. */
   #found: Found | null = null;
   #foundAtMs = 0;
 
@@ -50,7 +55,7 @@ export class FullestQueues {
     this.#now = now;
   }
 
-  /** The fullest queues with what they have now, and the sum of all others, if there are others. */
+  /** The fullest queues with what they hold now, then the sum of the others, if there are any. */
   async of(kind: Kind): Promise<[queue: string, total: Total][]> {
     const { homes, hasOthers } = (await this.#look())[kind];
     const shown = homes
@@ -63,11 +68,11 @@ export class FullestQueues {
     if (!hasOthers) return named;
     const { files, bytes } = this.#source.sums[kind];
     const sum = (at: 0 | 1) => shown.reduce((all, [, total]) => all + total[at], 0);
-    // A file that came in the middle may be in one of the two numbers only.
+    // A file that came in between may be in one of the two numbers only.
     return [...named, [OTHER, [Math.max(0, files - sum(0)), Math.max(0, bytes - sum(1))]]];
   }
 
-  /** What is known, if it is not too old; else a walk, and one for all who ask meanwhile. */
+  /** The last result, if it is not too old; otherwise a walk, one for all who ask meanwhile. */
   #look(): Promise<Found> {
     if (this.#found && this.#now() - this.#foundAtMs < WALK_MS) return Promise.resolve(this.#found);
     this.#walking ??= this.#walk().finally(() => {
@@ -93,11 +98,11 @@ export class FullestQueues {
   }
 }
 
-/** Keeps the homes with the most files of all that it sees. */
+/** Keeps the homes with the most files of all that it sees, in bounded memory. */
 class Fullest {
   #homes: [home: string, files: number][] = [];
   #seen = 0;
-  /** With no more than this, a home is none of the fullest. */
+  /** A home with no more files than this is not among the fullest. */
   #least = 0;
 
   see(home: string, files: number): void {

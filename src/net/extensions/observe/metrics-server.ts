@@ -1,16 +1,18 @@
 /**
- * A small web server beside the real one, for whoever watches: /metrics, /healthz and /readyz. An extension.
+ * A small web server beside the real one, for monitoring: /metrics, /healthz and /readyz. An
+ * extension.
  *
  *   GET /healthz   200 while the process answers at all; restart it when it does not
- *   GET /readyz    200 when a sender or receiver would be served now, else 503 and the reason in a sentence
+ *   GET /readyz    200 when a sender or receiver would be served now, else 503 with the reason
  *   GET /metrics   the numbers of metrics.ts in Prometheus' text format
  *
- * It has a port of its own, since the other one speaks frames, and since those who may look at numbers are seldom those
- * who may send (adr/0042). It is made for a few patient readers on the same network, and bounded accordingly:
- * connections, headers, and the time for each. It reads no body, changes nothing, and logs nothing. A request for a host name
- * that is not ours gets 421: it may come from a page that somebody looks at in a browser nearby.
+ * It has a port of its own, because the other one speaks frames, and because people who may see
+ * numbers are seldom those who may send (adr/0042). It is made for a few patient readers on the
+ * same network, and bounded accordingly: connections, headers, and the time for each. It reads no
+ * body, changes nothing, and logs nothing. A request for a host name that is not ours gets 421: it
+ * may come from a page in a browser nearby.
  *
- * Invariant: nothing that is asked here waits for, or holds up, a transfer.
+ * Invariant: no request waits for a transfer, or holds one up.
  */
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type ServerResponse, type Server as WebServer } from "node:http";
@@ -28,20 +30,20 @@ export interface MetricsServerOptions {
   readonly metrics: { readonly contentType: string; text(): Promise<string> };
 }
 
-// Enough for a few scrapers and probes that keep their connections; further ones are closed before a byte of theirs
-// is read.
+// Enough for a few scrapers and probes that keep their connections. Others are closed before a byte
+// of theirs is read.
 const CONNECTIONS_MAX = 32;
-// A scraper's headers are some hundred bytes.
+// Most bytes of headers. A scraper's are some hundred.
 const HEADER_BYTES_MAX = 8 * 1024;
-/** For the request to arrive; a scrape sends it in one packet. */
+/** Time for a request to arrive, ms. A scraper sends it in one packet. */
 const REQUEST_MS = 5_000;
-// Longer than most pauses between two scrapes, so that a scraper keeps its connection.
+// Longer than most pauses between scrapes, so that a scraper keeps its connection.
 const IDLE_MS = 30_000;
-/** Paths are short, and no others are known. */
+/** All paths there are, for a sentence. */
 const PATHS = "/metrics, /healthz and /readyz";
 
 /**
- * A web server that listens as long as it is there. It is told of nothing: each answer is made by asking its options,
+ * A web server that listens from `open` to `close`. It keeps nothing: each answer asks the options,
  * so it cannot be out of date, and does not know what a spool is.
  */
 export class MetricsServer {
@@ -64,7 +66,7 @@ export class MetricsServer {
         keepAliveTimeout: IDLE_MS,
       },
       (request, response) => {
-        answer(request, response, options).catch(() => say(response, 500, "the numbers cannot be had; see the log"));
+        answer(request, response, options).catch(() => say(response, 500, "the numbers cannot be read; see the log"));
       },
     );
     server.maxConnections = CONNECTIONS_MAX;
@@ -84,11 +86,11 @@ export class MetricsServer {
     this.host = host;
     this.port = typeof address === "object" && address ? address.port : 0;
     this.#server = server;
-    // Nobody's transfer depends on it, so its own troubles end nothing.
+    // No transfer depends on it, so its own troubles end nothing.
     server.on("error", () => {});
   }
 
-  /** Ends at once: who is cut off asks again. */
+  /** Ends at once. A reader that is cut off asks again. */
   async close(): Promise<void> {
     const closed = once(this.#server, "close");
     this.#server.close();
@@ -98,8 +100,8 @@ export class MetricsServer {
 }
 
 /**
- * One request, one answer. What throws in here becomes a 500 without details: the reader of the numbers is not always
- * the owner of the server, who finds them in the log.
+ * Answers one request. If it throws, the reader gets a 500 without details: the reader is not
+ * always the owner of the server, who finds them in the log.
  */
 async function answer(
   request: IncomingMessage,
@@ -111,7 +113,7 @@ async function answer(
     response.setHeader("connection", "close");
     return say(response, 421, "this server has no such host name; ask by its address");
   }
-  // A body that nobody reads would hold the connection; the answer ends it.
+  // A body is not read, and would hold the connection. The answer ends it.
   if (request.headers["content-length"] !== undefined || request.headers["transfer-encoding"] !== undefined)
     response.setHeader("connection", "close");
   if (method !== "GET" && method !== "HEAD") {
@@ -130,13 +132,14 @@ async function answer(
     response.end(text);
     return;
   }
-  say(response, 404, `there are ${PATHS}, and nothing else`);
+  say(response, 404, `no such page; there are ${PATHS}`);
 }
 
 /**
- * Whether a request was meant for us. A page in a browser may ask for a name of its own that leads to our address (DNS
- * rebinding), and would read the answer. Such a name is one that can be registered, so it has a dot. Addresses, names without
- * a dot (as in a container network), this machine's own name and the one that is listened on are ours. Why: adr/0086.
+ * Whether a request was meant for us. A page in a browser may use a name of its own that leads to
+ * our address (DNS rebinding), and would read the answer. Such a name can be registered, so it has
+ * a dot. Ours are addresses, names without a dot (as in a container network), this machine's own
+ * name, and the name that is listened on. Why: adr/0086.
  * @param header the Host header; absent with HTTP/1.0, which no browser speaks
  */
 export function isOurs(header: string | undefined, listensOn: string): boolean {
@@ -149,7 +152,10 @@ export function isOurs(header: string | undefined, listensOn: string): boolean {
   return name === listensOn.toLowerCase() || name === hostname().toLowerCase();
 }
 
-/** A sentence as plain text. Probes look at the number, people at the words. Never cached: it is about this moment. */
+/**
+ * Answers with a sentence as plain text. Probes look at the number, people at the words. It is
+ * never cached, because it is about this moment.
+ */
 function say(response: ServerResponse, status: number, sentence: string): void {
   if (response.headersSent) return;
   response.writeHead(status, { "content-type": "text/plain; charset=utf-8", "cache-control": "no-store" });

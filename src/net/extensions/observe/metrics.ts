@@ -1,15 +1,19 @@
 /**
- * What a server does, in numbers, as Prometheus reads them: an extension, on only where somebody asked for it.
+ * What a server does, in numbers, as Prometheus reads them: an extension, on only if it was asked
+ * for.
  *
- * Two kinds of numbers, by how they are had. What *happened* is counted when the server tells of it (counters.ts): an addition
- * per event, and nothing on the way of the bytes. What *is* (files waiting, room on the disk) is looked up when somebody
- * scrapes, so that a server nobody looks at does nothing for it.
+ * There are two kinds of numbers. What *happened* is counted when the server reports it
+ * (counters.ts): one addition for each event, and nothing on the way of the bytes. What *is* (files
+ * waiting, room on the disk) is looked up at a scrape, so that a server that nobody scrapes does
+ * nothing for it.
  *
- * Labels are bounded: codes and roles come from closed tables. Queue names come from the wire, so only the hundred
- * fullest have a line of their own, and "(other)" has the sum of the rest (fullest-queues.ts).
- * No name of a file, no address and no transfer id is ever a label: each would be a new time series.
+ * Invariant: labels are bounded. Codes and roles come from closed tables. Queue names come from the
+ * wire, so only the fullest queues have a line of their own, and "(other)" has the sum of the rest
+ * (fullest-queues.ts). No file name, address or transfer id is ever a label: each would be a new
+ * time series.
  *
- * Never here: answering requests (metrics-server.ts), and who may ask. Why a port of its own: adr/0042.
+ * Never here: answering requests (metrics-server.ts), and who may ask. Why a port of its own:
+ * adr/0042.
  */
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
 import type { ServerEvent } from "../../events.ts";
@@ -17,9 +21,9 @@ import { Counters, ROLES } from "./counters.ts";
 import { FullestQueues, type Kind, type QueueSource } from "./fullest-queues.ts";
 import type { Timing } from "./timed-spool.ts";
 
-/** What is looked up at a scrape. Each may be asked at any time while the server runs. */
+/** What is looked up at a scrape. Each may be called at any time while the server runs. */
 export interface MetricsSources {
-  /** What the queues have; null while there is no spool. */
+  /** What the queues hold; null while there is no spool. */
   queues(): QueueSource | null;
   unfinishedUploads(): number;
   spoolBytes(): number;
@@ -27,29 +31,29 @@ export interface MetricsSources {
   traffic(): { readonly received: number; readonly sent: number };
 }
 
-/** What is the same for the whole life of a server. */
+/** What stays the same for the whole life of a server. */
 export interface MetricsFacts {
   readonly version: string;
   readonly durability: string;
 }
 
-/** Seconds: from an in-memory commit to an upload of a day. Each step is 2.5 or 4 times the one before. */
+/** Bounds of the histograms, seconds: from a commit in memory to an upload of a day. */
 const COMMIT_BUCKETS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10];
 const UPLOAD_BUCKETS = [0.001, 0.0025, 0.01, 0.05, 0.25, 1, 5, 15, 60, 300, 1800, 7200, 86_400];
 
 /**
- * The numbers of one server. A registry of its own and not the global one of the library, so that two servers in one
- * process do not add up, and a test can have as many as it likes.
+ * The numbers of one server. It has a registry of its own, not the library's global one, so that
+ * two servers in one process do not add up, and a test can have as many as it likes.
  */
 export class Metrics {
   readonly #registry = new Registry();
   readonly #counters: Counters;
-  /** Connections that are open, with their role, by number. */
+  /** Roles of the open connections, by their numbers. `observe` adds and removes them. */
   readonly #open = new Map<number, string>();
-  /** 0 or 1, as the gauge shows it. There is no way back: a server that drains ends. */
+  /** 0 or 1, as the gauge shows it. It never goes back: a server that drains ends. */
   #isDraining = 0;
   readonly #timings: Record<Timing, Histogram>;
-  /** The scrape that is under way. Ten that come together cost one look at the disk. */
+  /** The scrape that is under way. Ten that come together share one look at the disk. */
   #scrape: Promise<string> | null = null;
 
   constructor(sources: MetricsSources, facts: MetricsFacts) {
@@ -62,7 +66,7 @@ export class Metrics {
       return sources.traffic().sent;
     });
 
-    // From here on, what is looked up at a scrape.
+    // From here on: what is looked up at a scrape.
     const { version, durability } = facts;
     gauge("filespool_info", "Always 1; what is running is in the labels.", ["version", "durability"], (info) =>
       info.set({ version, durability }, 1),
@@ -107,10 +111,10 @@ export class Metrics {
       store: histogram("filespool_store_seconds", "From the last byte to stored: verify and sync.", COMMIT_BUCKETS),
       ack: histogram("filespool_ack_seconds", "To take a file off its queue durably: one commit.", COMMIT_BUCKETS),
     };
-    // Memory, processor, event loop and garbage collection of the process, by the names that dashboards know.
+    // Memory, processor, event loop and garbage collection, by the names that dashboards know.
     collectDefaultMetrics({ register: this.#registry });
 
-    /** A counter that is told its value instead of its steps. */
+    /** A counter that is given its value instead of its steps. */
     function counter(name: string, help: string, value: () => number): void {
       new Counter({
         name,
@@ -123,7 +127,7 @@ export class Metrics {
       });
     }
 
-    /** What is, as it is at the moment of the scrape; `look` sets it. */
+    /** A number as it is at the moment of a scrape; `look` sets it. */
     function gauge<L extends string>(
       name: string,
       help: string,
@@ -143,7 +147,7 @@ export class Metrics {
     }
   }
 
-  /** Counts an event of the server. A field, since it is handed on as it is. */
+  /** Counts an event of the server. It is a field because it is passed on as a function. */
   readonly observe = (event: ServerEvent): void => {
     const counters = this.#counters;
     switch (event.event) {
@@ -200,14 +204,14 @@ export class Metrics {
   readonly time = (what: Timing, ms: number): void => this.#timings[what].observe(ms / 1000);
 
   /**
-   * The type of the text that `text` gives. It names the version of the text format, by which a scraper knows how to
+   * The content type of `text`. It names the version of the format, by which a scraper knows how to
    * read it.
    */
   get contentType(): string {
     return this.#registry.contentType;
   }
 
-  /** All of it, as text. Whoever asks while another is being answered gets the same answer. */
+  /** All numbers, as text. Callers that come during a scrape get the same answer. */
   text(): Promise<string> {
     this.#scrape ??= this.#registry.metrics().finally(() => {
       this.#scrape = null;

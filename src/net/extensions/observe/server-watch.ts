@@ -1,6 +1,6 @@
 /**
- * What an operator of a server must hear of and no session can tell: connections that end before
- * they are let in, and a server that has no file descriptors left for the next one.
+ * What the operator of a server must hear of and no session can tell: connections that end before
+ * they are let in, and a server without file descriptors for the next one.
  *
  * It is the observer that create-server.ts hands to the core. The server works the same without it.
  * Read next: rejected-connections.ts, out-of-descriptors.ts.
@@ -12,11 +12,12 @@ import type { ServerObserver } from "../../server/session.ts";
 import { OutOfDescriptors } from "./out-of-descriptors.ts";
 import { RejectedConnections } from "./rejected-connections.ts";
 
+/** The observer of one server. */
 export class ServerWatch implements ServerObserver {
   readonly #rejected: RejectedConnections;
   readonly #descriptors = new OutOfDescriptors();
 
-  /** @param sockets the listener: handshakes that fail are known to it alone */
+  /** @param sockets the listener: only it knows of handshakes that fail */
   constructor(sockets: SocketServer, emit: (event: ServerEvent) => void) {
     this.#rejected = new RejectedConnections(sockets, emit);
   }

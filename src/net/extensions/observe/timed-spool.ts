@@ -1,20 +1,21 @@
 /**
- * A spool that tells how long its slow calls took, around any spool: an extension, for metrics.
+ * A spool that reports how long its slow calls took, around any spool: an extension, for metrics.
  *
- * The data path is not touched. Whoever wants no timings hands the server the spool itself, and pays nothing; with
- * them, one promise is added per file, none per chunk. Everything but the two calls that are timed is the spool's own
- * function, so what the contract gains later is passed on without a line here.
+ * The data path is not touched. A server without timings gets the spool itself, and pays nothing.
+ * With them, one promise is added for each file, none for each chunk. Everything but the two timed
+ * calls is the spool's own function, so what the contract gains later is passed on without a line
+ * here.
  *
  *   upload   from the offer, or the continued offer, to the answer of `finish`
- *   store    `finish` alone: the rest of the content written, verified, synced, and the index committed
- *   ack      taking a file off its queue: a change of the index and nothing else, so one group commit
+ *   store    `finish` alone: the rest of the content written, verified, synced, the index committed
+ *   ack      taking a file off its queue: a change of the index and nothing else, one group commit
  *
- * Invariant: what a caller sees, values as well as errors, is what the spool gave. Only what succeeded is timed.
+ * Invariant: a caller gets what the spool gave, values as well as errors. Only successes are timed.
  */
 import type { Spool, Upload, UploadWatcher } from "../../../spool/contract.ts";
 import type { Offer } from "../../../spool/files.ts";
 
-/** What is timed, by the names of its histograms (metrics.ts). */
+/** What is timed, by the names of the histograms (metrics.ts). */
 export type Timing = "upload" | "store" | "ack";
 
 export interface TimedSpoolOptions {
@@ -23,9 +24,12 @@ export interface TimedSpoolOptions {
   readonly onTiming: (what: Timing, ms: number) => void;
 }
 
-/** @returns a spool that is the same in all else; closing it closes `spool` */
+/**
+ * Puts timings around a spool.
+ * @returns a spool that is the same in all else; closing it closes `spool`
+ */
 export function timedSpool<S extends Spool>(spool: S, { now, onTiming }: TimedSpoolOptions): S {
-  /** The upload itself with another `finish`: its other calls are the hot ones, and go straight to it. */
+  /** The upload itself, with another `finish`. Its other, frequent calls stay untouched. */
   const timed = (upload: Upload, offeredAtMs: number): Upload => {
     const finish = upload.finish.bind(upload);
     return Object.defineProperty(upload, "finish", {
@@ -39,7 +43,7 @@ export function timedSpool<S extends Spool>(spool: S, { now, onTiming }: TimedSp
     });
   };
 
-  // Errors pass as they are, and are not timed: how long a refusal took says nothing about the disk.
+  // Errors pass untimed: how long a refusal took says nothing about the disk.
   const own: Partial<Spool> = {
     async offer(offer: Offer, watcher: UploadWatcher) {
       const offeredAtMs = now();
@@ -53,7 +57,8 @@ export function timedSpool<S extends Spool>(spool: S, { now, onTiming }: TimedSp
     },
   };
 
-  // A function is bound once and kept: private fields are found on the spool itself only, and `read` is called often.
+  // A function is bound once and kept: only the spool itself has its private fields, and `read` is
+  // called often.
   const bound = new Map<PropertyKey, unknown>();
   return new Proxy(spool, {
     get(target, key) {

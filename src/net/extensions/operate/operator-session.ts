@@ -1,13 +1,14 @@
 /**
- * The server's half of an operator's conversation, with its hands on the socket and the spool.
+ * The server's half of an operator's conversation, with its effects on the socket and the spool.
  *
- * Orders are carried out one after the other, and the next frame is not read meanwhile: so the number of rows that wait
- * for a slow operator is at most a page, and a purge of a million files cannot be asked for twice at once. Looks wait
- * beside them. Each has its place in the window of the connection, a bounded time, and no cost while it waits: it is
- * a listener at the spool, not a timer that asks again.
+ * Orders are carried out one after the other, and the next frame is not read meanwhile. So a slow
+ * operator makes at most a page of rows wait, and a purge of a million files cannot run twice at
+ * once. Looks wait beside the orders. Each has its place in the window of the connection, a bounded
+ * time, and no cost while it waits: it is a listener at the spool, not a timer that asks again.
  *
- * Every operation passes through `#demand`, before it looks at or touches a queue. Never here: who may do what
- * (access.ts), and what an operation does (spool/operate/contract.ts). Why on this port at all: adr/0038.
+ * Invariant: every operation passes through `#demand` or `#find` before it tells or changes
+ * anything of a queue. Never here: who may do what (access.ts), and what an operation does
+ * (spool/operate/contract.ts). Why on this port at all: adr/0038.
  */
 import { FilespoolError, failureForPeer, known as knownError } from "../../../protocol/errors.ts";
 import { LIMITS } from "../../../protocol/limits.ts";
@@ -20,18 +21,18 @@ import { type Access, demand, RIGHTS } from "../../server/access.ts";
 import { type ServerContext, welcome } from "../../server/session.ts";
 import type { Connection } from "../../wire/connection.ts";
 
-/** The orders of an operator, by their names in a refusal. */
+/** The orders of an operator, by the names that a refusal uses. */
 export type Operation = "list" | "cancel" | "requeue" | "purge";
 
-/** The end of a look: what is known of the transfer, or null for nothing that this peer may know. */
+/** The end of a look: what is known of the transfer. Null: nothing that this peer may know. */
 type Seen = { readonly transfer: string; readonly look: number; readonly known: Known | null };
 
-/** What no waiting changes any more. A dead letter may be put back, but whoever waits for it should hear of it. */
+/** States that end a look. A dead letter may be put back, but the operator should hear of it. */
 const ENDS: ReadonlySet<string> = new Set(["collected", "expired", "cancelled", "dead"]);
 
 /**
- * One connection of an operator. It holds nothing of the queues that it talks about: each page, order and look asks the
- * spool anew, so there is nothing here that could be out of date.
+ * One connection of an operator. It keeps nothing of the queues: each page, order and look asks the
+ * spool anew, so nothing here can be out of date.
  */
 export class OperateSession {
   readonly #connection: Connection;
@@ -39,15 +40,15 @@ export class OperateSession {
   readonly #access: Access;
   readonly #spool: SpoolOperations;
   readonly #conversation = new Conversation(OPERATE_SERVER, "greeting");
-  /** For each look that waits: the way to end it. */
+  /** One function for each look that waits, which ends its wait. The window bounds their number. */
   readonly #looks = new Set<() => void>();
   /**
-   * The connection has ended. Long orders look at it between two batches, so that a purge that nobody waits for stops,
-   * and what was removed until then stays removed.
+   * The connection has ended. Long orders check it between two batches: a purge that nobody waits
+   * for stops, and what was removed until then stays removed.
    */
   #isOver = false;
 
-  /** @param spool what operators may do with the spool of that server */
+  /** @param spool what operators may do with the server's spool */
   constructor(connection: Connection, server: ServerContext, access: Access, spool: SpoolOperations) {
     this.#connection = connection;
     this.#access = access;
@@ -55,7 +56,10 @@ export class OperateSession {
     this.#spool = spool;
   }
 
-  /** Frames one at a time, as in the other sessions; at the end, looks that wait are woken and find that it is over. */
+  /**
+   * Reads frames one at a time. At the end, looks that wait are woken, and find that it is over.
+   * @throws FilespoolError what broke the conversation
+   */
   async run(): Promise<void> {
     try {
       await this.#conversation.carryOut("hello", this.#effects);
@@ -71,28 +75,30 @@ export class OperateSession {
     }
   }
 
-  /** When the server is shutting down: an order that was begun is answered, looks are taken up by the next server. */
+  /**
+   * Called when the server shuts down. An order that was begun is still answered. Looks are asked
+   * again at the next server.
+   */
   drain(): void {
     if (this.#server.isDraining && this.#conversation.state !== "working")
       this.#connection.fail(new FilespoolError("shutting-down"));
   }
 
   /**
-   * Where rights are checked: every order comes here with the queue that it is about, before anything of that queue is told
-   * or changed. Questions about one transfer go through `#find` instead.
+   * Checks the right to a queue, before anything of it is told or changed. Questions about one
+   * transfer go through `#find` instead.
    * @throws FilespoolError not-allowed
    */
   #demand(queue: string): void {
     demand(this.#access, "manage", queue);
   }
 
-  /**
-   * Who gave the order, for the events: an operation changes what is somebody else's, so each of them can be traced.
-   */
+  /** Who gave the order, for the events: each change of other people's files can be traced. */
   get #peer() {
     return { connection: this.#connection.id, peer: this.#connection.peer };
   }
 
+  /** What each effect of the transition table does. */
   readonly #effects: Effects<typeof OPERATE_SERVER> = {
     welcome: () => this.#connection.send(welcome(this.#server)),
 
@@ -102,7 +108,7 @@ export class OperateSession {
         await this.#conversation.carryOut("listed", this.#effects, next);
       }),
 
-    // What it was is looked up first: for the right to it, and because afterwards there is no name left to report.
+    // The file is looked up first: for the right to it, and because its name is gone afterwards.
     cancel: ({ transfer }: MessageOf<"cancel">) =>
       this.#order("cancel", async () => {
         const file = await this.#locate(transfer);
@@ -111,7 +117,7 @@ export class OperateSession {
         await this.#conversation.carryOut("carriedOut", this.#effects, files);
       }),
 
-    // Exactly one of two fields, which a schema of optional fields cannot say.
+    // Exactly one of the two fields, which a schema of optional fields cannot say.
     requeue: ({ transfer, queue }: MessageOf<"requeue">) =>
       this.#order("requeue", async () => {
         if ((transfer === undefined) === (queue === undefined))
@@ -126,7 +132,7 @@ export class OperateSession {
         await this.#conversation.carryOut("carriedOut", this.#effects, files);
       }),
 
-    // Also when nothing was left: that somebody gave this order is worth a line on the server's screen.
+    // Reported even if nothing was left: that this order was given is worth a line on the server.
     purge: ({ queue, deadOnly }: MessageOf<"purge">) =>
       this.#order("purge", async () => {
         this.#demand(queue);
@@ -135,7 +141,8 @@ export class OperateSession {
         await this.#conversation.carryOut("carriedOut", this.#effects, files);
       }),
 
-    // Not waited for: a look may take a minute, and the next frame is read at once. A bug in it ends the conversation.
+    // Not waited for: a look may take a minute, and the next frame is read at once. A bug in it
+    // ends the conversation.
     look: ({ transfer, look, waitMs = 0 }: MessageOf<"show">) => {
       if (this.#looks.size >= LIMITS.windowFiles) throw new FilespoolError("flood", "too many questions at once");
       void this.#look(transfer, look, Math.min(waitMs, LIMITS.lookMs)).catch((error: unknown) =>
@@ -152,7 +159,10 @@ export class OperateSession {
     close: () => {},
   };
 
-  /** A "no" to one order leaves the conversation as it is; who broke the protocol, or met a bug of ours, ends it. */
+  /**
+   * Carries out an order. A refusal of it leaves the conversation as it is. A broken protocol, or a
+   * bug of ours, ends it.
+   */
   async #order(order: Operation, work: () => Promise<void>): Promise<void> {
     try {
       await work();
@@ -163,7 +173,11 @@ export class OperateSession {
     }
   }
 
-  /** The file that an order is about. Its queue is known only now, so this is where the right to it is asked for. */
+  /**
+   * Finds the file that an order is about. Only then its queue is known, so the right is checked
+   * here.
+   * @throws FilespoolError transfer-unknown, not-allowed
+   */
   async #locate(transfer: string): Promise<Known> {
     const known = await this.#find(transfer);
     if (!known) throw new FilespoolError("transfer-unknown");
@@ -172,10 +186,10 @@ export class OperateSession {
   }
 
   /**
-   * Rows of queues that the operator may not manage are left out rather than refused: a list of all is a list of all that
-   * are his. The cursor goes on behind them all the same, so such a page may be short, or empty.
-   *
-   * Sends the rows of one page; returns where the next one begins.
+   * Sends the rows of one page. Rows of queues that the operator may not manage are left out and
+   * not refused: a list of all is a list of all that this operator may manage. The cursor goes on
+   * behind them all the same, so such a page may be short, or empty.
+   * @returns where the next page begins; null: there is none
    */
   async #list({ what, queue, cursor, rows = LIMITS.pageFiles }: MessageOf<"list">): Promise<string | null> {
     const from: From = { cursor: cursor ?? null, rows };
@@ -193,16 +207,19 @@ export class OperateSession {
     return page.next;
   }
 
-  /** Uploads are few and listed across queues; files are many, and their order means something within a queue only. */
+  /**
+   * Uploads are few, and listed across queues. Files are many, and their order has a meaning within
+   * one queue only.
+   */
   #page(what: "files" | "dead" | "uploads", queue: string | undefined, from: From): Promise<Page<Known>> {
     if (what === "uploads") return this.#spool.uploads(queue ?? null, from);
     if (queue === undefined) throw new FilespoolError("message-invalid", "such a list names its queue");
     return this.#spool[what](queue, from);
   }
 
-  /** Listens before it looks, so that an end in between is not missed. */
+  /** One look. It listens before it asks, so that an end in between is not missed. */
   async #look(transfer: string, look: number, waitMs: number): Promise<void> {
-    // One promise for three wakers: the spool, the timer, and the end of the connection.
+    // One promise for three events: the spool, the timer, the end of the connection.
     let wake = () => {};
     const woken = new Promise<void>((resolve) => {
       wake = resolve;
@@ -226,8 +243,9 @@ export class OperateSession {
   }
 
   /**
-   * An id cannot be guessed. Who has it sent the file, has got it, or looks after it, and each may ask what became of it. To those
-   * without any right in its queue it does not exist: a refusal would say that it does, and name that queue.
+   * Finds a transfer. An id cannot be guessed: a peer that has it sent the file, has got it, or
+   * looks after it, and each may ask what became of it. To a peer without any right in its queue it
+   * does not exist: a refusal would tell that it does, and name that queue.
    */
   async #find(transfer: string): Promise<Known | null> {
     const known = await this.#spool.find(transfer);
@@ -236,9 +254,9 @@ export class OperateSession {
 }
 
 /**
- * What a peer is told of a transfer, one field after the other: what the spool knows besides (where small content is, whose
- * lease it is) is nobody's business, and a field that is added there does not get onto the wire by itself. So these are the
- * fields of the message, without those that say nothing in its state.
+ * What a peer is told of a transfer, field by field. What the spool knows besides (where small
+ * content is, whose lease it is) is private, and a field that is added there does not get onto the
+ * wire by itself. Fields that say nothing in a state are left out.
  */
 function facts(known: Known): Omit<MessageOf<"row">, "type"> {
   const { transfer, state, queue, name, size, algorithm, kind } = known;
@@ -252,7 +270,7 @@ function facts(known: Known): Omit<MessageOf<"row">, "type"> {
   if (!("failures" in known)) return { ...file, ...digest, ...(known.atMs !== null && { atMs: known.atMs }) };
   const { atMs, failures, firstFailedAtMs, lastFailedAtMs } = known;
   const reason = known.reason.slice(0, LIMITS.textCharsMax);
-  // One that expired is dead without a failed delivery.
+  // An expired file is dead without a failed delivery.
   const hasReason = failures > 0 || known.state === "dead";
   return { ...file, ...digest, atMs, failures, ...(hasReason && { reason, firstFailedAtMs, lastFailedAtMs }) };
 }

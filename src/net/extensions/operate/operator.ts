@@ -5,10 +5,12 @@
  *     for await (const file of operator.files("photos")) console.log(file.name, file.state);
  *     await operator.close();
  *
- * One connection, kept and, when it is lost, made anew, as senders and receivers do. Lists are fetched page by page, as
- * they are read, so that a queue of ten million files is listed in the memory of a page. What was asked for and got no
- * answer is asked again on the next connection, if asking twice is harmless; a purge is not, since files may have come
- * in between, so it fails instead and a person decides. Conversation: protocol/operate.ts.
+ * It keeps one connection, and replaces it when it is lost, as senders and receivers do. Lists are
+ * fetched page by page as they are read, so a queue of ten million files takes the memory of a
+ * page. A request without an answer is asked again on the next connection, if asking twice does no
+ * harm. A purge does, because files may have come in between: it fails, and a person decides.
+ *
+ * Never here: how often to ask (receipts.ts). The table of states is protocol/operate.ts.
  */
 import { asError, FilespoolError, known } from "../../../protocol/errors.ts";
 import { LIMITS } from "../../../protocol/limits.ts";
@@ -20,26 +22,27 @@ import type { ClientOptions } from "../../options.ts";
 import type { Connection } from "../../wire/connection.ts";
 import { CONNECTOR } from "../trust/connect.ts";
 
-/** What a server tells of one transfer, and of one queue. */
+/** What a server tells about one transfer, and about one queue. */
 export type TransferInfo = Readonly<Body<"row">>;
 export type QueueInfo = Readonly<Body<"tally">>;
 
 type OrderMessage = MessageOf<"list"> | MessageOf<"cancel"> | MessageOf<"requeue"> | MessageOf<"purge">;
 type Row = TransferInfo | QueueInfo;
 
-/** Something that was asked for. Orders are sent one at a time, the first of the list being the one under way. */
+/** An order without an answer. The first of the list is under way, and no other. */
 interface Order {
   readonly message: OrderMessage;
   readonly rows: Row[];
+  /** Sent over the connection of this moment. A new connection clears it. */
   isSent: boolean;
-  /** What ended it: the mark of the next page, or the number of files. */
+  /** Takes the answer: the mark of the next page, or the number of files. */
   readonly resolve: (answer: MessageOf<"page"> | MessageOf<"done">) => void;
   readonly reject: (error: FilespoolError) => void;
 }
 
 interface Look {
   readonly transfer: string;
-  /** Until when it may wait, on the monotonic clock. */
+  /** Until when it may wait, on the clock of `performance`. */
   readonly untilMs: number;
   readonly resolve: (state: TransferInfo) => void;
   readonly reject: (error: FilespoolError) => void;
@@ -47,33 +50,33 @@ interface Look {
 
 export type OperateOptions = Omit<ClientOptions, "queue" | "bufferBytes">;
 
-/**
- * Connects to a server.
- * @throws FilespoolError unreachable, or what the server says
- */
+/** Connects to a server. @throws FilespoolError unreachable, or what the server says */
 export async function operate(options: OperateOptions = {}): Promise<Operator> {
   const operator = new Operator(options);
   await operator.connected;
   return operator;
 }
 
-/** A connection to one server, and what was asked over it. Calls may overlap; orders are sent one after the other. */
+/** An operator of one server. Calls may overlap; orders are sent one after the other. */
 export class Operator {
   /** Resolves with the first connection; rejects when there will be none. */
   readonly connected: Promise<void>;
   readonly #client: Client;
+  /** Resolves when the run has ended, well or not. */
   readonly #over: Promise<void>;
+  /** The connection of this moment; null between two, and at the end. */
   #connection: Connection | null = null;
   #conversation = new Conversation(OPERATE_CLIENT, "greeting");
+  /** Orders without an answer, in the order in which they were given. */
   readonly #orders: Order[] = [];
-  /** Looks that were sent on this connection, by number, and those for which there was no room. */
+  /** Looks that were sent, by number. `#waiting`: looks for which there was no room. */
   readonly #looks = new Map<number, Look>();
   #lookNumber = 0;
   #waiting: Look[] = [];
-  /** Why nothing more is answered. */
+  /** Why nothing more is answered; null as long as there is hope. Set once. */
   #failure: FilespoolError | null = null;
   #close: () => void = () => {};
-  /** Ends the way to the next connection. */
+  /** Ends the attempts to connect. */
   readonly #stop = new AbortController();
 
   constructor(options: OperateOptions) {
@@ -93,7 +96,7 @@ export class Operator {
         this.#begin(connection);
         reach();
         const reading = this.#read(connection);
-        reading.catch(() => {}); // after `close` nobody waits for it any more
+        reading.catch(() => {}); // after `close` nobody waits for it
         await Promise.race([reading, closing]).finally(() => {
           this.#connection = null;
         });
@@ -105,12 +108,12 @@ export class Operator {
       });
   }
 
-  /** Every queue that has anything, by name. */
+  /** Every queue that holds anything, by name. */
   queues(): AsyncGenerator<QueueInfo> {
     return this.#pages({ type: "list", what: "queues" }) as AsyncGenerator<QueueInfo>;
   }
 
-  /** The files of a queue in the order in which they are delivered, those that a receiver has included. */
+  /** The files of a queue in the order of their delivery, those that a receiver holds included. */
   files(queue: string): AsyncGenerator<TransferInfo> {
     return this.#pages({ type: "list", what: "files", queue }) as AsyncGenerator<TransferInfo>;
   }
@@ -126,23 +129,23 @@ export class Operator {
     return this.#pages({ type: "list", what: "uploads", ...where }) as AsyncGenerator<TransferInfo>;
   }
 
-  /** The next page is asked for when the last row of this one was taken, so whoever stops early costs nothing more. */
+  /** Lists rows. A caller that stops early costs no further page. */
   async *#pages(message: MessageOf<"list">): AsyncGenerator<Row> {
     for (let cursor: string | undefined; ; ) {
       const { rows, answer } = await this.#order({ ...message, ...(cursor !== undefined && { cursor }) });
       yield* rows;
       const next = answer.type === "page" ? answer.next : undefined;
       if (next === undefined) return;
-      // A server that leads in a circle would be read for ever.
-      if (next === cursor) throw new FilespoolError("frame-unexpected", "the server's list does not go on");
+      // A server that answers in a circle would be read for ever.
+      if (next === cursor) throw new FilespoolError("frame-unexpected", "the server's list repeats the same page");
       cursor = next;
     }
   }
 
   /**
-   * What is known of a transfer; its state is "unknown" where nothing is.
-   * @param waitMs waits so long, if need be, for it to be collected, cancelled, expired or a dead letter. A server waits a
-   *   minute at most, so whoever waits for longer asks again (receipts.ts)
+   * What is known of a transfer; its state is "unknown" if that is nothing.
+   * @param waitMs waits so long for it to be collected, cancelled, expired or dead; a minute at
+   * most
    */
   show(transfer: string, { waitMs = 0 } = {}): Promise<TransferInfo> {
     return new Promise((resolve, reject) => {
@@ -151,27 +154,33 @@ export class Operator {
     });
   }
 
-  /** Removes a file or an unfinished upload for ever. False: it was cancelled already. @throws FilespoolError transfer-unknown, transfer-ended */
+  /**
+   * Removes a file or an unfinished upload for ever. False: it was cancelled already.
+   * @throws FilespoolError transfer-unknown, transfer-ended
+   */
   async cancel(transfer: string): Promise<boolean> {
     return (await this.#count({ type: "cancel", transfer })) > 0;
   }
 
-  /** A dead letter back to the tail of its queue. False: it is there already. @throws FilespoolError transfer-unknown, transfer-ended, queue-full */
+  /**
+   * Puts a dead letter back to the tail of its queue. False: it is there already.
+   * @throws FilespoolError transfer-unknown, transfer-ended, queue-full
+   */
   async requeue(transfer: string): Promise<boolean> {
     return (await this.#count({ type: "requeue", transfer })) > 0;
   }
 
-  /** All dead letters of a queue; returns how many. */
+  /** Puts all dead letters of a queue back, and returns how many. */
   requeueAll(queue: string): Promise<number> {
     return this.#count({ type: "requeue", queue });
   }
 
-  /** Removes the files of a queue for ever, or only its dead letters; returns how many. */
+  /** Removes the files of a queue for ever, or only its dead letters, and returns how many. */
   purge(queue: string, { deadOnly = false } = {}): Promise<number> {
     return this.#count({ type: "purge", queue, deadOnly });
   }
 
-  /** Says goodbye, where there is a connection; what had no answer fails. */
+  /** Says goodbye, if there is a connection. Requests without an answer fail. */
   async close(): Promise<void> {
     if (!this.#connection) this.#stop.abort();
     this.#close();
@@ -179,10 +188,7 @@ export class Operator {
     this.#fail(new FilespoolError("interrupted", "the operator was closed"));
   }
 
-  /**
-   * An order whose answer is a number of files.
-   * @throws FilespoolError what the server says against it, connection-lost, interrupted
-   */
+  /** Gives an order. @throws FilespoolError the server's refusal; connection-lost, interrupted */
   async #count(message: OrderMessage): Promise<number> {
     const { answer } = await this.#order(message);
     return answer.type === "done" ? answer.files : 0;
@@ -217,7 +223,7 @@ export class Operator {
     this.#pump();
   }
 
-  /** Sends what may be sent now: one order, and as many looks as the server answers at a time. */
+  /** Sends what may be sent now: one order, and as many looks as the server takes at a time. */
   #pump(): void {
     if (this.#failure) return this.#fail(this.#failure);
     if (!this.#connection) return;
@@ -235,15 +241,12 @@ export class Operator {
     }
   }
 
-  /**
-   * All effects of this half are synchronous, so there is nothing to wait for; what is not allowed throws here, into
-   * whoever reads or sends.
-   */
+  /** No effect of this half waits. A frame that is not allowed throws, into the caller. */
   #step(event: EventOf<typeof OPERATE_CLIENT>, message: Message): void {
     void this.#conversation.carryOut(event, this.#effects, message);
   }
 
-  /** Every frame is progress: whoever answers is not to be given up. */
+  /** Reads frames. Each is progress: a server that answers is not given up. */
   async #read(connection: Connection): Promise<void> {
     for (;;) {
       const frame = await connection.read();
@@ -255,7 +258,9 @@ export class Operator {
     }
   }
 
-  /** A refusal is about the order under way if it has its name; numbers are the names of looks. */
+  /**
+   * A refusal is about the order under way if it has its name; otherwise it has a look's number.
+   */
   #eventOf(frame: Message): EventOf<typeof OPERATE_CLIENT> {
     if (frame.type !== "refuse") return frame.type as EventOf<typeof OPERATE_CLIENT>;
     return frame.about === this.#orders[0]?.message.type ? "refuseOrder" : "refuseLook";
@@ -276,15 +281,15 @@ export class Operator {
     close: () => {},
   };
 
-  /** Takes a look out of the open ones. A number that we did not give is a mistake of the server's. */
+  /** Takes a look out of the open ones. A number that is not ours is an error of the server. */
   #looked(number: number): Look {
     const look = this.#looks.get(number);
-    if (!look) throw new FilespoolError("frame-unexpected", "an answer to no question");
+    if (!look) throw new FilespoolError("frame-unexpected", "the server answers a question that was not asked");
     this.#looks.delete(number);
     return look;
   }
 
-  /** Whatever has no answer will have none. */
+  /** Fails every request that has no answer. */
   #fail(error: FilespoolError): void {
     this.#failure ??= error;
     this.#connection = null;

@@ -1,18 +1,20 @@
 /**
- * Receipts: waits until somebody has collected what was sent, or until the time for that is over.
+ * Receipts: waits until receivers have collected what was sent, or until the time for that is over.
  *
- * A receiver acks a file only after it has it on disk and its digest matches, so the tombstone that the ack leaves on the
- * server is the receipt: collected, verified, when, and what. This file asks for it by looks that wait on the server
- * (a minute each, then again), a window of them at a time, so that 20,000 files need neither 20,000 timers nor a loop.
- * It lives through cuts and restarts like everything else, until `waitMs` is over. Why like this: adr/0039.
+ * A receiver acks a file only when it has it on disk and its digest matches. The ack leaves a
+ * tombstone on the server, and that is the receipt: collected, verified, when, and what. This file
+ * asks for it by looks that wait on the server (a minute each, then again), a window of them at a
+ * time, so that 20,000 files need neither 20,000 timers nor a polling loop. It survives cuts and
+ * restarts, until `waitMs` is over. Why like this: adr/0039.
  *
- *   answer       told as                          asked again
- *   collected    the receipt: when, and what      never
- *   cancelled, expired, dead, unknown
- *                refused, with the reason         never
- *   waiting, leased, uploading
- *                nothing yet                      until the time is over, then outstanding
- *   none         nothing yet: the server is away  on the next connection, with the time that is left
+ *   answer                       told as                      asked again
+ *   collected                    the receipt: when and what   never
+ *   cancelled, expired,          refused, with the reason     never
+ *   dead, unknown
+ *   waiting, leased, uploading   nothing yet                  until the time is over; then
+ *                                                             outstanding
+ *   none: the server is away     nothing yet                  on the next connection, with the
+ *                                                             time that is left
  *
  * Invariant: each transfer is told exactly once, as collected, refused or outstanding.
  */
@@ -23,19 +25,23 @@ import type { ClientOptions } from "../../options.ts";
 import { TIMER_MAX_MS } from "../../wire/deadlines.ts";
 import { type Operator, operate, type TransferInfo } from "./operator.ts";
 
+/** What receipts are waited for, and how long. */
 export interface ReceiptOptions extends Omit<ClientOptions, "queue" | "bufferBytes" | "retryMs"> {
-  /** Ids, in the order in which the files were sent: the order in which they are likely to be collected. */
+  /**
+   * Transfer ids, in the order in which the files were sent: they are likely to be collected in it.
+   */
   readonly transfers: Iterable<string>;
-  /** How long to wait for all of them; Infinity for as long as it takes. */
+  /** How long to wait for all of them, ms; Infinity for as long as it takes. */
   readonly waitMs: number;
 }
 
+/** What has become of the files. */
 export interface ReceiptSummary {
-  /** Files that a receiver has. */
+  /** Files that a receiver has landed. */
   collected: number;
   /** Files that are still on the server. */
   readonly outstanding: About[];
-  /** One for each file that nobody will get: cancelled, expired, a dead letter, or no longer known. */
+  /** One for each file that nobody will collect: cancelled, expired, dead, or no longer known. */
   readonly failures: FilespoolError[];
 }
 
@@ -47,26 +53,28 @@ const LOST: Readonly<Partial<Record<TransferInfo["state"], ErrorCode>>> = {
   dead: "dead-letter",
 };
 
-/** How long an answer may take after the time is over, before the server counts as away. */
+/** How long an answer may take after the time is over, ms, before the server counts as away. */
 const GRACE_MS = 5_000;
 
 /**
  * Waits for the receipts of files that were stored.
- * @throws FilespoolError unreachable when the server was never there, interrupted, or what it says about all of them
+ * @throws FilespoolError unreachable: the server was never there; interrupted; or what it says
+ * about all of them
  */
 export async function receipts(options: ReceiptOptions): Promise<ReceiptSummary> {
   const { transfers, waitMs, signal, ...client } = options;
   const untilMs = performance.now() + waitMs;
   const over = new AbortController();
   const graceMs = waitMs + GRACE_MS;
-  // Whoever waits for longer than a timer can notices a server that is away only when it is back.
+  // No timer for a wait that is longer than one can be: then a server that is away is not noticed.
   const timer = graceMs > TIMER_MAX_MS ? undefined : setTimeout(() => over.abort(), graceMs);
   const run = new Receipts(options, untilMs);
   const signals = AbortSignal.any([over.signal, ...(signal ? [signal] : [])]);
   let operator: Operator | undefined;
   try {
-    // The server may be away for as long as there is time: what it has, it still has when it comes back. `over` ends that,
-    // and not the patience, which would be over a moment earlier and would say "unreachable" of what is outstanding.
+    // The server may be away as long as there is time: what it has, it still has when it is back.
+    // `over` ends the wait and not the patience of a client, which would be over a moment earlier,
+    // and would say "unreachable" of files that are outstanding.
     operator = await operate({ ...client, retryMs: Infinity, signal: signals });
     await run.ask(operator, transfers);
   } catch (error) {
@@ -79,17 +87,19 @@ export async function receipts(options: ReceiptOptions): Promise<ReceiptSummary>
   return run.summary;
 }
 
-/** What is known so far, kept apart from the connection that it was learned over. */
+/** What is known so far, independent of the connection. */
 class Receipts {
   readonly summary: ReceiptSummary = { collected: 0, outstanding: [], failures: [] };
   readonly #options: ReceiptOptions;
-  /** On the monotonic clock, in milliseconds: a clock that is set back must not make anybody wait for longer. */
+  /**
+   * When the time is over, on the clock of `performance`: a calendar that is set back must not make
+   * anybody wait longer.
+   */
   readonly #untilMs: number;
-  /** What was last heard of those that are asked about at this moment. */
+  /** The last answer about each transfer that is asked about now; null: none yet. */
   readonly #asked = new Map<string, TransferInfo | null>();
   /**
-   * Transfers that were told. It keeps the invariant when the time is over in the middle of asking: what was told once
-   * is not told again as outstanding.
+   * Transfers that were told. It keeps the invariant when the time is over in the middle of asking.
    */
   readonly #told = new Set<string>();
 
@@ -99,8 +109,8 @@ class Receipts {
   }
 
   /**
-   * As many questions at a time as the server answers; each asks for one transfer until it is settled. They share one
-   * iterator, so each takes the next that nobody has taken, and a slow one holds up no other.
+   * Asks about all transfers, as many at a time as the server answers. The loops share one
+   * iterator, so each takes the next that is free, and a slow transfer holds up no other.
    */
   async ask(operator: Operator, transfers: Iterable<string>): Promise<void> {
     const left = transfers[Symbol.iterator]();
@@ -110,7 +120,10 @@ class Receipts {
     await Promise.all(Array.from({ length: LIMITS.windowFiles }, askOne));
   }
 
-  /** Asks until it is settled. Each question waits on the server, so this loop turns once a minute at most. */
+  /**
+   * Asks about one transfer until it is settled. Each question waits on the server, so this loop
+   * turns once a minute at most.
+   */
   async #follow(operator: Operator, transfer: string): Promise<void> {
     this.#asked.set(transfer, null);
     for (;;) {
@@ -124,7 +137,7 @@ class Receipts {
     }
   }
 
-  /** The server is away, and the time is over: what is not settled is outstanding, as far as anybody knows. */
+  /** The server is away, and the time is over: what is not settled is outstanding. */
   giveUp(transfers: Iterable<string>): void {
     for (const transfer of transfers) {
       if (this.#told.has(transfer)) continue;
@@ -133,8 +146,8 @@ class Receipts {
   }
 
   /**
-   * The receipt. Digest and time come from the tombstone, and so from the ack itself; a server of an earlier version
-   * did not note the time.
+   * Tells a receipt. Digest and time come from the tombstone, and so from the ack itself. A server
+   * of an earlier version did not keep the time.
    */
   #collected(info: TransferInfo): void {
     this.#settle(info.transfer);
@@ -144,8 +157,8 @@ class Receipts {
   }
 
   /**
-   * A dead letter says why its last delivery failed, which is what its sender can do something about; the other ends
-   * say all in their name.
+   * Tells a loss. A dead letter says why its last delivery failed, because its sender may be able
+   * to mend that. The other states say everything by their name.
    */
   #lost(info: TransferInfo, code: ErrorCode): void {
     this.#settle(info.transfer);
@@ -156,7 +169,7 @@ class Receipts {
     this.#options.onEvent?.({ event: "refused", ...file(info), ...failure(told) });
   }
 
-  /** Not a failure: the file is where it was, and may be collected a moment later. */
+  /** Tells that a file is outstanding. That is no failure: it may be collected a moment later. */
   #outstanding(info: TransferInfo): void {
     this.#settle(info.transfer);
     this.summary.outstanding.push(file(info));
@@ -164,8 +177,8 @@ class Receipts {
   }
 
   /**
-   * From now on it is told. Called first in each of the three, so that a listener that throws cannot make it be told
-   * twice.
+   * Marks a transfer as told. Each of the three calls it first, so that a listener that throws
+   * cannot make it be told twice.
    */
   #settle(transfer: string): void {
     this.#asked.delete(transfer);
@@ -173,6 +186,6 @@ class Receipts {
   }
 }
 
-/** The fields that say which file it is; of one that the server does not know, only its id is known here. */
+/** The fields that say which file it is. Only the id is known of one that the server has not. */
 const file = ({ transfer, queue = "", name = transfer, size = 0 }: TransferInfo): About =>
   about({ transfer, queue, name, size });

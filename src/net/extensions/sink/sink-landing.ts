@@ -1,14 +1,16 @@
 /**
- * Content that lands nowhere: it is handed on, verified, to whoever wants it (`receive --output -`).
+ * Content that lands nowhere: it is verified, then handed to a program (`receive --output -`).
  *
  *   small   verified in memory and handed on; no disk is needed
- *   large   gathered in a part file, verified, handed on, and the part removed; a run that was stopped leaves the part,
- *           and the next one goes on with it
+ *   large   gathered in a part file, verified, handed on, and the part file removed. A run that was
+ *           stopped leaves its part file, and the next one goes on with it
  *
- * Nobody is ever handed a byte that was not proven. The ack follows when all of it was taken, so who stops reading finds the
- * file in its queue. What was handed on and not confirmed is remembered by this run, and not handed on again when it comes
- * again; a run that is killed in that moment hands it on a second time, and says nothing, since there is no folder in which
- * a journal could lie. Never here: where the parts lie and who may look at them (cli/commands/output-folder.ts). Why: adr/0085.
+ * Invariant: no byte is handed on before the whole content is verified. The ack follows when all of
+ * it was taken, so a file whose reader stops early is still in its queue. This run remembers what
+ * it has handed on without a confirmed ack, and does not hand it on again. A run that is killed at
+ * that moment makes the next one hand it on a second time, without a warning, because there is no
+ * folder in which a journal could be. Never here: where the part files are and who may read them
+ * (cli/commands/output-folder.ts). Why: adr/0085.
  */
 import { createReadStream } from "node:fs";
 import { rm } from "node:fs/promises";
@@ -21,15 +23,16 @@ import type { Delivered, Incoming } from "../../receiver/part-file.ts";
 import { SmallFile } from "../../receiver/small-file.ts";
 import { TargetRoom } from "../../receiver/target-room.ts";
 
+/** A landing without a folder of its own. */
 export class SinkLanding implements Lander {
-  readonly sync = false; // what a power cut takes of a part is fetched again
-  // One by one: what was handed on cannot be taken back.
+  readonly sync = false; // what a power cut takes is fetched again
+  // One at a time: what was handed on cannot be taken back.
   readonly batchMax = 1;
   readonly openMax = 1;
   readonly room = new TargetRoom("", "; TMPDIR names another place for it");
   readonly #sink: ContentSink;
   readonly #signal: AbortSignal;
-  /** Handed on by this run, and the ack is not confirmed. */
+  /** Transfers that this run has handed on, and whose ack is not confirmed. */
   readonly #unconfirmed = new Set<string>();
 
   constructor(sink: ContentSink, { signal }: ReceiveOptions) {
@@ -41,7 +44,10 @@ export class SinkLanding implements Lander {
     return this.room.folder;
   }
 
-  /** Only what is too large for memory needs one. @throws FilespoolError folder-unusable */
+  /**
+   * Where the part file is to be. Only content that is too large for memory needs one.
+   * @throws FilespoolError folder-unusable
+   */
   async folderFor({ size }: Delivered): Promise<string> {
     if (size > LIMITS.pipelineBytesMax) this.room.folder = await this.#sink.folder();
     return this.folder;
@@ -57,7 +63,10 @@ export class SinkLanding implements Lander {
     return this.#unconfirmed.has(transfer);
   }
 
-  /** @throws FilespoolError whatever the sink says: interrupted when nobody reads any more */
+  /**
+   * Hands files on, one after the other.
+   * @throws FilespoolError whatever the sink throws: interrupted when nobody reads any more
+   */
   async land(files: readonly Incoming[]): Promise<Landed[]> {
     const landed: Landed[] = [];
     for (const file of files) landed.push(await this.#handOn(file));

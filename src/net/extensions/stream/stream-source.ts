@@ -1,14 +1,17 @@
 /**
- * A stream on its way out: content that can be read once, and whose length nobody knows before its end.
+ * A stream on its way out: content that can be read once, and whose length nobody knows before its
+ * end.
  *
- * A file that was half sent is read again after a cut; a pipe cannot be. So what the server has not reported durable stays
- * here, and the source is read no further than KEPT_BYTES_MAX beyond that; then it waits, as it would for a slow disk.
+ * A file that was half sent is read again after a cut; a pipe cannot be. So bytes that the server
+ * has not reported as durable are kept here. The source is read at most KEPT_BYTES_MAX beyond the
+ * durable offset; then it waits, as it would for a slow disk.
  *
  *   kept from <= sent <= read,   read - kept from < KEPT_BYTES_MAX + one piece of the source
  *
- * That lasts as long as this process. The transfer id is drawn by lot, because two streams of one name are two files; a
- * sender that was killed begins a new transfer, and the unfinished one expires. A source that fails has no end, so the
- * upload is cancelled: half a dump must not look like a whole one. Never here: connections and their loss. Why: adr/0040.
+ * They are kept as long as this process lives. The transfer id is random, because two streams of
+ * one name are two files. If the sender is killed, the next run begins a new transfer, and the
+ * unfinished one expires. A source that fails has no end, so its upload is cancelled: half a dump
+ * must not look like a whole one. Never here: connections and their loss. Why: adr/0040.
  */
 import { randomBytes } from "node:crypto";
 import { createDigest, type Digest } from "../../../disk/digest.ts";
@@ -20,11 +23,11 @@ import type { ReadOnceSource, Sending } from "../../sender/source.ts";
 import type { Connection } from "../../wire/connection.ts";
 import { BUFFERS, COPIED_BYTES_MAX, FrameLength } from "../../wire/content-sender.ts";
 
-/** Bytes kept for a resume: a server syncs every 16 MiB, and some of them are on the way. */
+/** Most bytes kept for a resume. A server syncs every 16 MiB, and some of those are on the way. */
 export const KEPT_BYTES_MAX = 64 * 1024 * 1024;
 
 /**
- * One stream and what of it may be asked for again: the kind of source that can be read once
+ * One stream, with the bytes that may be asked for again: the kind of source that can be read once
  * (sender/source.ts).
  */
 export class OpenStream implements ReadOnceSource {
@@ -35,39 +38,43 @@ export class OpenStream implements ReadOnceSource {
   readonly name: string;
   readonly kind: string | undefined;
   readonly transfer = randomBytes(16).toString("hex");
-  /** Known once the source has ended. */
+  /** Bytes, once the source has ended; Infinity before. */
   size = Infinity;
-  /** Asked for one piece at a time, and never for the next before the last one is kept. */
+  /** Asked for one piece at a time, and for the next only when the last one is kept. */
   readonly #source: AsyncIterator<Uint8Array>;
-  // Fed as the source is read and not as the chunks are sent: a resume sends bytes twice, and the digest has each
-  // once.
+  // Fed as the source is read, not as frames are sent: a resume sends bytes twice, and the digest
+  // has each once.
   readonly #digest: Digest;
-  /** The digest once the source has ended; until then there is none to ask for. */
+  /** The digest, once the source has ended; "" before. */
   #hex = "";
   /**
-   * Bytes of a block, the unit in which memory is taken and given back. At least a buffer, so that a chunk lies in two
-   * of them at most.
+   * Bytes of a block, the unit in which memory is taken and given back. At least a buffer, so that
+   * a frame's content is in two of them at most.
    */
   readonly #blockBytes: number;
-  /** Wakes the sender, who waits for bytes or for the end; it looks for itself which of them it is. */
+  /**
+   * Wakes the sender, which waits for bytes or for the end, and looks itself which of them it is.
+   */
   readonly #onChange: () => void;
-  /** What was read and is kept: whole blocks but for the last, the first of them at `#from`. */
+  /**
+   * What was read and is kept: whole blocks except the last. The first begins at `#from`, which
+   * only `release` moves.
+   */
   #blocks: Buffer[] = [];
   #from = 0;
+  /** Most bytes sent over any connection, and bytes read from the source. Both only grow. */
   #sent = 0;
   #read = 0;
   /**
-   * The source is read from the first connection on, not from the constructor: a server that refuses the offer costs
-   * no byte of it.
+   * Reading has begun. It begins with the first content that is sent, so that a server that refuses
+   * the offer costs no byte of the source.
    */
   #isBegun = false;
-  /** Nothing more will be read: the source has ended or failed, or nobody wants it. */
+  /** Nothing more will be read: the source has ended or failed, or `end` was called. */
   #isOver = false;
-  /**
-   * Why the source gave no more. Kept and thrown where it is sent, because reading has no caller who could hear of it.
-   */
+  /** Why the source failed. `sendOver` throws it, because reading has no caller to throw it to. */
   #failure: FilespoolError | null = null;
-  /** Called when there is room for more. */
+  /** Ends the wait for room in `#readSource`. */
   #makeRoom: () => void = () => {};
 
   /** @param onChange called when more was read, or the source has ended */
@@ -81,16 +88,19 @@ export class OpenStream implements ReadOnceSource {
     this.#onChange = onChange;
   }
 
-  /** Reads the source to its end, by itself, so that a lost connection loses nothing of what it gave meanwhile. */
+  /**
+   * Reads the source to its end, beside the sending. So a lost connection loses nothing that the
+   * source gave meanwhile. It never rejects.
+   */
   async #readSource(): Promise<void> {
     try {
       while (!this.#isOver) {
         const { done, value } = await this.#source.next();
         if (done) break;
-        if (!(value instanceof Uint8Array)) throw new TypeError("it gives something else than bytes");
+        if (!(value instanceof Uint8Array)) throw new TypeError("it yields something other than bytes");
         this.#keep(value);
         this.#onChange();
-        // The back pressure: as long as the server has not synced, the source is not asked for more.
+        // Back pressure: the source is not asked for more before the server has synced.
         while (this.#read - this.#from >= KEPT_BYTES_MAX && !this.#isOver) {
           await new Promise<void>((resolve) => {
             this.#makeRoom = resolve;
@@ -107,7 +117,7 @@ export class OpenStream implements ReadOnceSource {
     this.#onChange();
   }
 
-  /** Copies into blocks: pieces may be tiny, and the source may write to them again. */
+  /** Copies a piece into blocks: pieces may be tiny, and the source may write to them again. */
   #keep(bytes: Uint8Array): void {
     this.#digest.update(bytes);
     for (let at = 0; at < bytes.length; ) {
@@ -121,8 +131,8 @@ export class OpenStream implements ReadOnceSource {
   }
 
   /**
-   * Bytes that are kept, by a copy only where they are in two blocks. At most two, since no chunk is longer than a
-   * block.
+   * Bytes that are kept, copied only if they are in two blocks. They are never in more, because a
+   * frame is no longer than a block.
    */
   #piece(offset: number, length: number): Uint8Array {
     const index = (offset - this.#from) / this.#blockBytes;
@@ -134,14 +144,17 @@ export class OpenStream implements ReadOnceSource {
   }
 
   /**
-   * The server has everything before `offset` on its disk: it will not be asked for again. Whole blocks only: the rest
-   * of one is given back with the next report, and no byte is moved for it. A report that says less than an earlier
-   * one changes nothing.
-   * @throws FilespoolError offset-gap: the server says to have what it was never sent
+   * The server has everything before `offset` on disk and will not ask for it again. Only whole
+   * blocks are freed; the rest follows with a later report, and no byte is moved for it. A report
+   * of less than an earlier one changes nothing.
+   * @throws FilespoolError offset-gap: the server claims bytes that it was never sent
    */
   release(offset: number): void {
     if (offset > this.#sent)
-      throw new FilespoolError("offset-gap", `the server says to have ${offset} bytes of ${this.#sent} that were sent`);
+      throw new FilespoolError(
+        "offset-gap",
+        `the server says that it has ${offset} bytes, but only ${this.#sent} were sent`,
+      );
     const blocks = Math.floor((offset - this.#from) / this.#blockBytes);
     if (blocks <= 0) return;
     this.#blocks.splice(0, blocks);
@@ -150,14 +163,16 @@ export class OpenStream implements ReadOnceSource {
   }
 
   /**
-   * Sends everything from an offset on. A block is cut evenly, so that its last chunk is no scrap.
+   * Sends everything from an offset on. A block is divided evenly, so that its last frame is not
+   * tiny.
    * @returns the digest, or null when `shouldContinue` said no
-   * @throws FilespoolError file-unreadable: the source failed, or the server wants what is no longer here
+   * @throws FilespoolError file-unreadable: the source failed, or the server wants bytes that are
+   * gone
    */
   async sendOver(connection: Connection, from: number, sending: Sending): Promise<string | null> {
     const { chunkBytes, until, shouldContinue } = sending;
     if (from < this.#from || from > this.#sent) {
-      const why = `the server wants it from byte ${from}, and a stream cannot be read twice`;
+      const why = `the server asks for byte ${from}, and a stream cannot be read twice`;
       throw new FilespoolError("file-unreadable", `cannot send ${this.path}: ${why}`);
     }
     if (!this.#isBegun) void this.#readSource();
@@ -168,36 +183,37 @@ export class OpenStream implements ReadOnceSource {
       const rest = this.#blockBytes - (at % this.#blockBytes);
       const share = Math.max(LIMITS.bufferBytesMin, Math.ceil(rest / Math.ceil(rest / frame.bytes)));
       const length = rest < LIMITS.bufferBytesMin ? frame.bytes : share;
-      // A source that is slow itself is not waited for until a long frame is full.
+      // A slow source is not waited for until a long frame is full.
       const enough = Math.min(length, LIMITS.shortFrameBytes);
       if (taking.length === BUFFERS) await taking.shift();
       await until(() => this.#read - at >= enough || this.#isOver || !shouldContinue());
-      // Nothing is waited for between here and the piece: in a wait, a refusal may come, and `end` takes the blocks away.
+      // Do not wait between here and `#piece`: meanwhile a refusal may come, and `end` frees
+      // blocks.
       if (!shouldContinue()) return null;
       if (this.#failure) throw this.#failure;
-      // What a source has left when it has ended may be any length, nothing included: that is how the end is found.
+      // What is left at the end may be of any length. No bytes at all are how the end is seen.
       const piece = Math.min(length, this.#read - at);
       if (piece === 0) return this.#hex;
       this.#sent = Math.max(this.#sent, at + piece);
       const { handedData } = connection.frameWriter;
       const taken = connection.sendData(at, this.#piece(at, piece));
       frame.passed(connection.frameWriter.handedData - handedData);
-      taken?.catch(() => {}); // a lost connection is reported where it is read
+      taken?.catch(() => {}); // readAnswers reports a lost connection
       if (taken) taking.push(taken);
       else await connection.unsentBelow(COPIED_BYTES_MAX);
       at += piece;
     }
   }
 
-  /** Nothing: the next connection needs the stream again, and `end` is what lets go of it. */
+  /** Does nothing: the next connection needs the stream again, and `end` lets go of it. */
   close(): void {}
 
-  /** It is stored, or has failed for good: lets go of the source and of what was kept. */
+  /** The transfer is over, well or for good: lets go of the source and of what was kept. */
   end(): void {
     this.#isOver = true;
     this.#blocks = [];
     this.#makeRoom();
-    // Whoever ends a source while it waits for its next piece is answered after that piece, or never.
+    // A source that waits for its next piece answers this after that piece, or never.
     void this.#source.return?.()?.catch(() => {});
   }
 }

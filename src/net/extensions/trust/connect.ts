@@ -1,8 +1,9 @@
 /**
- * The connector of every run: plain TCP, or TLS where the options say whom to trust.
+ * The connector of every run: plain TCP, or TLS if the options say whom to trust.
  *
- * The core knows it by an interface (client/dial.ts). The code that encrypts is loaded by the first
- * run that needs it, since loading it takes longer than a plain run over loopback.
+ * The core knows it by an interface (client/dial.ts). The first run that encrypts loads the code
+ * for it, because loading takes longer than a plain run over loopback.
+ *
  * Never here: what TLS checks (tls.ts). Why TLS: adr/0037.
  */
 import { type Connector, connect, type Dial } from "../../client/dial.ts";
@@ -11,6 +12,7 @@ import { Connection } from "../../wire/connection.ts";
 import { TIMER_MAX_MS } from "../../wire/deadlines.ts";
 import { SocketReader } from "../../wire/socket-reader.ts";
 
+/** Time for one attempt, ms, as far as a timer reaches. */
 const timeoutOf = ({ connectTimeoutMs = DEFAULTS.connectTimeoutMs }: Dial): number =>
   Math.min(connectTimeoutMs, TIMER_MAX_MS);
 
@@ -24,7 +26,7 @@ export const CONNECTOR: Connector = {
     return new Connection(reader.follow(socket), reader);
   },
 
-  // A server that encrypts cannot read a plain hello, and hangs up. So it is asked whether it encrypts.
+  // A server that encrypts cannot read a plain hello, and closes the connection. So try to encrypt.
   async explainSilence(host, port, dial) {
     if (dial.tls) return;
     const { demandPlain } = await import("./tls.ts");

@@ -1,12 +1,14 @@
 /**
- * Files that are their owner's alone: tokens, keys, and the folder around them.
+ * Files that only their owner may read: tokens, keys, and the folder around them.
  *
- * Each is replaced as a whole (written, synced, renamed), so that whoever reads it at any moment reads one state of it, and is
- * from its first moment readable only as `mode` says, whatever the umask. Who changes one holds its lock meanwhile.
+ * Each is replaced as a whole (written, synced, renamed), so that a reader always sees one state of
+ * it. From its first moment it is readable only as `mode` says, whatever the umask. A process that
+ * changes one holds its lock meanwhile.
  *
- * What root makes in the folder of a service is given to that service. Else `sudo filespool token revoke` would write a file that the
- * running server cannot read, and the server would go on with the tokens that it knew. Only what this program has made by itself is
- * given away, and no link is followed: in a folder that belongs to somebody else, a name may lead anywhere.
+ * What root creates in the folder of a service is given to that service. Otherwise `sudo filespool
+ * token revoke` would write a file that the running server cannot read, and the server would go on
+ * with the tokens that it knew. Only files that this program itself has created are given away, and
+ * no link is followed: in another user's folder, a name may lead anywhere.
  *
  * Never here: what is in the files.
  */
@@ -16,12 +18,13 @@ import { dirname } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { makeFolders, syncFolder } from "../../../disk/files.ts";
 
-/** How often a lock is asked for that somebody else has. */
+/** Pause between two tries for a lock that another process has, ms. */
 const LOCK_MS = 10;
 
 /**
- * All of it or nothing, on disk, and from its first moment readable only as `mode` says. Written beside its place
- * under a name drawn by lot, so that two who write at once do not write into one file.
+ * Replaces a file: all of it or nothing, on disk, and from its first moment readable only as `mode`
+ * says. It is written under a random name beside its place, so that two writers never write into
+ * one file.
  * @throws what the file system said; the old state is there then
  */
 export async function writeWhole(file: string, text: string, mode: number): Promise<void> {
@@ -32,17 +35,17 @@ export async function writeWhole(file: string, text: string, mode: number): Prom
     await handle.writeFile(text);
     await handle.sync();
   } catch (error) {
-    await rm(unnamed, { force: true }); // where the disk is full, also its empty beginning would stay
+    await rm(unnamed, { force: true }); // on a full disk, its beginning would stay
     throw error;
   } finally {
     await handle.close();
   }
-  // Only now, whole and on disk, it takes its name; and the name is on disk when the folder is.
+  // 1. The content is on disk. 2. Only then it gets its name. 3. The name is on disk.
   await rename(unnamed, file);
   await syncFolder(dirname(file));
 }
 
-/** Creates a folder that nobody else can look into; one that is there keeps its mode. */
+/** Creates a folder that only its owner can look into. One that is there keeps its mode. */
 export async function makePrivateFolder(folder: string): Promise<void> {
   if ((await makeFolders(folder, 0o700)) === undefined) return;
   const handle = await open(folder, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW);
@@ -50,15 +53,16 @@ export async function makePrivateFolder(folder: string): Promise<void> {
 }
 
 /**
- * Does `work` while nobody else who asks for the same lock does theirs, in this process or in another. The lock is the
- * operating system's and goes with the process, however that ends; the file stays, since removing it would let two
- * hold "the" lock of two files.
+ * Does `work` while no other holder of the same lock does theirs, in this process or another. The
+ * lock is the operating system's and ends with its process. The file stays: removing it would let
+ * two processes hold "the" lock on two files.
  */
 export async function withLock<T>(lockFile: string, work: () => Promise<T>): Promise<T> {
-  const { tryLock } = await import("fs-native-extensions"); // native code, which a client has no use for
+  const { tryLock } = await import("fs-native-extensions"); // native code: clients do without
   const lock = await openLock(lockFile);
   try {
-    // Asked again and again: a call that waits would take a thread, and keep a process from ending. Work under it is short.
+    // Tried again and again: a call that waits would take a thread and keep the process from
+    // ending. Work under the lock is short.
     while (!tryLock(lock.fd)) await sleep(LOCK_MS);
     return await work();
   } finally {
@@ -66,7 +70,7 @@ export async function withLock<T>(lockFile: string, work: () => Promise<T>): Pro
   }
 }
 
-/** Made by whoever comes first, and by them given to the owner of the folder; who finds it only opens it. */
+/** Opens the lock file. The first process creates it and gives it to the owner of the folder. */
 async function openLock(lockFile: string): Promise<FileHandle> {
   try {
     const lock = await open(lockFile, "wx", 0o600);
@@ -79,8 +83,8 @@ async function openLock(lockFile: string): Promise<FileHandle> {
 }
 
 /**
- * By handle and not by name: it is our own file for certain. Nothing to do for anybody but root, who alone makes files
- * in other people's folders.
+ * Gives a file to the owner of a folder. By handle and not by name, so that it certainly is our own
+ * file. Only root creates files in other users' folders, so nobody else has anything to do here.
  */
 async function giveToOwnerOf(folder: string, handle: FileHandle): Promise<void> {
   if (process.getuid?.() !== 0) return;

@@ -1,15 +1,19 @@
 /**
- * Encryption: TLS 1.3 around the same frames, a certificate that is made on first use, and trust by fingerprint.
+ * Encryption: TLS 1.3 around the same frames, a certificate that is made on first use, and trust by
+ * fingerprint.
  *
- * The protocol does not change: what `net` gives as a socket, `tls` gives as well. Two ways of knowing the server:
+ * The protocol does not change: node:tls gives the same kind of socket as node:net. There are two
+ * ways of knowing the server:
  *
- *   by authority      its certificate is for this host name, and signed by one whom this machine (or `ca`) trusts
- *   by fingerprint    its certificate is exactly the one whose SHA-256 we were given, as in an invite; nothing else about
- *                     it is asked, neither name nor date, because nobody but its owner can have it (as SSH does it)
+ *   by authority     its certificate is for this host name, and signed by an authority that this
+ *                    machine (or `ca`) trusts
+ *   by fingerprint   its certificate is exactly the one whose SHA-256 we have, as in an invite.
+ *                    Neither its name nor its date counts, because only its owner can have it (as
+ *                    with SSH)
  *
- * The second needs no authority and no domain, so it is what a server for a few people uses. Nothing is sent, the token
- * least of all, before the certificate was accepted. Loaded only by whoever encrypts. Why TLS and not a protocol of our
- * own, and why pinning: adr/0037.
+ * The second way needs no authority and no domain, so it suits a server for a few people. Nothing
+ * is sent before the certificate was accepted, least of all the token. Only a run that encrypts
+ * loads this file. Why TLS and not a protocol of our own, and why pinning: adr/0037.
  */
 import { createHash, X509Certificate } from "node:crypto";
 import { once } from "node:events";
@@ -24,27 +28,28 @@ import { type Reach, reach, unreachable } from "../../client/addresses.ts";
 import type { TlsIdentity, TlsTrust } from "../../options.ts";
 import { makePrivateFolder, withLock, writeWhole } from "./private-files.ts";
 
-// Both ends are ours, so there is no old peer to be polite to: the versions before have settings that can be wrong.
+// Both ends are ours, so no old peer needs an older version, with settings that can be wrong.
 const VERSION = "TLSv1.3" as const;
-// Pinned by its fingerprint, so no date is asked for; the end is there for programs that look at certificates.
+// A pinned certificate is not asked for its date. It has one for other programs that look at it.
 const VALID_YEARS = 10;
 
-/** SHA-256 of the certificate in a PEM text: 64 hexadecimal digits. @throws FilespoolError tls-failed */
+/** SHA-256 of a certificate in PEM: 64 hexadecimal digits. @throws FilespoolError tls-failed */
 export function fingerprintOf(cert: string): string {
   try {
     return hexOf(new X509Certificate(cert).raw);
   } catch (error) {
-    throw new FilespoolError("tls-failed", `that is no certificate: ${(error as Error).message}`, { cause: error });
+    throw new FilespoolError("tls-failed", `that is not a certificate: ${(error as Error).message}`, { cause: error });
   }
 }
 
-/** Of the whole certificate and not of its key: what a person compares is what every other tool shows. */
+/** Over the whole certificate and not its key, because that is what every other tool shows. */
 const hexOf = (der: Uint8Array): string => createHash("sha256").update(der).digest("hex");
 
 /**
- * A listener for createServer: `secureConnection` brings sockets that are encrypted already. A handshake that is not
- * over after `handshakeMs` milliseconds is cut off, as a connection without a hello would be.
- * @throws tls-failed
+ * A listener for createServer. Its event `secureConnection` brings sockets that are encrypted
+ * already. A handshake that takes longer than `handshakeMs` milliseconds is cut off, like a
+ * connection without a hello.
+ * @throws FilespoolError tls-failed
  */
 export function createTlsListener(identity: TlsIdentity, handshakeMs: number = LIMITS.handshakeMs): Server {
   return withGoodIdentity(identity, () => {
@@ -54,23 +59,27 @@ export function createTlsListener(identity: TlsIdentity, handshakeMs: number = L
       minVersion: VERSION,
       handshakeTimeout: handshakeMs,
     });
-    // Only from here on may one side end before the other: who leaves in the middle of the handshake gives its place
-    // back at once, or somebody with a few connections could take all places for the time of a handshake.
+    // Only from here on may one side end before the other. A client that leaves during the
+    // handshake gives its place back at once. Otherwise a few connections could take all places for
+    // the time of a handshake.
     listener.on("secureConnection", (socket) => {
       socket.allowHalfOpen = true;
     });
-    // A scanner, or a client that does not encrypt. Its socket is closed by Node; nobody else need hear of it.
+    // A scanner, or a client that does not encrypt. Rejected connections are reported elsewhere.
     return listener.on("tlsClientError", (_error, socket) => socket.destroy());
   });
 }
 
-/** Whether a certificate and its key can be used, before anything is changed. @throws FilespoolError tls-failed */
+/**
+ * Checks that a certificate and its key can be used, before anything is changed.
+ * @throws FilespoolError tls-failed
+ */
 export function checkIdentity(identity: TlsIdentity): void {
   withGoodIdentity(identity, () => void createSecureContext({ cert: identity.cert, key: identity.key }));
 }
 
 /**
- * Connections that are there keep the certificate they were made with.
+ * Replaces the certificate of a listener. Connections that are there keep the old one.
  * @throws FilespoolError tls-failed; the listener keeps what it had
  */
 export function replaceCertificate(listener: Server, identity: TlsIdentity): void {
@@ -79,7 +88,10 @@ export function replaceCertificate(listener: Server, identity: TlsIdentity): voi
   });
 }
 
-/** A certificate that is none, and a key that belongs to another, are found by using them. */
+/**
+ * Uses a certificate, which finds out whether it is one, and whether the key belongs to it.
+ * @throws FilespoolError tls-failed
+ */
 function withGoodIdentity<T>({ cert, key }: TlsIdentity, use: () => T): T {
   try {
     new X509Certificate(cert);
@@ -93,8 +105,9 @@ function withGoodIdentity<T>({ cert, key }: TlsIdentity, use: () => T): T {
 }
 
 /**
- * Connects, encrypts, and checks who answers.
- * @throws FilespoolError unreachable, tls-failed, certificate-refused, interrupted
+ * Connects, encrypts, and checks the server's certificate.
+ * @throws FilespoolError unreachable, timed-out, tls-failed, certificate-refused, connection-lost,
+ * interrupted
  */
 export async function connectTls(to: Omit<Reach, "open">, trust: TlsTrust): Promise<Socket> {
   const { host, port, timeoutMs, signal } = to;
@@ -105,15 +118,14 @@ export async function connectTls(to: Omit<Reach, "open">, trust: TlsTrust): Prom
     socket: await reach({ ...to, open }),
     host,
     minVersion: VERSION,
-    // A name is asked for only where there is one; an address has none (RFC 6066, section 3).
+    // Only a name is asked for, never an address (RFC 6066, section 3).
     ...(/^[\d.]+$|:/.test(host) ? {} : { servername: host }),
     ...(ca !== undefined && { ca }),
-    // Judged below: what was pinned needs no authority, and a refusal deserves a sentence.
+    // Judged below: a pinned certificate needs no authority, and a refusal deserves a sentence.
     rejectUnauthorized: false,
   };
   const socket = connect(options).on("error", () => {});
-  // The handshake has no time limit of its own, and a host that is reached and says nothing would be waited for
-  // without end.
+  // A handshake has no time limit of its own. Without one, a silent host is waited for without end.
   const leftMs = Math.max(1, startMs + timeoutMs - performance.now());
   const late = setTimeout(() => socket.destroy(new FilespoolError("timed-out", silent(host, port))), leftMs);
   try {
@@ -130,18 +142,18 @@ export async function connectTls(to: Omit<Reach, "open">, trust: TlsTrust): Prom
 }
 
 /**
- * For a client that does not encrypt, and was hung up on without a word: is that because the server does? It is asked by
- * beginning to encrypt; nothing is said and nobody is trusted after that.
- * @throws FilespoolError tls-failed when it does
+ * For a client that does not encrypt, and whose connection was closed: finds out whether the server
+ * encrypts, by beginning to. Nothing is sent after that, and no certificate is trusted.
+ * @throws FilespoolError tls-failed if it does
  */
 export async function demandPlain(to: Omit<Reach, "open">): Promise<void> {
   const isTls = ({ code }: FilespoolError) => code === "certificate-refused";
   const encrypts = await connectTls(to, { fingerprints: [] }).then(() => true, isTls);
-  if (encrypts) throw new FilespoolError("tls-failed", `${to.host}:${to.port} encrypts, and this end does not`);
+  if (encrypts) throw new FilespoolError("tls-failed", `${to.host}:${to.port} encrypts, but this end does not`);
 }
 
 /**
- * A pin is the whole answer: where one is given, no authority can overrule it, in either direction.
+ * Judges the server's certificate. A pin decides alone: no authority can overrule it, either way.
  * @throws FilespoolError certificate-refused
  */
 function judge(socket: TLSSocket, host: string, port: number, fingerprints?: readonly string[]): void {
@@ -150,7 +162,7 @@ function judge(socket: TLSSocket, host: string, port: number, fingerprints?: rea
     if (fingerprints.includes(found)) return;
     throw new FilespoolError(
       "certificate-refused",
-      `${host}:${port} has the certificate ${found}, and not the one that was agreed on (${fingerprints.join(", ")}): ` +
+      `${host}:${port} has the certificate ${found}, not the one that was agreed on (${fingerprints.join(", ")}): ` +
         "either it was replaced, or somebody is in between",
     );
   }
@@ -160,7 +172,7 @@ function judge(socket: TLSSocket, host: string, port: number, fingerprints?: rea
   throw new FilespoolError("certificate-refused", `the certificate of ${host}:${port} is refused: ${why}`);
 }
 
-/** What OpenSSL finds wrong, in the words of somebody who has to do something about it. */
+/** What OpenSSL finds wrong, in words for the person who has to do something about it. */
 const REASONS: Readonly<Record<string, string>> = {
   CERT_HAS_EXPIRED: "it has expired; its owner must renew it",
   CERT_NOT_YET_VALID: "it is not valid yet; compare the clocks of the two machines",
@@ -172,22 +184,22 @@ const REASONS: Readonly<Record<string, string>> = {
 };
 
 /**
- * Which of three things went wrong: nobody is there (try again), somebody is there and does not encrypt (nobody can
- * mend that by trying), or the line was cut in between (try again).
+ * Which of three things went wrong: no server is there (try again), a server is there and does not
+ * encrypt (trying again cannot mend that), or the line was cut in between (try again).
  */
 function failed(host: string, port: number, error: NodeJS.ErrnoException): FilespoolError {
   const isTls = error.code?.startsWith("ERR_SSL") || error.code?.startsWith("ERR_TLS") || error.code === "EPROTO";
-  // A server that does not encrypt answers a hello that it cannot read by closing.
+  // A server that does not encrypt closes the connection on a hello that it cannot read.
   const isCut = error.code === "ECONNRESET" || /disconnected before secure TLS/.test(error.message);
   if (!isTls && !isCut) return unreachable(host, port, error);
-  const what = `${host}:${port} does not encrypt, and this end does`;
+  const what = `${host}:${port} does not encrypt, but this end does`;
   return new FilespoolError(isCut && !isTls ? "connection-lost" : "tls-failed", what, { cause: error });
 }
 
 const silent = (host: string, port: number) => `${host}:${port} was reached, but did not answer with TLS in time`;
 
 /**
- * The certificate of a server that has none: read from `folder`, or made there on first use.
+ * The server's own certificate: read from `folder`, or made there on first use.
  * @throws FilespoolError folder-unusable
  */
 export async function ownIdentity(folder: string, host: string): Promise<TlsIdentity> {
@@ -195,12 +207,13 @@ export async function ownIdentity(folder: string, host: string): Promise<TlsIden
     const found = await identityIn(folder);
     if (found) return found;
     await makePrivateFolder(folder);
-    // A server and somebody who makes an invite may both be the first: they must not make one certificate each.
+    // A server and a command that makes an invite may both be the first. They must not make one
+    // certificate each.
     return await withLock(join(folder, "lock"), async () => {
       const theirs = await identityIn(folder);
       if (theirs) return theirs;
       const identity = await makeIdentity(host);
-      // The key first: a certificate is what says that both are there.
+      // The key first: when the certificate is there, both are.
       await writeWhole(join(folder, "key.pem"), identity.key, 0o600);
       await writeWhole(join(folder, "cert.pem"), identity.cert, 0o644);
       return identity;
@@ -210,7 +223,10 @@ export async function ownIdentity(folder: string, host: string): Promise<TlsIden
   }
 }
 
-/** Null: there is none yet. The certificate is read first, because it is written last: where it is, the key is. */
+/**
+ * Reads the certificate and its key. Null: there is none yet. The certificate is read first because
+ * it is written last: if it is there, the key is.
+ */
 async function identityIn(folder: string): Promise<TlsIdentity | null> {
   try {
     const cert = await readFile(join(folder, "cert.pem"), "utf8");
@@ -221,15 +237,15 @@ async function identityIn(folder: string): Promise<TlsIdentity | null> {
   }
 }
 
-/** The folder is named, since what has to be mended are the rights to it or the room on its disk. */
+/** The error names the folder, because its permissions or its disk have to be mended. */
 const unusable = (folder: string, error: unknown) =>
   new FilespoolError("folder-unusable", `cannot keep a certificate in ${folder}: ${describe(error)}`, {
     cause: error,
   });
 
 /**
- * A key (P-256) and a certificate signed by itself. For the names that people will type; addresses are left out, since
- * a pinned certificate is not asked for its name.
+ * Makes a key (P-256) and a certificate signed by itself, for the names that people will type.
+ * Addresses are left out, because a pinned certificate is not asked for its name.
  */
 async function makeIdentity(host: string): Promise<TlsIdentity> {
   const { generate } = await import("selfsigned"); // needed once in the life of a server

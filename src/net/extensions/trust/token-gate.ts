@@ -1,60 +1,66 @@
 /**
- * The gate that lets in whoever has a token: reads the file of tokens.ts, and slows down whoever guesses.
+ * The gate that lets in a peer with a valid token: it reads the file of tokens.ts, and slows down
+ * guessing.
  *
- * The file is looked at again whenever it has changed, at each connection and once a second for those that are there. So a
- * token that was revoked opens nothing from that moment on, and what it had opened is closed within a second or so, without a
- * restart and without a signal. A file that cannot be read or is no such file changes nothing: what was known before goes
- * on, and somebody is told. A file that is gone has no tokens, and lets nobody in.
+ * The file is read again whenever it has changed. It is checked at each connection, and once a
+ * second for those that are there. So a revoked token opens nothing from that moment on, and what
+ * it had opened is closed within a second or so, without a restart and without a signal. If the
+ * file cannot be read, or is damaged, the tokens that were known go on, and `onError` hears of it.
+ * A file that is gone has no tokens, and lets nobody in.
  *
- * Refusals are counted by address (IPv6: by its first 64 bits, which is what one customer gets). Each address may be refused
- * FAILURES_MAX times; then it is not listened to at all, right token or not, and gets one more try each FORGIVE_MS. Guessing
- * 256 bits is hopeless anyway. What this bounds is the noise, and the work of answering it. Why: adr/0037.
+ * Refusals are counted by address (IPv6: by its first 64 bits, which is what one customer gets).
+ * Each address may be refused FAILURES_MAX times. Then it is refused at once, even with a right
+ * token, and gets one more try each FORGIVE_MS. Guessing 256 bits is hopeless anyway; this bounds
+ * the noise, and the work of answering it. Why: adr/0037.
  */
 import { statSync } from "node:fs";
 import { FilespoolError, known } from "../../../protocol/errors.ts";
 import { type Access, type Gate, matchesQueue, type Right } from "../../server/access.ts";
 import { fits, isExpired, readTokens, type TokenRecord, tokenId } from "./tokens.ts";
 
-// A person who pastes the wrong token does so a few times; a program that guesses needs far more tries than this.
+// A person pastes a wrong token a few times. A program that guesses needs far more tries.
 export const FAILURES_MAX = 10;
 export const FORGIVE_MS = 6_000;
-/** Addresses remembered; beyond that the ones that failed longest ago are forgotten. */
+/** Most addresses remembered. Beyond that, the ones that failed longest ago are forgotten. */
 const ADDRESSES_MAX = 10_000;
 
 export interface TokenGateOptions {
   readonly file: string;
-  /** Milliseconds since the epoch, since tokens expire by the calendar. */
+  /** Milliseconds since the epoch: tokens expire by the calendar. */
   readonly now?: () => number;
-  /** The file cannot be used at the moment, and what was known before goes on. */
+  /** Called when the file cannot be used; the tokens that were known go on. */
   readonly onError?: (error: FilespoolError) => void;
 }
 
 /**
- * The gate of one server. All of it is synchronous: a connection is either admitted or refused before its next frame
- * is read, and two of them cannot see two states of the file at one moment.
+ * The gate of one server. All of it is synchronous: a connection is admitted or refused before its
+ * next frame is read, and no two of them see two states of the file at one moment.
  */
 export class TokenGate implements Gate {
   readonly #options: TokenGateOptions;
   readonly #now: () => number;
   /**
-   * What the file said last, by id. The id is no secret, so looking it up tells nothing by its time; the secret is
-   * compared in constant time (tokens.ts).
+   * What the file said last, by id. The id is no secret, so its look-up may take any time. The
+   * secret is compared in constant time (tokens.ts).
    */
   #tokens = new Map<string, TokenRecord>();
-  /** What the file looked like when it was read. */
+  /** The state of the file when it was read last: see `look`. */
   #seen = "";
   /**
-   * When the file was last looked at, on the monotonic clock: a clock that is set back must not keep a revoked token
-   * alive.
+   * When the file was last looked at, on the clock of `performance`: a calendar that is set back
+   * must not keep a revoked token alive.
    */
   #lookedAtMs = 0;
   /**
-   * Refused attempts by neighbourhood, the one that failed longest ago first; a fraction of one is forgiven with each
-   * moment.
+   * Refused attempts by neighbourhood, the one that failed longest ago first. `count` was right at
+   * `sinceMs`; since then it shrinks by one each FORGIVE_MS.
    */
   readonly #failures = new Map<string, { count: number; sinceMs: number }>();
 
-  /** @throws FilespoolError file-unreadable: to begin with a file that cannot be used would let in nobody, or anybody */
+  /**
+   * Reads the file.
+   * @throws FilespoolError file-unreadable: a server must not start with a file that it cannot use
+   */
   constructor(options: TokenGateOptions) {
     this.#options = options;
     this.#now = options.now ?? Date.now;
@@ -64,8 +70,8 @@ export class TokenGate implements Gate {
 
   /**
    * Lets a connection in, with the rights of its token.
-   * @throws FilespoolError token-refused; too-many-failures, also for a right token, or guessing would go on behind
-   * the refusals
+   * @throws FilespoolError token-refused; too-many-failures, for a right token as well, or guessing
+   * would go on behind the refusals
    */
   admit(token: string | undefined, address: string): Access {
     const nowMs = this.#now();
@@ -76,7 +82,7 @@ export class TokenGate implements Gate {
     const record = this.#tokens.get(tokenId(token ?? "") ?? "");
     if (!fits(token ?? "", record, nowMs) || record === undefined) {
       this.#failed(home, nowMs);
-      // One sentence for all cases, so that nobody learns which ids there are; only "none at all" is no secret.
+      // One sentence for all cases, so that a guesser does not learn which ids exist.
       const why = token === undefined ? "this server asks for a token" : "the token is unknown, expired or revoked";
       throw new FilespoolError("token-refused", why);
     }
@@ -84,11 +90,11 @@ export class TokenGate implements Gate {
   }
 
   /**
-   * What the connection keeps of its admission. `isOver` asks with the token itself and not with its id: after a
-   * rotation the id lives on, and the old secret must not.
+   * What a connection keeps of its admission. `isOver` asks with the token itself and not with its
+   * id: after a rotation the id lives on, and the old secret must not.
    */
   #accessOf(id: string, token: string): Access {
-    // What is kept is the question, not the answer: the rights of a connection are those of its token now.
+    // The question is kept, not the answer: a connection has the rights that its token has now.
     const isOver = () => this.#isOver(token, this.#tokens.get(id));
     const current = (): TokenRecord | undefined => this.#tokens.get(id);
     return {
@@ -105,13 +111,18 @@ export class TokenGate implements Gate {
     };
   }
 
-  /** Expired, revoked, or replaced by a rotation whose grace is over: all three end what the token has opened. */
+  /**
+   * Whether a token was revoked, has expired, or was replaced by a rotation whose grace is over.
+   */
   #isOver(token: string, record: TokenRecord | undefined): boolean {
     this.#refresh();
     return !fits(token, record, this.#now());
   }
 
-  /** Reads the file if it has changed. A look costs a system call, so for 20,000 files a second one in 100 ms has to do. */
+  /**
+   * Reads the file if it has changed. A look is a system call, so 20,000 files a second share one
+   * in each `everyMs`.
+   */
   #refresh(everyMs = 100): void {
     const nowMs = performance.now();
     if (nowMs - this.#lookedAtMs < everyMs) return;
@@ -126,7 +137,7 @@ export class TokenGate implements Gate {
     }
   }
 
-  /** A whole new map and not changes to the old one: what was removed from the file is then gone here as well. */
+  /** Takes over a new state of the file. A token that was removed from it is gone here too. */
   #use(tokens: readonly TokenRecord[]): void {
     this.#tokens = new Map(tokens.map((record) => [record.id, record]));
   }
@@ -139,7 +150,8 @@ export class TokenGate implements Gate {
   }
 
   /**
-   * One more refusal. What was forgiven until now is taken off first, so that an old mistake does not count for ever.
+   * Counts one more refusal. First it takes off what was forgiven, so that an old mistake does not
+   * count for ever.
    */
   #failed(home: string, nowMs: number): void {
     const count = this.#failuresOf(home, nowMs) + 1;
@@ -151,8 +163,9 @@ export class TokenGate implements Gate {
 }
 
 /**
- * Which state of the file it is. Renaming makes a new inode, so also changes within one tick of the clock are seen. A
- * file that is not there has a state as well: the code of the error, so that its coming back is a change.
+ * Identifies a state of the file. A rename brings a new inode, so two changes within one tick of
+ * the clock differ. A missing file has a state as well, the code of its error, so that its coming
+ * back is a change.
  */
 function look(file: string): string {
   try {
@@ -163,7 +176,7 @@ function look(file: string): string {
   }
 }
 
-/** What one customer of a network provider has: an IPv4 address, or 2^64 of IPv6. */
+/** What one customer of a network provider has: one IPv4 address, or 2^64 of IPv6. */
 function neighbourhood(address: string): string {
   const mapped = /^::ffff:([\d.]+)$/.exec(address);
   if (mapped) return mapped[1] as string;
@@ -171,7 +184,7 @@ function neighbourhood(address: string): string {
   const [left = "", right] = address.split("::");
   const groupsOf = (part: string): string[] => part.split(":").filter(Boolean);
   const [before, behind] = [groupsOf(left), groupsOf(right ?? "")];
-  // What "::" stands for are as many groups of zeroes as are missing; the first four of eight groups count.
+  // "::" stands for as many groups of zeroes as are missing. The first four of eight groups count.
   const zeroes = Array(Math.max(0, 8 - before.length - behind.length)).fill("0");
   return [...before, ...zeroes, ...behind].slice(0, 4).join(":");
 }

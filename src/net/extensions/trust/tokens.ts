@@ -3,12 +3,14 @@
  *
  *   fst_<id>_<secret>      id: 8 hexadecimal digits, no secret; secret: 32 random bytes, base64url
  *
- * Only the SHA-256 of a secret is kept. A slow hash would add nothing: it is for words that people can remember, and nobody
- * finds 256 random bits by trying. A token is shown once, when it is made. To *rotate* gives the same id a new secret, and may let
- * the old one live on for a while; to *revoke* ends it at once.
+ * Only the SHA-256 of a secret is kept. A slow hash would add nothing: it protects words that
+ * people remember, and nobody finds 256 random bits by trying. A token is shown once, when it is
+ * made. *Rotating* gives the same id a new secret, and may let the old one live on for a while.
+ * *Revoking* ends it at once.
  *
- * The file is changed by whole replacement (written, synced, renamed) under a lock, so that a server which reads it at any
- * moment reads one state of it, and two people who change it at once lose nothing. Who reads it: token-gate.ts. Why: adr/0037.
+ * The file is replaced as a whole (written, synced, renamed) under a lock. So a server always reads
+ * one state of it, and two people who change it at once lose nothing. Never here: letting peers in
+ * (token-gate.ts). Why: adr/0037.
  */
 import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
 import { closeSync, constants, fstatSync, openSync, readFileSync } from "node:fs";
@@ -19,13 +21,14 @@ import { FilespoolError } from "../../../protocol/errors.ts";
 import { RIGHTS, type Right } from "../../server/access.ts";
 import { makePrivateFolder, withLock, writeWhole } from "./private-files.ts";
 
-// A file of a later format is refused whole: a right that is not understood must not be taken for a smaller one.
+// A file of a later format is refused as a whole: a right that is not understood must not be taken
+// for a smaller one.
 const FORMAT = 1;
-/** More would make each look at the file slow, and nobody could oversee them. */
+/** Most tokens. More would make reading slow, and nobody could oversee them. */
 export const TOKENS_MAX = 10_000;
-/** So many tokens with long names and a few dozen queues each; what is read at once has to be bounded. */
+/** Most bytes of the file: so many tokens with long names and a few dozen queues each. */
 export const FILE_BYTES_MAX = 16 * 1024 * 1024;
-// Characters; enough for a name and a purpose, and a list of tokens stays a list.
+// Characters: enough for a name and a purpose, and a list stays readable.
 const NAME_CHARS_MAX = 100;
 const TOKEN = /^fst_([0-9a-f]{8})_([\w-]{43})$/;
 
@@ -37,7 +40,7 @@ const SCHEMA = v.object({
     v.array(
       v.object({
         id: v.pipe(v.string(), v.regex(/^[0-9a-f]{8}$/)),
-        /** For people: whose it is. */
+        /** For people: whose token it is. */
         name: v.pipe(v.string(), v.maxLength(NAME_CHARS_MAX)),
         hash,
         /** Names, or beginnings of names that end with "*"; "*" alone is every queue. */
@@ -46,7 +49,7 @@ const SCHEMA = v.object({
         createdAtMs: timeMs,
         /** Null: never. */
         expiresAtMs: v.nullable(timeMs),
-        /** The secret before the last rotation, which is accepted until then. */
+        /** The secret before the last rotation, which is accepted until `untilMs`. */
         previous: v.nullable(v.object({ hash, untilMs: timeMs })),
       }),
     ),
@@ -57,7 +60,7 @@ const SCHEMA = v.object({
 /** What the file keeps about a token. */
 export type TokenRecord = v.InferOutput<typeof SCHEMA>["tokens"][number];
 
-/** What is to be made. */
+/** A token to be made. */
 export interface TokenWish {
   readonly name: string;
   readonly queues: readonly string[];
@@ -71,7 +74,7 @@ const hashOf = (secret: string): string => createHash("sha256").update(secret).d
 /** The id in a token, which is no secret; null when it does not look like one. */
 export const tokenId = (token: string): string | null => TOKEN.exec(token)?.[1] ?? null;
 
-/** Whether `token` is the one of `record` at this time. The comparison takes as long whatever is wrong. */
+/** Whether `token` is the one of `record` at this time. It takes equally long whatever is wrong. */
 export function fits(token: string, record: TokenRecord | undefined, nowMs: number): boolean {
   const found = Buffer.from(hashOf(TOKEN.exec(token)?.[2] ?? ""), "hex");
   const same = (other: string) => timingSafeEqual(found, Buffer.from(other, "hex"));
@@ -81,16 +84,16 @@ export function fits(token: string, record: TokenRecord | undefined, nowMs: numb
   return record !== undefined && (isCurrent || isPrevious) && !isExpired(record, nowMs);
 }
 
-/** What a token is compared with whose id nobody has, so that it takes as long as any other. */
+/** The record that stands for an unknown id, so that the comparison takes as long as any other. */
 const NOBODY: Pick<TokenRecord, "hash" | "previous"> = { hash: "0".repeat(64), previous: null };
 
-/** By the calendar, in milliseconds since the epoch: the moment itself is already too late. */
+/** Whether a token has expired, by the calendar. The moment itself is already too late. */
 export const isExpired = ({ expiresAtMs }: TokenRecord, nowMs: number): boolean =>
   expiresAtMs !== null && expiresAtMs <= nowMs;
 
 /**
- * All tokens of a file; a file that is not there has none.
- * @throws FilespoolError file-unreadable: rights, or it is not such a file
+ * Reads all tokens of a file. A missing file has none.
+ * @throws FilespoolError file-unreadable: no permission, or it is not a file of tokens
  */
 export function readTokens(file: string): TokenRecord[] {
   try {
@@ -102,12 +105,12 @@ export function readTokens(file: string): TokenRecord[] {
   }
 }
 
-/** Its text, unless it is larger than a file of ours can be: a server reads it again whenever it changes. */
+/** Reads the file, unless it is larger than ours can be: a server reads it after each change. */
 function readBounded(file: string): string {
-  const fd = openSync(file, constants.O_RDONLY | constants.O_NONBLOCK); // a pipe without a writer would be waited for
+  const fd = openSync(file, constants.O_RDONLY | constants.O_NONBLOCK); // a pipe must not wait
   try {
     const stat = fstatSync(fd);
-    if (!stat.isFile()) throw new Error("it is no regular file");
+    if (!stat.isFile()) throw new Error("it is not a regular file");
     if (stat.size > FILE_BYTES_MAX) throw new Error(`it has more than ${FILE_BYTES_MAX} bytes`);
     return readFileSync(fd, "utf8");
   } finally {
@@ -116,8 +119,8 @@ function readBounded(file: string): string {
 }
 
 /**
- * Makes a token. The secret is in `token` and nowhere else. Ids are drawn until one is free, so `revoke` means one
- * token and no other.
+ * Makes a token. Its secret is in the result `token` and nowhere else. Ids are drawn until one is
+ * free, so an id means one token and no other.
  * @throws FilespoolError file-unreadable, folder-unusable
  */
 export async function createToken(
@@ -140,8 +143,10 @@ export async function createToken(
 }
 
 /**
- * A new secret for the same id; the old one is good for `graceMs` more. Null: nobody has that id. At most one old
- * secret is good at a time: rotating twice within the grace ends the first at once.
+ * Gives an id a new secret. The old one is good for `graceMs` more. At most one old secret is good
+ * at a time: rotating twice within the grace ends the first at once.
+ * @returns the new token; null: no token has that id
+ * @throws FilespoolError file-unreadable, folder-unusable
  */
 export async function rotateToken(file: string, id: string, graceMs: number, nowMs: number): Promise<string | null> {
   return change(file, (tokens) => {
@@ -159,8 +164,9 @@ export async function rotateToken(file: string, id: string, graceMs: number, now
 
 /**
  * Takes back a token that was made or rotated, because nobody has seen its secret.
- * @param token with that secret, @param before the record that it had before; undefined: there was none
- * @returns false when it is not on record any more, since somebody has changed it meanwhile
+ * @param token the token with that secret
+ * @param before the record from before the rotation; undefined: there was none
+ * @returns false if the token is no longer on record, because it was changed meanwhile
  * @throws FilespoolError file-unreadable, folder-unusable
  */
 export async function takeBackToken(file: string, token: string, before?: TokenRecord): Promise<boolean> {
@@ -172,7 +178,10 @@ export async function takeBackToken(file: string, token: string, before?: TokenR
   }));
 }
 
-/** Ends a token. False: nobody has that id. @throws FilespoolError file-unreadable, folder-unusable */
+/**
+ * Ends a token. @returns false: no token has that id
+ * @throws FilespoolError file-unreadable, folder-unusable
+ */
 export async function revokeToken(file: string, id: string): Promise<boolean> {
   return change(file, (tokens) => {
     const rest = tokens.filter((record) => record.id !== id);
@@ -180,12 +189,12 @@ export async function revokeToken(file: string, id: string): Promise<boolean> {
   });
 }
 
-/** 256 bits: 43 characters in base64url, as TOKEN expects them. */
+/** A new secret: 256 bits, 43 characters in base64url, as TOKEN expects them. */
 const newSecret = (): string => randomBytes(32).toString("base64url");
 
 /**
- * Reads, changes and replaces the file, while nobody else does. The result goes out only when the file is on disk: a
- * token that was shown and is lost with the power would be worse than one that was never made.
+ * Reads, changes and replaces the file under its lock. The result is returned only when the file is
+ * on disk: a token that was shown and then lost with the power would be worse than none.
  * @throws FilespoolError folder-unusable, file-unreadable
  */
 async function change<T>(
@@ -197,7 +206,7 @@ async function change<T>(
     return await withLock(`${file}.lock`, async () => {
       const { tokens, result } = work(readTokens(file));
       const text = `${JSON.stringify({ format: FORMAT, tokens }, null, 2)}\n`;
-      // What could not be read again would lock everybody out.
+      // A file that could not be read again would lock everybody out.
       if (Buffer.byteLength(text) > FILE_BYTES_MAX)
         throw new FilespoolError("folder-unusable", `${file} would have more than ${FILE_BYTES_MAX} bytes`);
       await writeWhole(file, text, 0o600);

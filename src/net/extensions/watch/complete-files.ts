@@ -1,10 +1,13 @@
 /**
- * The complete files of a watched folder as a list that a sender takes one by one (SendOptions.files).
+ * The complete files of a watched folder, as a list that a sender takes one by one
+ * (SendOptions.files).
  *
- * The list waits for the next file for a few seconds, and then ends; with it ends the connection. So a burst of files
- * shares one, and an idle watcher holds none. It also ends after so many files, since a run remembers something of each.
+ * The list waits a few seconds for the next file, and then ends; with it ends the connection. So
+ * the files of a burst share one connection, and an idle watcher holds none. It also ends after so
+ * many files, because a run remembers something of each.
  *
- * A file that was sent before, and of which only the time of change differs, is read and compared instead.
+ * A file that was sent before, and whose status differs only in the time of change, is read and
+ * compared instead. Never here: which files are complete (hot-folder.ts).
  */
 import { basename } from "node:path";
 import type { FileSource } from "../../options.ts";
@@ -13,9 +16,9 @@ import { OpenFile } from "../../sender/file-source.ts";
 import type { HotFolder } from "./hot-folder.ts";
 import type { SentFiles } from "./sent-files.ts";
 
-/** How long a connection is kept for the next file. */
+/** How long a connection is kept for the next file, ms. */
 const LINGER_MS = 5_000;
-/** Files of one connection: nothing that a run remembers of them grows for ever. */
+/** Most files of one run, so that nothing that a run remembers grows for ever. */
 const RUN_FILES_MAX = 10_000;
 
 interface CompleteFilesOptions {
@@ -23,14 +26,15 @@ interface CompleteFilesOptions {
   readonly sent: SentFiles;
   /** Ends the list. */
   readonly signal: AbortSignal;
-  /** With which digest files are sent, and how much of a file is read at a time. */
+  /** The digest of the run, and how many bytes of a file are read at a time. */
   readonly algorithm: string;
   readonly chunkBytes: number;
 }
 
-/** See above. It is asked by one sender, for one file at a time. */
+/** The list of one run. One sender asks it, for one file at a time. */
 export class CompleteFiles implements AsyncIterableIterator<FileSource> {
   readonly #options: CompleteFilesOptions;
+  /** Files that may still be given. */
   #left = RUN_FILES_MAX;
 
   constructor(options: CompleteFilesOptions) {
@@ -56,8 +60,9 @@ export class CompleteFiles implements AsyncIterableIterator<FileSource> {
   }
 
   /**
-   * Whether a kept file has the content that was sent, although its time of change is another: its rights may have been
-   * changed, or a backup has given it a further name. Then it is not sent again.
+   * Whether a kept file still has the content that was sent, although its time of change is
+   * another: its permissions were changed, or a backup has given it another name. Then it is not
+   * sent again.
    */
   async #isKnown({ path, identity }: FileSource): Promise<boolean> {
     const { hot, sent } = this.#options;
@@ -70,7 +75,7 @@ export class CompleteFiles implements AsyncIterableIterator<FileSource> {
     return true;
   }
 
-  /** Null when it cannot be read: then the sender says why. */
+  /** The digest of a file; null if it cannot be read, in which case the sender says why. */
   async #digestOf(path: string): Promise<string | null> {
     const { algorithm, chunkBytes, signal } = this.#options;
     try {

@@ -1,14 +1,18 @@
 /**
- * Patterns for file names, as shells write them: `*` stands for any characters, `?` for one; everything else for itself.
+ * Patterns for file names, as shells write them: `*` stands for any characters, `?` for one, and
+ * everything else for itself.
  *
- * Upper and lower case differ, as they do in file names. There is no escape and there are no classes in brackets: a
- * pattern that means something else on each system is worse than two patterns.
+ * Upper and lower case differ, as they do in file names. There is no escape, and there are no
+ * classes in brackets: a pattern with another meaning on each system is worse than two patterns.
  */
 
-/** Whether a whole name fits a pattern. One place to go back to is enough, so no pattern takes long. */
+/** Whether a whole name fits a pattern. Only the last star is tried again, so none takes long. */
 export function fits(name: string, pattern: string): boolean {
   let [at, want] = [0, 0];
-  /** The last star, and how much of the name it stands for so far; what follows it is tried again one further on. */
+  /**
+   * The last star, and where in the name the rest of the pattern was tried last. If it does not
+   * fit, it is tried one character further on.
+   */
   let [star, taken] = [-1, 0];
   while (at < name.length) {
     if (pattern[want] === "*") {

@@ -1,15 +1,18 @@
 /**
  * What becomes of a file of a watched folder once it is stored: it is kept, moved or deleted.
  *
- * Between the answer of the server and this moment somebody may have written to the file, or put another one in its place.
- * So it is looked at right before: what is not the file that was sent stays, and is sent as well. Between that look and
- * the next system call there is still a moment, as there is for every program that deletes by name; a writer that replaces
- * files in a folder that is emptied at the same time should give each a name of its own.
+ * Between the answer of the server and this moment, a program may have written to the file or put
+ * another one in its place. So the file is looked at right before: one that is not the file that
+ * was sent stays, and is sent as well. Between that look and the next system call there still is a
+ * moment, as in every program that deletes by name. A program that replaces files in a folder that
+ * is emptied at the same time should give each file a name of its own.
  *
- * A file that is moved never takes the place of another. Its new name is created first, which fails if it is there, with a
- * line in it that says for which file; the rename then replaces that in one step: at every moment the file is in one of the
- * two folders, whole. Who is killed in between finds its line again and goes on. A second name (link, then unlink) would
- * not do: it changes the time of change, so a crash in between would leave a file that looks new.
+ * Invariant: a file that is moved never takes the place of another. Its new name is created first,
+ * which fails if the name is taken, and holds a line that says for which file it is. The rename
+ * then replaces that line in one step. So at every moment the file is in one of the two folders,
+ * whole. A run after a crash finds its line again and goes on. A second name (link, then unlink)
+ * would not do: it changes the time of change, so a crash in between would leave a file that looks
+ * new.
  */
 import { createHash } from "node:crypto";
 import { linkSync, lstatSync, readFileSync, renameSync, rmSync, unlinkSync, writeFileSync } from "node:fs";
@@ -18,31 +21,34 @@ import { describe } from "../../../disk/system-errors.ts";
 import { numbered, OWN_PREFIX } from "../../../protocol/names.ts";
 import { identityOf } from "../../sender/file-identity.ts";
 
-/** What somebody wishes for every file. */
+/** What is wanted for every file. */
 export type After = "keep" | "move" | "delete";
 
-/** What became of it: it is gone, has another name, is another file now, or could not be put away. */
+/** What became of a file: it is gone, has a new name, is another one now, or could not go. */
 export type PutAway =
   | { readonly kind: "deleted" }
   | { readonly kind: "moved"; readonly to: string }
   | { readonly kind: "changed" }
   | { readonly kind: "stays"; readonly why: string };
 
-/** Names of which it is remembered how far their numbers have gone. */
+/** Most names whose last number is remembered. */
 const NUMBERED_MAX = 1_000;
 
-/** Where sent files go. */
+/** The place where sent files go. */
 export class Away {
-  /** Folder to move them to; null deletes them. */
+  /** The folder to move them to; null deletes them. */
   readonly #movedTo: string | null;
-  /** The number that a name had last: a file of the same name each minute should not be tried under all of them. */
+  /**
+   * The number that each name had last, so that a file of the same name each minute is not tried
+   * under all of them.
+   */
   readonly #numbers = new Map<string, number>();
 
   constructor(movedTo: string | null) {
     this.#movedTo = movedTo;
   }
 
-  /** Moves or deletes a file, if it still is the one that was sent, as which it had this identity. */
+  /** Moves or deletes a file, if it still has the identity under which it was sent. */
   put(path: string, identity: string): PutAway {
     try {
       const status = lstatSync(path, { bigint: true, throwIfNoEntry: false });
@@ -56,7 +62,11 @@ export class Away {
     }
   }
 
-  /** @returns the new path @throws what the file system said; then the file is where it was */
+  /**
+   * Moves a file.
+   * @returns its new path
+   * @throws what the file system said; then the file is where it was
+   */
   #move(folder: string, path: string, identity: string): string {
     const to = this.#claim(folder, basename(path), `${path} (${identity}) is being moved here by filespool\n`);
     try {
@@ -68,9 +78,10 @@ export class Away {
     }
   }
 
-  /** Creates a file with this line under the name, or under the first number behind it that nobody has. */
+  /** Creates a file with this line under the name, or under the name with the first free number. */
   #claim(folder: string, name: string, line: string): string {
-    // Written under a name of our own first, and the same each time: so no name is ever there without its line.
+    // Written under a name of our own first, the same each time, so that no name is ever there
+    // without its line.
     const own = join(folder, `${OWN_PREFIX}-moving-${createHash("sha256").update(line).digest("hex").slice(0, 16)}`);
     rmSync(own, { force: true });
     writeFileSync(own, line, { flag: "wx" });
@@ -88,7 +99,7 @@ export class Away {
   }
 }
 
-/** Gives the line another name. False: something has that name. @throws what the file system said */
+/** Gives the line another name. False: the name is taken. @throws what the file system said */
 function isMade(own: string, to: string, line: string): boolean {
   try {
     linkSync(own, to);
@@ -108,7 +119,7 @@ function isMade(own: string, to: string, line: string): boolean {
   }
 }
 
-/** Whether a run that was killed has left its line there. */
+/** Whether a killed run has left this line here. */
 function isLeft(path: string, line: string): boolean {
   const status = lstatSync(path, { throwIfNoEntry: false });
   if (!status?.isFile() || status.size !== Buffer.byteLength(line)) return false;

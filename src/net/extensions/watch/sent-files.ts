@@ -1,16 +1,19 @@
 /**
- * What a watched folder has sent and kept, on disk: so that a restart, weeks later, sends nothing twice.
+ * What a watched folder has sent and kept, on disk: so that a restart, weeks later, sends nothing
+ * twice.
  *
- *   {"folder":"/srv/outbox","to":"localhost:5011/default"}    the first line: what the file is about, for people
- *   ["a.txt","1234 17 1790000000000000000 ...","<digest>"]     sent; the last line about a name counts
- *   ["a.txt","1234 17 ...","<digest>","<transfer>"]            sent, and could not be moved or deleted so far
- *   ["a.txt"]                                                  gone from the folder: forgotten
+ *   {"folder":"/srv/outbox","to":"localhost:5011/default"}   the first line: for people
+ *   ["a.txt","1234 17 1790000000000000000 ...","<digest>"]   sent; the last line of a name counts
+ *   ["a.txt","1234 17 ...","<digest>","<transfer>"]          sent; not moved or deleted yet
+ *   ["a.txt"]                                                gone from the folder: forgotten
  *
- * The server remembers what it has stored for a week, and the same file makes the same transfer (adr/0011): so a line that
- * a crash took away costs a question, not a second copy. Lines are therefore gathered for a moment before they are
- * written and synced. When most lines say nothing any more, the file is written anew.
+ * The server remembers for a week what it has stored, and the same file makes the same transfer
+ * (adr/0011). So a line that a crash takes away costs a question, not a second copy. Hence lines
+ * are gathered for a moment before they are written and synced. When most lines mean nothing any
+ * more, the file is written anew.
  *
- * The lock is a file of its own, since this one is replaced. Never here: what a file's identity is (file-identity.ts).
+ * The lock is a file of its own, because this one is replaced. Never here: what a file's identity
+ * is (file-identity.ts).
  */
 import { createHash } from "node:crypto";
 import { constants } from "node:fs";
@@ -21,56 +24,64 @@ import { describe } from "../../../disk/system-errors.ts";
 import { FilespoolError } from "../../../protocol/errors.ts";
 
 const { O_RDWR, O_CREAT, O_APPEND, O_NOFOLLOW, O_NONBLOCK, O_TRUNC, O_WRONLY } = constants;
-/** How long lines are gathered. */
+/** How long lines are gathered, ms. */
 const GATHER_MS = 200;
-/** So many lines may say nothing before the file is written anew, beside as many as say something. */
+/**
+ * Lines that may mean nothing before the file is written anew, beside as many as mean something.
+ */
 const STALE_LINES_MAX = 10_000;
 
-/** A file that was sent: its identity then, and its digest. */
+/** A file that was sent, with its identity at that time and its digest. */
 export interface Sent {
   readonly identity: string;
   readonly digest: string;
-  /** As which transfer: of a file that was to be put away, and stays for now. */
+  /** The transfer; only of a file that should have been put away, and is still there. */
   readonly transfer?: string | undefined;
 }
 
-/** A name alone means that it is forgotten. */
+/** A line of the file. A name alone means that it is forgotten. */
 type Line = readonly [name: string, identity?: string, digest?: string, transfer?: string];
 
 export interface SentFilesOptions {
-  /** Folder for what outlives a run. */
+  /** The folder for what outlives a run. */
   readonly state: string;
-  /** The watched folder, its real path; one watcher at a time may have it. */
+  /** The real path of the watched folder. One watcher at a time may have it. */
   readonly folder: string;
-  /** Server and queue: what was sent to another is not sent to this one. */
+  /** Server and queue. What was sent to others does not count here. */
   readonly to: string;
-  /** Told when it cannot be written; the run goes on, and the server's memory has to do. */
+  /** Called when the file cannot be written. The run goes on, and the server's memory has to do. */
   readonly onFailure: (why: string) => void;
 }
 
-/** Names of files are made of paths and addresses, which may be long and hold anything. */
+/** A short name for a path or an address, which may be long and hold anything. */
 const short = (text: string): string => createHash("sha256").update(text).digest("hex").slice(0, 16);
 
+/** The record of one folder and one queue. */
 export class SentFiles {
-  /** What was read, and added since. */
+  /** By name: what was read, and what was added since. */
   readonly known: Map<string, Sent>;
   readonly #path: string;
   /** The first line. */
   readonly #head: string;
-  /** The lock lives as long as this handle, and ends with the process, however that ends. */
+  /** The lock lives as long as this handle, and ends with the process. */
   readonly #lock: FileHandle;
   readonly #onFailure: (why: string) => void;
   #file: FileHandle;
-  /** Lines of the file, and those to be written. */
+  /** Lines in the file; Infinity when it has to be written anew. */
   #lines: number;
+  /** Lines that are not written yet; `#timer` runs while there are some. */
   #gathered: Line[] = [];
   #timer: NodeJS.Timeout | undefined;
-  /** One write at a time, in the order in which they were asked for. */
+  /** One write at a time, in the order in which they were asked for. It never rejects. */
   #writing: Promise<void> = Promise.resolve();
-  /** That it cannot be written was said; a full disk need not say it for each file. */
+  /** The failure was reported: a full disk need not be reported for each file. */
   #hasFailed = false;
 
-  /** @throws FilespoolError folder-unusable: another watcher has the folder, or the state folder cannot be used */
+  /**
+   * Takes the lock and reads the file.
+   * @throws FilespoolError folder-unusable: another watcher has the folder, or the state folder
+   * cannot be used
+   */
   static async open({ state, folder, to, onFailure }: SentFilesOptions): Promise<SentFiles> {
     const base = join(state, "watch", short(folder));
     const path = `${base}-${short(to)}.sent`;
@@ -78,7 +89,7 @@ export class SentFiles {
     try {
       await makeFolders(dirname(base), 0o700);
       lock = await openOwn(`${base}.lock`, O_RDWR | O_CREAT);
-      // Native code, which nobody loads who does not watch a folder.
+      // Native code: loaded only by a run that watches a folder.
       const { tryLock } = await import("fs-native-extensions");
       if (!tryLock(lock.fd)) throw new FilespoolError("folder-unusable", `another filespool watches ${folder}`);
       const file = await openOwn(path, O_RDWR | O_CREAT | O_APPEND);
@@ -107,11 +118,11 @@ export class SentFiles {
     this.#onFailure = onFailure;
     this.#lines = lines.length - 1;
     this.known = read(lines);
-    // The last line may have been cut off, and the first is missing in a new file: both by writing it anew.
+    // A last line that was cut off, or a missing first one: the file is written anew.
     if (lines.at(-1) !== "" || lines.length === 1) this.#lines = Infinity;
   }
 
-  /** Remembers that a file was sent, in a moment also on disk. */
+  /** Remembers that a file was sent; a moment later on disk too. */
   add(name: string, sent: Sent): void {
     this.known.set(name, sent);
     this.#gather(lineOf(name, sent));
@@ -122,13 +133,13 @@ export class SentFiles {
     if (this.known.delete(name)) this.#gather([name]);
   }
 
-  /** Many files may be stored in a moment; one sync is enough for all of them. */
+  /** Gathers a line. Many files may be stored in a moment, and share one sync. */
   #gather(line: Line): void {
     this.#gathered.push(line);
     this.#timer ??= setTimeout(() => this.flush(), GATHER_MS);
   }
 
-  /** Writes what was gathered, and resolves when it is on disk. */
+  /** Writes what was gathered. Resolves when it is on disk, or could not be written. */
   flush(): Promise<void> {
     clearTimeout(this.#timer);
     this.#timer = undefined;
@@ -136,7 +147,7 @@ export class SentFiles {
     return this.#writing;
   }
 
-  /** Never throws: whatever happens here, files go on being sent. */
+  /** Writes the gathered lines. It never throws: whatever happens here, files go on being sent. */
   async #write(): Promise<void> {
     const lines = this.#gathered;
     if (lines.length === 0) return;
@@ -147,14 +158,14 @@ export class SentFiles {
       await this.#file.appendFile(inLines(lines));
       await this.#file.datasync();
     } catch (error) {
-      // A line may be there in part now. The whole is written next time, and what was to be written is in it.
+      // A line may be there in part. The next write replaces the file, with these lines in it.
       this.#lines = Infinity;
       if (!this.#hasFailed) this.#onFailure(`cannot write ${this.#path}: ${describe(error)}`);
       this.#hasFailed = true;
     }
   }
 
-  /** A new file takes the place of the old one when it is whole and on disk. */
+  /** Writes a new file, which takes the place of the old one when it is complete and on disk. */
   async #writeAnew(): Promise<void> {
     const draft = `${this.#path}.new`;
     const lines = [...this.known].map(([name, sent]) => lineOf(name, sent));
@@ -162,7 +173,7 @@ export class SentFiles {
     try {
       await file.appendFile(`${this.#head}\n${inLines(lines)}`);
       await file.sync();
-      await rename(draft, this.#path); // content on disk first, then the name
+      await rename(draft, this.#path); // 1. content on disk, 2. then its name
       await syncFolder(dirname(this.#path));
     } catch (error) {
       await file.close();
@@ -173,7 +184,7 @@ export class SentFiles {
     this.#lines = lines.length;
   }
 
-  /** Writes the rest, and lets another watcher have the folder. */
+  /** Writes the rest, and gives the lock back. */
   async close(): Promise<void> {
     await this.flush();
     await this.#file.close();
@@ -185,7 +196,7 @@ const lineOf = (name: string, { identity, digest, transfer }: Sent): Line =>
   transfer === undefined ? [name, identity, digest] : [name, identity, digest, transfer];
 const inLines = (lines: readonly Line[]): string => lines.map((line) => `${JSON.stringify(line)}\n`).join("");
 
-/** What the lines say in the end. One that is damaged costs its file a question to the server, so it is passed over. */
+/** What the lines say in the end. A damaged line is skipped: it costs a question to the server. */
 function read(lines: readonly string[]): Map<string, Sent> {
   const known = new Map<string, Sent>();
   for (const text of lines) {
@@ -203,11 +214,11 @@ function read(lines: readonly string[]): Map<string, Sent> {
   return known;
 }
 
-/** Only what is a plain file of ours: no link that leads elsewhere, and no pipe that nobody writes to. */
+/** Opens a plain file with one name: no link that leads elsewhere, and no pipe that would wait. */
 async function openOwn(path: string, flags: number): Promise<FileHandle> {
   const file = await open(path, flags | O_NOFOLLOW | O_NONBLOCK, 0o600);
   const status = await file.stat();
   if (status.isFile() && status.nlink === 1) return file;
   await file.close();
-  throw new FilespoolError("folder-unusable", `${path} is no file of filespool's: take it away`);
+  throw new FilespoolError("folder-unusable", `${path} is not a file of filespool; move it away`);
 }

@@ -1,17 +1,19 @@
 /**
- * Watches a folder, and sends each file in it once it is complete; then the file is kept, moved or deleted.
+ * Watches a folder, and sends each file in it once it is complete; then the file is kept, moved or
+ * deleted.
  *
  *   hot-folder.ts   which files are complete
- *   send()          sends them, one behind the other over one connection, as it sends any list
+ *   send()          sends them one after the other over one connection, like any list
  *   put-away.ts     moves or deletes what is stored
  *   sent-files.ts   remembers what is stored and kept
  *
- * There is a connection while there is something to send, and a few seconds longer. An idle watcher holds none: it costs its
- * server nothing, and needs nobody to be there at night. What the server refuses for now, or a server that is away, is
- * waited for as long as it takes, unless `retryMs` says otherwise.
+ * There is a connection while there is something to send, and a few seconds longer. An idle watcher
+ * holds none and costs its server nothing. A server that is away, or refuses for now, is waited for
+ * without end, unless `retryMs` says otherwise.
  *
- * A crash at any moment: what was not stored is sent by the next run, and what was stored and not yet put away is offered
- * once more, under the same transfer id, so the server says that it has it. Why like this: adr/0092.
+ * After a crash, the next run sends what was not stored. What was stored but not yet put away is
+ * offered once more under the same transfer id, and the server says that it has it. Why like this:
+ * adr/0092.
  */
 import { lstatSync, statSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
@@ -29,8 +31,8 @@ import { checkMovedTo, IGNORED, realFolder, SETTLE_MS, type WatchOptions, type W
 
 /**
  * Watches until its signal is aborted or, with `once`, until there is nothing left to send.
- * @throws FilespoolError folder-unusable: the folder is gone, or somebody else watches it; or what ends a run for good,
- *   such as a refused token
+ * @throws FilespoolError folder-unusable: the folder is gone, or another process watches it; or
+ * what ends a run for good, such as a refused token
  */
 export async function watchFolder(options: WatchOptions): Promise<WatchSummary> {
   const watching = await Watching.open(options);
@@ -42,40 +44,42 @@ export async function watchFolder(options: WatchOptions): Promise<WatchSummary> 
   return watching.summary;
 }
 
-/** One watch, from its lock to the end. The folder belongs to it alone: what it does not remember, nobody does. */
+/** One watch, from its lock to its end. The folder belongs to it alone. */
 class Watching {
   readonly summary: WatchSummary = { stored: 0, repeated: 0, bytes: 0, failed: 0, kept: 0 };
   readonly #options: WatchOptions;
-  /** As it was given: messages and events name it so. */
+  /** The folder as it was given, for messages and events. */
   readonly #folder: string;
-  /** What is stored and still there; the lock is part of it. */
+  /** What is stored and still there, on disk. It holds the lock on the folder. */
   readonly #sent: SentFiles;
   readonly #hot: HotFolder;
-  /** Null: files are kept. */
+  /** Moves or deletes files; null: they are kept. */
   readonly #away: Away | null;
-  /** Files that could not be put away so far. */
+  /** Files that could not be put away so far, by name. */
   readonly #staying = new Map<string, About>();
   readonly #signal: AbortSignal;
-  /** The file behind each transfer that was offered and is not settled. */
+  /** The name of the file behind each transfer that was offered and is not settled. */
   readonly #offered = new Map<string, string>();
-  /** What ends the watch. */
+  /** Why the watch ends; null as long as it goes on. Set by `#refused`. */
   #failure: FilespoolError | null = null;
 
-  /** Everything that can be wrong from the start is found here, before a file is touched or a server asked. */
+  /**
+   * Checks everything that can be wrong from the start, before a file is touched or a server asked.
+   */
   static async open(options: WatchOptions): Promise<Watching> {
     const { folder, after = "keep", movedTo, state, onWarning } = options;
     const { host, port, queue } = complete(options);
     const real = realFolder(folder);
     if (after === "move") await checkMovedTo(real, movedTo);
     const sent = await SentFiles.open({
-      // By its real path, so that two ways to one folder are one watch.
+      // By its real path, so that two paths to one folder are one watch.
       ...{ state, folder: real, to: `${host}:${port}/${queue}` },
       onFailure: (why) => onWarning?.(`${why}; until it can, a restart asks the server about each file anew`),
     });
     try {
       return new Watching(options, sent);
     } catch (error) {
-      await sent.close(); // else the lock would stay until this process ends
+      await sent.close(); // or the lock would stay
       throw error;
     }
   }
@@ -88,7 +92,7 @@ class Watching {
     this.#sent = sent;
     this.#signal = signal ?? new AbortController().signal;
     this.#away = after === "move" || after === "delete" ? new Away(movedTo) : null;
-    /** The folder that sent files are moved to may lie in the watched one, and is nobody's news. */
+    /** The folder to move to may be in the watched one. Its name is then passed over silently. */
     const own = movedTo !== null && dirname(resolve(movedTo)) === resolve(folder) ? basename(movedTo) : null;
     this.#hot = new HotFolder({
       ...{ folder, settleMs, once, known: sent.known },
@@ -103,28 +107,31 @@ class Watching {
   async run(): Promise<void> {
     const { once = false } = this.#options;
     this.#emit({ event: "watching", folder: this.#folder, queue: complete(this.#options).queue });
-    // The first connection is made whether there is a file or not: a wrong token should not be found out at night.
+    // The first connection needs no file: a wrong token should not be found out at night.
     for (let isFirst = true; !this.#signal.aborted; isFirst = false) {
       const hasFiles = await this.#hot.wait(isFirst ? 0 : this.#patienceMs, this.#signal);
       if (!hasFiles && !isFirst) {
         if (once) return;
         continue;
       }
-      // It comes back when there was nothing to send for a while. What goes wrong for now is tried again in there.
+      // Ends when there was nothing to send for a while. Trouble that may pass is retried in there.
       await this.#send();
       if (this.#failure) throw this.#failure;
     }
   }
 
-  /** With `once`, what does not become complete in this time is being written, and left for the next run. */
+  /**
+   * How long to wait for a complete file, ms. With `once`, a file that takes longer is being
+   * written, and is left for the next run.
+   */
   get #patienceMs(): number {
     const { once = false, settleMs = SETTLE_MS } = this.#options;
     return once ? 2 * settleMs + 3_000 : Infinity;
   }
 
-  /** Sends what is complete, and what becomes so meanwhile and a moment later. */
+  /** Sends what is complete, and what becomes complete meanwhile and shortly after. */
   async #send(): Promise<void> {
-    // A signal for this run alone: listeners on that of the whole watch would gather for months.
+    // A signal for this run alone: on that of the whole watch, listeners would gather for months.
     const over = new AbortController();
     const stop = () => over.abort();
     this.#signal.addEventListener("abort", stop);
@@ -138,7 +145,7 @@ class Watching {
         ...{ files, signal: over.signal, onEvent: (event: TransferEvent) => this.#hear(event, over) },
       });
     } catch (error) {
-      if (!over.signal.aborted) throw error; // else it was told to stop, by whoever watches or by `#refused`
+      if (!over.signal.aborted) throw error; // stopped by the user or by `#refused`
     } finally {
       this.#signal.removeEventListener("abort", stop);
       over.abort(); // ends a wait for the next file
@@ -150,7 +157,7 @@ class Watching {
     this.#options.onEvent?.(event);
   }
 
-  /** Takes what a sender tells, does what has to be done about it, and passes it on. */
+  /** Hears an event of the sender, acts on it, and passes it on. */
   #hear(event: TransferEvent, over: AbortController): void {
     if (event.event === "refused") return this.#refused(event, over);
     this.#emit(event);
@@ -160,8 +167,10 @@ class Watching {
   }
 
   /**
-   * 1. the server has it on disk, 2. it is put away, or written down that it is kept. A crash between the two makes the
-   * next run offer it again, under the same id; the server then says that it knows it, and this comes to its turn.
+   * 1. The server has the file on disk. 2. Only then it is put away, or recorded as kept.
+   *
+   * After a crash between the two, the next run offers it again under the same id. The server then
+   * says that it has it, and this step is taken.
    */
   #stored(event: Extract<TransferEvent, { event: "stored" }>): void {
     const { transfer, queue, name: sentAs, size, digest, repeated } = event;
@@ -171,19 +180,19 @@ class Watching {
     this.summary[repeated ? "repeated" : "stored"]++;
     this.summary.bytes += size;
     if (name === undefined || identity === undefined) return;
-    // What the sender sent is what was taken: it compares the two when it opens the file.
+    // The sender has sent what was handed out: it compares the two when it opens the file.
     const [path, about] = [join(this.#folder, name), { transfer, queue, name: sentAs, size }];
     const put = this.#away?.put(path, identity) ?? null;
-    if (put?.kind === "changed") return this.#hot.release(name); // another file is there, and will be sent as well
+    if (put?.kind === "changed") return this.#hot.release(name); // another file, to be sent too
     this.#hot.settle(name);
     if (put === null) this.#sent.add(name, { identity, digest });
     else if (put.kind === "stays") this.#sent.add(name, { identity, digest, transfer });
-    else if (this.#sent.known.has(name)) this.#sent.forget(name); // an earlier content of that name was kept
+    else if (this.#sent.known.has(name)) this.#sent.forget(name); // it was kept before
     if (put !== null) this.#tellPut(put, path, about);
     if (put?.kind === "stays") this.#stays(name, about, put.why);
   }
 
-  /** Told once in a run, and tried again at each look. */
+  /** A file could not be put away. Reported once in a run, and tried again at each look. */
   #stays(name: string, about: About, why: string): void {
     this.#staying.set(name, about);
     this.summary.kept++;
@@ -195,7 +204,7 @@ class Watching {
     if (put.kind === "deleted") this.#emit({ event: "deleted", path, ...about });
   }
 
-  /** A file that was stored is still there, seen at a look: what could not be put away may go now. */
+  /** A stored file is still there, as a look shows: it may be possible to put it away now. */
   #again(name: string): void {
     const known = this.#sent.known.get(name);
     if (!known || !this.#away) return;
@@ -210,7 +219,7 @@ class Watching {
     this.#tellPut(put, path, about);
   }
 
-  /** What an earlier run could not put away. Null: that run kept it, or it is gone. */
+  /** A file that an earlier run could not put away. Null: that run kept it, or it is gone. */
   #left(name: string, { transfer }: Sent): About | null {
     const size = lstatSync(join(this.#folder, name), { throwIfNoEntry: false })?.size;
     return transfer === undefined || size === undefined
@@ -218,29 +227,29 @@ class Watching {
       : { transfer, queue: complete(this.#options).queue, name, size };
   }
 
-  /** Its name is free: whatever comes under it is new. */
+  /** The name is free: a file that gets it is new. */
   #gone(name: string): void {
     this.#staying.delete(name);
     this.#sent.forget(name);
   }
 
-  /** Not this file, not now or not ever; the others go on. */
+  /** The sender gives a file up; the others go on. */
   #refused(event: Extract<TransferEvent, { event: "refused" }>, over: AbortController): void {
     const { code, message, transfer } = event;
     const name = basename(event.path ?? "");
     if (transfer !== undefined) this.#offered.delete(transfer);
-    // It changes, or is gone: whether there is something to send, the next look at the folder tells.
+    // It is changing, or gone. The next look finds out whether there is something to send.
     if (code === "file-changed" || !isThere(join(this.#folder, name))) return this.#hot.release(name);
     this.#hot.refuse(name);
     this.summary.failed++;
     this.#emit(event);
     if (code !== "not-allowed") return;
-    // The same would be said of every file.
+    // The server would refuse every file for this reason.
     this.#failure = new FilespoolError(code, message);
     over.abort();
   }
 
-  /** Writes down what is kept, and lets others have the folder. */
+  /** Records what is kept, and gives the lock back. */
   async close(): Promise<void> {
     this.#hot.close();
     await this.#sent.close();
