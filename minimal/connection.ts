@@ -70,6 +70,7 @@ export class Connection {
     this.#decoder.payloadBytesMax = LIMITS.controlBytesMax;
   }
   async *#read(): AsyncGenerator<Message | Data, void> {
+    // region: read
     for (;;) {
       this.#waitsMs = Math.min(this.#waitsMs, performance.now());
       const { done, value } = await this.#bytes.next().catch(this.#lost);
@@ -85,6 +86,7 @@ export class Connection {
     }
     // An end in the middle of a frame is a cut. It must never look like the end of a conversation.
     if (this.#decoder.midFrame) this.#lost(new Error("it ended inside a frame"));
+    // endregion: read
   }
   /**
    * The next frame, for an end that waits for one.
@@ -95,6 +97,7 @@ export class Connection {
   #interpret({ type, flags, offset, length, parts }: Frame): Message | Data | null {
     const name = frameName(type);
     if (name === "data") return { type: name, offset, length, parts };
+    // region: interpret
     // Frames of zeros come only to an end that says it knows them, and this one does not say so.
     const isOurs = name !== null && name !== "zeros";
     if (!isOurs && !(flags & FLAG_OPTIONAL)) throw new FilespoolError("frame-unknown");
@@ -105,6 +108,7 @@ export class Connection {
     this.#isKnown = true;
     this.#decoder.payloadBytesMax = LIMITS.dataBytesMax;
     return message;
+    // endregion: interpret
   }
   /** Sends a message. Resolves when the kernel has it, rejects when the connection is over. */
   readonly send = (message: Message): Promise<void> => this.#write(encodeMessage(message), 0);
@@ -112,12 +116,14 @@ export class Connection {
   readonly sendData = (at: number, payload: Uint8Array): Promise<void> =>
     this.#write({ type: FRAMES.data, payload }, at);
   async #write({ type, payload }: ReturnType<typeof encodeMessage>, offset: number): Promise<void> {
+    // region: write
     // To write after our end would reset the socket, and the peer would lose our last words.
     if (this.#isOver) this.#lost(CLOSED);
     this.#saidMs = performance.now();
     const frame = joinParts([encodeHeader(type, payload, crc32, offset), payload]);
     const error = await new Promise((taken) => void this.#wire.write(frame, taken));
     if (error) this.#lost(error);
+    // endregion: write
   }
   /** Four times a second: is it time to give the peer up, or to tell it that we are alive? */
   #watch(): void {

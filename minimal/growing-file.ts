@@ -49,6 +49,7 @@ export async function openGrowingFile(path: string, size: number, algorithm: str
     isOpen: true,
     /** Takes a chunk. Resolves when it is written; true when it was time for a sync, too. */
     async append({ offset, length, parts }: Data): Promise<boolean> {
+      // region: append
       if (!file.isOpen) throw new FilespoolError("superseded");
       const known = overlap(file.next, size, { offset, length });
       const fresh = joinParts(dropBytes(parts, known));
@@ -58,6 +59,7 @@ export async function openGrowingFile(path: string, size: number, algorithm: str
       const isDue = file.next - file.durable >= SYNC_BYTES;
       if (isDue) await file.sync();
       return isDue;
+      // endregion: append
     },
     /** Makes durable what is written. A file is as durable as its name, which is in the folder. */
     async sync(): Promise<void> {
@@ -69,11 +71,13 @@ export async function openGrowingFile(path: string, size: number, algorithm: str
      * The last step: the file is what its sender said, and on disk; or it is not, and is removed.
      */
     async finish(hex: string, total: number): Promise<void> {
+      // region: finish
       if (!file.isOpen) throw new FilespoolError("superseded");
       const isSize = file.next === total;
       if (isSize && digest.hex() === hex) return file.sync().finally(file.close);
       await file.remove();
       throw new FilespoolError(isSize ? "digest-mismatch" : "size-mismatch");
+      // endregion: finish
     },
     /** Lets go of the file, once a write that is under way has ended. What was written stays. */
     async close(): Promise<void> {
@@ -86,9 +90,11 @@ export async function openGrowingFile(path: string, size: number, algorithm: str
       await rm(path, { force: true });
     },
   };
+  // region: resume
   await digestPrefix(digest, handle, file.next);
   // Whoever wrote this may have been killed before its sync, and we are going to rely on it.
   if (file.next > 0) await file.sync();
+  // endregion: resume
   return file;
 }
 

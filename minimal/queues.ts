@@ -80,8 +80,10 @@ export async function openQueues(folder: string, nowMs = () => performance.now()
   };
   /** The change of state: one rename, and both folders on disk before anybody hears of it. */
   const move = async (from: string, to: string) => {
+    // region: move
     await rename(from, to);
     for (const moved of [to, from]) await syncFolder(dirname(moved));
+    // endregion: move
   };
   /** @throws FilespoolError lease-lost: it has run out, or its file was acked */
   const leased = (token: string): Waiting => {
@@ -91,12 +93,17 @@ export async function openQueues(folder: string, nowMs = () => performance.now()
   };
   // What waits is read, and what a crash has left between two steps is tidied up.
   for (const name of ["data", "uploads", "queues", "done"]) await mkdir(path(name), { recursive: true });
-  await syncFolder(folder);
-  for (const name of (await readdir(path("queues"))).sort()) add(await recordIn("queues", name), name);
+  for (const known of [folder, dirname(folder)]) await syncFolder(known); // the spool may be new
+  // region: load
+  // These were collected, and the server was stopped before it removed the content. A power cut
+  // between the syncs of two folders may even have left such a record in both.
+  const collected = new Set(await readdir(path("done")));
+  for (const name of collected) await rm(path("data", name), { force: true });
+  const names = (await readdir(path("queues"))).filter((name) => !collected.has(name.slice(17)));
+  for (const name of names.sort()) add(await recordIn("queues", name), name);
   // Nobody was told that these are stored, so their senders will finish them once more.
   for (const name of await readdir(path("uploads"))) await rm(path("uploads", name));
-  // These were collected, and the server was stopped before it removed the content.
-  for (const name of await readdir(path("done"))) await rm(path("data", name), { force: true });
+  // endregion: load
   const queues = {
     digests: DIGESTS,
     listeners,
@@ -128,6 +135,7 @@ export async function openQueues(folder: string, nowMs = () => performance.now()
     finish: ({ offer, file }: Upload, digest: string, size: number): Promise<Stored> =>
       inTurn(async () => {
         const { transfer } = offer;
+        // region: finish
         // 1. the content is what its sender said, and on disk
         await file.finish(digest, size);
         // 2. so is its record, where nobody looks
@@ -140,6 +148,7 @@ export async function openQueues(folder: string, nowMs = () => performance.now()
         uploads.delete(transfer);
         add(record, name);
         return record;
+        // endregion: finish
       }),
     /** Files of a queue, those that are with a receiver included. */
     waiting: (queue: string) => [...waiting.values()].filter(({ record }) => record.queue === queue).length,
@@ -149,12 +158,14 @@ export async function openQueues(folder: string, nowMs = () => performance.now()
      * went to somebody else, cannot ack the other's delivery with it.
      */
     lease(queue: string): Delivery | null {
+      // region: lease
       const file = [...waiting.values()].find(({ record, token }) => record.queue === queue && token === "");
       if (!file) return null;
       file.token = crypto.randomUUID();
       leases.set(file.token, file);
       queues.renew(file.token);
       return { ...file.record, token: file.token, attempt: ++file.attempts };
+      // endregion: lease
     },
     /** Starts the time of a lease anew. False when it has ended. */
     renew(token: string): boolean {
@@ -168,6 +179,7 @@ export async function openQueues(folder: string, nowMs = () => performance.now()
     /** Takes a file off its queue for ever. Resolves when that is on disk. */
     ack: (token: string): Promise<void> =>
       inTurn(async () => {
+        // region: ack
         const file = leased(token);
         const { transfer } = file.record;
         // The lease cannot run out while the record moves. Else the file would be handed out once
@@ -177,23 +189,27 @@ export async function openQueues(folder: string, nowMs = () => performance.now()
         leases.delete(token);
         waiting.delete(transfer);
         await rm(path("data", transfer), { force: true });
+        // endregion: ack
       }),
     /** Back to its old place in line, before all that is newer. */
     giveBack(token: string): void {
+      // region: give-back
       const file = leases.get(token);
       if (!file) return;
       leases.delete(token);
       file.token = "";
       for (const listener of listeners) listener();
+      // endregion: give-back
     },
     /** Ends the leases whose time is over. Somebody calls this every second. */
     expire(): void {
+      // region: expire
       for (const [token, { expiresMs }] of leases) if (expiresMs <= nowMs()) queues.giveBack(token);
+      // endregion: expire
     },
   };
   return queues;
 }
-
 /** What stays the same when an offer is repeated. */
 const labelOf = ({ queue, name, kind, algorithm }: Offer) => [queue, name, kind, algorithm].join("/");
 /** A line of work: each piece begins when the one before it has ended, well or not. */

@@ -29,12 +29,11 @@
  * It refuses to know of sockets. In the full program: src/net/receiver/. Read next: main.ts.
  */
 import { link, mkdir, readdir, rename, rm, rmdir, stat } from "node:fs/promises";
-import { join, resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { checkDigest, digestOf } from "../src/disk/digest.ts";
 import { asError, checkChunk, FilespoolError, type MessageOf, numbered, safeName } from "../src/protocol/index.ts";
 import { type ClientOptions, converse } from "./client.ts";
 import { type GrowingFile, openGrowingFile, syncFolder, understood, unless } from "./growing-file.ts";
-
 type Deliver = MessageOf<"deliver">;
 /** `origin` names server and queue: the marks of one say nothing about another. */
 export type ReceiveOptions = ClientOptions & { output: string; origin: string; follow: boolean };
@@ -58,7 +57,7 @@ export async function receive(options: ReceiveOptions): Promise<FilespoolError[]
   const output = resolve(options.output);
   const ours = join(output, `.filespool-${digestOf("sha256", Buffer.from(options.origin)).slice(0, 8)}`);
   const failures: FilespoolError[] = [];
-  await mkdir(ours, { recursive: true });
+  await mkdir(ours, { recursive: true }).then(() => syncFolder(dirname(output))); // it may be new
   await converse("receiver", options, async (connection, server, emit) => {
     /**
      * Deliveries without a verdict. They keep their leases, also while a slow disk takes its time.
@@ -86,6 +85,7 @@ export async function receive(options: ReceiveOptions): Promise<FilespoolError[]
      * back.
      */
     const fetch = async ({ delivery, size, digest }: Deliver, part: GrowingFile): Promise<boolean> => {
+      // region: fetch
       // The content of a small file is on its way already. A large one is sent from where we say.
       if (size > server.pipelineBytesMax) await connection.send({ type: "start", delivery, offset: part.next });
       while (part.next < size) {
@@ -97,14 +97,18 @@ export async function receive(options: ReceiveOptions): Promise<FilespoolError[]
       }
       await part.finish(digest, size);
       return true;
+      // endregion: fetch
     };
     /** All five steps for one file, or what is left of them. */
     const collect = async (file: Deliver, name: string): Promise<void> => {
       const { delivery, transfer, size, algorithm } = file;
       const [part, mark] = [join(ours, `${transfer}.part`), join(ours, `${transfer}.landed`)];
+      // region: names
       const namesOf = async (path: string) => (await stat(path).catch(unless("ENOENT", null)))?.nlink ?? 0;
+      // endregion: names
       if (!(await namesOf(mark))) {
         let path = "";
+        // region: land
         if ((await namesOf(part)) < 2) {
           const growing = await openGrowingFile(part, size, algorithm);
           if (!(await fetch(file, growing).finally(growing.close))) return;
@@ -114,6 +118,7 @@ export async function receive(options: ReceiveOptions): Promise<FilespoolError[]
         }
         await syncFolder(output);
         await rename(part, mark);
+        // endregion: land
         if (path) emit("landed", { ...file, path });
       }
       await connection.send({ type: "ack", delivery });

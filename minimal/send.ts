@@ -72,7 +72,9 @@ export async function send(options: ClientOptions, paths: readonly string[]): Pr
         const origin = JSON.stringify([hostname(), resolve(path), options.queue, identityOf(status)]);
         file = { ...file, transfer: digestOf("sha256", Buffer.from(origin)).slice(0, 32), size: Number(status.size) };
         // A small file is on its way before the server has answered, and costs no round trip.
+        // region: ask
         const wait = file.size > server.pipelineBytesMax;
+        // endregion: ask
         await connection.send({ type: "offer", ...file, algorithm, wait });
         const answer = wait ? await hear(file) : null;
         const from = answer?.type === "accept" ? answer.offset : 0;
@@ -86,12 +88,14 @@ export async function send(options: ClientOptions, paths: readonly string[]): Pr
         // All of the file is read, for the digest. What is sent is what the server lacks, if
         // anything.
         const digest = createDigest(algorithm);
+        // region: send
         const chunk = Buffer.alloc(CHUNK_BYTES);
         for (let at = 0, bytes = -1; bytes !== 0; at += bytes) {
           bytes = (await handle.read(chunk, 0, CHUNK_BYTES, at)).bytesRead;
           digest.update(chunk.subarray(0, bytes));
           if (!said[0] && bytes > 0 && at + bytes > from) await connection.sendData(at, chunk.subarray(0, bytes));
         }
+        // endregion: send
         // Half an old file and half a new one is no file at all, and its sender must not be told
         // "stored".
         if (identityOf(await handle.stat({ bigint: true })) !== identityOf(status))

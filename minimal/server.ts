@@ -153,11 +153,13 @@ function takeUploads(connection: Connection, queues: Queues, emit: Emit): Sessio
     // No further frame is taken until the spool has answered. What a sender sent on waits in the
     // socket, so a small file and a large one go the same way through this table.
     open: async (asked: MessageOf<"offer">) => {
+      // region: open
       offer = asked;
       const { type, wait, ...file } = asked;
       const superseded = () => void connection.close(new FilespoolError("superseded"));
       const answer = await queues.offer(file, superseded).catch(refuse);
       if (answer) await talk.carryOut("stored" in answer ? "already" : "accepted", effects, answer);
+      // endregion: open
     },
     // The durable offset, which nobody but this server decides. A sender that did not ask sends
     // from zero, and what is here of its file is passed over.
@@ -173,19 +175,23 @@ function takeUploads(connection: Connection, queues: Queues, emit: Emit): Sessio
     // To wait for the disk here is how a fast sender feels a slow disk. Each sync moves the durable
     // offset, and a sender that hears of it knows what it need not keep or send again.
     append: async (data: Data) => {
+      // region: append
       // Only the last chunk of a file may be tiny. So a tiny one tells how long a stream is.
       offer = { ...offer, size: checkChunk(data.offset, data.length, offer.size) };
       const isSynced = await upload?.file.append(data).catch(refuse);
       const { durable: offset = 0 } = upload?.file ?? {};
       if (isSynced) await connection.send({ type: "progress", transfer: offer.transfer, offset });
+      // endregion: append
     },
     // The file is complete if its digest says so: that all bytes came proves nothing. It resolves
     // when the file is in its queue, on disk, and only then the one word is said that counts.
     store: async ({ transfer, digest, size = offer.size }: MessageOf<"finish">) => {
+      // region: store
       if (transfer !== offer.transfer || size === Infinity) throw new FilespoolError("message-invalid");
       offer = { ...offer, size };
       const stored = await queues.finish(upload as Upload, digest, size).catch(tellRefused);
       if (stored) await tellStored(digest, false, false);
+      // endregion: store
     },
     // The sender gave the file up: it changed while it was read. Nothing of it is kept, since half
     // of an old file and half of a new one would be no file at all.
@@ -222,12 +228,14 @@ function makeDeliveries(connection: Connection, queues: Queues, emit: Emit, hell
    * at once. A large one is only announced, since the receiver may have some of it already.
    */
   const handOut = async () => {
+    // region: hand-out
     while (talk.state === "ready" && credit > 0 && !saidEmpty) {
       current = queues.lease(queue);
       if (current) open.set(current.token, current);
       const what = !current ? "none" : current.size <= LIMITS.pipelineBytesMax ? "small" : "large";
       await talk.carryOut(what, effects, current);
     }
+    // endregion: hand-out
   };
   /**
    * A frame as an event of the table. About the file in progress it is another event than about an
@@ -275,6 +283,7 @@ function makeDeliveries(connection: Connection, queues: Queues, emit: Emit, hell
     // The verdict. After an ack the file is off its queue, on disk, and only then the receiver
     // hears that it will not come again. After a nack it is the first of its queue once more.
     record: async (verdict: MessageOf<"ack"> | MessageOf<"nack">) => {
+      // region: verdict
       const { delivery } = verdict;
       const file = open.get(delivery);
       if (current?.token === delivery) current = null;
@@ -285,6 +294,7 @@ function makeDeliveries(connection: Connection, queues: Queues, emit: Emit, hell
       if (verdict.type === "nack") return;
       emit("acked", file);
       await connection.send({ type: "acked", delivery });
+      // endregion: verdict
     },
     // Still busy, says the receiver: a slow disk, or a file that may not land while it runs. To
     // renew costs no sync, because leases are in memory.
