@@ -112,7 +112,7 @@ export interface SendOptions extends ClientOptions {
   readonly again?: boolean;
   /** A secret of the user that stays the same from run to run, so that a killed run is continued by the next. */
   readonly senderKey?: string;
-  /** "blake3" (default) or "sha256". */
+  /** "blake3" (default) or "sha256", where the server knows it; otherwise the first of its own that we know. */
   readonly digest?: string;
 }
 

@@ -5,7 +5,8 @@
  * (file-identity.ts). All others are opened at once: no promise is made for a small file.
  */
 import { setTimeout as sleep } from "node:timers/promises";
-import type { FilespoolError } from "../../protocol/errors.ts";
+import { DIGESTS } from "../../disk/digest.ts";
+import { FilespoolError } from "../../protocol/errors.ts";
 import { OpenStream } from "../extensions/stream/stream-source.ts";
 import { labelOf, type Source } from "../options.ts";
 import { changed, FolderFound, OpenFile } from "./file-source.ts";
@@ -16,7 +17,9 @@ export interface Opening {
   /** What transfer ids are derived from, beside the file: the user's secret, and with `again` something new. */
   readonly key: string;
   readonly salt: string;
-  readonly algorithm: string;
+  /** The digest that the user prefers; from the first connection on the one that all of the run has. */
+  algorithm: string;
+  isAgreed: boolean;
   readonly bufferBytes: number;
   readonly signal: AbortSignal | undefined;
   /** Called when a stream has more to send, or has ended. */
@@ -25,6 +28,21 @@ export interface Opening {
   readonly warn: (path: string, why: string) => void;
   /** Called for what is in a folder and has a name that cannot be sent; the rest of the folder goes on. */
   readonly refuse: (path: string, failure: FilespoolError) => void;
+}
+
+/**
+ * Agrees on a digest with a server: the preferred one where it knows that, or else the first of its own that we know. No
+ * transfer id is made of it, so that may wait for the welcome; but what was begun with one cannot go on with another.
+ * @throws FilespoolError digest-unsupported
+ */
+export function agree(opening: Opening, offered: readonly string[]): void {
+  const ours = opening.isAgreed ? [] : DIGESTS;
+  const found = [opening.algorithm, ...offered].find(
+    (digest) => offered.includes(digest) && (digest === opening.algorithm || ours.includes(digest)),
+  );
+  const why = `the server does not know the digest ${opening.algorithm}`;
+  if (found === undefined) throw new FilespoolError("digest-unsupported", why);
+  Object.assign(opening, { algorithm: found, isAgreed: true });
 }
 
 /** Of the same shape for whoever sends it. */

@@ -21,7 +21,7 @@ import { complete, labelOf, type SendOptions, type SendSummary } from "../option
 import type { Connection } from "../wire/connection.ts";
 import { COPY_BYTES_MAX } from "../wire/frame-writer.ts";
 import { changed, OpenFile, SizeUnknown, streamOf } from "./file-source.ts";
-import { type Opening, openSource } from "./open-source.ts";
+import { agree, type Opening, openSource } from "./open-source.ts";
 import { isTransfer, type Next, SendQueue } from "./send-queue.ts";
 import { SendResults } from "./send-results.ts";
 import { anew, isProven, newTransfer, SendWindow, type Transfer, withinLimits } from "./send-window.ts";
@@ -45,7 +45,6 @@ class Sender {
   readonly #client: Client;
   readonly #results: SendResults;
   readonly #opening: Opening;
-  readonly #algorithm: string;
   readonly #queue: SendQueue;
   readonly #window = new SendWindow();
   /** For the content of small files, and a byte to see that there is no more: what is so small is copied when it is sent. */
@@ -61,10 +60,9 @@ class Sender {
   constructor(options: SendOptions) {
     this.#client = new Client(options);
     this.#results = new SendResults((event) => this.#client.emit(event));
-    this.#algorithm = options.digest ?? (DIGESTS[0] as string);
     const { queue, bufferBytes, signal } = complete(options);
     this.#opening = {
-      ...{ queue, bufferBytes, signal, algorithm: this.#algorithm },
+      ...{ queue, bufferBytes, signal, algorithm: options.digest ?? (DIGESTS[0] as string), isAgreed: false },
       key: options.senderKey ?? randomBytes(32).toString("hex"),
       salt: options.again ? randomBytes(8).toString("hex") : "",
       onChange: () => this.#ring(),
@@ -77,8 +75,7 @@ class Sender {
   /** Converses over one connection after the other, until every file has its answer. */
   run(): Promise<void> {
     return this.#client.run("sender", async (connection, server) => {
-      if (!server.digests.includes(this.#algorithm))
-        throw new FilespoolError("digest-unsupported", `the server does not know the digest ${this.#algorithm}`);
+      agree(this.#opening, server.digests);
       this.#connection = connection;
       this.#server = withinLimits(server);
       this.#isGone = false;
@@ -185,7 +182,7 @@ class Sender {
   #pipe(job: Transfer, file: OpenFile): void {
     const content = file.readAll(this.#room);
     file.checkUnchanged();
-    this.#know(job, digestOf(this.#algorithm, content));
+    this.#know(job, digestOf(this.#opening.algorithm, content));
     this.#step(job, "pipe");
     if (content.length > 0) this.#connection.sendData(0, content)?.catch(() => {}); // reading reports a lost connection
     this.#step(job, "end");
@@ -204,7 +201,7 @@ class Sender {
     const shouldContinue = () => conversation.state === "sending" && !this.#isGone;
     if (!shouldContinue()) return;
     const chunkBytes = Math.max(LIMITS.bufferBytesMin, Math.min(this.#opening.bufferBytes, this.#server.dataBytesMax));
-    const road = { chunkBytes, until: this.#until.bind(this), shouldContinue, algorithm: this.#algorithm };
+    const road = { chunkBytes, until: this.#until.bind(this), shouldContinue, algorithm: this.#opening.algorithm };
     const digest = await file.sendOver(this.#connection, job.from, road);
     if (digest === null || !shouldContinue()) return;
     this.#know(job, digest);
@@ -252,7 +249,7 @@ class Sender {
     offer: (job: Transfer) => {
       const wait = job.size > this.#server.pipelineBytesMax;
       const { transfer, queue, name, size, kind, mode, mtime, path, stream } = job; // spreading costs as much as sending
-      const algorithm = this.#algorithm;
+      const algorithm = this.#opening.algorithm;
       this.#connection.send({ type: "offer", transfer, queue, name, size, algorithm, wait, kind, mode, mtime });
       this.#client.emit({ event: "offered", path: labelOf(stream ?? path), transfer, queue, name, size });
     },
