@@ -82,8 +82,8 @@ export async function receive(options: ReceiveOptions): Promise<FilespoolError[]
       }
     };
     /**
-     * Step 1: the content, from the byte on that is missing. False: the server took the delivery
-     * back.
+     * Step 1: the content, from the byte on that is missing. False means that the server took the
+     * delivery back, for whatever reason.
      */
     const fetch = async ({ delivery, size, digest }: Deliver, part: GrowingFile): Promise<boolean> => {
       // The content of a small file is on its way already. A large one is sent from where we say.
