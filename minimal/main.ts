@@ -45,11 +45,16 @@ const options = {
   ...{ host: text("localhost"), port: text("5011"), queue: text("default"), spool: text("spool") },
   ...{ output: text("."), name: text("stdin"), follow: flag, json: flag, help: flag },
 };
-const { values, positionals } = parseArgs({ allowPositionals: true, options });
+const wrong = ({ message }: Error) => {
+  console.error(message.split(". ")[0]);
+  process.exit(2);
+};
+const { values, positionals } = await (async () => parseArgs({ allowPositionals: true, options }))().catch(wrong);
 const { host, queue, output, follow } = values;
 const port = Number(values.port);
-// Without a command, or with one that is none of the three, the help is shown.
+// Without a command, or with one that is none of the three, the help is shown: exit code 2.
 const [command, ...files] = values.help ? [] : positionals;
+if (!values.help && !/^(serve|receive)(,|$)|^send,/.test(positionals.join())) process.exitCode = 2;
 /**
  * One line for each event. Names come from strangers: they are quoted before a terminal sees them.
  */
