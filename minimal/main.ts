@@ -45,11 +45,9 @@ const options = {
   ...{ host: text("localhost"), port: text("5011"), queue: text("default"), spool: text("spool") },
   ...{ output: text("."), name: text("stdin"), follow: flag, json: flag, help: flag },
 };
-const wrong = ({ message }: Error) => {
-  console.error(message.split(". ")[0]);
-  process.exit(2);
-};
-const { values, positionals } = await (async () => parseArgs({ allowPositionals: true, options }))().catch(wrong);
+// Wrong usage is told in a sentence, and ends with 2.
+const parse = async () => parseArgs({ allowPositionals: true, options });
+const { values, positionals } = await parse().catch((error) => process.exit(console.error(error.message) ?? 2));
 const { host, queue, output, follow } = values;
 const port = Number(values.port);
 // Without a command, or with one that is none of the three, the help is shown: exit code 2.
