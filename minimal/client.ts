@@ -33,8 +33,8 @@ const PROGRESS = ["progress", "stored", "landed"];
 export async function converse(role: "sender" | "receiver", options: ClientOptions, talk: Talk): Promise<void> {
   const { dial, queue, emit } = options;
   const peer = crypto.randomUUID().replaceAll("-", "");
-  // Before the first connection a wrong address is likelier than a server that is away: no
-  // patience.
+  // Before the first connection a wrong address is likelier than a server that is away for a while,
+  // so there is no patience yet.
   let [progressMs, attempt] = [-Infinity, 0];
   const tell: Emit = (event, fields) => {
     if (PROGRESS.includes(event)) [progressMs, attempt] = [performance.now(), 0];

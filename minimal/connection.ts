@@ -136,8 +136,8 @@ export class Connection {
   }
   /**
    * Ends the connection after all that was sent, and says why if there is a reason. Then it reads
-   * on for a moment: a socket that closes with unread bytes resets the peer, who would not hear the
-   * reason.
+   * on for a moment, because a socket that closes with unread bytes resets the peer. The peer would
+   * lose our last words.
    */
   async close(error?: FilespoolError): Promise<void> {
     if (this.#isOver) return;

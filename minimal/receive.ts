@@ -81,8 +81,8 @@ export async function receive(options: ReceiveOptions): Promise<FilespoolError[]
       }
     };
     /**
-     * Step 1: the content, from the byte on that is missing. False: the server took the delivery
-     * back.
+     * Step 1: the content, from the byte on that is missing. False means that the server took the
+     * delivery back, for whatever reason.
      */
     const fetch = async ({ delivery, size, digest }: Deliver, part: GrowingFile): Promise<boolean> => {
       // region: fetch

@@ -80,13 +80,13 @@ export async function send(options: ClientOptions, paths: readonly string[]): Pr
         const from = answer?.type === "accept" ? answer.offset : 0;
         if (from > 0) emit("resumed", { ...file, offset: from });
         if (answer && answer.type !== "accept") said.push(answer);
-        // The verdict is listened for while we send: it may be a refusal, and then the rest stays
-        // here. And if both ends only sent, and nobody read, they would wait for each other for
-        // ever.
+        // The verdict is listened for while we send. It may be a refusal, and then the rest stays
+        // here. And somebody has to read: if both ends only sent, each of them would wait for the
+        // other for ever.
         const hearing = said[0] ? null : hear(file).then((verdict) => said.push(verdict));
         hearing?.catch(() => {}); // it is looked at below
-        // All of the file is read, for the digest. What is sent is what the server lacks, if
-        // anything.
+        // All of the file is read, for the digest. What is sent is what the server lacks, which may
+        // be nothing.
         const digest = createDigest(algorithm);
         // region: send
         const chunk = Buffer.alloc(CHUNK_BYTES);
@@ -104,15 +104,15 @@ export async function send(options: ClientOptions, paths: readonly string[]): Pr
         if (!said[0]) await connection.send({ type: "finish", transfer: file.transfer, digest: hex });
         await hearing;
         if (said[0]?.type === "refuse") throw asError(said[0]);
-        // An id that was derived may be met twice. Only the digest proves that the server has this
-        // content.
+        // An id that was derived may be met twice, on a disk that keeps coarse times. Only the
+        // digest proves that the server has this content.
         if (said[0]?.type !== "stored" || said[0].digest !== hex)
           throw new FilespoolError("transfer-conflict", `the server has another content for ${path}; send a copy`);
         emit("stored", { ...file, digest: hex });
       } catch (error) {
         const failed = understood(error);
-        // The file is at fault, so it is given up. After a cut it is not: the server keeps what it
-        // has.
+        // If the file is at fault, it is given up. After a cut it is not, so that the server keeps
+        // what it has.
         const isGivenUp = failed.kind === "local" && file.transfer !== "" && !said[0];
         if (isGivenUp) await connection.send({ type: "cancel", transfer: file.transfer });
         throw failed;

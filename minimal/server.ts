@@ -5,8 +5,8 @@
  * session finds the frame in its table, and carries out the effects that the table names, one after
  * the other. So this file has one function for each effect, and no `if` about the order of frames:
  * a frame that comes out of order has no cell, and ends the connection with `frame-unexpected`.
- * What an effect finds out ("refused", "sent") it gives to the table as an event, just like a
- * frame.
+ * What an effect finds out ("refused", "sent") it gives to the table as an event, as if it were a
+ * frame of its own.
  *
  * A session lives as long as its connection, and remembers nothing for the next one. What has to
  * survive is on disk (queues.ts) or at the client, and each new connection begins by asking for it.
@@ -101,8 +101,8 @@ export function createServer(queues: Queues, emit: Emit) {
 
 /**
  * The answer to a hello: what `stored` means here, and how much may be sent without an answer. A
- * file up to `pipelineBytesMax` costs no round trip, in either direction; a larger one asks from
- * where.
+ * file up to `pipelineBytesMax` costs no round trip, in either direction. Before a larger one is
+ * sent, its sender or its receiver is asked how much of it is there already.
  */
 function welcome({ digests }: Queues): MessageOf<"welcome"> {
   const { dataBytesMax, fileBytesMax, pipelineBytesMax, windowFiles, windowBytes } = LIMITS;
@@ -118,8 +118,8 @@ function welcome({ digests }: Queues): MessageOf<"welcome"> {
 function takeUploads(connection: Connection, queues: Queues, emit: Emit): Session {
   const talk = new Conversation(UPLOAD_SERVER, "greeting");
   /**
-   * The offer that frames are about now. What is learned later, as the size of a stream, goes in
-   * here.
+   * The offer that frames are about now. What is learned later is put into it: the size of a
+   * stream, which its sender cannot know before the end.
    */
   let offer!: MessageOf<"offer">;
   /**
@@ -129,8 +129,8 @@ function takeUploads(connection: Connection, queues: Queues, emit: Emit): Sessio
   /** Lets go of the file. What arrived stays, for when the sender comes back. */
   const leave = () => upload?.file.close();
   /**
-   * Refuses this file, and goes on. A sender that broke the protocol, or is not the newest, has to
-   * go.
+   * Refuses this file, and goes on with the next. But a sender that broke the protocol, or is not
+   * the newest one for this file, loses its connection.
    */
   const refuse = async (error: unknown) => {
     await leave();
@@ -213,8 +213,8 @@ function makeDeliveries(connection: Connection, queues: Queues, emit: Emit, hell
   const chunkBytes = Math.max(LIMITS.bufferBytesMin, Math.min(CHUNK_BYTES, dataBytesMax));
   const talk = new Conversation(DELIVERY_SERVER, "greeting");
   /**
-   * Delivered, and without a verdict. All of it goes back when the connection ends, in the old
-   * order.
+   * Delivered, and without a verdict. All of it goes back when the connection ends, and is handed
+   * out in the old order.
    */
   const open = new Map<string, Delivery>();
   /** The one whose `start` or content is next. Null between two, though verdicts may be missing. */
@@ -254,8 +254,8 @@ function makeDeliveries(connection: Connection, queues: Queues, emit: Emit, hell
       credit += files;
       saidEmpty = false;
     },
-    // The token goes out as the name of the delivery, and comes back with all that is said about
-    // it.
+    // The token goes out as the name of this one delivery. It comes back with all that the receiver
+    // says about it.
     deliver: ({ token, ...file }: Delivery) => {
       credit--;
       return connection.send({ type: "deliver", delivery: token, ...file });

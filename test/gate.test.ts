@@ -83,7 +83,7 @@ describe("a gate that is left out", () => {
   test("has inputs that exist, asks before it is left out, and runs each night", () => {
     for (const [gate, inputs] of Object.entries(INPUTS)) {
       expect(inputs.filter((path) => !existsSync(join(ROOT, path)))).toEqual([]);
-      expect(GATES.run).toContain(`if runs "${gate}"; then`);
+      expect(GATES.run).toMatch(new RegExp(`^if .*runs "${gate}"; then$`, "m"));
     }
     expect(Object.keys(INPUTS)).toEqual(["containers", "site browser"]);
     for (const command of ["scripts/container-test", "npm --prefix website run --silent browser"])

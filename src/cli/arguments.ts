@@ -74,7 +74,7 @@ ${EXIT_CODES.map(({ code, short }) => `  ${String(code).padStart(3)}  ${short}\n
 /** Which config file is read; also for the manual. */
 export const CONFIG_RULE =
   "--config or FILESPOOL_CONFIG names the config file. If neither is given, filespool reads the first that exists of " +
-  `${USER_CONFIG_SHOWN} and ${SYSTEM_FOLDER}/config.json; nobody but you and root may be able to write to it. ` +
+  `${USER_CONFIG_SHOWN} and ${SYSTEM_FOLDER}/config.json, provided that only you and root can write to it. ` +
   "A config file in the working folder is read only if you name it.";
 
 /** Said once, below the options. */

@@ -3,7 +3,6 @@
  *
  * Never here: the names of commands (settings/command-names.ts), and what they do (commands/).
  */
-
 import type { Environment } from "./environment.ts";
 import type { Prompter } from "./prompter.ts";
 import type { Outlet } from "./report/outlet.ts";

@@ -75,7 +75,7 @@ afterAll(async () => {
 const send = (port: string, ...more: string[]) => ["send", "--port", port, "--retry", "0", ...more, "a.txt"];
 const OTHER_PROGRAM =
   /localhost:\d+: the other end does not speak this protocol.*\n +check that --host and --port lead/;
-const TLS_SIDES = /localhost:\d+ encrypts, but this end does not\n +the server encrypts: add --tls, or use an invite/;
+const TLS_SIDES = /localhost:\d+ encrypts, but this end does not\n +add --tls, or use an invite/;
 
 test.each<[string, string[], number, RegExp, Record<string, string>?]>([
   // Where the server is.
@@ -113,7 +113,7 @@ test.each<[string, string[], number, RegExp, Record<string, string>?]>([
     "TLS to plain",
     send("OURS", "--tls"),
     4,
-    /localhost:\d+ does not encrypt, but this end does\n +the server does not encrypt: leave out --tls/,
+    /localhost:\d+ does not encrypt, but this end does\n +leave out --tls, --tls-ca and --fingerprint/,
   ],
   [
     "unknown authority",

@@ -66,7 +66,11 @@ export function manualPage(version: string): string {
     const { about, operands = [], examples: rows } = COMMANDS[name];
     const own = settingsOn(name).filter((setting) => !shared.includes(setting));
     const words = operands.map(({ syntax }) => ` ${safe(syntax)}`).join("");
-    const notes = operands.map(({ syntax, help }) => `.TP\n${safe(syntax)}\n${safe(sentence(help))}`);
+    const notes = operands.map(({ syntax, help, choices = [] }) => {
+      // Where the help does not list the choices, the manual does.
+      const words = help.includes(choices[0] ?? "") ? "" : `: ${choices.join(", ")}`;
+      return `.TP\n${safe(syntax)}\n${safe(sentence(help + words))}`;
+    });
     return [
       `.SS ${bold(`filespool ${name}`)} [options]${words}`,
       safe(sentence(about)),

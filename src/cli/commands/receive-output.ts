@@ -6,7 +6,7 @@
  * the reader never sees an unverified byte, and if the reader ends early, the file stays in its queue. A folder comes out
  * as the tar archive in which it travels (`| tar x`); a line on stderr says that it is one. All lines go to stderr.
  */
-import { lstatSync } from "node:fs";
+import { lstatSync, type Stats } from "node:fs";
 import { basename, dirname } from "node:path";
 import { Readable, type Writable } from "node:stream";
 import { pipeline } from "node:stream/promises";
@@ -87,7 +87,7 @@ export async function targetOf(
  * @throws UsageError
  */
 function checkReplaceable(output: string): void {
-  const stat = lstatSync(output, { throwIfNoEntry: false });
+  const stat = statOf(output);
   if (stat === undefined || stat.isFile()) return;
   const hint = stat.isDirectory()
     ? `to put files into it: --out ${output}`
@@ -95,6 +95,15 @@ function checkReplaceable(output: string): void {
       ? "name the file to which it leads"
       : `to write into it: --output - > ${output}`;
   throw new UsageError(`--output ${output} is ${kindOf(stat)} and cannot be replaced; ${hint}`);
+}
+
+/** @throws FilespoolError folder-unusable where the path leads through a file, say */
+function statOf(output: string): Stats | undefined {
+  try {
+    return lstatSync(output, { throwIfNoEntry: false });
+  } catch (error) {
+    throw new FilespoolError("folder-unusable", `cannot write ${output}: ${describe(error)}`);
+  }
 }
 
 /** The name in a path that the person chose: the file must get exactly this name. */

@@ -115,7 +115,7 @@ export const COMMANDS: Readonly<Record<Command, CommandRow>> = {
   token: {
     about: "make, list, renew and revoke the tokens of a server",
     operands: [
-      { syntax: "<action>", help: "create, list, rotate or revoke", choices: ["create", "list", "rotate", "revoke"] },
+      { syntax: "<action>", help: "what to do", choices: ["create", "list", "rotate", "revoke"] },
       { syntax: "[id]", help: "id of the token, for rotate and revoke" },
     ],
     examples: [
@@ -133,7 +133,7 @@ export const COMMANDS: Readonly<Record<Command, CommandRow>> = {
   // Written to stdout as it is: a shell evaluates it, and would run a friendly sentence as a command.
   completion: {
     about: "print a script that makes TAB complete commands, options and values",
-    operands: [{ syntax: "<shell>", help: "bash, zsh or fish", choices: ["bash", "zsh", "fish"] }],
+    operands: [{ syntax: "<shell>", help: "shell for which to print the script", choices: ["bash", "zsh", "fish"] }],
     examples: [
       ["bash: add this line to ~/.bashrc", 'eval "$(filespool completion bash)"'],
       ["zsh: add this line to ~/.zshrc, after compinit", 'eval "$(filespool completion zsh)"'],

@@ -170,8 +170,8 @@ export function sameWithoutQuestions(command: Command, settings: Settings, opera
     const value = settings.values[name];
     // Variables and config files will hold the same values again, and --yes covers the defaults.
     if ((kind !== "flag" && kind !== "answer") || value === fallback) continue;
-    // A secret is never shown, and --ask-token asks a question.
-    if (secret || name === "ask-token" || isInvited(settings, name)) continue;
+    // --yes is there already. A secret is never shown, and --ask-token asks a question.
+    if (name === "yes" || secret || name === "ask-token" || isInvited(settings, name)) continue;
     words.push(`--${name}`, ...(argument === null ? [] : [show(value)]));
   }
   if (isAnswer("host") && isInvited(settings, "host")) words.push("--invite-file", "FILE");

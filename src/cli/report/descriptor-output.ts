@@ -17,7 +17,7 @@ import { fstatSync, fsyncSync, readFileSync, statSync, writeSync } from "node:fs
 import { Writable } from "node:stream";
 import { isatty } from "node:tty";
 
-/** A line of /proc/self/fdinfo on Linux: the flags of open(2) in octal. The last digit says read, write or both. */
+/** The line of /proc with the flags of an open descriptor, in octal (Linux). The last digit says read, write or both. */
 const FLAGS = /^flags:\s*[0-7]*([0-7])$/m;
 const READ_AND_WRITE = "2";
 

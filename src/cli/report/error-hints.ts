@@ -41,7 +41,7 @@ const HINTS: Readonly<Record<ErrorCode, string | null>> = {
   "not-allowed": "ask the operator of the server for a token with that right (filespool token create)",
   "role-unsupported": "no token helps: ask the operator of the server to run filespool serve instead",
   "too-many-failures": LATER,
-  "tls-failed": "the server encrypts: add --tls, or use an invite",
+  "tls-failed": "add --tls, or use an invite",
   "certificate-refused":
     "ask the operator of the server for its fingerprint (filespool token list shows it), and give it with --fingerprint",
   // Refused for good. The same command will fail again, so each hint says what to change.
@@ -132,5 +132,4 @@ export function hintFor(code: string, situation: Situation = CLIENT, message = "
 
 const CLIENT: Situation = { server: "" };
 const LOW_PORT = "ports below 1024 need root or CAP_NET_BIND_SERVICE; choose another port with --port";
-const NO_TLS =
-  "the server does not encrypt: leave out --tls, --tls-ca and --fingerprint, or start the server with --tls";
+const NO_TLS = "leave out --tls, --tls-ca and --fingerprint, or start the server with --tls";

@@ -110,6 +110,7 @@ export const SETTINGS = {
       token: "queues that the token is for",
       invite: "queue that the invite is for",
     },
+    fallbackOn: { token: "none; create needs one" },
     ask: { guided: "Queue?" },
     only: {
       receive: oldQueue,
