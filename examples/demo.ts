@@ -70,7 +70,7 @@ async function play(stage: Stage, folder: string, { bufferSize, minimal }: Optio
   const durable = Number(cut.offset);
 
   stage.step(
-    "Power gone",
+    "The server is killed",
     "SIGKILL to the server in the middle of the big file: no goodbye, no cleaning up. The sender notices and tries again.",
   );
   first.server.kill("SIGKILL");

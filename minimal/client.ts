@@ -24,11 +24,11 @@ import type { Emit } from "./server.ts";
 export type ClientOptions = { readonly dial: () => Promise<Wire>; readonly queue: string; readonly emit: Emit };
 /** A conversation over one connection. What is to survive the connection is kept outside of it. */
 type Talk = (connection: Connection, server: MessageOf<"welcome">, emit: Emit) => Promise<void>;
-/** How long to go on trying without progress, once there was a connection. */
-const PATIENCE_MS = 60_000;
+/** How long to go on without progress. A connection that lasted so long was progress by itself. */
+const [PATIENCE_MS, HEALTHY_MS] = [60_000, 5000];
 const PAUSE_MS_MAX = 5000;
 /** What was gained then is not lost with the connection, so the patience starts anew. */
-const PROGRESS = ["progress", "stored", "landed"];
+const PROGRESS = ["progress", "stored", "landed", "failed"];
 /** Converses over one connection after the other, until `talk` returns, or fails for good. */
 export async function converse(role: "sender" | "receiver", options: ClientOptions, talk: Talk): Promise<void> {
   const { dial, queue, emit } = options;
@@ -41,19 +41,20 @@ export async function converse(role: "sender" | "receiver", options: ClientOptio
     emit(event, fields);
   };
   for (;;) {
-    let connection: Connection | null = null;
+    let [connection, sinceMs]: [Connection | null, number] = [null, Infinity];
     try {
       connection = new Connection(await dial());
       await connection.send({ type: "hello", versions: [1], role, peer, agent: "filespool-minimal", queue });
       const server = await connection.hear();
       if (server.type !== "welcome") throw new FilespoolError("frame-unexpected", "a server begins with welcome");
-      progressMs = Math.max(progressMs, attempt === 0 ? performance.now() : 0);
+      [sinceMs, progressMs] = [performance.now(), attempt === 0 ? performance.now() : progressMs];
       await talk(connection, server, tell);
       await connection.send({ type: "bye" });
       return await connection.close();
     } catch (error) {
       const failed = understood(error);
       await connection?.close(failed);
+      if (performance.now() - sinceMs > HEALTHY_MS) [progressMs, attempt] = [performance.now(), 0];
       // Each pause is twice the one before, and by lot: else a thousand clients of a server that
       // restarts would all come back at the same moment.
       const delayMs = Math.round(Math.min(PAUSE_MS_MAX, 100 * 2 ** attempt++) * (0.5 + Math.random() / 2));

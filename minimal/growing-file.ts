@@ -26,9 +26,8 @@ import { createDigest, digestPrefix } from "../src/disk/digest.ts";
 import { dropBytes, FilespoolError, joinParts, known, overlap } from "../src/protocol/index.ts";
 import type { Data } from "./connection.ts";
 
-/** Bytes between two syncs. A crash costs about so many, and the last sync of a file is short. */
+/** Bytes between two syncs. A power cut costs about so many; a kill costs nothing. */
 const SYNC_BYTES = 16 * 1024 * 1024;
-
 export type GrowingFile = Awaited<ReturnType<typeof openGrowingFile>>;
 /**
  * Creates the file, or goes on with what an earlier attempt left. A stream has the size Infinity.
@@ -97,7 +96,6 @@ export async function openGrowingFile(path: string, size: number, algorithm: str
   // endregion: resume
   return file;
 }
-
 /** Makes the names in a folder durable: to create, link or rename a file changes only that. */
 export async function syncFolder(folder: string): Promise<void> {
   const handle = await open(folder);

@@ -6,7 +6,7 @@
  * are objects, for programs.
  *
  * Invariant: the exit code tells a script what to do next, as that of the full program does. 0
- * done, 3 no server, 4 refused for good, 5 try later, 6 damaged, 7 look at this machine, 1 a bug.
+ * done, 2 wrong usage, 3 no server, 4 refused, 5 try later, 6 damaged, 7 look here, 1 a bug.
  *
  * Left out, and where the full program has it:
  *   settings from files and environment   src/cli/settings/              adr/0022
@@ -24,7 +24,7 @@ import { type AddressInfo, connect, createServer as listenOn, type Socket } from
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { FilespoolError, failure, quoteName } from "../src/protocol/index.ts";
+import { FilespoolError, failure, quoteName, safeName } from "../src/protocol/index.ts";
 import { understood } from "./growing-file.ts";
 import { openQueues } from "./queues.ts";
 import { receive } from "./receive.ts";
@@ -54,12 +54,12 @@ const port = Number(values.port);
 const [command, ...files] = values.help ? [] : positionals;
 if (!values.help && !/^(serve|receive)(,|$)|^send,/.test(positionals.join())) process.exitCode = 2;
 /**
- * One line for each event. Names come from strangers: they are quoted before a terminal sees them.
+ * One line for each event. Names and messages come from strangers: no terminal sees their controls.
  */
 const emit: Emit = (event, fields) => {
   const { name, offset, path, port, message } = fields as Record<string, string>;
   const words = [event.padEnd(9), name && quoteName(name), offset, path, port, message].filter(Boolean);
-  console.log(values.json ? JSON.stringify({ event, ...fields }) : words.join(" "));
+  console.log(values.json ? JSON.stringify({ event, ...fields }) : words.join(" ").replace(/\p{C}/gu, "?"));
 };
 /**
  * A socket for a connection. Its errors are heard where it is read; but Node ends a program in
@@ -103,7 +103,7 @@ async function serve(): Promise<void> {
  */
 async function sendAll(): Promise<FilespoolError[]> {
   const folder = await mkdtemp(join(tmpdir(), "filespool-"));
-  const copy = join(folder, values.name);
+  const copy = join(folder, safeName(values.name));
   if (files.includes("-")) await writeFile(copy, process.stdin);
   const paths = files.map((path) => (path === "-" ? copy : path));
   return send({ dial, queue, emit }, paths).finally(() => rm(folder, { recursive: true }));

@@ -49,7 +49,6 @@ export type Answer = Upload | { readonly stored: Stored; readonly collected: boo
 /** A waiting file: its record, the name of that in queues/, and who holds it ("" is nobody). */
 type Waiting = { readonly record: Stored; readonly name: string; attempts: number; token: string; expiresMs: number };
 export type Queues = Awaited<ReturnType<typeof openQueues>>;
-
 /** A delivery without a verdict or any other sign of life is over after this. */
 export const LEASE_MS = 60_000;
 /** Opens a spool, and creates it when it is missing. @param nowMs a clock that nobody sets back */
@@ -87,12 +86,11 @@ export async function openQueues(folder: string, nowMs = () => performance.now()
   };
   /** @throws FilespoolError lease-lost: it has run out, or its file was acked */
   const leased = (token: string): Waiting => {
-    const file = leases.get(token);
-    if (file) return file;
-    throw new FilespoolError("lease-lost");
+    if (!leases.has(token)) throw new FilespoolError("lease-lost");
+    return leases.get(token) as Waiting;
   };
   // What waits is read, and what a crash has left between two steps is tidied up.
-  for (const name of ["data", "uploads", "queues", "done"]) await mkdir(path(name), { recursive: true });
+  for (const name of ["data", "uploads", "queues", "done"]) await mkdir(path(name), { recursive: true, mode: 0o700 });
   for (const known of [folder, dirname(folder)]) await syncFolder(known); // the spool may be new
   // region: load
   // These were collected, and the server was stopped before it removed the content. A power cut
@@ -150,8 +148,9 @@ export async function openQueues(folder: string, nowMs = () => performance.now()
         return record;
         // endregion: finish
       }),
-    /** Files of a queue, those that are with a receiver included. */
-    waiting: (queue: string) => [...waiting.values()].filter(({ record }) => record.queue === queue).length,
+    /** Files of a queue, but for those that are held by one of these tokens. Never too low. */
+    waiting: (queue: string, mine = new Map()) =>
+      [...waiting.values()].filter(({ record, token }) => record.queue === queue && !mine.has(token)).length,
     /**
      * Lends out the first file of a queue that nobody holds. The token is a *fencing* token: it
      * names this delivery and not the file. A receiver that was away for too long, while its file

@@ -28,7 +28,7 @@ import { open } from "node:fs/promises";
 import { hostname } from "node:os";
 import { basename, resolve } from "node:path";
 import { createDigest, DIGESTS, digestOf } from "../src/disk/digest.ts";
-import { asError, FilespoolError, type MessageOf } from "../src/protocol/index.ts";
+import { asError, FilespoolError, LIMITS, type MessageOf } from "../src/protocol/index.ts";
 import { type ClientOptions, converse } from "./client.ts";
 import { understood } from "./growing-file.ts";
 
@@ -52,9 +52,6 @@ export async function send(options: ClientOptions, paths: readonly string[]): Pr
     const hear = async (file: { readonly transfer: string }): Promise<Answer> => {
       for (;;) {
         const answer = await connection.hear();
-        const { transfer, about } = answer as { transfer?: string; about?: string };
-        // An answer about an earlier file has crossed our cancel of that file on the wire.
-        if ((transfer ?? about) !== file.transfer) continue;
         if (answer.type !== "progress") return answer as Answer;
         emit("progress", { ...file, offset: answer.offset });
       }
@@ -75,6 +72,7 @@ export async function send(options: ClientOptions, paths: readonly string[]): Pr
         // region: ask
         const wait = file.size > server.pipelineBytesMax;
         // endregion: ask
+        const digest = createDigest(algorithm);
         await connection.send({ type: "offer", ...file, algorithm, wait });
         const answer = wait ? await hear(file) : null;
         const from = answer?.type === "accept" ? answer.offset : 0;
@@ -86,12 +84,12 @@ export async function send(options: ClientOptions, paths: readonly string[]): Pr
         const hearing = said[0] ? null : hear(file).then((verdict) => said.push(verdict));
         hearing?.catch(() => {}); // it is looked at below
         // All of the file is read, for the digest. What is sent is what the server lacks, which may
-        // be nothing.
-        const digest = createDigest(algorithm);
+        // be nothing. A file that gives more than it promised is a log that grows, or of /proc.
         // region: send
-        const chunk = Buffer.alloc(CHUNK_BYTES);
+        const chunk = Buffer.alloc(Math.max(LIMITS.bufferBytesMin, Math.min(CHUNK_BYTES, server.dataBytesMax)));
         for (let at = 0, bytes = -1; bytes !== 0; at += bytes) {
-          bytes = (await handle.read(chunk, 0, CHUNK_BYTES, at)).bytesRead;
+          bytes = (await handle.read(chunk, 0, chunk.length, at)).bytesRead;
+          if (at + bytes > file.size) throw new FilespoolError("file-changed", `${path} grew while it was sent`);
           digest.update(chunk.subarray(0, bytes));
           if (!said[0] && bytes > 0 && at + bytes > from) await connection.sendData(at, chunk.subarray(0, bytes));
         }
@@ -114,8 +112,15 @@ export async function send(options: ClientOptions, paths: readonly string[]): Pr
         // If the file is at fault, it is given up. After a cut it is not, so that the server keeps
         // what it has.
         const isGivenUp = failed.kind === "local" && file.transfer !== "" && !said[0];
-        if (isGivenUp) await connection.send({ type: "cancel", transfer: file.transfer });
-        throw failed;
+        if (!isGivenUp) throw failed;
+        await connection.send({ type: "cancel", transfer: file.transfer });
+        // An answer about it may still come, and somebody waits for that. So the other files get a
+        // connection of their own, on which every answer is about the file in hand. A file that is
+        // settled, in whichever way, is progress: the next attempt comes without a long pause.
+        failures.push(failed);
+        emit("failed", file);
+        left.shift();
+        throw new FilespoolError("connection-lost", failed.message);
       } finally {
         await handle.close();
       }

@@ -198,7 +198,6 @@ function takeUploads(connection: Connection, queues: Queues, emit: Emit): Sessio
   // The events of this table have the names of the frames, so there is nothing to translate.
   return { take: (frame) => talk.carryOut(frame.type as EventOf<typeof UPLOAD_SERVER>, effects, frame), leave };
 }
-
 /**
  * Hands the files of one queue to one receiver, one after the other. The receiver says how many it
  * has room for, and gives its verdict on each. Until then the file is leased to it. A receiver that
@@ -274,7 +273,7 @@ function makeDeliveries(connection: Connection, queues: Queues, emit: Emit, hell
     // hears of none may forget what it has landed: nothing of that will come again.
     tellEmpty: () => {
       saidEmpty = true;
-      return connection.send({ type: "empty", leased: queues.waiting(queue) - open.size });
+      return connection.send({ type: "empty", leased: queues.waiting(queue, open) });
     },
     // The verdict. After an ack the file is off its queue, on disk, and only then the receiver
     // hears that it will not come again. After a nack it is the first of its queue once more.

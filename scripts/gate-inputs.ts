@@ -22,16 +22,13 @@ export const INPUTS: Readonly<Record<string, readonly string[]>> = {
     // What the image is made of and built with.
     ...["package.json", "package-lock.json", ".npmrc", "tsconfig.json", "tsconfig.build.json", "LICENSE", "README.md"],
     ...["scripts/ensure-installed.mjs", "scripts/build.mjs", "scripts/bundle.mjs"],
-    // Of the program what a container relies on: flags and variables, signals and exit codes, health. How files are sent
-    // and kept is the same inside of it, and tried by all other tests.
-    ...["src/cli/", "src/net/extensions/observe/"],
+    // The program itself: signals, exit codes, where it writes, what it leaves behind.
+    ...["src/"],
   ],
   "site browser": [
-    ...["website/", "minimal/"],
-    // What the live elements and figures are made of.
-    ...["src/protocol/", "src/disk/", "src/spool/contract.ts", "src/spool/files.ts"],
-    ...["src/spool/memory/", "src/spool/memory-spool.ts", "CONTRIBUTING.md", "ARCHITECTURE.md"],
-    ...["test/vectors/", "benchmarks/results/"],
+    ...["website/", "minimal/", "adr/", "README.md", "CONTRIBUTING.md", "ARCHITECTURE.md"],
+    // What the live elements, the figures and the pages are made of: comments become pages, too.
+    ...["src/", "test/vectors/", "benchmarks/results/", "package.json", "package-lock.json", "tsconfig.json"],
   ],
 };
 

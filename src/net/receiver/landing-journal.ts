@@ -263,8 +263,11 @@ export class LandingJournal {
   /** Removes the journal, unless some ack is unconfirmed. */
   async close(): Promise<void> {
     if (this.#journal) this.#old.push(this.#journal.path);
-    if (this.#unconfirmed.size === 0) for (const path of this.#old) await rm(path, { force: true });
-    await this.#journal?.handle.close();
+    try {
+      if (this.#unconfirmed.size === 0) for (const path of this.#old) await rm(path, { force: true });
+    } finally {
+      await this.#journal?.handle.close(); // also where the folder lets nothing be removed any more
+    }
   }
 }
 

@@ -118,8 +118,9 @@ export class ReceiveConversation {
       this.#window.close();
       this.#end = () => {};
       const unfinished = await this.#landingQueue.end();
-      for (const file of [...unfinished, this.#file]) await file?.close();
       this.#setbacks.clear();
+      // All are closed, although one may fail: then the run ends with that.
+      await Promise.all([...unfinished, this.#file].map(async (file) => file?.close()));
     }
   }
 

@@ -10,9 +10,10 @@
  * the peer why, and then ends. `destroy` ends without a word. After any of them, reading fails or
  * finds the end of the stream; it never waits for ever.
  *
- * Invariant: at most one frame and two reads are held for the peer. A server does not read on while
- * many of its answers are unsent. A client always reads: if both ends waited for the other to read,
- * both would wait for ever.
+ * Invariant: at most one frame and two reads are held for the peer: what the frame reader has, and
+ * what the socket reader has not handed over yet. A server does not read on while many of its
+ * answers are unsent. A client always reads: if both ends waited for the other to read, both would
+ * wait for ever.
  */
 import { once } from "node:events";
 import type { Socket } from "node:net";

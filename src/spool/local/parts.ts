@@ -89,8 +89,9 @@ export async function openParts(options: LocalSpoolOptions): Promise<LocalParts>
     await recover(parts, sync);
     return parts;
   } catch (error) {
-    await index?.close();
-    await lock?.close();
+    // The lock goes in any case: nobody could open this spool before the end of the process.
+    await index?.close().finally(() => lock?.close());
+    if (!index) await lock?.close();
     throw fileError(error, `the spool ${folder}`);
   }
 }
