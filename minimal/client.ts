@@ -16,8 +16,9 @@
  *
  * In the full program: src/net/client/client.ts. Read next: send.ts.
  */
-import { FilespoolError, failure, known, type MessageOf } from "../src/protocol/index.ts";
+import { FilespoolError, failure, type MessageOf } from "../src/protocol/index.ts";
 import { Connection, type Wire } from "./connection.ts";
+import { understood } from "./growing-file.ts";
 import type { Emit } from "./server.ts";
 
 /** `dial` reaches the server anew; `emit` is told what happens. */
@@ -53,7 +54,7 @@ export async function converse(role: "sender" | "receiver", options: ClientOptio
       await connection.send({ type: "bye" });
       return await connection.close();
     } catch (error) {
-      const failed = known(error);
+      const failed = understood(error);
       await connection?.close(failed);
       // Each pause is twice the one before, and by lot: else a thousand clients of a server that
       // restarts would all come back at the same moment.

@@ -103,17 +103,13 @@ export class Connection {
   }
 
   /** Sends a message. Resolves when the kernel has it, rejects when the connection is over. */
-  send(message: Message): Promise<void> {
-    const { type, payload } = encodeMessage(message);
-    return this.#write(type, payload, 0);
-  }
+  readonly send = (message: Message): Promise<void> => this.#write(encodeMessage(message), 0);
 
   /** Sends a piece of a file. Its bytes are copied, so that the caller may use the buffer again. */
-  sendData(offset: number, bytes: Uint8Array): Promise<void> {
-    return this.#write(FRAMES.data, bytes, offset);
-  }
+  readonly sendData = (at: number, payload: Uint8Array): Promise<void> =>
+    this.#write({ type: FRAMES.data, payload }, at);
 
-  async #write(type: number, payload: Uint8Array, offset: number): Promise<void> {
+  async #write({ type, payload }: ReturnType<typeof encodeMessage>, offset: number): Promise<void> {
     // To write after our end would reset the socket, and the peer would lose our last words.
     if (this.#isOver) this.#lost(new Error("it was closed"));
     this.#saidMs = performance.now();

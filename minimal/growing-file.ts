@@ -21,115 +21,115 @@
  * In the full program: src/spool/local/upload.ts, src/net/receiver/part-file.ts. Why the server
  * owns the number: adr/0012. Read next: queues.ts.
  */
-import { type FileHandle, open, rm } from "node:fs/promises";
+import { open, rm } from "node:fs/promises";
 import { dirname } from "node:path";
-import { createDigest, type Digest, digestPrefix } from "../src/disk/digest.ts";
-import { dropBytes, type ErrorCode, FilespoolError, joinParts, overlap } from "../src/protocol/index.ts";
+import { createDigest, digestPrefix } from "../src/disk/digest.ts";
+import { dropBytes, FilespoolError, joinParts, known, overlap } from "../src/protocol/index.ts";
 import type { Data } from "./connection.ts";
 
 /** Bytes between two syncs. A crash costs about so many, and the last sync of a file is short. */
 const SYNC_BYTES = 16 * 1024 * 1024;
 
-export class GrowingFile {
-  readonly path: string;
-  /** The next missing byte. */
-  next = 0;
-  /** Everything before it would survive a power cut; only this may be told to a sender. */
-  durable = 0;
-  readonly #size: number;
-  /** Fed as the bytes arrive, so that no file is read a second time when it is whole. */
-  readonly #digest: Digest;
-  #handle: FileHandle | null = null;
+export type GrowingFile = Awaited<ReturnType<typeof openGrowingFile>>;
 
-  private constructor(path: string, size: number, algorithm: string) {
-    this.path = path;
-    this.#size = size;
-    this.#digest = createDigest(algorithm);
-  }
+/**
+ * Creates the file, or goes on with what an earlier attempt left of it.
+ * @param size bytes; Infinity for a stream, whose sender tells it at the end
+ * @throws FilespoolError digest-unsupported; else what the disk said (see `understood`)
+ */
+export async function openGrowingFile(path: string, size: number, algorithm: string) {
+  // Fed as the bytes arrive, so that no file is read a second time when it is whole.
+  const digest = createDigest(algorithm);
+  // "a": each write goes to the end of the file, wherever that is; "+": it can be read, too.
+  const handle = await open(path, "a+");
+  const file = {
+    /** The next missing byte. */
+    next: (await handle.stat()).size,
+    /** Everything before it would survive a power cut. Only this may be told to a sender. */
+    durable: 0,
+    /** False when its writer has let go of it, or a newer one has taken over. Then nothing is written. */
+    isOpen: true,
 
-  /** Creates the file, or goes on with what an earlier attempt left of it. */
-  static async open(path: string, size: number, algorithm: string): Promise<GrowingFile> {
-    const file = new GrowingFile(path, size, algorithm);
-    // "a": each write goes to the end of the file, wherever that is; "+": and it can be read.
-    const handle = await open(path, "a+").catch(diskError(path));
-    file.#handle = handle;
-    file.next = (await handle.stat()).size;
-    await digestPrefix(file.#digest, handle, file.next);
-    // Whoever wrote this may have been killed before its sync, and we are going to rely on it.
-    if (file.next > 0) await file.sync();
-    return file;
-  }
+    /**
+     * Takes a chunk, and resolves when it is written. That is the back pressure of a slow disk.
+     * @returns true when it was time for a sync, so that there is something to tell the sender
+     */
+    async append({ offset, length, parts }: Data): Promise<boolean> {
+      checkOpen();
+      const known = overlap(file.next, size, { offset, length });
+      const fresh = joinParts(dropBytes(parts, known));
+      await handle.appendFile(fresh);
+      digest.update(fresh);
+      file.next += fresh.length;
+      const isDue = file.next - file.durable >= SYNC_BYTES;
+      if (isDue) await file.sync();
+      return isDue;
+    },
 
-  /** The open file, for its one writer: who has closed it, or was superseded, has lost it. */
-  get #mine(): FileHandle {
-    if (!this.#handle) throw new FilespoolError("superseded");
-    return this.#handle;
-  }
+    /** Makes durable what is written. A file is only as durable as its name, which is in the folder. */
+    async sync(): Promise<void> {
+      await handle.sync();
+      if (file.durable === 0) await syncFolder(dirname(path));
+      file.durable = file.next;
+    },
 
-  /** Takes a chunk, and resolves when it is written. That is the back pressure of a slow disk. */
-  async append({ offset, length, parts }: Data): Promise<void> {
-    const known = overlap(this.next, this.#size, { offset, length });
-    const fresh = joinParts(dropBytes(parts, known));
-    await this.#mine.appendFile(fresh).catch(diskError(this.path));
-    this.#digest.update(fresh);
-    this.next += fresh.length;
-    if (this.next - this.durable >= SYNC_BYTES) await this.sync();
-  }
+    /**
+     * The last step: the file is what its sender said, and on disk; or it is not, and is removed.
+     * @throws FilespoolError digest-mismatch, size-mismatch
+     */
+    async finish(hex: string, total: number): Promise<void> {
+      checkOpen();
+      const isSize = file.next === total;
+      if (isSize && digest.hex() === hex) return file.sync().finally(file.close);
+      await file.remove();
+      throw new FilespoolError(isSize ? "digest-mismatch" : "size-mismatch");
+    },
 
-  /** Makes durable what is written. A file is only as durable as its name, which is in the folder. */
-  async sync(): Promise<void> {
-    await this.#mine.sync().catch(diskError(this.path));
-    if (this.durable === 0) await syncFolder(dirname(this.path));
-    this.durable = this.next;
-  }
+    /** Lets go of the file, once a write that is under way has ended. What was written stays. */
+    async close(): Promise<void> {
+      file.isOpen = false;
+      await handle.close();
+    },
 
-  /**
-   * The last step: the file is what its sender said, and on disk; or it is not, and is removed. The
-   * size of a stream is told here, because its sender did not know it before.
-   */
-  async finish(digest: string, size: number): Promise<void> {
-    const isRight = this.next === size && this.#digest.hex() === digest;
-    if (!isRight) await this.remove();
-    if (!isRight) throw new FilespoolError(this.next === size ? "digest-mismatch" : "size-mismatch");
-    await this.sync();
-    await this.close();
-  }
-
-  /** Lets go of the file, once a write that is under way has ended. What was written stays. */
-  async close(): Promise<void> {
-    const handle = this.#handle;
-    this.#handle = null;
-    await handle?.close();
-  }
-
-  async remove(): Promise<void> {
-    await this.#mine.close();
-    this.#handle = null;
-    await rm(this.path, { force: true });
-  }
+    /** Nobody wants it any more. */
+    async remove(): Promise<void> {
+      checkOpen();
+      await file.close();
+      await rm(path, { force: true });
+    },
+  };
+  const checkOpen = () => {
+    if (!file.isOpen) throw new FilespoolError("superseded");
+  };
+  await digestPrefix(digest, handle, file.next);
+  // Whoever wrote this may have been killed before its sync, and we are going to rely on it.
+  if (file.next > 0) await file.sync();
+  return file;
 }
 
 /** Makes the names in a folder durable: to create, link or rename a file changes only its folder. */
 export async function syncFolder(folder: string): Promise<void> {
-  const handle = await open(folder, "r").catch(diskError(folder));
+  const handle = await open(folder);
   await handle.sync().finally(() => handle.close());
 }
 
-/** For a `catch`: says in plain words what the disk refused. A full disk may pass, the rest does not. */
-export const diskError =
-  (path: string, otherwise: ErrorCode = "folder-unusable") =>
-  (error: NodeJS.ErrnoException) => {
-    if (error instanceof FilespoolError) throw error;
-    // "EACCES: permission denied, open 'x'" becomes "permission denied (EACCES)".
-    const why = error.message.replace(/^(\w+): ([^,]*).*$/, "$2 ($1)");
-    const code = error.code === "ENOSPC" || error.code === "EDQUOT" ? "disk-full" : otherwise;
-    throw new FilespoolError(code, `cannot use ${path}: ${why}`, { cause: error });
-  };
-
-/** For a `catch`: what an error of that code stands for. Any other error is thrown on. */
+/** For a `catch`: what an error with that code stands for. Any other error is thrown on. */
 export const unlessCode =
   <T>(code: string, value: T) =>
   (error: NodeJS.ErrnoException): T => {
-    if (error.code !== code) throw error;
-    return value;
+    if (error.code === code) return value;
+    throw error;
   };
+
+/**
+ * Whatever was thrown, as an error of the table. What the disk said is told in plain words. A full
+ * disk may pass, so it is worth another try; everything else needs a person.
+ */
+export function understood(error: unknown): FilespoolError {
+  const { code, path = "the disk", message, syscall } = error as NodeJS.ErrnoException;
+  if (error instanceof FilespoolError || !syscall) return known(error);
+  // "EACCES: permission denied, open 'x'" becomes "permission denied (EACCES)".
+  const why = `cannot use ${path}: ${message.replace(/^(\w+): ([^,]*).*$/, "$2 ($1)")}`;
+  const isFull = code === "ENOSPC" || code === "EDQUOT";
+  return new FilespoolError(isFull ? "disk-full" : "folder-unusable", why, { cause: error });
+}

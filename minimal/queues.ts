@@ -26,14 +26,15 @@
  *   dead letters                    src/spool/operate/contract.ts     adr/0078
  *   a lock: one server per spool    src/spool/local/store.ts          adr/0020
  *
- * It refuses to know of connections and frames. Read next: server.ts.
+ * It refuses to know of connections and frames. In the full program: src/spool/. Why not exactly
+ * once: adr/0014. Read next: server.ts.
  */
 import { createReadStream } from "node:fs";
 import { mkdir, open, readdir, readFile, rename, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { checkDigest, DIGESTS } from "../src/disk/digest.ts";
 import { checkQueue, FilespoolError, type MessageOf, safeName } from "../src/protocol/index.ts";
-import { diskError, GrowingFile, syncFolder, unlessCode } from "./growing-file.ts";
+import { type GrowingFile, openGrowingFile, syncFolder, unlessCode } from "./growing-file.ts";
 
 /** A file as its sender announces it. */
 export type Offer = Omit<MessageOf<"offer">, "type" | "wait">;
@@ -45,202 +46,168 @@ export type Delivery = Stored & { readonly token: string; readonly attempt: numb
 export type Upload = { readonly offer: Offer; readonly file: GrowingFile; readonly onSuperseded: () => void };
 /** What an offer comes to: something to send, or nothing, because the file is here already. */
 export type Answer = Upload | { readonly stored: Stored; readonly collected: boolean };
-/** A waiting file in memory: its record and the name of that in queues/, and who has it until when. */
+/** A waiting file: its record and the name of that in queues/, and who holds it ("" is nobody) until when. */
 type Waiting = { readonly record: Stored; readonly name: string; attempts: number; token: string; expiresMs: number };
+export type Queues = Awaited<ReturnType<typeof openQueues>>;
 
 /** A delivery without a verdict or any other sign of life is over after this. */
 export const LEASE_MS = 60_000;
 
-export class Queues {
-  readonly digests = DIGESTS;
+/** Opens a spool, and creates it when it is missing. @param nowMs a clock that nobody sets back */
+export async function openQueues(folder: string, nowMs = () => performance.now()) {
+  const path = (...names: string[]) => join(folder, ...names);
+  const recordIn = async (...names: string[]): Promise<Stored> => JSON.parse(await readFile(path(...names), "utf8"));
   /** Called when there may be a file to lease that was not there before. */
-  readonly listeners = new Set<() => void>();
-  readonly #folder: string;
-  readonly #nowMs: () => number;
-  readonly #line = oneByOne();
+  const listeners = new Set<() => void>();
   /** The newest upload of each transfer. */
-  readonly #uploads = new Map<string, Upload>();
+  const uploads = new Map<string, Upload>();
   /** Every waiting file, by transfer. A map keeps the order of insertion: this is the FIFO. */
-  readonly #waiting = new Map<string, Waiting>();
-  #number = 0;
+  const waiting = new Map<string, Waiting>();
+  let number = 0;
   /** The files that are with a receiver, by the token of the delivery. */
-  readonly #leases = new Map<string, Waiting>();
+  const leases = new Map<string, Waiting>();
   /** Differs in each run, so that no token is ever granted twice. */
-  readonly #epoch = crypto.randomUUID().slice(0, 8);
-  #granted = 0;
-
-  /** Opens a spool, and creates it when it is missing. @param nowMs a clock that nobody sets back */
-  static async open(folder: string, nowMs = () => performance.now()): Promise<Queues> {
-    const queues = new Queues(folder, nowMs);
-    await queues.#load().catch(diskError(folder));
-    return queues;
-  }
-
-  private constructor(folder: string, nowMs: () => number) {
-    this.#folder = folder;
-    this.#nowMs = nowMs;
-  }
-
-  /** Reads what waits, and tidies up what a crash has left between two steps. */
-  async #load(): Promise<void> {
-    for (const name of ["data", "uploads", "queues", "done"]) await mkdir(this.#path(name), { recursive: true });
-    await syncFolder(this.#folder);
-    for (const name of (await readdir(this.#path("queues"))).sort())
-      this.#add(await this.#record("queues", name), name);
-    // Nobody was told that these are stored, so their senders will finish them once more.
-    for (const name of await readdir(this.#path("uploads"))) await rm(this.#path("uploads", name));
-    // These were collected, and the server was stopped before it removed the content.
-    for (const name of await readdir(this.#path("done"))) await rm(this.#path("data", name), { force: true });
-  }
-
-  #path(...names: string[]): string {
-    return join(this.#folder, ...names);
-  }
-
-  async #record(...names: string[]): Promise<Stored> {
-    return JSON.parse(await readFile(this.#path(...names), "utf8"));
-  }
-
-  #add(record: Stored, name: string): void {
-    this.#waiting.set(record.transfer, { record, name, attempts: 0, token: "", expiresMs: 0 });
-    this.#number = Number.parseInt(name, 10);
-    for (const listener of this.listeners) listener();
-  }
-
+  const epoch = crypto.randomUUID().slice(0, 8);
+  let granted = 0;
   /**
    * One change after the other. So disk and memory have one order, and an offer that comes while its
    * file is being stored hears that the file is stored.
    */
-  #inTurn<T>(work: () => Promise<T>): Promise<T> {
-    return this.#line(work).catch(diskError(this.#folder));
-  }
+  const inTurn = oneByOne();
+
+  const add = (record: Stored, name: string) => {
+    waiting.set(record.transfer, { record, name, attempts: 0, token: "", expiresMs: 0 });
+    number = Number.parseInt(name, 10);
+    for (const listener of listeners) listener();
+  };
 
   /** The change of state: one rename, and both folders on disk before anybody hears of it. */
-  async #move(from: string, to: string): Promise<void> {
+  const move = async (from: string, to: string) => {
     await rename(from, to);
-    for (const path of [to, from]) await syncFolder(dirname(path));
-  }
+    for (const moved of [to, from]) await syncFolder(dirname(moved));
+  };
 
-  /**
-   * Begins an upload or goes on with one. The sender chose the id of the transfer, so after any loss
-   * it may repeat the offer, and that never becomes a second file. The newest offer takes over: its
-   * sender knows which of its connections is alive, and nobody waits for a dead one to time out.
-   */
-  offer(offer: Offer, onSuperseded: () => void): Promise<Answer> {
-    return this.#inTurn(async () => {
-      const { transfer, name, queue, size, algorithm } = offer;
-      safeName(name);
-      checkQueue(queue);
-      checkDigest(algorithm);
-      const waiting = this.#waiting.get(transfer)?.record;
-      const stored = waiting ?? (await this.#record("done", transfer).catch(unlessCode("ENOENT", null)));
-      const older = this.#uploads.get(transfer);
-      checkSame(stored ?? older?.offer ?? offer, offer);
-      if (stored) return { stored, collected: !waiting };
-      older?.onSuperseded();
-      // This waits for a write that is under way, so that two never write to one file.
-      await older?.file.close();
-      const file = await GrowingFile.open(this.#path("data", transfer), size, algorithm);
-      const upload = { offer, file, onSuperseded };
-      this.#uploads.set(transfer, upload);
-      return upload;
-    });
-  }
+  /** @throws FilespoolError lease-lost: it has run out, or its file was acked */
+  const leased = (token: string): Waiting => {
+    const file = leases.get(token);
+    if (file) return file;
+    throw new FilespoolError("lease-lost");
+  };
 
-  /** Resolves when the file is in its queue, on disk. @throws FilespoolError digest-mismatch, disk-full */
-  finish({ offer, file }: Upload, digest: string, size: number): Promise<Stored> {
-    return this.#inTurn(async () => {
-      const { transfer } = offer;
-      // 1. the content is what its sender said, and on disk
-      await file.finish(digest, size);
-      // 2. so is its record, where nobody looks
-      const record = { ...offer, size, digest };
-      const handle = await open(this.#path("uploads", transfer), "w");
-      await handle.writeFile(JSON.stringify(record));
-      await handle.sync().finally(() => handle.close());
-      // 3. the file is in its queue; what a crash leaves before this is an upload, and after it a file
-      const name = `${String(this.#number + 1).padStart(16, "0")}.${transfer}`;
-      await this.#move(this.#path("uploads", transfer), this.#path("queues", name));
-      // 4. only then may anybody see it
-      this.#uploads.delete(transfer);
-      this.#add(record, name);
-      return record;
-    });
-  }
+  // What waits is read, and what a crash has left between two steps is tidied up.
+  for (const name of ["data", "uploads", "queues", "done"]) await mkdir(path(name), { recursive: true });
+  await syncFolder(folder);
+  for (const name of (await readdir(path("queues"))).sort()) add(await recordIn("queues", name), name);
+  // Nobody was told that these are stored, so their senders will finish them once more.
+  for (const name of await readdir(path("uploads"))) await rm(path("uploads", name));
+  // These were collected, and the server was stopped before it removed the content.
+  for (const name of await readdir(path("done"))) await rm(path("data", name), { force: true });
 
-  /** The writer has left. Whoever offers the file next goes on with what is there. */
-  leave(upload: Upload): Promise<void> {
-    if (this.#uploads.get(upload.offer.transfer) === upload) this.#uploads.delete(upload.offer.transfer);
-    return upload.file.close();
-  }
+  const queues = {
+    digests: DIGESTS,
+    listeners,
 
-  /** Files of a queue, those that are with a receiver included. */
-  waiting(queue: string): number {
-    return [...this.#waiting.values()].filter(({ record }) => record.queue === queue).length;
-  }
+    /**
+     * Begins an upload or goes on with one. The sender chose the id of the transfer, so after any loss
+     * it may repeat the offer, and that never becomes a second file. The newest offer takes over: its
+     * sender knows which of its connections is alive, and nobody waits for a dead one to time out.
+     */
+    offer: (offer: Offer, onSuperseded: () => void): Promise<Answer> =>
+      inTurn(async () => {
+        const { transfer, name, queue, size, algorithm } = offer;
+        safeName(name);
+        checkQueue(queue);
+        checkDigest(algorithm);
+        const here = waiting.get(transfer)?.record;
+        const stored = here ?? (await recordIn("done", transfer).catch(unlessCode("ENOENT", null)));
+        const older = uploads.get(transfer);
+        checkSame(stored ?? older?.offer ?? offer, offer);
+        if (stored) return { stored, collected: !here };
+        if (older?.file.isOpen) older.onSuperseded();
+        // This waits for a write that is under way, so that two never write to one file.
+        await older?.file.close();
+        const upload = { offer, file: await openGrowingFile(path("data", transfer), size, algorithm), onSuperseded };
+        uploads.set(transfer, upload);
+        return upload;
+      }),
 
-  /**
-   * Lends out the first file of a queue that nobody holds. The token is a *fencing* token: it names
-   * this delivery and not the file. A receiver that was away for too long, while its file went to
-   * somebody else, cannot ack the other's delivery with it.
-   */
-  lease(queue: string): Delivery | null {
-    for (const file of this.#waiting.values()) {
-      if (file.record.queue !== queue || file.token !== "") continue;
-      const token = `${this.#epoch}-${++this.#granted}`;
-      file.token = token;
-      this.#leases.set(token, file);
-      this.renew(token);
-      return { ...file.record, token, attempt: ++file.attempts };
-    }
-    return null;
-  }
+    /** Resolves when the file is in its queue, on disk. @throws FilespoolError digest-mismatch, size-mismatch */
+    finish: ({ offer, file }: Upload, digest: string, size: number): Promise<Stored> =>
+      inTurn(async () => {
+        const { transfer } = offer;
+        // 1. the content is what its sender said, and on disk
+        await file.finish(digest, size);
+        // 2. so is its record, where nobody looks
+        const record = { ...offer, size, digest };
+        const handle = await open(path("uploads", transfer), "w");
+        await handle.writeFile(JSON.stringify(record));
+        await handle.sync().finally(() => handle.close());
+        // 3. the file is in its queue; what a crash leaves before this is an upload, and after it a file
+        const name = `${String(number + 1).padStart(16, "0")}.${transfer}`;
+        await move(path("uploads", transfer), path("queues", name));
+        // 4. only then may anybody see it
+        uploads.delete(transfer);
+        add(record, name);
+        return record;
+      }),
 
-  /** Starts the time of a lease anew. False when it has ended. */
-  renew(token: string): boolean {
-    const file = this.#leases.get(token);
-    if (file) file.expiresMs = this.#nowMs() + LEASE_MS;
-    return file !== undefined;
-  }
+    /** Files of a queue, those that are with a receiver included. */
+    waiting: (queue: string) => [...waiting.values()].filter(({ record }) => record.queue === queue).length,
 
-  #leased(token: string): Waiting {
-    const file = this.#leases.get(token);
-    if (!file) throw new FilespoolError("lease-lost");
-    return file;
-  }
+    /**
+     * Lends out the first file of a queue that nobody holds. The token is a *fencing* token: it names
+     * this delivery and not the file. A receiver that was away for too long, while its file went to
+     * somebody else, cannot ack the other's delivery with it.
+     */
+    lease(queue: string): Delivery | null {
+      const file = [...waiting.values()].find(({ record, token }) => record.queue === queue && token === "");
+      if (!file) return null;
+      file.token = `${epoch}-${++granted}`;
+      leases.set(file.token, file);
+      queues.renew(file.token);
+      return { ...file.record, token: file.token, attempt: ++file.attempts };
+    },
 
-  /** The content of a leased file from a byte on, in chunks; none when there is nothing left. */
-  read(token: string, start: number, highWaterMark: number): AsyncIterable<Uint8Array> {
-    return createReadStream(this.#path("data", this.#leased(token).record.transfer), { start, highWaterMark });
-  }
+    /** Starts the time of a lease anew. False when it has ended. */
+    renew(token: string): boolean {
+      const file = leases.get(token);
+      if (file) file.expiresMs = nowMs() + LEASE_MS;
+      return file !== undefined;
+    },
 
-  /** Takes a file off its queue for ever. Resolves when that is on disk. @throws FilespoolError lease-lost */
-  ack(token: string): Promise<void> {
-    return this.#inTurn(async () => {
-      const { record, name } = this.#leased(token);
-      // The lease cannot run out while the record moves. Else the file would be handed out once
-      // more, and whoever got it would hold a file that was collected.
-      this.#leased(token).expiresMs = Infinity;
-      await this.#move(this.#path("queues", name), this.#path("done", record.transfer));
-      this.#leases.delete(token);
-      this.#waiting.delete(record.transfer);
-      await rm(this.#path("data", record.transfer), { force: true });
-    });
-  }
+    /** The content of a leased file from a byte on, in chunks; none when there is nothing left. */
+    read: (token: string, start: number, highWaterMark: number): AsyncIterable<Uint8Array> =>
+      createReadStream(path("data", leased(token).record.transfer), { start, highWaterMark }),
 
-  /** Back to its old place in line, before all that is newer. */
-  giveBack(token: string): void {
-    const file = this.#leases.get(token);
-    if (!file) return;
-    this.#leases.delete(token);
-    file.token = "";
-    for (const listener of this.listeners) listener();
-  }
+    /** Takes a file off its queue for ever. Resolves when that is on disk. @throws FilespoolError lease-lost */
+    ack: (token: string): Promise<void> =>
+      inTurn(async () => {
+        const file = leased(token);
+        const { transfer } = file.record;
+        // The lease cannot run out while the record moves. Else the file would be handed out once
+        // more, and whoever got it would hold a file that was collected.
+        file.expiresMs = Infinity;
+        await move(path("queues", file.name), path("done", transfer));
+        leases.delete(token);
+        waiting.delete(transfer);
+        await rm(path("data", transfer), { force: true });
+      }),
 
-  /** Ends the leases whose time is over. Somebody calls this every second. */
-  expire(): void {
-    for (const [token, { expiresMs }] of this.#leases) if (expiresMs <= this.#nowMs()) this.giveBack(token);
-  }
+    /** Back to its old place in line, before all that is newer. Harmless when the lease has ended. */
+    giveBack(token: string): void {
+      const file = leases.get(token);
+      if (!file) return;
+      leases.delete(token);
+      file.token = "";
+      for (const listener of listeners) listener();
+    },
+
+    /** Ends the leases whose time is over. Somebody calls this every second. */
+    expire(): void {
+      for (const [token, { expiresMs }] of leases) if (expiresMs <= nowMs()) queues.giveBack(token);
+    },
+  };
+  return queues;
 }
 
 /** Two offers with one id must mean one file. Which content that is, the digest says in the end. */

@@ -29,133 +29,113 @@
 import { link, mkdir, readdir, rename, rm, rmdir, stat } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { checkDigest, digestOf } from "../src/disk/digest.ts";
-import { asError, checkChunk, FilespoolError, known, type MessageOf, numbered } from "../src/protocol/index.ts";
-import { safeName } from "../src/protocol/index.ts";
+import { asError, checkChunk, FilespoolError, type MessageOf, numbered, safeName } from "../src/protocol/index.ts";
 import { type ClientOptions, converse } from "./client.ts";
-import { diskError, GrowingFile, syncFolder, unlessCode } from "./growing-file.ts";
+import { openGrowingFile, syncFolder, understood, unlessCode } from "./growing-file.ts";
 
 type Deliver = MessageOf<"deliver">;
-/** `origin` names server and queue, because the marks of one say nothing about another. */
-export type ReceiveOptions = ClientOptions & {
-  readonly output: string;
-  readonly origin: string;
-  readonly follow: boolean;
-};
+/** `origin` names server and queue: the marks of one say nothing about another. */
+export type ReceiveOptions = ClientOptions & { output: string; origin: string; follow: boolean };
 
-/** Files that may not land here. With so many nothing else is asked for: the rest may be like them. */
+/** Files that may not land here. After so many nothing else is asked for, since the rest may be like them. */
 const HELD_MAX = 100;
 
-/** Under which name a file lands. @throws FilespoolError name-refused, kind-unsupported, digest-unsupported */
-function nameOf({ name, kind = "file", algorithm }: Deliver): string {
+/** Under which name a file may land. @throws FilespoolError name-refused, kind-unsupported, digest-unsupported */
+async function nameOf({ name, kind = "file", algorithm }: Deliver): Promise<string> {
   checkDigest(algorithm);
   if (kind !== "file" && kind !== "tar") throw new FilespoolError("kind-unsupported", `cannot land a ${kind}`);
-  // A folder travels as a tar, and stays one. A name with a dot in front may be obeyed by this machine.
   const safe = safeName(kind === "tar" ? `${name}.tar` : name);
+  // What begins with a dot may be something that this machine obeys.
   return safe.startsWith(".") ? `_${safe}` : safe;
 }
 
 /** Collects until the queue is empty, or for ever. @returns an error for each file that may not land */
 export async function receive(options: ReceiveOptions): Promise<FilespoolError[]> {
-  const { origin, follow } = options;
   const output = resolve(options.output);
+  const ours = join(output, `.filespool-${digestOf("sha256", Buffer.from(options.origin)).slice(0, 8)}`);
   const failures: FilespoolError[] = [];
-  const ours = join(output, `.filespool-${digestOf("sha256", new TextEncoder().encode(origin)).slice(0, 8)}`);
-  const partOf = ({ transfer }: Deliver) => join(ours, `${transfer}.part`);
-  const markOf = ({ transfer }: Deliver) => join(ours, `${transfer}.landed`);
-
-  /** Whether this file has landed before, and its ack may have been lost. */
-  const hasLanded = async (file: Deliver): Promise<boolean> => {
-    if (await stat(markOf(file)).catch(unlessCode("ENOENT", null))) return true;
-    const part = await stat(partOf(file)).catch(unlessCode("ENOENT", null));
-    if (!part || part.nlink < 2) return false;
-    await syncFolder(output); // we may have been stopped before that
-    await rename(partOf(file), markOf(file));
-    return true;
-  };
-
-  /** Steps 2 to 4. A name that is taken is not for us: nothing is ever overwritten. */
-  const land = async (file: Deliver): Promise<string> => {
-    const name = nameOf(file);
-    let path = join(output, name);
-    const isTaken = () => link(partOf(file), path).then(() => false, unlessCode("EEXIST", true));
-    for (let number = 1; await isTaken(); number++) path = join(output, numbered(name, number));
-    await syncFolder(output);
-    await rename(partOf(file), markOf(file));
-    return path;
-  };
-
-  await mkdir(ours, { recursive: true }).catch(diskError(output));
+  await mkdir(ours, { recursive: true });
   await converse("receiver", options, async (connection, server, emit) => {
+    /** Deliveries without a verdict. They keep their leases, also while a slow disk takes its time. */
+    const held = new Set<string>();
+    const renew = (delivery: string) => void connection.send({ type: "working", delivery }).catch(() => {});
+    const alive = setInterval(() => held.forEach(renew), server.leaseMs / 3);
+
     const hear = async () => {
       const { value: frame } = await connection.frames.next();
       if (!frame) throw new FilespoolError("connection-lost", "the server ended the connection");
       return frame;
     };
 
-    /** Steps 1 to 5 for one file. False: the server has taken the delivery back. */
-    const collect = async (file: Deliver): Promise<boolean> => {
-      const { delivery, transfer, queue, name, size, algorithm, digest } = file;
-      if (await hasLanded(file)) return true;
-      const part = await GrowingFile.open(partOf(file), size, algorithm);
+    /** The next file; null when nothing is waiting, and this run does not wait, either. */
+    const nextFile = async (): Promise<Deliver | null> => {
+      await connection.send({ type: "want", files: 1 });
+      for (;;) {
+        const frame = await hear();
+        if (frame.type === "deliver") return frame;
+        // Data is the rest of a small file that was not wanted.
+        if (frame.type !== "data" && frame.type !== "empty") throw new FilespoolError("frame-unexpected");
+        // What does not come again, and nobody holds, is off its queue: only the reply to an ack was lost.
+        const marks = frame.type === "empty" && frame.leased === 0 ? await readdir(ours) : [];
+        for (const name of marks) if (name.endsWith(".landed")) await rm(join(ours, name));
+        if (frame.type === "empty" && !options.follow) return null;
+      }
+    };
+
+    /** Step 1: the content, from the byte on that is missing. False: the server took the delivery back. */
+    const fetch = async ({ delivery, size, algorithm, digest }: Deliver, path: string): Promise<boolean> => {
+      const part = await openGrowingFile(path, size, algorithm);
       try {
-        const offset = part.next;
-        if (offset > 0) emit("resumed", { transfer, queue, name, size, offset });
-        // The content of a small file is on its way already; a large one is sent from where we say.
-        if (size > server.pipelineBytesMax) await connection.send({ type: "start", delivery, offset });
+        // The content of a small file is on its way already. A large one is sent from where we say.
+        if (size > server.pipelineBytesMax) await connection.send({ type: "start", delivery, offset: part.next });
         while (part.next < size) {
           const frame = await hear();
           if (frame.type === "withdraw") return false;
-          if (frame.type !== "data") throw new FilespoolError("frame-unexpected", `${frame.type} within a file`);
+          if (frame.type !== "data") throw new FilespoolError("frame-unexpected");
           checkChunk(frame.offset, frame.length, size);
           await part.append(frame);
         }
         await part.finish(digest, size);
+        return true;
       } finally {
         await part.close();
       }
-      emit("landed", { transfer, queue, name, size, path: await land(file).catch(diskError(output)) });
-      return true;
     };
 
-    /** Deliveries without a verdict. They are renewed, also while a slow disk or network takes its time. */
-    const held = new Set<string>();
-    const renew = () => held.forEach((delivery) => void connection.send({ type: "working", delivery }).catch(() => {}));
-    const alive = setInterval(renew, server.leaseMs / 3);
+    /** All five steps for one file. */
+    const collect = async (file: Deliver, name: string): Promise<void> => {
+      const { delivery, transfer, queue, size } = file;
+      const [part, mark] = [join(ours, `${transfer}.part`), join(ours, `${transfer}.landed`)];
+      const namesOf = async (path: string) => (await stat(path).catch(unlessCode("ENOENT", null)))?.nlink ?? 0;
+      if ((await namesOf(mark)) === 0) {
+        let path = join(output, name);
+        if ((await namesOf(part)) < 2) {
+          if (!(await fetch(file, part))) return;
+          const isTaken = () => link(part, path).then(() => false, unlessCode("EEXIST", true));
+          for (let number = 1; await isTaken(); number++) path = join(output, numbered(name, number));
+        }
+        await syncFolder(output);
+        await rename(part, mark);
+        emit("landed", { transfer, queue, name: file.name, size, path });
+      }
+      await connection.send({ type: "ack", delivery });
+      let reply = await hear();
+      while (reply.type === "data") reply = await hear(); // of a small file that had landed before
+      if (reply.type === "acked") await rm(mark, { force: true });
+      if (reply.type === "acked") emit("acked", { transfer });
+      else if (reply.type !== "refuse" || reply.code !== "lease-lost") throw asError(reply as never);
+    };
+
     try {
-      while (held.size < HELD_MAX) {
-        await connection.send({ type: "want", files: 1 });
-        let frame = await hear();
-        // Data is the rest of a small file that may not land here.
-        for (; frame.type === "empty" || frame.type === "data"; frame = await hear()) {
-          // What did not come again, and nobody holds, is off its queue: the reply to its ack was lost.
-          if (frame.type === "empty" && frame.leased === 0) await clean();
-          if (frame.type === "empty" && !follow) return;
-        }
-        if (frame.type !== "deliver") throw new FilespoolError("frame-unexpected", `${frame.type} and no file`);
-        const { delivery, size } = frame;
+      for (let file = await nextFile(); file && held.size < HELD_MAX; file = await nextFile()) {
+        const { delivery, size } = file;
         held.add(delivery);
-        try {
-          nameOf(frame);
-        } catch (error) {
-          // It keeps its lease while this run lasts, so that it does not come again at once, and then
-          // goes back for others. A start at its end lets the server go on with the next file.
-          failures.push(known(error));
-          if (size > server.pipelineBytesMax) await connection.send({ type: "start", delivery, offset: size });
-          continue;
-        }
-        const isHere = await collect(frame).catch(async (error) => {
-          // Content that is not what its digest says has cost an attempt, and is tried from zero.
-          const nack = { type: "nack", delivery, counts: true, reason: "its content is damaged" } as const;
-          if (known(error).code === "digest-mismatch") await connection.send(nack);
-          throw error;
-        });
-        if (isHere) await connection.send({ type: "ack", delivery });
-        let reply = frame as Awaited<ReturnType<typeof hear>>;
-        while (isHere && reply.type !== "acked" && reply.type !== "refuse") reply = await hear();
-        if (reply.type === "acked") await rm(markOf(frame), { force: true });
-        if (reply.type === "acked") emit("acked", { transfer: frame.transfer });
-        if (reply.type === "refuse" && reply.code !== "lease-lost") throw asError(reply);
-        held.delete(delivery);
+        const name = await nameOf(file).catch((error) => void failures.push(understood(error)));
+        if (name) await collect(file, name);
+        if (name) held.delete(delivery);
+        // What may not land here keeps its lease while this run lasts, or it would come again at once; then
+        // it goes back, for others. A start at its end lets the server go on with the next file.
+        else if (size > server.pipelineBytesMax) await connection.send({ type: "start", delivery, offset: size });
       }
     } finally {
       clearInterval(alive);
@@ -163,8 +143,4 @@ export async function receive(options: ReceiveOptions): Promise<FilespoolError[]
   });
   await rmdir(ours).catch(() => {}); // it stays while there is something to go on with
   return failures;
-
-  async function clean(): Promise<void> {
-    for (const name of await readdir(ours)) if (name.endsWith(".landed")) await rm(join(ours, name));
-  }
 }

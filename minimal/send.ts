@@ -21,22 +21,21 @@
  *
  * It refuses to know of sockets. In the full program: src/net/sender/. Read next: receive.ts.
  */
-import { type FileHandle, open } from "node:fs/promises";
+import type { BigIntStats } from "node:fs";
+import { open } from "node:fs/promises";
 import { hostname } from "node:os";
 import { basename, resolve } from "node:path";
 import { createDigest, DIGESTS, digestOf } from "../src/disk/digest.ts";
 import { asError, FilespoolError, type MessageOf } from "../src/protocol/index.ts";
 import { type ClientOptions, converse } from "./client.ts";
-import { diskError } from "./growing-file.ts";
+import { understood } from "./growing-file.ts";
 
+/** Content of one data frame. */
 const CHUNK_BYTES = 256 * 1024;
 type Answer = MessageOf<"accept"> | MessageOf<"stored"> | MessageOf<"refuse">;
 
-/** Which content a file has, as far as the file system can tell without reading it. */
-async function identityOf(handle: FileHandle): Promise<string> {
-  const { ino, size, mtimeNs, ctimeNs } = await handle.stat({ bigint: true });
-  return [ino, size, mtimeNs, ctimeNs].join(" ");
-}
+/** Which content a file has, as far as a file system can tell without reading it. */
+const identityOf = ({ ino, size, mtimeNs, ctimeNs }: BigIntStats) => [ino, size, mtimeNs, ctimeNs].join(" ");
 
 /** Sends files, in their order. @returns an error for each that was not stored */
 export async function send(options: ClientOptions, paths: readonly string[]): Promise<FilespoolError[]> {
@@ -60,55 +59,61 @@ export async function send(options: ClientOptions, paths: readonly string[]): Pr
       }
     };
 
-    /** Sends one file. @returns why it is not stored, or null @throws what ends the connection */
-    const sendOne = async (path: string, handle: FileHandle): Promise<FilespoolError | null> => {
-      const identity = await identityOf(handle);
-      const { size } = await handle.stat();
-      const origin = JSON.stringify([hostname(), resolve(path), queue, identity]);
-      const transfer = digestOf("sha256", new TextEncoder().encode(origin)).slice(0, 32);
-      const file = { transfer, queue, name: basename(path), size };
-      const wait = size > server.pipelineBytesMax;
-      await connection.send({ type: "offer", ...file, algorithm, wait });
-      const answer = wait ? await hear(file) : null;
-      const from = answer?.type === "accept" ? answer.offset : 0;
-      if (from > 0) emit("resumed", { ...file, offset: from });
+    /** Sends one file. @returns why it is not stored, or null @throws what is about the connection */
+    const sendOne = async (path: string): Promise<FilespoolError | null> => {
+      const handle = await open(path);
+      let file = { transfer: "", queue, name: basename(path), size: 0 };
+      /** The last word on this file, once it is here. */
+      const said: Answer[] = [];
+      try {
+        const status = await handle.stat({ bigint: true });
+        const advice = `of a folder, send an archive: tar -c ${path} | npm run minimal -- send -`;
+        if (!status.isFile()) throw new FilespoolError("file-unreadable", `${path} is not a file; ${advice}`);
+        const origin = JSON.stringify([hostname(), resolve(path), queue, identityOf(status)]);
+        file = { ...file, transfer: digestOf("sha256", Buffer.from(origin)).slice(0, 32), size: Number(status.size) };
+        const wait = file.size > server.pipelineBytesMax;
+        await connection.send({ type: "offer", ...file, algorithm, wait });
+        const answer = wait ? await hear(file) : null;
+        const from = answer?.type === "accept" ? answer.offset : 0;
+        if (from > 0) emit("resumed", { ...file, offset: from });
+        if (answer && answer.type !== "accept") said.push(answer);
 
-      // The verdict is listened for while we send. It may be a refusal, and then the rest is not sent;
-      // and if both ends only sent, and nobody read, they would wait for each other for ever.
-      let isOver = answer !== null && answer.type !== "accept";
-      const over = () => {
-        isOver = true;
-      };
-      const verdict = isOver ? Promise.resolve(answer) : hear(file).finally(over);
-      verdict.catch(() => {}); // it is looked at below
-      // All of the file is read, for the digest. What is sent is what the server lacks.
-      const digest = createDigest(algorithm);
-      const chunk = Buffer.alloc(CHUNK_BYTES);
-      for (let at = 0, bytes = -1; bytes !== 0; at += bytes) {
-        bytes = (await handle.read(chunk, 0, CHUNK_BYTES, at)).bytesRead;
-        const piece = chunk.subarray(0, bytes);
-        digest.update(piece);
-        if (!isOver && bytes > 0 && at + bytes > from) await connection.sendData(at, piece);
+        // The verdict is listened for while we send: it may be a refusal, and then the rest stays here.
+        // And if both ends only sent, and nobody read, they would wait for each other for ever.
+        const hearing = said[0] ? null : hear(file).then((verdict) => said.push(verdict));
+        hearing?.catch(() => {}); // it is looked at below
+        // All of the file is read, for the digest. What is sent is what the server lacks.
+        const digest = createDigest(algorithm);
+        const chunk = Buffer.alloc(CHUNK_BYTES);
+        for (let at = 0, bytes = -1; bytes !== 0; at += bytes) {
+          bytes = (await handle.read(chunk, 0, CHUNK_BYTES, at)).bytesRead;
+          digest.update(chunk.subarray(0, bytes));
+          if (!said[0] && bytes > 0 && at + bytes > from) await connection.sendData(at, chunk.subarray(0, bytes));
+        }
+        if (identityOf(await handle.stat({ bigint: true })) !== identityOf(status))
+          throw new FilespoolError("file-changed", `${path} changed while it was sent; send it again`);
+        const hex = digest.hex();
+        if (!said[0]) await connection.send({ type: "finish", transfer: file.transfer, digest: hex });
+        await hearing;
+        const [verdict] = said;
+        if (verdict?.type === "refuse") return asError(verdict);
+        // An id that was derived may be met twice. Only the digest proves that the server has this content.
+        if (verdict?.type !== "stored" || verdict.digest !== hex)
+          return new FilespoolError("transfer-conflict", `the server has another content for ${path}; send a copy`);
+        emit("stored", { ...file, digest: hex });
+        return null;
+      } finally {
+        // A file that was offered and has no verdict is given up, so that the next one can be offered.
+        if (file.transfer && !said[0])
+          await connection.send({ type: "cancel", transfer: file.transfer }).catch(() => {});
+        await handle.close();
       }
-      if ((await identityOf(handle)) !== identity) {
-        if (!isOver) await connection.send({ type: "cancel", transfer });
-        return new FilespoolError("file-changed", `${path} changed while it was sent; send it again`);
-      }
-      const hex = digest.hex();
-      if (!isOver) await connection.send({ type: "finish", transfer, digest: hex });
-      const said = await verdict;
-      if (said?.type === "refuse") return asError(said);
-      // An id that was derived may be met twice. Only the digest proves that the server has this content.
-      if (said?.type !== "stored" || said.digest !== hex)
-        return new FilespoolError("transfer-conflict", `the server has another content for ${path}; send a copy of it`);
-      emit("stored", { ...file, digest: hex });
-      return null;
     };
 
     for (let path = left[0]; path !== undefined; path = left[0]) {
-      const handle = await open(path).catch(diskError(path, "file-unreadable"));
-      const failed = await sendOne(path, handle).finally(() => handle.close());
-      if (failed?.retry) throw failed; // it may pass, so the file is offered again on the next connection
+      const failed = await sendOne(path).catch(understood);
+      // What may pass, or broke the protocol, ends this connection. A file that failed fails alone.
+      if (failed && (failed.retry || failed.kind === "integrity")) throw failed;
       if (failed) failures.push(failed);
       left.shift();
     }

@@ -24,113 +24,98 @@
  */
 import type { Effects, EventOf, Message, MessageOf } from "../src/protocol/index.ts";
 import { Conversation, checkChunk, DELIVERY_SERVER, FilespoolError, failure } from "../src/protocol/index.ts";
-import { failureForPeer, known, LIMITS, UPLOAD_SERVER } from "../src/protocol/index.ts";
+import { failureForPeer, LIMITS, UPLOAD_SERVER } from "../src/protocol/index.ts";
 import { Connection, type Data, type Wire } from "./connection.ts";
+import { understood } from "./growing-file.ts";
 import type { Answer, Delivery, Offer, Queues, Upload } from "./queues.ts";
 import { LEASE_MS, oneByOne } from "./queues.ts";
 
 /** Tells whoever runs the program what happened. */
 export type Emit = (event: string, fields: object) => void;
-type Hello = MessageOf<"hello">;
-/** What a session has of its server. */
-type Context = { readonly connection: Connection; readonly queues: Queues; readonly emit: Emit };
+export type Server = ReturnType<typeof createServer>;
+/** One conversation with one client, from its hello until it leaves. */
+type Talk = (connection: Connection, hello: MessageOf<"hello">, queues: Queues, emit: Emit) => Promise<void>;
 
 /** Without a bound, strangers take all descriptors that there are. */
 const CONNECTIONS_MAX = 1000;
 /** Content of one data frame on the way out. */
 const CHUNK_BYTES = 256 * 1024;
 
-export class Server {
-  readonly #queues: Queues;
-  readonly #emit: Emit;
-  readonly #clients = new Map<Connection, { peer: string; readonly over: Promise<void> }>();
+export function createServer(queues: Queues, emit: Emit) {
+  /** All clients. A `peer` is one run of a client, over all of its connections. */
+  const clients = new Map<Connection, { peer: string; over: Promise<void> }>();
 
-  constructor(queues: Queues, emit: Emit) {
-    this.#queues = queues;
-    this.#emit = emit;
-  }
-
-  /** Takes a client that comes over a wire. Resolves when it has left. */
-  accept(wire: Wire): Promise<void> {
-    const connection = new Connection(wire);
-    if (this.#clients.size >= CONNECTIONS_MAX) return connection.close(new FilespoolError("connections-full"));
-    const over = this.#converse(connection).finally(() => this.#clients.delete(connection));
-    this.#clients.set(connection, { peer: "", over });
-    return over;
-  }
-
-  /** From the hello until one side leaves. What breaks the conversation is told to the client. */
-  async #converse(connection: Connection): Promise<void> {
+  async function converse(connection: Connection): Promise<void> {
     try {
       const { value: hello } = await connection.frames.next();
       if (hello?.type !== "hello") throw new FilespoolError("frame-unexpected", "a conversation begins with hello");
-      const talk = await this.#greet(connection, hello);
-      await talk({ connection, queues: this.#queues, emit: this.#emit }, hello);
+      const { versions, role, queue, peer } = hello;
+      if (!versions.includes(1)) throw new FilespoolError("version-unsupported");
+      if (role === "operator") throw new FilespoolError("role-unsupported", "this server has no operators");
+      if (role === "receiver" && !queue) throw new FilespoolError("message-invalid", "a receiver names a queue");
+      // The newest connection of a client wins, because its client has given the older one up. What
+      // that one held must be free before this one asks, or it would hear that nothing is waiting.
+      const older = [...clients].filter(([, client]) => client.peer === peer);
+      for (const [other] of older) other.destroy(new FilespoolError("superseded"));
+      Object.assign(clients.get(connection) ?? {}, { peer });
+      await Promise.all(older.map(([, { over }]) => over));
+      emit("connected", { role, queue });
+      const talk: Talk = role === "sender" ? takeUploads : makeDeliveries;
+      await talk(connection, hello, queues, emit);
       await connection.close();
     } catch (error) {
-      this.#emit("error", failure(known(error)));
-      await connection.close(known(error));
+      // What breaks a conversation is told to the client, as far as it is any of its business.
+      emit("error", failure(understood(error)));
+      await connection.close(understood(error));
     }
   }
 
-  /** Which conversation it is going to be, if this client and this server understand each other at all. */
-  async #greet(connection: Connection, { versions, role, queue, peer }: Hello): Promise<typeof takeUploads> {
-    if (!versions.includes(1)) throw new FilespoolError("version-unsupported");
-    if (role === "operator") throw new FilespoolError("role-unsupported", "this server has no operators");
-    if (role === "receiver" && !queue) throw new FilespoolError("message-invalid", "a receiver names a queue");
-    // The newest connection of a client wins, because its client has given the older one up. What
-    // that one held must be free before this one asks, or it would hear that nothing is waiting.
-    for (const [older, client] of this.#clients) {
-      if (client.peer === peer) older.destroy(new FilespoolError("superseded"));
-      if (client.peer === peer) await client.over;
-      if (older === connection) client.peer = peer;
-    }
-    this.#emit("connected", { role, queue });
-    return role === "sender" ? takeUploads : makeDeliveries;
-  }
+  return {
+    /** Takes a client that comes over a wire. Resolves when it has left. */
+    accept(wire: Wire): Promise<void> {
+      const connection = new Connection(wire);
+      if (clients.size >= CONNECTIONS_MAX) return connection.close(new FilespoolError("connections-full"));
+      const over = converse(connection).finally(() => clients.delete(connection));
+      clients.set(connection, { peer: "", over });
+      return over;
+    },
 
-  /**
-   * Shuts down: what is being written to disk is written, and every client is told to come back. None
-   * of them loses anything by that: it goes on where it was, when there is a server again.
-   */
-  async drain(): Promise<void> {
-    for (const connection of this.#clients.keys()) void connection.close(new FilespoolError("shutting-down"));
-    await Promise.all([...this.#clients.values()].map(({ over }) => over));
-  }
+    /**
+     * Shuts down: what is being written to disk is written, and every client is told to come back.
+     * None of them loses anything. It goes on where it was, when there is a server again.
+     */
+    async drain(): Promise<void> {
+      for (const connection of clients.keys()) void connection.close(new FilespoolError("shutting-down"));
+      await Promise.all([...clients.values()].map(({ over }) => over));
+    },
+  };
 }
 
 /** The answer to a hello: what `stored` means here, and how much may be sent without an answer. */
-function welcome({ connection, queues }: Context): Promise<void> {
+function welcome({ digests }: Queues): MessageOf<"welcome"> {
   const { dataBytesMax, fileBytesMax, pipelineBytesMax, windowFiles, windowBytes } = LIMITS;
   const bounds = { dataBytesMax, fileBytesMax, pipelineBytesMax, windowFiles, windowBytes, leaseMs: LEASE_MS };
   const server = { version: 1, agent: "filespool-minimal", durability: "fsync" } as const;
-  return connection.send({ type: "welcome", ...server, digests: [...queues.digests], ...bounds });
+  return { type: "welcome", ...server, digests: [...digests], ...bounds };
 }
 
 /** What events say of a file. */
 const about = ({ transfer, queue, name, size }: Offer): object => ({ transfer, queue, name, size });
 
 /** Takes files from one sender, one after the other. */
-async function takeUploads(context: Context, _: Hello): Promise<void> {
-  const { connection, queues, emit } = context;
+const takeUploads: Talk = async (connection, _, queues, emit) => {
   const talk = new Conversation(UPLOAD_SERVER, "greeting");
   /** The offer that frames are about now, and our hold on its content. */
   let offer!: MessageOf<"offer">;
-  let upload: Upload | null = null;
-  /** What the sender was last told to be durable. */
-  let toldBytes = 0;
+  let upload: Upload | undefined;
 
   /** Lets go of the file. What arrived stays, for when the sender comes back. */
-  const leave = async () => {
-    const left = upload;
-    upload = null;
-    if (left) await queues.leave(left);
-  };
+  const leave = async () => upload?.file.close();
 
   /** Refuses this file, and goes on. A sender that broke the protocol, or is not the newest, has to go. */
   const refuse = async (error: unknown) => {
     await leave();
-    const refusal = known(error);
+    const refusal = understood(error);
     if (refusal.kind === "integrity" || refusal.code === "superseded") throw refusal;
     await talk.carryOut("refused", effects, refusal);
   };
@@ -141,12 +126,12 @@ async function takeUploads(context: Context, _: Hello): Promise<void> {
   };
 
   const tellRefused = (error: unknown) => {
-    emit("refused", { ...about(offer), ...failure(known(error)) });
-    return connection.send({ type: "refuse", about: offer.transfer, ...failureForPeer(known(error)) });
+    emit("refused", { ...about(offer), ...failure(understood(error)) });
+    return connection.send({ type: "refuse", about: offer.transfer, ...failureForPeer(understood(error)) });
   };
 
   const effects: Effects<typeof UPLOAD_SERVER> = {
-    welcome: () => welcome(context),
+    welcome: () => connection.send(welcome(queues)),
 
     // No further frame is taken until the spool has answered. What a sender sent on waits in the socket.
     open: async (asked: MessageOf<"offer">) => {
@@ -160,24 +145,22 @@ async function takeUploads(context: Context, _: Hello): Promise<void> {
     // A sender that did not ask sends from zero, and what is here of its file is passed over.
     tellOffset: async (answer: Upload) => {
       upload = answer;
-      toldBytes = upload.file.durable;
-      if (toldBytes > 0) emit("resumed", { ...about(offer), offset: toldBytes });
-      if (offer.wait) await connection.send({ type: "accept", transfer: offer.transfer, offset: toldBytes });
+      const offset = upload.file.durable;
+      if (offset > 0) emit("resumed", { ...about(offer), offset });
+      if (offer.wait) await connection.send({ type: "accept", transfer: offer.transfer, offset });
     },
 
     // The file is here already: the same answer as after storing it, and what still comes is skipped.
     tellStored: ({ stored, collected }: Exclude<Answer, Upload>) => tellStored(stored.digest, true, collected),
-
     tellRefused,
 
     // To wait for the disk here is how a fast sender feels a slow disk.
     append: async (data: Data) => {
       // Only the last chunk of a file may be tiny. So a tiny one tells how long a stream is.
       offer = { ...offer, size: checkChunk(data.offset, data.length, offer.size) };
-      await upload?.file.append(data).catch(refuse);
-      const offset = upload?.file.durable ?? 0;
-      if (offset > toldBytes) await connection.send({ type: "progress", transfer: offer.transfer, offset });
-      toldBytes = Math.max(toldBytes, offset);
+      const isSynced = await upload?.file.append(data).catch(refuse);
+      const { durable: offset = 0 } = upload?.file ?? {};
+      if (isSynced) await connection.send({ type: "progress", transfer: offer.transfer, offset });
     },
 
     // Resolves when the file is in its queue, on disk; only then the one word is said that counts.
@@ -185,15 +168,11 @@ async function takeUploads(context: Context, _: Hello): Promise<void> {
       if (transfer !== offer.transfer || size === Infinity) throw new FilespoolError("message-invalid");
       offer = { ...offer, size };
       const stored = await queues.finish(upload as Upload, digest, size).catch(tellRefused);
-      await leave();
       if (stored) await tellStored(digest, false, false);
     },
 
     // The sender gave the file up: it changed while it was read. Nothing of it is kept.
-    discard: async () => {
-      await upload?.file.remove();
-      await leave();
-    },
+    discard: () => upload?.file.remove(),
 
     // The sender ends its side of the stream now, and so ends the loop over its frames.
     close: () => {},
@@ -206,13 +185,12 @@ async function takeUploads(context: Context, _: Hello): Promise<void> {
   } finally {
     await leave();
   }
-}
+};
 
 /** Hands the files of one queue to one receiver, one after the other. */
-async function makeDeliveries(context: Context, { queue = "", dataBytesMax = CHUNK_BYTES }: Hello): Promise<void> {
-  const { connection, queues, emit } = context;
-  const chunkBytes = Math.max(LIMITS.bufferBytesMin, Math.min(CHUNK_BYTES, dataBytesMax));
+const makeDeliveries: Talk = async (connection, { queue = "", dataBytesMax = CHUNK_BYTES }, queues, emit) => {
   const talk = new Conversation(DELIVERY_SERVER, "greeting");
+  const chunkBytes = Math.max(LIMITS.bufferBytesMin, Math.min(CHUNK_BYTES, dataBytesMax));
   /** Delivered, and without a verdict. All of it goes back when the connection ends. */
   const open = new Map<string, Delivery>();
   /** The one whose `start` or content is next. */
@@ -240,11 +218,8 @@ async function makeDeliveries(context: Context, { queue = "", dataBytesMax = CHU
     return frame.type as EventOf<typeof DELIVERY_SERVER>;
   };
 
-  const tellLost = (delivery: string) =>
-    connection.send({ type: "refuse", about: delivery, ...failure(new FilespoolError("lease-lost")) });
-
   const effects: Effects<typeof DELIVERY_SERVER> = {
-    welcome: () => welcome(context),
+    welcome: () => connection.send(welcome(queues)),
 
     credit: ({ files }: MessageOf<"want">) => {
       credit += files;
@@ -278,20 +253,22 @@ async function makeDeliveries(context: Context, { queue = "", dataBytesMax = CHU
 
     // The verdict on a delivery. After an ack the file is off its queue, on disk; then that is said.
     record: async (verdict: MessageOf<"ack"> | MessageOf<"nack">) => {
-      const { delivery: token } = verdict;
-      const file = open.get(token);
-      if (current?.token === token) current = null;
-      if (!file || !queues.renew(token)) return tellLost(token);
-      if (verdict.type === "ack") await queues.ack(token);
-      open.delete(token);
-      if (verdict.type === "nack") return queues.giveBack(token);
+      const { delivery } = verdict;
+      const file = open.get(delivery);
+      if (current?.token === delivery) current = null;
+      if (!file || !queues.renew(delivery)) return effects.tellLost(verdict as never);
+      if (verdict.type === "ack") await queues.ack(delivery);
+      else queues.giveBack(delivery);
+      open.delete(delivery);
+      if (verdict.type === "nack") return;
       emit("acked", about(file));
-      await connection.send({ type: "acked", delivery: token });
+      await connection.send({ type: "acked", delivery });
     },
 
     renew: ({ delivery }: MessageOf<"working">) => void (open.has(delivery) && queues.renew(delivery)),
 
-    tellLost: ({ delivery }: { readonly delivery: string }) => tellLost(delivery),
+    tellLost: ({ delivery: about }: { readonly delivery: string }) =>
+      connection.send({ type: "refuse", about, ...failure(new FilespoolError("lease-lost")) }),
 
     // Never asked for: content that cannot be read ends the connection, and its client backs off.
     withdraw: () => {},
@@ -302,19 +279,17 @@ async function makeDeliveries(context: Context, { queue = "", dataBytesMax = CHU
   const line = oneByOne();
   const onArrival = () => {
     saidEmpty = false;
-    line(handOut).catch((error) => connection.close(known(error)));
+    line(handOut).catch((error) => connection.close(understood(error)));
   };
+  const take = (frame: Message | Data) =>
+    line(() => Promise.resolve(talk.carryOut(eventOf(frame), effects, frame)).then(handOut));
   queues.listeners.add(onArrival);
   try {
     await talk.carryOut("hello", effects);
-    for await (const frame of connection.frames)
-      await line(async () => {
-        await talk.carryOut(eventOf(frame), effects, frame);
-        await handOut();
-      });
+    for await (const frame of connection.frames) await take(frame);
   } finally {
     queues.listeners.delete(onArrival);
     // Nobody waits for a lease to run out because of a cut that was noticed.
     await line(async () => open.forEach((_, token) => void queues.giveBack(token)));
   }
-}
+};

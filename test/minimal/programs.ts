@@ -8,11 +8,11 @@ import { once } from "node:events";
 import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 import { fileURLToPath } from "node:url";
 import { onTestFinished } from "vitest";
-import { Queues } from "../../minimal/queues.ts";
+import { openQueues, type Queues } from "../../minimal/queues.ts";
 import { receive } from "../../minimal/receive.ts";
 import { send } from "../../minimal/send.ts";
 import type { Emit } from "../../minimal/server.ts";
-import { Server } from "../../minimal/server.ts";
+import { createServer as createMinimal } from "../../minimal/server.ts";
 import type { FilespoolError } from "../../src/protocol/errors.ts";
 
 export const MAIN = fileURLToPath(new URL("../../minimal/main.ts", import.meta.url));
@@ -37,8 +37,8 @@ const listenerFor =
 /** A minimal server on a free port; it is stopped with the test. */
 export async function serveMinimal(folder: string): Promise<Running> {
   const told: Told[] = [];
-  const queues = await Queues.open(folder);
-  const server = new Server(queues, listenerFor(told));
+  const queues = await openQueues(folder);
+  const server = createMinimal(queues, listenerFor(told));
   const listener = createServer({ allowHalfOpen: true }, (socket) => void server.accept(quiet(socket)));
   listener.listen(0, "localhost");
   await once(listener, "listening");
