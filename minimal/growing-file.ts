@@ -37,7 +37,7 @@ export type GrowingFile = Awaited<ReturnType<typeof openGrowingFile>>;
  * @param size bytes; Infinity for a stream, whose sender tells it at the end
  * @throws FilespoolError digest-unsupported; else what the disk said (see `understood`)
  */
-export async function openGrowingFile(path: string, size: number, algorithm: string) {
+export async function openGrowingFile(path: string, size: number, algorithm: string, syncBytes = SYNC_BYTES) {
   // Fed as the bytes arrive, so that no file is read a second time when it is whole.
   const digest = createDigest(algorithm);
   // "a": each write goes to the end of the file, wherever that is; "+": it can be read, too.
@@ -61,7 +61,7 @@ export async function openGrowingFile(path: string, size: number, algorithm: str
       await handle.appendFile(fresh);
       digest.update(fresh);
       file.next += fresh.length;
-      const isDue = file.next - file.durable >= SYNC_BYTES;
+      const isDue = file.next - file.durable >= syncBytes;
       if (isDue) await file.sync();
       return isDue;
     },
