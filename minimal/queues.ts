@@ -100,8 +100,8 @@ export async function openQueues(folder: string, nowMs = () => performance.now()
   for (const name of (await readdir(path("queues"))).sort()) add(await recordIn("queues", name), name);
   // Nobody was told that these are stored, so their senders will finish them once more.
   for (const name of await readdir(path("uploads"))) await rm(path("uploads", name));
-  // These were collected, and the server was stopped before it removed the content.
-  for (const name of await readdir(path("done"))) await rm(path("data", name), { force: true });
+  // These were collected, and a crash left the content. One that a power cut left in both folders waits.
+  for (const name of await readdir(path("done"))) if (!waiting.has(name)) await rm(path("data", name), { force: true });
 
   const queues = {
     digests: DIGESTS,
