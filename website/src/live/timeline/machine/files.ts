@@ -64,10 +64,6 @@ class Handle {
     this.#disk.write(this.#inode, join(this.#inode.content, bytes));
   }
 
-  async writeFile(text: string): Promise<void> {
-    this.#disk.write(this.#inode, new TextEncoder().encode(text));
-  }
-
   async sync(): Promise<void> {
     await running().pause(SYNC_MS);
     this.#disk.sync(this.#inode);
@@ -76,14 +72,21 @@ class Handle {
   async close(): Promise<void> {}
 }
 
-/** "r" reads, "a+" goes on with a file, "w" empties it first; these two create what is not there. */
+/** "r" reads; "a+" goes on with a file, and creates one that is not there. */
 export async function open(path: string, flags = "r"): Promise<Handle> {
   const { disk, bufferBytes } = running().machine;
-  const isThere = disk.find(resolve(path)) !== undefined;
-  if (flags !== "r" && !isThere) await change(path, NAME_MS, (disk, path) => void disk.create(path));
-  const inode = disk.get(resolve(path));
-  if (flags === "w") disk.write(inode, new Uint8Array(0));
-  return new Handle(disk, inode, bufferBytes);
+  const isNew = flags !== "r" && !disk.find(resolve(path));
+  if (isNew) await change(path, NAME_MS, (disk, path) => void disk.create(path));
+  return new Handle(disk, disk.get(resolve(path)), bufferBytes);
+}
+
+/** A new file, or a new content for one; synced. */
+export async function writeFile(path: string, text: string, _options: { flush: true }): Promise<void> {
+  const inode = await change(path, NAME_MS, (disk, path) => disk.find(path) ?? disk.create(path));
+  await change(path, SYNC_MS, (disk) => {
+    disk.write(inode, new TextEncoder().encode(text));
+    disk.sync(inode);
+  });
 }
 
 export const stat = (path: string) => look(path, (disk, path) => statusOf(disk.get(path)));
