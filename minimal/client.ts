@@ -12,7 +12,6 @@
  *   several addresses of one host     src/net/client/addresses.ts       adr/0080
  *   tokens, and encryption            src/net/extensions/trust/         adr/0037
  *   a goodbye at Ctrl-C               src/net/client/client.ts          adr/0078
- *   buffers of a chosen size          src/net/options.ts                adr/0035
  *
  * In the full program: src/net/client/client.ts. Read next: send.ts.
  */
@@ -23,20 +22,19 @@ import type { Emit } from "./server.ts";
 
 /** `dial` reaches the server anew; `emit` is told what happens. */
 export type ClientOptions = { readonly dial: () => Promise<Wire>; readonly queue: string; readonly emit: Emit };
-/** A conversation over one connection. Whatever is to survive the connection is kept outside of it. */
+/** A conversation over one connection. What is to survive the connection is kept outside of it. */
 type Talk = (connection: Connection, server: MessageOf<"welcome">, emit: Emit) => Promise<void>;
-
 /** How long to go on trying without progress, once there was a connection. */
 const PATIENCE_MS = 60_000;
 const PAUSE_MS_MAX = 5000;
 /** What was gained then is not lost with the connection, so the patience starts anew. */
-const PROGRESS = ["progress", "stored", "landed", "acked"];
-
+const PROGRESS = ["progress", "stored", "landed"];
 /** Converses over one connection after the other, until `talk` returns, or fails for good. */
 export async function converse(role: "sender" | "receiver", options: ClientOptions, talk: Talk): Promise<void> {
   const { dial, queue, emit } = options;
   const peer = crypto.randomUUID().replaceAll("-", "");
-  // Before the first connection a wrong address is likelier than a server that is away: no patience.
+  // Before the first connection a wrong address is likelier than a server that is away for a while,
+  // so there is no patience yet.
   let [progressMs, attempt] = [-Infinity, 0];
   const tell: Emit = (event, fields) => {
     if (PROGRESS.includes(event)) [progressMs, attempt] = [performance.now(), 0];
@@ -47,8 +45,8 @@ export async function converse(role: "sender" | "receiver", options: ClientOptio
     try {
       connection = new Connection(await dial());
       await connection.send({ type: "hello", versions: [1], role, peer, agent: "filespool-minimal", queue });
-      const { value: server } = await connection.frames.next();
-      if (server?.type !== "welcome") throw new FilespoolError(server ? "frame-unexpected" : "connection-lost");
+      const server = await connection.hear();
+      if (server.type !== "welcome") throw new FilespoolError("frame-unexpected", "a server begins with welcome");
       progressMs = Math.max(progressMs, attempt === 0 ? performance.now() : 0);
       await talk(connection, server, tell);
       await connection.send({ type: "bye" });

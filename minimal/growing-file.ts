@@ -14,7 +14,6 @@
  *
  * Left out, and where the full program has it:
  *   writes gathered into large batches   src/disk/batch-writer.ts        adr/0010
- *   a sync each second on a slow link    src/disk/batch-writer.ts        adr/0045
  *   runs of zeros kept as holes          src/disk/holes.ts               adr/0099
  *   a lock on the file                   src/net/receiver/part-file.ts   adr/0082
  *
@@ -31,11 +30,8 @@ import type { Data } from "./connection.ts";
 const SYNC_BYTES = 16 * 1024 * 1024;
 
 export type GrowingFile = Awaited<ReturnType<typeof openGrowingFile>>;
-
 /**
- * Creates the file, or goes on with what an earlier attempt left of it.
- * @param size bytes; Infinity for a stream, whose sender tells it at the end
- * @throws FilespoolError digest-unsupported; else what the disk said (see `understood`)
+ * Creates the file, or goes on with what an earlier attempt left. A stream has the size Infinity.
  */
 export async function openGrowingFile(path: string, size: number, algorithm: string, syncBytes = SYNC_BYTES) {
   // Fed as the bytes arrive, so that no file is read a second time when it is whole.
@@ -47,15 +43,14 @@ export async function openGrowingFile(path: string, size: number, algorithm: str
     next: (await handle.stat()).size,
     /** Everything before it would survive a power cut. Only this may be told to a sender. */
     durable: 0,
-    /** False when its writer has let go of it, or a newer one has taken over. Then nothing is written. */
-    isOpen: true,
-
     /**
-     * Takes a chunk, and resolves when it is written. That is the back pressure of a slow disk.
-     * @returns true when it was time for a sync, so that there is something to tell the sender
+     * False when its writer has let go of it, or a newer one has taken over: nothing is written.
      */
+    isOpen: true,
+    /** Takes a chunk. Resolves when it is written; true when it was time for a sync, too. */
     async append({ offset, length, parts }: Data): Promise<boolean> {
-      checkOpen();
+      // region: append
+      if (!file.isOpen) throw new FilespoolError("superseded");
       const known = overlap(file.next, size, { offset, length });
       const fresh = joinParts(dropBytes(parts, known));
       await handle.appendFile(fresh);
@@ -64,72 +59,61 @@ export async function openGrowingFile(path: string, size: number, algorithm: str
       const isDue = file.next - file.durable >= syncBytes;
       if (isDue) await file.sync();
       return isDue;
+      // endregion: append
     },
-
-    /** Makes durable what is written. A file is only as durable as its name, which is in the folder. */
+    /** Makes durable what is written. A file is as durable as its name, which is in the folder. */
     async sync(): Promise<void> {
       await handle.sync();
       if (file.durable === 0) await syncFolder(dirname(path));
       file.durable = file.next;
     },
-
     /**
      * The last step: the file is what its sender said, and on disk; or it is not, and is removed.
-     * @throws FilespoolError digest-mismatch, size-mismatch
      */
     async finish(hex: string, total: number): Promise<void> {
-      checkOpen();
+      // region: finish
+      if (!file.isOpen) throw new FilespoolError("superseded");
       const isSize = file.next === total;
       if (isSize && digest.hex() === hex) return file.sync().finally(file.close);
       await file.remove();
       throw new FilespoolError(isSize ? "digest-mismatch" : "size-mismatch");
+      // endregion: finish
     },
-
     /** Lets go of the file, once a write that is under way has ended. What was written stays. */
     async close(): Promise<void> {
       file.isOpen = false;
       await handle.close();
     },
-
-    /** Nobody wants it any more. */
     async remove(): Promise<void> {
-      checkOpen();
+      if (!file.isOpen) throw new FilespoolError("superseded");
       await file.close();
       await rm(path, { force: true });
     },
   };
-  const checkOpen = () => {
-    if (!file.isOpen) throw new FilespoolError("superseded");
-  };
+  // region: resume
   await digestPrefix(digest, handle, file.next);
   // Whoever wrote this may have been killed before its sync, and we are going to rely on it.
   if (file.next > 0) await file.sync();
+  // endregion: resume
   return file;
 }
 
-/** Makes the names in a folder durable: to create, link or rename a file changes only its folder. */
+/** Makes the names in a folder durable: to create, link or rename a file changes only that. */
 export async function syncFolder(folder: string): Promise<void> {
   const handle = await open(folder);
   await handle.sync().finally(() => handle.close());
 }
-
 /** For a `catch`: what an error with that code stands for. Any other error is thrown on. */
-export const unlessCode =
+export const unless =
   <T>(code: string, value: T) =>
-  (error: NodeJS.ErrnoException): T => {
-    if (error.code === code) return value;
-    throw error;
-  };
+  (error: NodeJS.ErrnoException): T | Promise<T> =>
+    error.code === code ? value : Promise.reject(error);
 
-/**
- * Whatever was thrown, as an error of the table. What the disk said is told in plain words. A full
- * disk may pass, so it is worth another try; everything else needs a person.
- */
+/** Whatever was thrown, as an error of the table. A full disk may pass; all else needs a person. */
 export function understood(error: unknown): FilespoolError {
   const { code, path = "the disk", message, syscall } = error as NodeJS.ErrnoException;
   if (error instanceof FilespoolError || !syscall) return known(error);
   // "EACCES: permission denied, open 'x'" becomes "permission denied (EACCES)".
   const why = `cannot use ${path}: ${message.replace(/^(\w+): ([^,]*).*$/, "$2 ($1)")}`;
-  const isFull = code === "ENOSPC" || code === "EDQUOT";
-  return new FilespoolError(isFull ? "disk-full" : "folder-unusable", why, { cause: error });
+  return new FilespoolError(/ENOSPC|EDQUOT/.test(`${code}`) ? "disk-full" : "folder-unusable", why, { cause: error });
 }

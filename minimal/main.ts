@@ -1,19 +1,22 @@
 /**
  * The three programs: `npm run minimal -- serve`, `send FILE...` and `receive`.
  *
- * Everything of this machine that the other files refuse to know is here: arguments, sockets, signals,
- * the clock that ends leases, and what people read. `--json` prints the same events for programs.
+ * Everything of this machine that the other files refuse to know is here: arguments, sockets,
+ * signals, the clock that ends leases, and the lines that people read. With --json the same lines
+ * are objects, for programs.
  *
- * Invariant: the exit code tells a script what to do, as that of the full program does: 0 done, 3 no
- * server, 4 refused, 5 try later, 6 damaged, 7 look at this machine, 1 a bug, 2 wrong usage.
+ * Invariant: the exit code tells a script what to do next, as that of the full program does. 0
+ * done, 3 no server, 4 refused for good, 5 try later, 6 damaged, 7 look at this machine, 1 a bug.
  *
  * Left out, and where the full program has it:
- *   settings from files and environment   src/cli/settings/      adr/0022
- *   questions, progress bars, colours     src/cli/prompts/       adr/0045
- *   what to do about each error           src/cli/report/error-hints.ts
- *   addresses other than this machine's   src/net/server/access.ts   adr/0037
+ *   settings from files and environment   src/cli/settings/              adr/0022
+ *   questions, colours, progress bars     src/cli/prompts/               adr/0045
+ *   what to do about each error           src/cli/report/error-hints.ts  adr/0017
+ *   other addresses than localhost        src/net/server/access.ts       adr/0037
+ *   a log for years, and reloading        src/cli/commands/serve.ts      adr/0043
  *
- * This is the last of the eight files. Where to go from here: src/net/README.md
+ * In the full program: src/cli/. This is the last of the eight files: where to go from here, and
+ * why they are kept beside the full program at all, is in adr/0106.
  */
 import { once } from "node:events";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
@@ -28,35 +31,40 @@ import { receive } from "./receive.ts";
 import { send } from "./send.ts";
 import { createServer, type Emit } from "./server.ts";
 
-const HELP = `Usage: npm run minimal -- serve   [--port 5011] [--spool spool]
-       npm run minimal -- send    [--port 5011] [--queue default] FILE...   ("-" is a pipe: --name NAME)
-       npm run minimal -- receive [--port 5011] [--queue default] [--output .] [--follow]
-All of them: --host localhost, --json (events for programs), --help
+const HELP = `npm run minimal -- serve   [--port 5011] [--spool spool]       (all: --host localhost, --json, --help)
+npm run minimal -- send    [--port 5011] [--queue default] FILE...       ("-" is a pipe: --name NAME)
+npm run minimal -- receive [--port 5011] [--queue default] [--output .] [--follow]
 `;
+/** By the kind of an error, as the protocol's table has it: each says what a script can do next. */
 const EXIT = { unreachable: 3, refused: 4, temporary: 5, integrity: 6, local: 7, bug: 1 } as const;
-
+// Each option has a default, so that each program runs without any. An option that nobody knows is
+// an error, because a mistyped one must not be taken for none.
 const text = (value: string) => ({ type: "string", default: value }) as const;
 const flag = { type: "boolean", default: false } as const;
-const { values, positionals } = parseArgs({
-  allowPositionals: true,
-  options: {
-    ...{ host: text("localhost"), port: text("5011"), queue: text("default"), spool: text("spool") },
-    ...{ output: text("."), name: text("stdin"), follow: flag, json: flag, help: flag },
-  },
-});
+const options = {
+  ...{ host: text("localhost"), port: text("5011"), queue: text("default"), spool: text("spool") },
+  ...{ output: text("."), name: text("stdin"), follow: flag, json: flag, help: flag },
+};
+const { values, positionals } = parseArgs({ allowPositionals: true, options });
 const { host, queue, output, follow } = values;
 const port = Number(values.port);
-const [command, ...files] = positionals;
-
+// Without a command, or with one that is none of the three, the help is shown.
+const [command, ...files] = values.help ? [] : positionals;
+/**
+ * One line for each event. Names come from strangers: they are quoted before a terminal sees them.
+ */
 const emit: Emit = (event, fields) => {
-  const { name, offset, message, path } = fields as Record<string, string>;
-  const words = [event.padEnd(9), name && quoteName(name), offset, path, message].filter(Boolean);
+  const { name, offset, path, port, message } = fields as Record<string, string>;
+  const words = [event.padEnd(9), name && quoteName(name), offset, path, port, message].filter(Boolean);
   console.log(values.json ? JSON.stringify({ event, ...fields }) : words.join(" "));
 };
-
-/** The errors of a socket are heard where it is read; without anybody who listens they would end us. */
+/**
+ * A socket for a connection. Its errors are heard where it is read; but Node ends a program in
+ * which nobody listens for them. "No delay", because a message that waits for a second one waits
+ * for ever, when the other end waits for the first.
+ */
 const opened = (socket: Socket): Socket => socket.setNoDelay(true).on("error", () => {});
-
+/** Each side ends its own direction (half open), so that the last words of the other one arrive. */
 async function dial(): Promise<Socket> {
   const socket = opened(connect({ host, port, allowHalfOpen: true }));
   await once(socket, "connect").catch(({ code }) => {
@@ -64,31 +72,32 @@ async function dial(): Promise<Socket> {
   });
   return socket;
 }
-
+/** Serves until a signal comes. A second one ends the program at once, which harms nothing. */
 async function serve(): Promise<void> {
-  // Whoever reaches this server may send and collect, and whoever is on the way there may read along.
+  // It knows no tokens and no encryption: everybody who reaches it may send and collect, and all on
+  // the way there can read along. So it is reached from this machine only.
   if (!["localhost", "127.0.0.1", "::1"].includes(host))
-    throw new FilespoolError(
-      "address-unusable",
-      `others can reach ${host}; for that there is filespool serve, with tokens`,
-    );
+    throw new FilespoolError("address-unusable", `others can reach ${host}; filespool serve has tokens for that`);
   const queues = await openQueues(values.spool);
   const server = createServer(queues, emit);
   const listener = listenOn({ allowHalfOpen: true }, (socket) => void server.accept(opened(socket)));
+  // Port 0 takes a free one, which "listening" tells.
   listener.listen(port, host);
   await once(listener, "listening").catch(({ code }) => {
     throw new FilespoolError("address-unusable", `cannot listen on ${host}:${port} (${code}); take another --port`);
   });
-  const clock = setInterval(() => queues.expire(), 1000);
-  const { port: at } = listener.address() as AddressInfo;
-  emit("listening", { host, port: at, message: `on ${host}:${at}` });
+  // A lease is looked at once a second, so it may last so much longer than was promised. Nobody is
+  // harmed by that; and as long as clients are here, this timer alone keeps nobody waiting.
+  setInterval(() => queues.expire(), 1000).unref();
+  emit("listening", { host, port: (listener.address() as AddressInfo).port });
   await Promise.race([once(process, "SIGTERM"), once(process, "SIGINT")]);
-  clearInterval(clock);
   listener.close();
   await server.drain();
 }
-
-/** What a pipe gives is written to a file first. So it can be read again after a cut, as any other. */
+/**
+ * What a pipe gives is written to a file first. So it has a length, and it can be read again after
+ * a cut, as any other file. The price is a copy on this disk, for as long as the program runs.
+ */
 async function sendAll(): Promise<FilespoolError[]> {
   const folder = await mkdtemp(join(tmpdir(), "filespool-"));
   const copy = join(folder, values.name);
@@ -96,7 +105,11 @@ async function sendAll(): Promise<FilespoolError[]> {
   const paths = files.map((path) => (path === "-" ? copy : path));
   return send({ dial, queue, emit }, paths).finally(() => rm(folder, { recursive: true }));
 }
-
+/**
+ * Runs one of the three. A file that fails for good does not stop the others: it is told at the
+ * end.
+ * @returns those failures
+ */
 async function run(): Promise<readonly FilespoolError[]> {
   if (command === "serve") await serve();
   else if (command === "send" && files.length > 0) return sendAll();
@@ -105,7 +118,8 @@ async function run(): Promise<readonly FilespoolError[]> {
   else process.stdout.write(HELP);
   return [];
 }
-
+// What was thrown ended the program as a whole. It is told like the failure of one file, and
+// whatever was done before it stays done: the same command, run again, goes on from there.
 const failures = await run().catch((error) => [understood(error)]);
 for (const error of failures) emit("error", failure(error));
 if (failures[0]) process.exitCode = EXIT[failures[0].kind];

@@ -11,8 +11,9 @@
  *
  * So the second name of the file is the journal. After a crash between 2 and 5 the server delivers
  * the file again, and by then somebody may have moved it away. But a part with two names, or a name
- * that ends in .landed, says that it has landed, and it is acked and does not land twice. The mark
- * goes when the server has confirmed the ack, and will not deliver the file again.
+ * that ends in .landed, says that it has landed: it is acked, and does not land twice. The mark
+ * goes when the server has confirmed the ack, because then it will not deliver the file again. All
+ * of these names are in a hidden folder beside the files, so that a rename never leaves the disk.
  *
  * Invariant: a name that others see in the folder belongs to a whole file.
  *
@@ -21,120 +22,121 @@
  *   many files for one sync           src/net/receiver/small-file.ts        adr/0033
  *   folders unpacked (here: x.tar)    src/net/extensions/folder/            adr/0041
  *   modes and times of files          src/net/receiver/file-attributes.ts   adr/0098
- *   hooks                             src/net/extensions/hook/              adr/0051
- *   other users in that folder        src/net/receiver/own-files.ts         adr/0082
+ *   commands for landed files         src/net/extensions/hook/              adr/0051
+ *   other users, other receivers      src/net/receiver/own-files.ts         adr/0082
+ *   disks without hard links (FAT)    src/net/receiver/final-name.ts        adr/0084
  *
  * It refuses to know of sockets. In the full program: src/net/receiver/. Read next: main.ts.
  */
 import { link, mkdir, readdir, rename, rm, rmdir, stat } from "node:fs/promises";
-import { join, resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { checkDigest, digestOf } from "../src/disk/digest.ts";
 import { asError, checkChunk, FilespoolError, type MessageOf, numbered, safeName } from "../src/protocol/index.ts";
 import { type ClientOptions, converse } from "./client.ts";
-import { openGrowingFile, syncFolder, understood, unlessCode } from "./growing-file.ts";
-
+import { type GrowingFile, openGrowingFile, syncFolder, understood, unless } from "./growing-file.ts";
 type Deliver = MessageOf<"deliver">;
 /** `origin` names server and queue: the marks of one say nothing about another. */
 export type ReceiveOptions = ClientOptions & { output: string; origin: string; follow: boolean };
-
-/** Files that may not land here. After so many nothing else is asked for, since the rest may be like them. */
-const HELD_MAX = 100;
-
-/** Under which name a file may land. @throws FilespoolError name-refused, kind-unsupported, digest-unsupported */
+/**
+ * Under which name a file may land.
+ * @throws FilespoolError name-refused, kind-unsupported, digest-unsupported
+ */
 async function nameOf({ name, kind = "file", algorithm }: Deliver): Promise<string> {
   checkDigest(algorithm);
   if (kind !== "file" && kind !== "tar") throw new FilespoolError("kind-unsupported", `cannot land a ${kind}`);
+  // A server may be hostile, so its names are. What begins with a dot may be something that this
+  // machine obeys.
   const safe = safeName(kind === "tar" ? `${name}.tar` : name);
-  // What begins with a dot may be something that this machine obeys.
   return safe.startsWith(".") ? `_${safe}` : safe;
 }
-
-/** Collects until the queue is empty, or for ever. @returns an error for each file that may not land */
+/**
+ * Collects until the queue is empty, or for ever.
+ * @returns an error for each file that may not land
+ */
 export async function receive(options: ReceiveOptions): Promise<FilespoolError[]> {
   const output = resolve(options.output);
   const ours = join(output, `.filespool-${digestOf("sha256", Buffer.from(options.origin)).slice(0, 8)}`);
   const failures: FilespoolError[] = [];
-  await mkdir(ours, { recursive: true });
+  await mkdir(ours, { recursive: true }).then(() => syncFolder(dirname(output))); // it may be new
   await converse("receiver", options, async (connection, server, emit) => {
-    /** Deliveries without a verdict. They keep their leases, also while a slow disk takes its time. */
+    /**
+     * Deliveries without a verdict. They keep their leases, also while a slow disk takes its time.
+     */
     const held = new Set<string>();
     const renew = (delivery: string) => void connection.send({ type: "working", delivery }).catch(() => {});
     const alive = setInterval(() => held.forEach(renew), server.leaseMs / 3);
-
-    const hear = async () => {
-      const { value: frame } = await connection.frames.next();
-      if (!frame) throw new FilespoolError("connection-lost", "the server ended the connection");
-      return frame;
-    };
-
     /** The next file; null when nothing is waiting, and this run does not wait, either. */
     const nextFile = async (): Promise<Deliver | null> => {
       await connection.send({ type: "want", files: 1 });
       for (;;) {
-        const frame = await hear();
+        const frame = await connection.hear();
         if (frame.type === "deliver") return frame;
         // Data is the rest of a small file that was not wanted.
         if (frame.type !== "data" && frame.type !== "empty") throw new FilespoolError("frame-unexpected");
-        // What does not come again, and nobody holds, is off its queue: only the reply to an ack was lost.
+        // What does not come again, and nobody holds, is off its queue: only the reply to an ack
+        // was lost.
         const marks = frame.type === "empty" && frame.leased === 0 ? await readdir(ours) : [];
         for (const name of marks) if (name.endsWith(".landed")) await rm(join(ours, name));
         if (frame.type === "empty" && !options.follow) return null;
       }
     };
-
-    /** Step 1: the content, from the byte on that is missing. False: the server took the delivery back. */
-    const fetch = async ({ delivery, size, algorithm, digest }: Deliver, path: string): Promise<boolean> => {
-      const part = await openGrowingFile(path, size, algorithm);
-      try {
-        // The content of a small file is on its way already. A large one is sent from where we say.
-        if (size > server.pipelineBytesMax) await connection.send({ type: "start", delivery, offset: part.next });
-        while (part.next < size) {
-          const frame = await hear();
-          if (frame.type === "withdraw") return false;
-          if (frame.type !== "data") throw new FilespoolError("frame-unexpected");
-          checkChunk(frame.offset, frame.length, size);
-          await part.append(frame);
-        }
-        await part.finish(digest, size);
-        return true;
-      } finally {
-        await part.close();
+    /**
+     * Step 1: the content, from the byte on that is missing. False means that the server took the
+     * delivery back, for whatever reason.
+     */
+    const fetch = async ({ delivery, size, digest }: Deliver, part: GrowingFile): Promise<boolean> => {
+      // region: fetch
+      // The content of a small file is on its way already. A large one is sent from where we say.
+      if (size > server.pipelineBytesMax) await connection.send({ type: "start", delivery, offset: part.next });
+      while (part.next < size) {
+        const frame = await connection.hear();
+        if (frame.type === "withdraw") return false;
+        if (frame.type !== "data") throw new FilespoolError("frame-unexpected");
+        checkChunk(frame.offset, frame.length, size);
+        await part.append(frame);
       }
+      await part.finish(digest, size);
+      return true;
+      // endregion: fetch
     };
-
-    /** All five steps for one file. */
+    /** All five steps for one file, or what is left of them. */
     const collect = async (file: Deliver, name: string): Promise<void> => {
-      const { delivery, transfer, queue, size } = file;
+      const { delivery, transfer, size, algorithm } = file;
       const [part, mark] = [join(ours, `${transfer}.part`), join(ours, `${transfer}.landed`)];
-      const namesOf = async (path: string) => (await stat(path).catch(unlessCode("ENOENT", null)))?.nlink ?? 0;
-      if ((await namesOf(mark)) === 0) {
-        let path = join(output, name);
+      // region: names
+      const namesOf = async (path: string) => (await stat(path).catch(unless("ENOENT", null)))?.nlink ?? 0;
+      // endregion: names
+      if (!(await namesOf(mark))) {
+        let path = "";
+        // region: land
         if ((await namesOf(part)) < 2) {
-          if (!(await fetch(file, part))) return;
-          const isTaken = () => link(part, path).then(() => false, unlessCode("EEXIST", true));
+          const growing = await openGrowingFile(part, size, algorithm);
+          if (!(await fetch(file, growing).finally(growing.close))) return;
+          path = join(output, name);
+          const isTaken = () => link(part, path).then(() => false, unless("EEXIST", true));
           for (let number = 1; await isTaken(); number++) path = join(output, numbered(name, number));
         }
         await syncFolder(output);
         await rename(part, mark);
-        emit("landed", { transfer, queue, name: file.name, size, path });
+        // endregion: land
+        if (path) emit("landed", { ...file, path });
       }
       await connection.send({ type: "ack", delivery });
-      let reply = await hear();
-      while (reply.type === "data") reply = await hear(); // of a small file that had landed before
+      let reply = await connection.hear();
+      while (reply.type === "data") reply = await connection.hear(); // of a small one that had landed
       if (reply.type === "acked") await rm(mark, { force: true });
-      if (reply.type === "acked") emit("acked", { transfer });
       else if (reply.type !== "refuse" || reply.code !== "lease-lost") throw asError(reply as never);
     };
-
     try {
-      for (let file = await nextFile(); file && held.size < HELD_MAX; file = await nextFile()) {
+      for (let file = await nextFile(); file; file = await nextFile()) {
         const { delivery, size } = file;
         held.add(delivery);
         const name = await nameOf(file).catch((error) => void failures.push(understood(error)));
         if (name) await collect(file, name);
         if (name) held.delete(delivery);
-        // What may not land here keeps its lease while this run lasts, or it would come again at once; then
-        // it goes back, for others. A start at its end lets the server go on with the next file.
+        // What may not land here keeps its lease while this run lasts, or it would come again at
+        // once; then it goes back, for others. A start at its end lets the server go on with the
+        // next file.
         else if (size > server.pipelineBytesMax) await connection.send({ type: "start", delivery, offset: size });
       }
     } finally {

@@ -1,9 +1,8 @@
 /**
- * What a command is, for those who run it, those who ask before it, and the commands themselves.
+ * What a command is: the types that the program, the prompts and the commands share.
  *
- * Never here: any command by its name (settings/command-names.ts), and what one does (commands/).
+ * Never here: the names of commands (settings/command-names.ts), and what they do (commands/).
  */
-
 import type { Environment } from "./environment.ts";
 import type { Prompter } from "./prompter.ts";
 import type { Outlet } from "./report/outlet.ts";
@@ -16,8 +15,8 @@ import type { Settings } from "./settings/origins.ts";
 export type Verb = Command | "client";
 
 /**
- * What was typed, and nothing else: no default is mixed in, because a default that looks like a typed value
- * would beat the environment and the config file, and nobody would be asked for it.
+ * What was typed, without any default. A default that looks like a typed value would beat the environment and the config
+ * file, and would suppress the question.
  */
 export interface Typed {
   readonly verb: Verb;
@@ -25,52 +24,52 @@ export interface Typed {
   readonly flags: Readonly<Record<string, string | true>>;
   /** Words that are no flags: paths to send, ids of transfers. */
   readonly operands: readonly string[];
-  /** The one option that is no setting, since it says where settings are. Path from `--config`. */
+  /** Path from `--config`, the only option that is no setting: it says where settings are. */
   readonly config: string | undefined;
 }
 
-/** What one would want to do, and the command for it. */
+/** A purpose, and the command for it. */
 export type Example = readonly [purpose: string, command: string];
 
-/** What is to be done: the settings of the command, and the words that were no flags. */
+/** The settings of a command, and the words that are no flags. */
 export interface Task {
   readonly settings: Settings;
-  /** Paths to send, ids of transfers, the name of a queue: what the command takes. */
+  /** Paths to send, ids of transfers, or the name of a queue. */
   readonly operands: readonly string[];
 }
 
 /** What a command can use while it runs. */
 export interface Context {
   readonly report: Report;
-  /** What became of the lines that were printed; all of them go through the report. */
+  /** The two streams. All lines go through the report; a command asks these whether lines were lost. */
   readonly stdout: Outlet;
   readonly stderr: Outlet;
   readonly environment: Environment;
-  /** What was typed, for a command that looks at settings itself. */
+  /** The typed words, for `config`, which resolves settings itself. */
   readonly typed: Typed;
-  /** The config file that was read, if there was one; null as well for a command that looks at settings itself. */
+  /** The config file that was read; null if there was none, and for `config`. */
   readonly file: ConfigFile | null;
-  /** Reads flags, variables and config file once more, as they are now. @throws UsageError */
+  /** Resolves the settings again, with the config file as it is now. @throws UsageError */
   readonly reread: () => Promise<Settings>;
-  /** Ends the command, whichever of the two signals came: a client has nothing to drain. */
+  /** Ends the command, on either of the two signals. */
   readonly signal: AbortSignal;
 }
 
 export interface CommandRow {
-  /** One line: its summary in the overview, and the beginning of its own help. */
+  /** One line: the summary in the overview, and the beginning of the command's own help. */
   readonly about: string;
-  /** Words that are no flags, in commander's notation: `[file...]` may be left out, `<file>` may not. */
+  /** Words that are no flags, in commander's notation: `[file...]` is optional, `<file>` is not. */
   readonly operands?: readonly {
     readonly syntax: string;
     readonly help: string;
     readonly choices?: readonly string[];
   }[];
-  /** People copy examples sooner than they read options, so each of these does something that is wanted often. */
+  /** People copy examples before they read options, so each example is a common task. */
   readonly examples: readonly Example[];
   /**
-   * Settles what is not settled yet, by asking or by a refusal. Nothing has been touched before it, nor is by it.
-   * @param prompter null when nobody can be asked
-   * @throws UsageError when it cannot be settled
+   * Asks for what is missing, and refuses what is not allowed. It runs before anything is touched, and touches nothing.
+   * @param prompter null when no question can be asked
+   * @throws UsageError when something is missing or not allowed
    */
   readonly prepare?: (task: Task, prompter: Prompter | null) => Promise<Task>;
   /** @returns the exit code */

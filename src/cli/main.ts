@@ -2,17 +2,17 @@
 /**
  * The program `filespool`: where the run meets the process.
  *
- * Signals become AbortSignals, and the exit code becomes the process's. Everything else is in program.ts, which knows
- * nothing of processes.
+ * Signals become AbortSignals, and the exit code becomes that of the process. Everything else is in program.ts, which
+ * knows nothing of processes.
  *
  *   first SIGINT     ends the run in an orderly way, exit code 130
- *   first SIGTERM    the same; a server finishes what is under way, and that is a success (0)
+ *   first SIGTERM    the same; a server lets running transfers finish, and that is a success (0)
  *   SIGHUP           a server reads its settings again (serve-reload.ts); a client ends, if it has a terminal
- *   the second one   whichever it is: exit at once, code 130. Nothing is lost by it, only resumed later.
- *   the third one    does not even wait for a write that the disk has begun: the process ends by the signal
+ *   a second one     exit at once, code 130. Nothing is lost; the next run resumes.
+ *   a third one      does not even wait for a write that the disk has begun: the process ends by the signal
  *
- * That a run may be ended at any moment is what the rest of the project is built for, so nothing here tries to
- * save anything: an orderly end is a courtesy to the peer, not a condition for the safety of a file.
+ * The rest of the project is built for a run that ends at any moment, so nothing here tries to save anything. An orderly
+ * end is a courtesy to the peer, not a condition for the safety of a file.
  */
 import { isatty } from "node:tty";
 import { FilespoolError } from "../protocol/errors.ts";
@@ -20,13 +20,13 @@ import { EXIT } from "./exit-codes.ts";
 import { run } from "./program.ts";
 import { outputOf } from "./report/descriptor-output.ts";
 
-// "Stop now" and "stop when you can". A run sees the two signals and decides what they mean for it.
+// "Stop now" and "stop when you can". The run decides what each of them means for it.
 const interrupt = new AbortController();
 const terminate = new AbortController();
-/** The signals so far; the run is ending for the last one. */
+/** The signals so far. */
 const signals: NodeJS.Signals[] = [];
 
-/** Handles one more signal. What a server does about SIGTERM, the clients do as for SIGINT: see program.ts. */
+/** Handles one more signal. Clients treat SIGTERM like SIGINT: see program.ts. */
 function onSignal(signal: NodeJS.Signals): void {
   signals.push(signal);
   if (signals.length > 2) dieBy(signal);
@@ -38,36 +38,36 @@ process.on("SIGTERM", onSignal);
 
 const stdout = outputOf(1, () => process.stdout);
 const stderr = outputOf(2, () => process.stderr);
-// What could not be written is noted by the run (outlet.ts). Without a listener, Node would end the process by a stack trace.
+// outlet.ts notes what could not be written. Without a listener here, Node would end the process with a stack trace.
 for (const stream of [stdout, stderr]) stream.on("error", () => {});
 
-// Node takes back what `nohup` has asked for, and would let SIGHUP end the program. Who has no terminal cannot lose one. Asked
-// now: a terminal that is gone does not look like one any more.
+// Node undoes `nohup`, so by default SIGHUP would end the program. A program without a terminal cannot lose one. Asked at the
+// start, because a terminal that is gone no longer looks like one.
 const hasTerminal = [0, 1, 2].some((fd) => isatty(fd));
 let onHangup = (): void => {
   if (hasTerminal) dieBy("SIGHUP");
 };
 process.on("SIGHUP", () => onHangup());
 
-/** Node throws where the working folder is gone, and every relative path would be in vain. */
+/** Node throws if the working folder no longer exists; no relative path would work. */
 function workingFolder(): string {
   try {
     return process.cwd();
   } catch (cause) {
-    throw new FilespoolError("folder-unusable", "the working folder was removed; change to another one (cd)", {
+    throw new FilespoolError("folder-unusable", "the working folder no longer exists; change to another one (cd)", {
       cause,
     });
   }
 }
 
-// The only place in the project that reads the process: everything below here is handed what it needs.
+// The only place in the project that reads the process. All other code gets what it needs from its caller.
 const running = run({
   words: process.argv.slice(2),
   env: process.env,
   get folder() {
     return workingFolder();
   },
-  // Node opens it when it is asked for; most runs need it for nothing.
+  // Node opens it at the first access; most runs do not need it.
   get stdin() {
     return process.stdin;
   },
@@ -82,19 +82,19 @@ const running = run({
   },
 });
 
-/** How long calls of the system that are under way when the process is to end may take. */
+/** How long a running system call may delay the end of the process. */
 const CALLS_MS = 2000;
 const LOOK_MS = 10;
 
 /**
- * Whether a call to a file has not returned. Node waits for it before it exits, for ever if need be: on a pipe that nobody opens
- * at its other end, or on a disk that hangs.
+ * Whether a call to a file has not returned. Node waits for it before it exits, possibly forever: for a pipe whose other end
+ * nobody opens, or for a disk that hangs.
  */
 const hasCalls = (): boolean => process.getActiveResourcesInfo?.().some((name) => name.startsWith("FSReq")) ?? false;
 
 let isLeaving = false;
 
-/** Ends the process with this code as soon as no call is under way; where one does not return, by the signal that was to end it. */
+/** Ends the process with this code when no call is running. If a call does not return, the process ends by the signal. */
 function leave(code: number): void {
   if (isLeaving) return;
   isLeaving = true;
@@ -112,6 +112,6 @@ function dieBy(signal: NodeJS.Signals): void {
   process.kill(process.pid, signal);
 }
 
-// Do leave then, whatever timer or handle is still open (a terminal that was read from keeps a process alive). Not an `await`
-// at the top of a module: what is installed is a script, which has none (adr/0061).
+// Leaves even if a timer or handle is still open: a terminal that was read from keeps a process alive. Not an `await` at the
+// top of the module, because the installed program is a script, which has none (adr/0061).
 void running.then(leave);

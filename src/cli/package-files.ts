@@ -1,8 +1,8 @@
 /**
- * Files of the package that the program reads beside its own modules.
+ * Files of the package that the program reads, besides its own modules.
  *
- * The sources lie in src/cli and what is installed is one script in dist/cli (adr/0061), both two folders below the package.
- * So these addresses are right in a file of this folder, and would not be in a folder below it.
+ * The sources are in src/cli, and the installed script is in dist/cli (adr/0061): both two folders below the package. So
+ * these addresses are right only in a file directly in this folder.
  */
 import { fileURLToPath } from "node:url";
 

@@ -1,22 +1,21 @@
 /**
  * One run of the program, from words to exit code, in an environment that the caller hands in.
  *
- * The order of things is the order in which they can still be taken back for nothing:
+ * Steps 1 to 3 change nothing, so a run can end there at no cost:
  *
- *   1. the words are understood       a typing mistake ends here
- *   2. the settings are resolved      so does a wrong value, wherever it stands
- *   3. what is missing is asked       so does Ctrl-C in a question
- *   4. the command runs               from here on, a spool or a server is involved; one that asks for a token
- *                                     or for encryption has it asked for (ask-when-refused.ts), and 4 is begun again
+ *   1. the words are parsed           a typing mistake ends the run here
+ *   2. the settings are resolved      a wrong value ends it here, whatever its source
+ *   3. missing settings are asked     Ctrl-C in a question ends it here
+ *   4. the command runs               from here on a spool or a server is involved. If the server asks for a token or for
+ *                                     encryption, the person is asked (ask-when-refused.ts), and step 4 begins again
  *
  *   words -> arguments.ts -> resolve.ts -> prompts.ts -> the `run` of a row in commands/table.ts -> exit code
  *
- * It touches nothing of the process by itself, so that tests can run it in theirs. What is heavy (the
- * network, the database, the prompts) is imported when it is needed: `--help` and a typing mistake are
- * answered without loading any of it.
+ * It does not touch the process itself, so tests can run it in theirs. Heavy modules (the network, the database, the
+ * prompts) are imported when they are needed, so `--help` and the answer to a typing mistake load none of them.
  *
- * One rule holds in every path: nothing is touched, neither the network nor a folder, before every setting is
- * known and accepted. A mistake in the last flag must not be found after the first file has been sent.
+ * One rule holds in every path: no network and no folder is touched before every setting is known and accepted. A mistake
+ * in the last flag must not be found after the first file was sent.
  */
 import { overview, parseArguments } from "./arguments.ts";
 import type { Context, Task, Typed } from "./command.ts";
@@ -36,7 +35,7 @@ import { resolve } from "./settings/resolve.ts";
 import type { SettingName } from "./settings/settings.ts";
 
 /**
- * Runs one command. Never throws: whatever goes wrong on the way is told by the report, and becomes a number.
+ * Runs one command. Never throws: the report prints what goes wrong, and the result is an exit code.
  * @returns the exit code, see exit-codes.ts
  */
 export async function run(environment: Environment): Promise<number> {
@@ -47,16 +46,16 @@ export async function run(environment: Environment): Promise<number> {
   return settled(said, stdout as Outlet, stderr as Outlet);
 }
 
-/** What a run has come to, and the report that told it. */
+/** The result of a run, and the report that printed it. */
 interface Outcome {
   readonly code: number;
   readonly report: Report;
-  /** It had standard output for contents, and has told itself what became of those. */
+  /** Standard output was used for contents of files; the command itself has reported what happened to them. */
   readonly isContents: boolean;
 }
 
 /**
- * The end of a run: all that was said is out, or lost. Lost lines are no success, and a failure of the work says more than they.
+ * The end of a run: waits until all output is written or lost. Lost lines change the exit code only if the work succeeded.
  * @returns the exit code
  */
 async function settled({ code, report, isContents }: Outcome, stdout: Outlet, stderr: Outlet): Promise<number> {
@@ -66,7 +65,7 @@ async function settled({ code, report, isContents }: Outcome, stdout: Outlet, st
   let end = code;
   if (failure?.isReaderGone) end = worst(EXIT.unread);
   else if (failure && !stdout.isTold && !isContents) {
-    const why = `standard output cannot be written: ${failure.why}; lines are lost, files are not`;
+    const why = `cannot write to standard output: ${failure.why}; lines are lost, files are not`;
     end = worst(report.fail(new OutputError(why)));
     report.flush();
   } else if (!isOut && !stdout.isStaying) end = worst(EXIT.interrupted);
@@ -76,7 +75,7 @@ async function settled({ code, report, isContents }: Outcome, stdout: Outlet, st
 
 async function carryOut(environment: Environment, stdout: Outlet, stderr: Outlet): Promise<Outcome> {
   const { words, env, now } = environment;
-  // With `--output -`, standard output belongs to the files, and everything that is said goes to stderr.
+  // With `--output -`, standard output holds contents of files, and all lines go to stderr.
   const reportOf = ({
     json,
     quiet,
@@ -84,9 +83,9 @@ async function carryOut(environment: Environment, stdout: Outlet, stderr: Outlet
     output,
   }: Pick<Settings["values"], "json" | "quiet" | "verbose" | "output">) =>
     new Report({ json, quiet, verbose, stdout: output === "-" ? stderr : stdout, stderr, env, now });
-  // Until the settings are known, an error is told in the way that the words alone ask for.
+  // Until the settings are known, only the words decide how an error is printed.
   const has = (flag: string) => words.includes(flag);
-  // This first report is replaced below, when variables and the config file have been heard as well.
+  // Replaced below, when variables and the config file are known as well.
   const output = has("--output") ? "-" : undefined;
   let report = reportOf({ json: has("--json"), quiet: has("--quiet"), verbose: has("--verbose"), output });
   let isContents = false;
@@ -99,14 +98,14 @@ async function carryOut(environment: Environment, stdout: Outlet, stderr: Outlet
     const isInspected = verb !== "client" && inspects(verb);
     const context = surroundingsOf(environment);
     const file = isInspected ? null : await loadConfig(path, context);
-    // Both roles of a client share the settings that are asked for before the role is known.
+    // Both roles of a client share the settings for which questions come before the role is known.
     let command: Command = verb === "client" ? "send" : verb;
     const settings = resolve(command, { flags, env, file });
     const output = command === "receive" ? settings.values.output : undefined;
     isContents = output === "-";
     report = reportOf({ ...settings.values, output });
     if (!isInspected) tellOfConfig(file, path, context, report);
-    // From here on it is decided whether anybody may be asked; null is carried along where not.
+    // Null if no question may be asked.
     const prompter = mayAsk(environment, settings.values) ? await prompterOf(environment) : null;
     let task: Task = { settings, operands };
     // An invite answers most questions, so it comes before them.
@@ -116,7 +115,7 @@ async function carryOut(environment: Environment, stdout: Outlet, stderr: Outlet
     if (verb === "client") {
       // The original's order: where the server is, then which role, then what that role needs.
       if (prompter === null)
-        throw new UsageError("client asks questions, and there is no terminal; use send or receive");
+        throw new UsageError("client asks questions and needs a terminal; use filespool send or filespool receive");
       const asked = await askSettings("send", task.settings, prompter, true);
       command = await askRole(prompter);
       task = { ...task, settings: withAnswersOf(asked, settings, resolve(command, { flags, env, file })) };
@@ -138,19 +137,19 @@ async function carryOut(environment: Environment, stdout: Outlet, stderr: Outlet
   }
 }
 
-/** What was typed or, if nothing was typed, chosen. Null: help or version was asked for, and is printed. */
+/** The typed command; if nothing was typed, the chosen one. Null: help or version was printed. */
 async function whatToDo(environment: Environment): Promise<(Typed & { isGuided: boolean }) | null> {
   const { words, env, stdout, stderr } = environment;
-  // With any word at all, the words decide; questions are then about settings only.
+  // If any word was typed, the words name the command, and questions are only about settings.
   if (words.length > 0) {
     const typed = parseArguments(words, version(), stdout);
     return typed && { ...typed, isGuided: typed.verb === "client" };
   }
   const file = await loadConfig(env.FILESPOOL_CONFIG || undefined, surroundingsOf(environment));
-  // Whether anything may be asked is the same for every command; serve stands for all.
+  // Whether questions are allowed does not depend on the command, so `serve` is good enough here.
   if (!mayAsk(environment, resolve("serve", { flags: {}, env, file }).values)) {
     overview(version(), stderr);
-    throw new UsageError("no command given, and nobody to ask for one; use serve, send or receive");
+    throw new UsageError("no command given; use filespool serve, filespool send or filespool receive");
   }
   return {
     verb: await askCommand(await prompterOf(environment)),
@@ -161,7 +160,7 @@ async function whatToDo(environment: Environment): Promise<(Typed & { isGuided: 
   };
 }
 
-/** Carries over what was answered before the role was known, so that no question is put twice. */
+/** Carries over the answers that were given before the role was known, so no question comes twice. */
 function withAnswersOf(asked: Settings, before: Settings, to: Settings): Settings {
   let settings = to;
   for (const name of Object.keys(asked.origins) as SettingName[]) {
@@ -172,9 +171,10 @@ function withAnswersOf(asked: Settings, before: Settings, to: Settings): Setting
 }
 
 /**
- * Settles what is left, then runs the command itself; once more when a server at its door asks for what a person can say.
- * @param told what was known before anything was asked
- * @param prompter null when nobody can be asked; what is missing then has its default, or is an error
+ * Prepares and runs the command. If the server refuses it for lack of a token or of encryption, asks the person and runs it
+ * again.
+ * @param told what was known before the first question
+ * @param prompter null when no question can be asked; a missing value is then the default, or an error
  */
 async function runCommand(
   context: Context,
@@ -187,7 +187,7 @@ async function runCommand(
   const { report } = context;
   let ready = prepare ? await prepare(task, prompter) : task;
   for (let known = told; ; ) {
-    // Who was asked learns how not to be: the questions are a way in, not a way of life.
+    // After questions, show the command that needs none.
     if (ready.settings !== known.settings || ready.operands !== known.operands)
       report.say(line`Without questions: ${sameWithoutQuestions(command, ready.settings, ready.operands)}`);
     try {
@@ -202,7 +202,7 @@ async function runCommand(
   }
 }
 
-/** Loads the prompts, which only those runs pay for that ask something. */
+/** Loads the prompts; only runs that ask something need them. */
 async function prompterOf(environment: Environment): Promise<Prompter> {
   const { terminalPrompter } = await import("./prompts/terminal-prompter.ts");
   return terminalPrompter({
@@ -213,7 +213,7 @@ async function prompterOf(environment: Environment): Promise<Prompter> {
   });
 }
 
-/** For whoever looks for the config file; the folder is looked at when it is needed. */
+/** For the search for the config file. The folder is read only when it is needed. */
 const surroundingsOf = (environment: Environment): Surroundings => ({
   env: environment.env,
   get folder() {
@@ -222,5 +222,5 @@ const surroundingsOf = (environment: Environment): Surroundings => ({
   signal: eitherOf(environment),
 });
 
-/** For all who are to stop by either signal: a client has nothing to drain, and neither has a question. */
+/** A signal that either of the two triggers: neither a client nor a question has anything to drain. */
 const eitherOf = ({ interrupt, terminate }: Environment): AbortSignal => AbortSignal.any([interrupt, terminate]);

@@ -1,4 +1,4 @@
-/** Somebody who answers questions, for those who ask: which questions there are, and not how they are drawn. */
+/** The questions that a command can ask. How they look: prompts/terminal-prompter.ts. */
 
 /** One of several answers. */
 export interface Choice<T extends string> {
@@ -7,15 +7,15 @@ export interface Choice<T extends string> {
   readonly hint: string;
 }
 
-/** Somebody who answers questions. Each of them throws FilespoolError "interrupted" when told to stop asking. */
+/** Asks a person. Every function throws FilespoolError "interrupted" when the person cancels or a signal ends the run. */
 export interface Prompter {
-  /** A line of text, in which the secret of an invite is not shown; Enter alone gives `fallback`. `check` says what is wrong with an answer, or nothing. */
+  /** A line of text; Enter alone gives `fallback`. `check` returns what is wrong with an answer. Hides the secret of an invite. */
   text(message: string, fallback: string, check: (answer: string) => string | undefined): Promise<string>;
-  /** One of a few; Enter alone takes the first. */
+  /** One of a few choices; Enter alone takes the first. */
   choose<T extends string>(message: string, choices: readonly Choice<T>[]): Promise<T>;
-  /** Yes or no; Enter alone is no. */
+  /** Yes or no; Enter alone means no. */
   confirm(message: string): Promise<boolean>;
-  /** A word that must not be seen while it is typed. `check` says what is wrong with it, or nothing. */
+  /** A word that is hidden while the person types it. `check` returns what is wrong with it. */
   secret(message: string, check: (answer: string) => string | undefined): Promise<string>;
   /** The path of an existing file, picked from a list that starts in the working folder. */
   file(message: string): Promise<string>;

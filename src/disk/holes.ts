@@ -11,7 +11,6 @@
  *
  * Never here: files and sockets. Why: adr/0099, adr/0102.
  */
-
 import { LIMITS } from "../protocol/limits.ts";
 
 /**

@@ -2,8 +2,9 @@
  * `createServer`: the one place that puts a server together from the core and its extensions.
  *
  * server/server.ts knows a listener, a table of sessions and an observer by their interfaces. Which
- * listener (plain or encrypted), which roles (operators or not) and who observes is decided here, so
- * that the core imports no extension. Read next: server/server.ts for what a server does with them.
+ * listener (plain or encrypted), which roles (operators or not) and who observes is decided here,
+ * so that the core imports no extension. Read next: server/server.ts for what a server does with
+ * them.
  *
  * Never here: what happens on a connection. Why wiring has files of its own: adr/0036, adr/0111.
  */
@@ -73,13 +74,18 @@ export async function createServer(options: ServerOptions): Promise<Server> {
   return new Server({ host, listener, spool, bufferBytes, gate, limits, onEvent, observer, sessions });
 }
 
-/** Frames over TCP as it is. `pauseOnConnect`: the connection reads into buffers of its own (adr/0031). */
+/**
+ * Frames over TCP as it is. `pauseOnConnect`: the connection reads into buffers of its own
+ * (adr/0031).
+ */
 const plain = (): Listener => ({
   sockets: createSocketServer({ allowHalfOpen: true, pauseOnConnect: true }),
   socketEvent: "connection",
 });
 
-/** The same frames inside of TLS. Only a server that encrypts pays for loading the code that does. */
+/**
+ * The same frames inside of TLS. Only a server that encrypts pays for loading the code that does.
+ */
 async function encrypted(identity: TlsIdentity, handshakeMs: number): Promise<Listener> {
   const { createTlsListener, replaceCertificate } = await import("./extensions/trust/tls.ts");
   const sockets = createTlsListener(identity, handshakeMs);

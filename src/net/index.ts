@@ -22,6 +22,7 @@ export { LIMITS } from "../protocol/limits.ts";
 export { SPOOL_LIMITS, type Spool, type SpoolLimits } from "../spool/contract.ts";
 export { LocalSpool, type LocalSpoolOptions } from "../spool/local-spool.ts";
 export { MemorySpool } from "../spool/memory-spool.ts";
+export type { ManagedSpool } from "../spool/operate/contract.ts";
 /** The server. It reports `ServerEvent`; a sender and a receiver report `TransferEvent`. */
 export { createServer, type ServerOptions } from "./create-server.ts";
 export type { About, ServerEvent, TransferEvent } from "./events.ts";

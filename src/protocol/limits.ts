@@ -152,8 +152,8 @@ assert(LIMITS.bufferBytesMax <= LIMITS.dataBytesMax, "a buffer must fit one data
 assert(LIMITS.bufferBytesDefault <= LIMITS.bufferBytesMax, "the default buffer must be allowed");
 assert(LIMITS.pipelineBytesMax <= LIMITS.windowBytes, "the window must have room for one pipelined file");
 assert(LIMITS.pieceBytes <= LIMITS.pipelineBytesMax, "a small file is a few pieces");
-assert(LIMITS.windowFiles * 2 <= LIMITS.unsettledFilesMax, "whoever is alone may fill its window");
-assert(LIMITS.bufferBytesMax * 4 <= LIMITS.unsentBytesMax, "whoever is alone may use its largest buffers");
+assert(LIMITS.windowFiles * 2 <= LIMITS.unsettledFilesMax, "one receiver alone may fill its window");
+assert(LIMITS.bufferBytesMax * 4 <= LIMITS.unsentBytesMax, "one peer alone may use its largest buffers");
 assert(LIMITS.heartbeatMs * 2 < LIMITS.idleMs, "two heartbeats may be lost before a peer counts as gone");
 assert(
   LIMITS.nameBytesMax * 6 + 4 * LIMITS.textCharsMax < LIMITS.controlBytesMax,

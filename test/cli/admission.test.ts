@@ -108,15 +108,15 @@ test("a token is sent unencrypted to another machine only by who says so; Ctrl-C
   const { work, port, token, file } = await closed("--insecure", "--host", "0.0.0.0");
   // An address of this machine that does not look like one.
   const words = ["send", "--host", "0.0.0.0", "--port", port, file];
-  const no = await play(work.folder, words, [["A token would", "n"]]);
+  const no = await play(work.folder, words, [["The token would", "n"]]);
   expect(no).toMatchObject({ code: 4, err: expect.stringContaining("asks for a token") });
   const stopped = await play(work.folder, words, [
-    ["A token would", "y"],
+    ["The token would", "y"],
     ["Token or invite?", "\u0003"],
   ]);
   expect(stopped).toMatchObject({ code: 130, err: expect.stringMatching(/\ninterrupted: cancelled\n/) });
   const yes = await play(work.folder, words, [
-    ["A token would", "y"],
+    ["The token would", "y"],
     ["Token or invite?", `${token}\r`],
   ]);
   expect(yes.code).toBe(0);

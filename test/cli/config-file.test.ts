@@ -60,9 +60,9 @@ describe("a file that others could have written", () => {
   const STRANGER = 4711;
 
   test.each<[string, () => void, RegExp, asRoot?: true]>([
-    ["its mode", () => chmodSync(own, 0o620), /others may write to it; close it: chmod go-w \S+config\.json/],
+    ["its mode", () => chmodSync(own, 0o620), /others may write to it; to fix it: chmod go-w \S+config\.json/],
     ["its mode, for all", () => chmodSync(own, 0o602), /others may write to it;/],
-    ["its folder", () => chmodSync(dirname(own), 0o770), /others may write to the folder \S+\/filespool; close it/],
+    ["its folder", () => chmodSync(dirname(own), 0o770), /others may write to the folder \S+\/filespool; to fix it/],
     [
       "its folder, though each may remove only what is theirs",
       () => chmodSync(dirname(own), 0o1777),
@@ -71,14 +71,9 @@ describe("a file that others could have written", () => {
     [
       "a folder before it, which could become another one",
       () => chmodSync(join(folder, "home/.config"), 0o777),
-      /others may write to the folder \S+\/\.config; close it: chmod go-w \S+\.config/,
+      /others may write to the folder \S+\/\.config; to fix it: chmod go-w \S+\.config/,
     ],
-    [
-      "its owner",
-      () => chownSync(own, STRANGER, -1),
-      /it belongs to another user \(4711\); take it over: chown 0/,
-      true,
-    ],
+    ["its owner", () => chownSync(own, STRANGER, -1), /it belongs to another user \(4711\); to fix it: chown 0/, true],
     [
       "the owner of its folder",
       () => chownSync(dirname(own), STRANGER, -1),
@@ -160,17 +155,21 @@ describe("a file that others could have written", () => {
 
 describe("what a file holds", () => {
   test.each<[string, string | Buffer, RegExp]>([
-    ["half an object", "{", /^the config file x\.json is not JSON: /],
+    [
+      "half an object",
+      "{",
+      /^the config file x\.json is not valid JSON: line 1, column 2: the file ends here; expected a key/,
+    ],
     ["a list", "[]", /must hold one JSON object/],
     ["null", "null", /must hold one JSON object/],
     ["a number", "7", /must hold one JSON object/],
     ["camelCase", '{"bufferSize": 1}', /has the unknown key "bufferSize": did you mean "buffer-size"\?$/],
     ["a typing mistake", '{"prot": 1}', /has the unknown key "prot": did you mean "port"\?$/],
-    ["an odd key", '{"zzzzzz": 1}', /unknown key "zzzzzz": its keys are named like the flags, without the dashes/],
+    ["an odd key", '{"zzzzzz": 1}', /unknown key "zzzzzz": keys are named like flags, without the leading --/],
     ["__proto__", '{"__proto__": 1}', /has the unknown key "__proto__"/],
-    ["nothing", "", /^the config file x\.json is empty; \{\} in it means no settings$/],
+    ["nothing", "", /^the config file x\.json is empty; write \{\} into it for no settings$/],
     ["line ends", " \n\n", /is empty/],
-    ["a key twice", '{"port":1, "host":"a\\"{", "port":2}', /has the key "port" twice; leave one of them out$/],
+    ["a key twice", '{"port":1, "host":"a\\"{", "port":2}', /has the key "port" twice; remove one of them$/],
     ["a key twice, differently written", '{"port":1,"p\\u006frt":2}', /has the key "port" twice/],
     ["UTF-16", Buffer.from('\ufeff{"port":1}', "utf16le"), /cannot be read: it is in UTF-16; save it as UTF-8$/],
     ["UTF-16, big end first", Buffer.from('\ufeff{"port":1}', "utf16le").swap16(), /it is in UTF-16/],

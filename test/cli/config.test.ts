@@ -157,7 +157,7 @@ describe("follow never ends, so it excludes what ends a run", () => {
     const sentence = messageOf(() =>
       resolve("receive", said({ flags: { follow: true, [name]: name === "wait" ? "1s" : "1" } })),
     );
-    expect(sentence).toBe(`--follow and --${name} exclude each other: follow never ends; leave one of them out`);
+    expect(sentence).toBe(`--follow and --${name} exclude each other: --follow never ends; leave one of them out`);
   });
 
   test("of two sources the stronger one wins", () => {

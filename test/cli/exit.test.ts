@@ -37,5 +37,12 @@ describe("exit codes", () => {
 
 test("advice names no code that does not exist, and none is given for words that are no code", () => {
   expect(hintFor("name-refused")).toBe("rename the file, and send it again");
+  expect(
+    hintFor("address-unusable", { server: null }, "cannot listen on localhost:80: permission denied (EACCES)"),
+  ).toMatch(/^ports below 1024 need root or CAP_NET_BIND_SERVICE; choose another port with --port$/);
+  expect(hintFor("address-unusable", { server: null }, "nothing (EADDRINUSE)")).toContain("a free port");
+  expect(hintFor("tls-failed", { server: "h:1" })).toContain("add --tls");
+  expect(hintFor("tls-failed", { server: "h:1", isEncrypted: true })).toContain("leave out --tls");
+  expect(hintFor("transfer-unknown", { server: "h:1", isOperator: true })).toContain("check the id");
   expect([hintFor("usage"), hintFor("constructor"), hintFor("no-such-code")]).toEqual([null, null, null]);
 });

@@ -73,7 +73,7 @@ describe("on a terminal", () => {
 
   test("an open address is confirmed, or refused", async () => {
     const words = ["serve", "--host", "0.0.0.0", "--port", "0", "--buffer-size", "4KiB"];
-    const program = await play(words, [["all the same?", "n"]]);
+    const program = await play(words, [["anyway?", "n"]]);
     expect(await program.code).toBe(2);
   });
 

@@ -63,5 +63,5 @@ test("whoever reads the output of a server may go away: it serves on, and says s
     expect(await start(folder, ["send", ...again, "--port", port, join(folder, "a.txt")]).code).toBe(0);
   child.kill("SIGTERM");
   expect(await ended).toEqual([0, null]);
-  expect(errors).toBe("standard output: lines are left out: its reader is gone (EPIPE)\n");
+  expect(errors).toBe("warning: standard output: lines are left out: its reader is gone (EPIPE)\n");
 });

@@ -75,7 +75,7 @@ afterAll(async () => {
 const send = (port: string, ...more: string[]) => ["send", "--port", port, "--retry", "0", ...more, "a.txt"];
 const OTHER_PROGRAM =
   /localhost:\d+: the other end does not speak this protocol.*\n +check that --host and --port lead/;
-const TLS_SIDES = /localhost:\d+ encrypts, but this end does not\n +give --tls or an invite where the server encrypts/;
+const TLS_SIDES = /localhost:\d+ encrypts, but this end does not\n +add --tls, or use an invite/;
 
 test.each<[string, string[], number, RegExp, Record<string, string>?]>([
   // Where the server is.
@@ -99,22 +99,27 @@ test.each<[string, string[], number, RegExp, Record<string, string>?]>([
     /listen on 203\.0\.113\.9:\d+: this machine/,
   ],
   // Who may.
-  ["no token", send("CLOSED"), 4, /localhost:\d+: .*token.*\n +give the token by FILESPOOL_TOKEN/],
-  ["wrong token", send("CLOSED"), 4, /localhost:\d+: .*token.*\n +give the token/, { FILESPOOL_TOKEN: "x" }],
+  ["no token", send("CLOSED"), 4, /localhost:\d+: .*token.*\n +give a valid token with FILESPOOL_TOKEN/],
+  ["wrong token", send("CLOSED"), 4, /localhost:\d+: .*token.*\n +give a valid token/, { FILESPOOL_TOKEN: "x" }],
   [
     "no right",
     ["receive", "--port", "CLOSED", "--queue", "q"],
     4,
-    /token.*\n +ask whoever runs the server/,
+    /token.*\n +ask the operator of the server/,
     { FILESPOOL_TOKEN: "SECRET" },
   ],
   ["plain to TLS", send("TLS"), 4, TLS_SIDES],
-  ["TLS to plain", send("OURS", "--tls"), 4, /localhost:\d+ does not encrypt, but this end does\n +give --tls or/],
+  [
+    "TLS to plain",
+    send("OURS", "--tls"),
+    4,
+    /localhost:\d+ does not encrypt, but this end does\n +leave out --tls, --tls-ca and --fingerprint/,
+  ],
   [
     "unknown authority",
     send("TLS", "--tls"),
     4,
-    /certificate of localhost:\d+ is refused: no authority.*\n +ask whoever/,
+    /certificate of localhost:\d+ is refused: no authority.*\n +ask the operator/,
   ],
   ["wrong fingerprint", send("TLS", "--fingerprint", FINGERPRINT), 4, /has the certificate .* not the one.*\n +ask/],
   [
@@ -144,12 +149,22 @@ test.each<[string, string[], number, RegExp, Record<string, string>?]>([
     7,
     /cannot use \/\S+\/a\.txt\/x: .*\n +check/,
   ],
-  ["spool in use", ["serve", "--port", "0", "--spool", "spool"], 7, /another server is using the spool.*\n +stop that/],
+  [
+    "spool in use",
+    ["serve", "--port", "0", "--spool", "spool"],
+    7,
+    /another server is using the spool.*\n +stop the other server/,
+  ],
   ["spool is a file", ["serve", "--port", "0", "--spool", "a.txt"], 7, /cannot use the spool a\.txt: .*\n +check/],
   ["empty queue", ["receive", "--port", "OURS", "--out", "in"], 0, /^$/],
   ["unknown transfer", ["status", ID, "--port", "OURS"], 4, /^$/],
   // Settings and words.
-  ["config cut off", ["list", "--config", "cut.json"], 2, /config file cut\.json is not JSON/],
+  [
+    "config cut off",
+    ["list", "--config", "cut.json"],
+    2,
+    /config file cut\.json is not valid JSON: line 1, column 11: the file ends/,
+  ],
   ["config key", ["list", "--config", "prot.json"], 2, /prot\.json has the unknown key "prot": did you mean "port"\?/],
   ["config value", ["list", "--config", "value.json"], 2, /"port" in value\.json does not accept "x": it takes/],
   ["config missing", ["list", "--config", "none.json"], 2, /none\.json cannot be read: there is no such file/],
@@ -160,8 +175,8 @@ test.each<[string, string[], number, RegExp, Record<string, string>?]>([
   ["unknown command", ["frobnicate"], 2, /unknown command 'frobnicate'; see filespool --help/],
   ["mistyped flag", ["receive", "--folow"], 2, /unknown option '--folow' \(Did you mean --follow\?\)/],
   ["unknown flag", ["receive", "--zzzz"], 2, /unknown option '--zzzz'; see filespool receive --help/],
-  ["no such shell", ["completion", "fsh"], 2, /shell cannot be 'fsh': it is one of bash, zsh, fish/],
-  ["an id that is none", ["status", "xyz"], 2, /"xyz" is no id of a transfer, which is 32 hexadecimal digits/],
+  ["no such shell", ["completion", "fsh"], 2, /shell cannot be 'fsh'; it must be one of bash, zsh, fish/],
+  ["an id that is none", ["status", "xyz"], 2, /"xyz" is not the id of a transfer: an id has 32 hexadecimal digits/],
 ])(
   "%s: says what happened and what to do, in two lines, with its exit code",
   async (_, typed, code, said, env = {}) => {
@@ -189,7 +204,7 @@ test("a command that fails says so, for each attempt of a run that waits, and on
   ]);
   expect(code).toBe(7);
   expect(err).toMatch(
-    /attempt 1: the command for \/\S+\/in\/a\.txt ended with exit code 3\n +the file is back in its queue; mend/,
+    /attempt 1: the command for \/\S+\/in\/a\.txt ended with exit code 3\n +the file is back in its queue; repair/,
   );
-  expect(err.match(/mend the command/g)).toHaveLength(1);
+  expect(err.match(/repair the command/g)).toHaveLength(1);
 });

@@ -71,7 +71,7 @@ test("list shows queues, and the files of one, to people and to programs", async
   expect(rows.at(-1)).toEqual({ event: "done", rows: 2 });
   expect(await finish("list", "other", "--port", port)).toMatchObject({
     code: 0,
-    out: 'Nothing is in queue "other".\n',
+    out: 'Queue "other" is empty.\n',
   });
   await stop();
 });
@@ -100,7 +100,7 @@ test("cancel goes on after a failure, and its exit code is that of the first", a
     `cancelled ${ids[0]}\ncancelled ${ids[1]}\nDone: 2 transfers cancelled, 1 failed.\n`,
   ]);
   expect(err).toMatch(/^failed {4}0{32}: there is no such transfer\n/);
-  expect((await finish("cancel", ids[0] as string, "--port", port)).out).toContain(`cancelled ${ids[0]} before\n`);
+  expect((await finish("cancel", ids[0] as string, "--port", port)).out).toContain(`cancelled ${ids[0]} already\n`);
   // Sent again, it is refused with the way to send it all the same.
   const again = await finish("send", "--port", port, join(folder, "a.txt"));
   expect([again.code, again.err]).toEqual([4, expect.stringMatching(/cancelled.*\n +add --again/)]);
@@ -115,10 +115,10 @@ test("dead shows why, with nothing that a terminal obeys, and requeue puts it ba
     /^FAILED +LAST +TRANSFER +NAME +REASON\n +20 x .* a\.txt +the disk is full\\u001b\[2J\n1 dead letter\.\n$/,
   );
   expect((await finish("requeue", ids[0] as string, "--port", port)).out).toContain(`requeued ${ids[0]}\n`);
-  expect((await finish("dead", "--port", port)).out).toBe("No dead letters.\n");
+  expect((await finish("dead", "--port", port)).out).toBe("There are no dead letters.\n");
   await fail(port);
   expect((await finish("requeue", "--all", "--queue", "default", "--port", port)).out).toBe(
-    '1 dead letter back at the end of queue "default".\n',
+    '1 dead letter put back at the end of queue "default".\n',
   );
   await stop();
 });
@@ -127,18 +127,20 @@ test("purge asks on a terminal, and elsewhere needs --yes", async () => {
   const { port, stop } = await serveWith(["a.txt", "b.txt"]);
   expect(await finish("purge", "default", "--port", port)).toMatchObject({
     code: 2,
-    err: expect.stringMatching(/add --yes if you mean it/),
+    err: expect.stringMatching(/add --yes to confirm/),
   });
   const asked = start(["purge", "default", "--port", port], { isTTY: true });
-  await asked.stdout.shows('Remove all files, dead letters included, of queue "default" for ever?');
+  await asked.stdout.shows('Delete all files and dead letters of queue "default" permanently?');
   asked.stdin.write("\r");
   expect(await asked.code).toBe(130);
   expect((await finish("list", "--port", port)).out).toContain("    2  100 B");
   expect(await finish("purge", "default", "--dead", "--yes", "--port", port)).toMatchObject({
     code: 0,
-    out: '0 dead letters of queue "default" removed.\n',
+    out: 'Deleted 0 dead letters from queue "default".\n',
   });
-  expect((await finish("purge", "default", "--yes", "--port", port)).out).toBe('2 files of queue "default" removed.\n');
+  expect((await finish("purge", "default", "--yes", "--port", port)).out).toBe(
+    'Deleted 2 files from queue "default".\n',
+  );
   await stop();
 });
 
@@ -160,8 +162,8 @@ test("send --wait ends with the receipts, or names what nobody has collected", a
   const late = await finish("send", "--port", port, "--wait", "50ms", join(folder, "a.txt"), join(folder, "b.txt"));
   expect(late.code).toBe(5);
   expect(late.out).toMatch(/collected a\.txt, 5 B, 20.*Z, digest /);
-  expect(late.err).toMatch(/^waiting {3}b\.txt, 5 B: nobody has collected it so far\n/);
-  expect(late.err).toMatch(/error: .*1 of 2 files not collected within 50ms: b\.txt\n {7}nothing is lost/);
+  expect(late.err).toMatch(/^waiting {3}b\.txt, 5 B: not collected yet\n/);
+  expect(late.err).toMatch(/error: .*1 of 2 files not collected within 50ms: b\.txt\n {7}the file stays in its queue/);
   // A variable is for receivers.
   const env = { FILESPOOL_WAIT: "nonsense" };
   expect(await start(["send", "--port", port, join(folder, "b.txt")], { env }).code).toBe(0);
@@ -169,14 +171,14 @@ test("send --wait ends with the receipts, or names what nobody has collected", a
 });
 
 test.each<[string[], RegExp]>([
-  [["status"], /missing required argument 'transfer'/],
-  [["show", "x"], /"x" is no id of a transfer, which is 32 hexadecimal digits/],
-  [["cancel", "A".repeat(32)], /is no id of a transfer/],
-  [["requeue"], /requeue needs the id of a transfer or --all --queue NAME/],
+  [["status"], /<transfer> is missing; see filespool status --help/],
+  [["show", "x"], /"x" is not the id of a transfer: an id has 32 hexadecimal digits/],
+  [["cancel", "A".repeat(32)], /is not the id of a transfer/],
+  [["requeue"], /requeue needs the id of a transfer, or --all --queue NAME/],
   [["requeue", "--all"], /requeue --all needs --queue/],
-  [["requeue", "--all", "--queue", "q", "0".repeat(32)], /requeue takes transfers or --all, not both/],
-  [["list", "../x"], /"\.\.\/x" is no queue name/],
-  [["purge", "--yes"], /missing required argument 'queue'/],
+  [["requeue", "--all", "--queue", "q", "0".repeat(32)], /requeue takes ids of transfers or --all, not both/],
+  [["list", "../x"], /"\.\.\/x" is not a queue name/],
+  [["purge", "--yes"], /<queue> is missing/],
   [["statsu", "x"], /unknown command 'statsu' \(Did you mean status\?\)/],
 ])("%j is a wrong command, and says what would be right", async (words, sentence) => {
   expect(await finish(...words, "--port", "1")).toMatchObject({ code: 2, err: expect.stringMatching(sentence) });

@@ -104,7 +104,7 @@ describe("the folder of a run", () => {
     await expect(new OutputFolder(WHAT).path()).rejects.toMatchObject({
       code: "folder-unusable",
       message: expect.stringMatching(
-        /^large files are gathered in .*missing before they are handed on, .*; TMPDIR names/,
+        /^cannot keep large files in .*missing until they are verified: .*; set TMPDIR to another folder/,
       ),
     });
   });

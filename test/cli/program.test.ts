@@ -38,17 +38,21 @@ describe("words that end in a sentence", () => {
     [["help", "sned"], 2, /^error: unknown command 'sned' \(Did you mean send\?\)\n$/],
     [["send", "--prot", "1"], 2, /^error: unknown option '--prot' \(Did you mean --port\?\)\n$/],
     [["serve", "--port"], 2, /^error: option '--port <number>' needs a value; see filespool serve --help\n$/],
-    [["serve", "extra"], 2, /^error: too many arguments/],
+    [["serve", "extra"], 2, /^error: too many words; see filespool serve --help/],
     [["send"], 2, /^error: send needs at least one file: filespool send FILE\.\.\.\n$/],
-    [["client"], 2, /^error: client asks questions, and there is no terminal; use send or receive\n$/],
-    [["serve", "--host", "0.0.0.0"], 2, /^error: --host says 0\.0\.0\.0, which other machines may reach/],
+    [["client"], 2, /^error: client asks questions and needs a terminal; use filespool send or filespool receive\n$/],
+    [["serve", "--host", "0.0.0.0"], 2, /^error: --host is 0\.0\.0\.0, which other machines may reach/],
     [
       ["serve", "--config", "none.json"],
       2,
       /^error: the config file none\.json cannot be read: there is no such file or folder \(ENOENT\)/,
     ],
     [["receive", "--follow", "--count", "1"], 2, /^error: --follow and --count exclude each other/],
-    [[], 2, /Usage: filespool[\s\S]*error: no command given, and nobody to ask for one; use serve, send or receive\n$/],
+    [
+      [],
+      2,
+      /Usage: filespool[\s\S]*error: no command given; use filespool serve, filespool send or filespool receive\n$/,
+    ],
     [["send", "x", "--port", "1"], 3, /^error: cannot reach a server at localhost:1: /],
   ])("%j exits with %d", async (words, code, sentence) => {
     expect(await finish(words)).toEqual({ code, out: "", err: expect.stringMatching(sentence) });
@@ -124,7 +128,7 @@ describe("the whole path", () => {
     expect(sent.err).toMatch(/^failed .*gone\.txt.*\n {10}check the path/);
 
     const again = await finish(["send", "--port", port, join(folder, name)]);
-    expect(again).toMatchObject({ code: 0, out: expect.stringContaining("Done: 0 files stored, 1 stored before") });
+    expect(again).toMatchObject({ code: 0, out: expect.stringContaining("Done: 0 files stored, 1 already stored") });
 
     const out = join(folder, "in");
     const taken = await finish(["receive", "--port", port, "--out", out, "--json"]);
@@ -140,7 +144,7 @@ describe("the whole path", () => {
     const none = await finish(["receive", "--port", port, "--out", out]);
     expect(none).toEqual({ code: 0, out: 'Nothing is waiting in queue "default".\n', err: "" });
     const waited = await finish(["receive", "--port", port, "--out", out, "--wait", "1ms", "--count", "1"]);
-    expect(waited.out).toBe('Nothing has arrived for 1ms in queue "default".\n');
+    expect(waited.out).toBe('Nothing arrived in queue "default" for 1ms.\n');
 
     server.terminate.abort();
     expect(await server.code).toBe(0);
@@ -166,7 +170,7 @@ describe("the whole path", () => {
     await other.greet("receiver");
     await other.send({ type: "want", files: 1 }).until("deliver");
     expect((await finish(["receive", "--port", port, "--out", join(folder, "in")])).out).toBe(
-      'Nothing is waiting in queue "default". 1 file is with other receivers; what those do not take comes back.\n',
+      'Nothing is waiting in queue "default". 1 file is being delivered to other receivers; what they do not take returns to the queue.\n',
     );
   });
 
@@ -196,7 +200,7 @@ describe("the whole path", () => {
     await server.stdout.shows('"receiver"');
     receiver.interrupt.abort();
     expect(await receiver.code).toBe(130);
-    expect(receiver.stdout.text).toBe('Waiting for files in queue "default"; Ctrl-C ends it.\n');
+    expect(receiver.stdout.text).toBe('Waiting for files in queue "default"; Ctrl-C stops.\n');
     expect(receiver.stderr.text).toMatch(/^interrupted: /);
     server.terminate.abort();
     expect(await server.code).toBe(0);
@@ -224,7 +228,7 @@ describe("the whole path", () => {
     await writeFile(join(folder, "a.txt"), "a");
     const env = { FILESPOOL_STATE: join(folder, "a.txt", "state") };
     const { code, err } = await finish(["send", "--port", port, "--verbose", join(folder, "a.txt")], { env });
-    expect([code, err]).toEqual([0, expect.stringContaining("a killed send will not be continued")]);
+    expect([code, err]).toEqual([0, expect.stringContaining("a send that is killed has to start again")]);
     server.terminate.abort();
     await server.code;
   });

@@ -113,8 +113,8 @@ describe("which questions are asked", () => {
 
   test.each([
     ["a b", "Please give a host name or an IP address, or an invite."],
-    ["there:", "Its port is a whole number from 1 to 65535."],
-    ["there:6x", "Its port is a whole number from 1 to 65535."],
+    ["there:", "The port must be a whole number from 1 to 65535."],
+    ["there:6x", "The port must be a whole number from 1 to 65535."],
     ["filespool://there/q#tok", "this is not a valid invite: the end of it is cut off"],
     ["filespool://a b", "Please give an invite."],
   ])("a wrong place is explained and asked again: %s", async (answer, problem) => {
@@ -173,15 +173,15 @@ describe("an address that others can reach", () => {
     ["192.168.0.1", false],
   ])("%s is this machine alone: %s", (host, is) => expect(isLoopback(host)).toBe(is));
 
-  test("is refused unless somebody said so in as many words", async () => {
+  test("is refused unless somebody accepts the risk", async () => {
     const open = settingsOf("serve", { host: "0.0.0.0" });
     await expect(allowHost(open, null)).rejects.toThrow(UsageError);
-    await expect(allowHost(open, null)).rejects.toThrow("--host says 0.0.0.0, which other machines may reach");
+    await expect(allowHost(open, null)).rejects.toThrow("--host is 0.0.0.0, which other machines may reach");
     const withTls = settingsOf("serve", { host: "0.0.0.0", tls: true });
     await expect(allowHost(withTls, null)).rejects.toThrow("has no tokens");
     const isSafe = settingsOf("serve", { host: "0.0.0.0", tls: true, tokens: true });
     expect(await allowHost(isSafe, null)).toBe(isSafe);
-    await expect(allowHost(open, scripted(false).prompter)).rejects.toThrow("or --insecure if you mean it");
+    await expect(allowHost(open, scripted(false).prompter)).rejects.toThrow("add --insecure to accept that");
     expect((await allowHost(open, scripted(true).prompter)).values.insecure).toBe(true);
     const meant = settingsOf("serve", { host: "0.0.0.0", insecure: true });
     expect(await allowHost(meant, null)).toBe(meant);

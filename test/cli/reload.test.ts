@@ -91,7 +91,7 @@ test("what was answered at the start holds until a stronger source says somethin
 test("settings that exclude each other are named together, and each alone is fine", () => {
   const broken = (flags: Record<string, string | true>) => brokenRules(settingsOf({}, flags));
   expect(broken({})).toEqual([]);
-  expect(broken({ "metrics-port": "5011" })).toEqual([expect.stringMatching(/--metrics-port.* both say 5011/)]);
+  expect(broken({ "metrics-port": "5011" })).toEqual([expect.stringMatching(/--metrics-port.* are both 5011/)]);
   expect(broken({ "metrics-port": "0", port: "0" })).toEqual([]);
   expect(broken({ "metrics-host": "0.0.0.0" })).toEqual([]);
   const open = { "metrics-host": "0.0.0.0", "metrics-port": "1" };

@@ -32,8 +32,8 @@ describe("progress", () => {
 
   test("on a narrow terminal, what was achieved is broken between words", () => {
     const { report, written } = listen({ isTTY: true, columns: 40 });
-    report.done({}, "Done: 2 files stored, 1 stored before; 13 B in 36 ms.");
-    expect(written.stdout).toBe("Done: 2 files stored, 1 stored before;\n      13 B in 36 ms.\n");
+    report.done({}, "Done: 2 files stored, 1 already stored; 13 B in 36 ms.");
+    expect(written.stdout).toBe("Done: 2 files stored, 1 already stored;\n      13 B in 36 ms.\n");
   });
 
   test("in a log it is a line now and then, and a file that is over soon has none", () => {

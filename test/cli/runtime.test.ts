@@ -14,7 +14,7 @@ test("under Deno what locks a file says where it runs, and the rest runs", () =>
       return false;
     } catch (error) {
       expect(errorFacts(error)).toMatchObject({ code: "runtime-unsupported", exitCode: 7 });
-      expect((error as Error).message).toMatch(/^\w+ needs Node, .* under Deno there are send, list, .*config$/);
+      expect((error as Error).message).toMatch(/^\w+ needs Node: .* under Deno you can use send, list, .*config$/);
       return true;
     }
   });

@@ -89,7 +89,7 @@ test.skipIf(process.platform === "win32")(
       expect(open).toMatchObject({ code: 0, stderr: expect.stringContaining(`chmod go= ${file}`) });
       // Who may write there, and not read, says with which token this user goes where.
       chmodSync(file, 0o620);
-      expect((await ran(work, [...send, flag, file])).stderr).toContain("others may write to the secret in");
+      expect((await ran(work, [...send, flag, file])).stderr).toContain("warning: others can write the secret in");
       chmodSync(file, 0o600);
       expect((await ran(work, [...send, flag, file])).stderr).not.toContain("chmod");
     }

@@ -58,7 +58,7 @@ test("without a usable folder there is a key for this run, and a sentence that s
   expect(key).toMatch(/^[0-9a-f]{64}$/);
   expect(await senderKey(folder, warn)).not.toBe(key);
   expect(warnings[0]).toMatch(
-    /^no sender key in .*sender-key, so a killed send will not be continued by the next one: .+ \(ENOTDIR\)$/,
+    /^the sender key .*sender-key cannot be used, so a send that is killed has to start again: .+ \(ENOTDIR\)$/,
   );
 });
 
@@ -69,7 +69,7 @@ test.each<[string, (path: string) => Promise<unknown>]>([
   const key = await senderKey(folder, warn);
   await spoil(join(folder, "sender-key"));
   expect(await senderKey(folder, warn)).not.toBe(key);
-  expect(warnings[0]).toMatch(/others may write to .*; close it: chmod go-w /);
+  expect(warnings[0]).toMatch(/others may write to .*; to fix it: chmod go-w /);
 });
 
 test("a pipe in the place of the key holds nobody up", async () => {

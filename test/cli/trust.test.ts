@@ -34,7 +34,7 @@ describe("an invite", () => {
     const { port } = await serving(work, "--tls", "--tokens");
     const made = await ran(work.folder, ["invite", "--queue", "photos", "--port", String(port), "--for", "alice"]);
     expect(made).toMatchObject({ code: 0, stdout: expect.stringMatching(/^filespool:\/\/\S+\n$/) });
-    expect(made.stderr).toContain("--host says how others reach it");
+    expect(made.stderr).toContain("--host names the address for others");
     const invite = made.stdout.trim();
     const env = { FILESPOOL_INVITE: invite };
     expect(await ran(work.folder, ["send", work.write("a.txt", "hello")], env)).toMatchObject({ code: 0 });
@@ -77,7 +77,7 @@ describe("an invite", () => {
     const send = (...words: string[]) =>
       ran(work.folder, ["send", ...words, work.write("a", "a")], { FILESPOOL_INVITE: invite });
     const refused = await send("--host", "192.0.2.2", "--port", "5050");
-    expect(refused).toMatchObject({ code: 2, stderr: expect.stringContaining("and a flag names 192.0.2.2:5050") });
+    expect(refused).toMatchObject({ code: 2, stderr: expect.stringContaining("but an option names 192.0.2.2:5050") });
     // From here on it is tried, and fails for want of anybody there.
     for (const way of [["--insecure"], ["--fingerprint", "0".repeat(64)]])
       expect((await send("--host", "192.0.2.2", "--connect-timeout", "100ms", ...way)).code).toBe(3);
@@ -158,7 +158,7 @@ describe("filespool token", () => {
     });
     const rotated = await ran(work.folder, ["token", "rotate", id, "--grace", "1h"]);
     expect(rotated.stdout).toMatch(new RegExp(`^fst_${id}_`));
-    expect(rotated.stderr).toContain("goes on for 1h");
+    expect(rotated.stderr).toContain("stays valid for 1h");
     expect((await ran(work.folder, ["token", "revoke", rotated.stdout.trim()])).code).toBe(0);
     expect((await ran(work.folder, ["token", "list"])).stdout).toContain("0 tokens");
   });
@@ -166,7 +166,7 @@ describe("filespool token", () => {
   test.each([
     [["create"], "needs --queue"],
     [["create", "--queue", "../x"], "does not accept"],
-    [["create", "--queue", "a", "--rights", "send,read"], "send, collect and manage"],
+    [["create", "--queue", "a", "--rights", "send,read"], "send, collect or manage"],
     [["rotate"], "needs the id"],
     [["revoke", "00000000"], "no token 00000000"],
     [["destroy"], "create"],

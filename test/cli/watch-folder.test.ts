@@ -8,9 +8,9 @@ describe("what becomes of sent files", () => {
     resolve("watch", { flags, env, file: null });
 
   test.each<[flags: Record<string, string>, sentence: RegExp]>([
-    [{ after: "move" }, /^--after says move: add --moved-to FOLDER$/],
-    [{ "moved-to": "sent" }, /^--moved-to is the folder for --after move, and files are to be kept$/],
-    [{ after: "delete", "moved-to": "sent" }, /files are to be deleted$/],
+    [{ after: "move" }, /^--after is move, so a folder is needed: add --moved-to FOLDER$/],
+    [{ "moved-to": "sent" }, /^--moved-to needs --after move, but --after is keep$/],
+    [{ after: "delete", "moved-to": "sent" }, /but --after is delete$/],
   ])("%o is no order that can be carried out", (flags, sentence) => {
     expect(() => checkWatch(settings(flags))).toThrow(UsageError);
     expect(() => checkWatch(settings(flags))).toThrow(sentence);

@@ -3,14 +3,13 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { builtMain } from "../support/built.ts";
+import { builtMain, builtPreload } from "../support/built.ts";
 
 export type Kind = "server" | "sender" | "receiver";
 
 const at = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 const PUBLISHED = at("../../dist/cli/filespool.cjs");
-const FAULT_POINTS = new URL("fault-points.ts", import.meta.url).href;
-const LOADER = import.meta.resolve("tsx");
+const FAULT_POINTS = at("fault-points.ts");
 
 export interface Said {
   readonly event: string;
@@ -48,10 +47,9 @@ export class Program {
   constructor(kind: Kind, words: readonly string[], folder: string, fault: string, built: boolean, onSaid: () => void) {
     this.kind = kind;
     const program = built && existsSync(PUBLISHED) ? PUBLISHED : builtMain();
-    const loaders = fault ? ["--import", LOADER] : [];
-    const points = fault ? ["--import", FAULT_POINTS] : [];
+    const points = fault ? ["--import", builtPreload(FAULT_POINTS)] : [];
     const verb = { server: "serve", sender: "send", receiver: "receive" }[kind];
-    this.#child = spawn(process.execPath, [...loaders, ...points, program, verb, "--json", "--yes", ...words], {
+    this.#child = spawn(process.execPath, [...points, program, verb, "--json", "--yes", ...words], {
       cwd: folder,
       stdio: ["ignore", "pipe", "pipe"],
       env: { PATH: process.env.PATH, HOME: folder, FILESPOOL_STATE: `${folder}/state`, FILESPOOL_FAULT: fault },

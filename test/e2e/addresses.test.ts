@@ -40,9 +40,9 @@ test("a port behind the host and another one beside it contradict each other, un
   expect(await run(["list", "--host", "localhost:1"], 3, { FILESPOOL_PORT: "2" })).toContain("localhost:1:");
   expect(await run(["list", "--port", "1"], 3, { FILESPOOL_HOST: "localhost:2" })).toContain("localhost:1:");
   expect(await run(["serve", "--host", "[::1]:x"], 2)).toContain(
-    '--host does not accept "[::1]:x": its port is a whole number',
+    '--host does not accept "[::1]:x": the port must be a whole number',
   );
-  expect(await run(["list", "--host", "[::1]:0"], 2)).toContain("its port is a whole number from 1 to 65535");
+  expect(await run(["list", "--host", "[::1]:0"], 2)).toContain("the port must be a whole number from 1 to 65535");
   for (const host of ["[::1", "::1]", "[localhost]", "a:b:c", "http://localhost", "[]:1"])
     expect(await run(["list", "--host", host], 2)).toContain(`--host does not accept ${JSON.stringify(host)}`);
   // An invite in the wrong place is a secret all the same.

@@ -130,7 +130,7 @@ test("people are told in lines what happens: waiting, who connected, what was st
   expect(await server.kill("SIGTERM")).toBe(0);
   expect(server.stdout).toMatch(/^sender +connected from 127\.0\.0\.1:\d+$/m);
   expect(server.stdout).toMatch(/^stored +a b\.txt, 5 B, in queue default, from 127\.0\.0\.1:\d+$/m);
-  expect(server.stdout).toMatch(/^receiver +connected from 127\.0\.0\.1:\d+, takes from queue default$/m);
+  expect(server.stdout).toMatch(/^receiver +connected from 127\.0\.0\.1:\d+, collects from queue default$/m);
   expect(server.stdout).toMatch(/^collected +a b\.txt, 5 B, from queue default, by 127\.0\.0\.1:\d+$/m);
   for (const program of [server, sender, receiver, empty]) expect(program.stderr).toBe("");
 });

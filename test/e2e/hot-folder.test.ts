@@ -6,6 +6,7 @@ import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { describe, expect, onTestFinished, test } from "vitest";
+import { builtPreload } from "../support/built.ts";
 import { KiB, noise } from "../support/process-files.ts";
 import { Place } from "../support/process-program.ts";
 
@@ -115,10 +116,7 @@ describe.skipIf(!canWatch)("a watched folder sees each file complete exactly onc
     async (fault) => {
       const { place, port, watch } = await filled();
       const points = fileURLToPath(new URL("../crash/fault-points.ts", import.meta.url));
-      const env = {
-        FILESPOOL_FAULT: fault,
-        NODE_OPTIONS: `--import ${import.meta.resolve("tsx")} --import ${points}`,
-      };
+      const env = { FILESPOOL_FAULT: fault, NODE_OPTIONS: `--import ${builtPreload(points)}` };
       const words = ["receive", "--json", "--port", String(port), "--out", "inbox"];
       expect(await place.start(words, { env }).ended).toBe("SIGKILL");
       await place.run(place.start(words));

@@ -24,7 +24,7 @@ async function withServer() {
 }
 
 const LOST =
-  /^error: standard output cannot be written: no space left on the disk \(ENOSPC\); lines are lost, files are not$/m;
+  /^error: cannot write to standard output: no space left on the disk \(ENOSPC\); lines are lost, files are not$/m;
 const STACK = /^\s+at |node:internal/m;
 
 const NOBODY = "0".repeat(32);
@@ -163,7 +163,7 @@ test("contents whose end does not fit on the disk behind standard output are not
   const lost = await run(["receive", "--queue", "long", "--output", "-", "--count", "2"], opened(`${disk}/file`));
   expect(lost.code).toBe(7);
   const why =
-    "error: standard output cannot be written: no space left on the disk (ENOSPC); the file stays in its queue\n";
+    "error: cannot write to standard output: no space left on the disk (ENOSPC); the file stays in its queue\n";
   expect(lost.stderr.endsWith(why)).toBe(true);
   expect(lost.stderr).not.toMatch(STACK);
   // Neither is gone, and neither delivery counts as a failure of its file.

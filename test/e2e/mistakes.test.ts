@@ -36,7 +36,7 @@ test("an expired certificate: which server has it, and who must renew it; nothin
   const sender = await place.run(sending(place, port, ["--tls-ca", certFile, file]), 4);
   expect(sender.stderr).toBe(
     `error: the certificate of localhost:${port} is refused: it has expired; its owner must renew it\n` +
-      "       ask whoever runs the server which certificate it has: filespool token list shows its fingerprint\n",
+      "       ask the operator of the server for its fingerprint (filespool token list shows it), and give it with --fingerprint\n",
   );
   expect(namesIn(place.path("spool", "data"))).toEqual([]);
 });
@@ -55,7 +55,7 @@ test("files that vanish, while they are sent or before: each is named, nothing o
   expect(sender.stderr).toBe(
     [
       `failed    ${big} was deleted or replaced while it was being sent; nothing was stored`,
-      "          send it again when nobody changes it any more (rotate a log first), or send what is in it now: filespool send --name NAME - < FILE",
+      "          send it again when no program writes to it, or send its present content: filespool send --name NAME - < FILE",
       `failed    cannot send ${gone}: there is no such file or folder (ENOENT)`,
       "          check the path, and that you may read it",
       "",
@@ -76,7 +76,7 @@ test("a file that is cut short while it is sent is refused by its name, and sent
   gate.open();
   await place.run(sender, 7);
   expect(sender.stderr).toMatch(
-    new RegExp(`^failed +.*${big}.*\\n +send it again when nobody changes it any more .*--name NAME - < FILE\\n$`),
+    new RegExp(`^failed +.*${big}.*\\n +send it again when no program writes to it.*--name NAME - < FILE\\n$`),
   );
   await place.run(sending(place, port, [big]));
   expect(Object.keys(await collected(place, port)).sort()).toEqual(["big", "last"]);
@@ -155,7 +155,7 @@ test.runIf(canMount)(
     await place.run(sending(place, port, ["--retry", "0", small]));
     fill();
     const sender = await place.run(sending(place, port, ["--retry", "0", big]), 5);
-    expect(sender.stderr).toMatch(/^error: localhost:\d+: .*disk.*full.*\n +make room on the disk; or try again later/);
+    expect(sender.stderr).toMatch(/^error: localhost:\d+: .*disk.*full.*\n +make room on the disk, or try again later/);
     rmSync(`${disk}/rest`);
     await place.run(sending(place, port, [big]));
     expect(Object.keys(await collected(place, port)).sort()).toEqual(["big", "small"]);

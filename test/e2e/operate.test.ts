@@ -106,7 +106,7 @@ test("SIGHUP puts a new limit into force; a broken file changes nothing and is t
   expect(refused).toBe(4);
   writeFileSync(config, '{"max-file-size": "1GiB", ');
   server.signal("SIGHUP");
-  expect(await server.seen("reload-failed")).toMatchObject({ message: expect.stringContaining("is not JSON") });
+  expect(await server.seen("reload-failed")).toMatchObject({ message: expect.stringContaining("is not valid JSON") });
   expect(await place.send(server.port, large).ended).toBe(4);
   writeFileSync(config, "{}");
   server.signal("SIGHUP");

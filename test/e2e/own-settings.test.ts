@@ -35,11 +35,11 @@ describe("settings that are read without being named", () => {
     const { place, port, file } = await served();
     const none = await place.run(place.send(port, "--verbose", file));
     const own = place.path("home/.config/filespool/config.json");
-    expect(none.stderr).toContain(`no config file: ${own}, /etc/filespool/config.json`);
+    expect(none.stderr).toContain(`no config file in ${own} or /etc/filespool/config.json`);
     userConfig(place, { queue: "mine" });
     const read = await place.run(place.send(port, "--verbose", file));
     expect([read.stderr, read.all("stored")]).toMatchObject([
-      expect.stringContaining(`settings are read from ${own}`),
+      expect.stringContaining(`settings come from ${own}`),
       [{ queue: "mine" }],
     ]);
     const elsewhere = { XDG_CONFIG_HOME: place.path("xdg") };
@@ -53,7 +53,7 @@ describe("settings that are read without being named", () => {
   });
 
   test.each<[string, (file: string) => void, RegExp, isForRoot?: boolean]>([
-    ["others may write to it", (file) => chmodSync(file, 0o666), /others may write to it; close it: chmod go-w/],
+    ["others may write to it", (file) => chmodSync(file, 0o666), /others may write to it; to fix it: chmod go-w/],
     ["its group may", (file) => chmodSync(file, 0o660), /others may write to it;/],
     ["others may write to its folder", (file) => chmodSync(join(file, ".."), 0o777), /others may write to the folder/],
     ["it is somebody else's", (file) => chownSync(file, 4711, 4711), /belongs to another user \(4711\)/, true],

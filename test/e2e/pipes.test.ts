@@ -3,7 +3,7 @@ import { mkdirSync, readFileSync, symlinkSync, utimesSync, writeFileSync } from 
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { expect, test } from "vitest";
-import { builtMain, withoutCoverage } from "../support/built.ts";
+import { builtMain, builtPreload, withoutCoverage } from "../support/built.ts";
 import { fileSha256, sha256 } from "../support/content.ts";
 import { namesIn } from "../support/process-files.ts";
 import { Gate } from "../support/process-gate.ts";
@@ -29,7 +29,7 @@ test("what a program writes is sent from its pipe, and comes out of another one 
   await shell(place, 'head -c 50000001 /dev/urandom | tee copy | f send - --name random.bin --port "$1"', port);
   const { stdout, stderr } = await shell(place, 'f receive --output - --port "$1"', port);
   expect(sha256(stdout)).toBe(await fileSha256(place.path("copy")));
-  expect(stderr.toString()).toMatch(/^landed +[^/\n]+, .*\nDone: 1 file landed in standard output/m);
+  expect(stderr.toString()).toMatch(/^landed +[^/\n]+, .*\nDone: 1 file written to standard output/m);
   const empty = await shell(place, 'f receive --output - --port "$1"', port);
   expect([empty.stdout.length, empty.stderr.toString()]).toEqual([0, 'Nothing is waiting in queue "default".\n']);
 });
@@ -135,8 +135,7 @@ test.each([...FAULTS, "after place 1", "before ack 1"])(
     utimesSync(place.path("d/sub"), 1, 1_000_000_000);
     await place.run(place.send(port, "d"));
     const points = fileURLToPath(new URL("../crash/fault-points.ts", import.meta.url));
-    const loader = import.meta.resolve("tsx");
-    const env = { FILESPOOL_FAULT: fault, NODE_OPTIONS: `--import ${loader} --import ${points}` };
+    const env = { FILESPOOL_FAULT: fault, NODE_OPTIONS: `--import ${builtPreload(points)}` };
     const words = ["receive", "--json", "--port", String(port), "--out", "inbox", "--if-exists", "rename"];
     expect(await place.start(words, { env }).ended).toBe("SIGKILL");
     const visible = namesIn(place.path("inbox")).filter((name) => !name.startsWith(".filespool"));
@@ -153,7 +152,7 @@ test("mistakes are told before anything is touched", async () => {
     const program = place.start([...words, "--port", "1"]);
     return [await program.ended, program.stderr.split("\n")[0]];
   };
-  expect(await said("send", "-", "-")).toEqual([2, "error: standard input can be sent once: give - only once"]);
+  expect(await said("send", "-", "-")).toEqual([2, "error: standard input can be sent only once: give - once"]);
   expect((await said("send", "x", "--name", "y"))[0]).toBe(2);
   expect((await said("receive", "--output", "x", "--follow"))[0]).toBe(2);
   expect((await said("receive", "--output", "-", "--out", "y"))[0]).toBe(2);

@@ -44,10 +44,10 @@ describe("a file that was received is no settings", () => {
   test("nor where somebody has put it there: one line says that it is not read, and how to name it", async () => {
     const { place, receive } = await sent({ a: "a" });
     writeSmall(place.path("work", CONFIG), EXEC);
-    const told = `the ${CONFIG} in this folder is not read`;
+    const told = `warning: ${CONFIG} in this folder is not read`;
     const plain = await place.run(receive());
     expect([plain.stderr.split(told).length, existsSync(place.path("work/owned"))]).toEqual([2, false]);
-    expect(plain.stderr).toContain(`to use it: --config ${CONFIG}; `);
+    expect(plain.stderr).toContain(`to use it, add --config ${CONFIG}, or move it to `);
     expect(plain.stderr).toContain(place.path("home/.config/filespool/config.json"));
     expect((await place.run(receive("--quiet"))).stderr).toBe("");
     const json = await place.run(receive("--json"));
@@ -117,7 +117,7 @@ describe("a file that was received is no settings", () => {
       ["home/.config/filespool/config.json", 7],
     ] as const) {
       const run = await place.run(place.start(["receive", "--port", "1", "--output", name]), code);
-      expect(run.stderr).toMatch(/filespool reads files of that name itself|is kept for the settings/);
+      expect(run.stderr).toMatch(/filespool itself reads files of that name|is kept for the settings/);
     }
   });
 });
@@ -169,7 +169,7 @@ describe("a spool that was received is nobody's spool", () => {
     ]) {
       const run = await place.run(place.start([...words, "--yes"], { cwd }), 2);
       expect(run.stderr).toMatch(
-        /there is a folder \.\/spool already, and it may be one that somebody has sent.*--spool \.\/spool/,
+        /the folder \.\/spool exists, but nothing shows that it is your spool.*--spool \.\/spool/,
       );
     }
     await place.run(place.start(["token", "create", "--queue", "q", "--spool", "./spool"], { cwd }));
@@ -198,10 +198,12 @@ test("a server says at its start what of its spool others may write", async () =
   };
   expect(await start()).toBe("");
   chmodSync(join(spool, "tokens.json"), 0o660);
-  expect(await start()).toContain(`others may write to the tokens ${join(spool, "tokens.json")}; close it: chmod go-w`);
+  expect(await start()).toContain(
+    `others may write to the tokens ${join(spool, "tokens.json")}; to fix it: chmod go-w`,
+  );
   chmodSync(join(spool, "tokens.json"), 0o600);
   chmodSync(spool, 0o777);
-  expect(await start()).toContain(`others may write to the spool folder ${spool}; close it: chmod go-w ${spool}`);
+  expect(await start()).toContain(`others may write to the spool folder ${spool}; to fix it: chmod go-w ${spool}`);
   chmodSync(spool, 0o700);
   if (!isRoot) return console.warn("skipped in part: only root can give files away");
   chownSync(join(spool, "tls/key.pem"), 4711, 4711);
@@ -228,7 +230,7 @@ test("in a working folder that was removed, every command says so in a sentence"
     expect([words[0], run.status, run.stderr]).toEqual([
       words[0],
       7,
-      expect.stringMatching(/^error: the working folder was removed; change to another one \(cd\)\n.*\n?$/),
+      expect.stringMatching(/^error: the working folder no longer exists; change to another one \(cd\)\n.*\n?$/),
     ]);
     if (words.includes("--json")) expect(JSON.parse(run.stdout)).toMatchObject({ event: "error", exitCode: 7 });
   }

@@ -8,7 +8,7 @@ import { Place } from "../support/process-program.ts";
 import { pipe, smallDisk } from "../support/sinks.ts";
 
 const WAIT = { timeout: 60_000, interval: 20 };
-const LATE = /^the log \S+ does not take its last lines; they are lost$/m;
+const LATE = /^warning: the last lines of the log \S+ could not be written; they are lost$/m;
 
 /** That a server does its work, and has many lines for its log. */
 async function expectWork(place: Place, { port }: { port: number }): Promise<void> {
@@ -22,7 +22,7 @@ test("a full disk: it serves, says so once, and ends with 0", async () => {
   const server = await place.serve("--log", "/dev/full");
   await expectWork(place, server);
   expect(await server.kill("SIGTERM")).toBe(0);
-  expect(server.stderr).toBe("the log /dev/full cannot be written: no space left on the disk (ENOSPC)\n");
+  expect(server.stderr).toBe("warning: the log /dev/full cannot be written: no space left on the disk (ENOSPC)\n");
 });
 
 test("a disk that is full and has room again: what was held back is written, and no line is torn", async (context) => {

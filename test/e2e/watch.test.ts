@@ -163,7 +163,7 @@ test("people read what happens, a line for each file", async () => {
   await watcher.until(() => watcher.stdout.includes("stored"));
   await watcher.kill("SIGTERM");
   expect(watcher.stdout).toMatch(
-    /^watching {2}box, for files to send to queue "default"; Ctrl-C ends it\nstored {4}a, 1 B\nDone: 1 file stored; 1 B in .*\.\n$/,
+    /^watching {2}box, new files go to queue "default"; Ctrl-C stops\nstored {4}a, 1 B\nDone: 1 file stored; 1 B in .*\.\n$/,
   );
 });
 

@@ -1,19 +1,13 @@
-import { describe, expect, onTestFinished, test, vi } from "vitest";
-import { Coverage } from "./coverage.ts";
+/** That the search itself is no luck is tried by guided.test.ts, at night. */
+import { describe, expect, test, vi } from "vitest";
+import { coverageOf } from "./coverage-of.ts";
 import { findings, Loop, seedCorpus } from "./loop.ts";
 import { TARGETS, WATCHED } from "./targets.ts";
-import { toy } from "./toy.ts";
 
 vi.setConfig({ testTimeout: 225_000 });
 
 const SEED = Number(process.env.FILESPOOL_SEED);
 const RUNS = 5 * Number(process.env.FILESPOOL_RUNS ?? 100);
-
-function coverageOf(pattern: RegExp): Coverage {
-  const coverage = new Coverage((url) => pattern.test(url));
-  onTestFinished(() => coverage.stop());
-  return coverage;
-}
 
 describe("no input breaks a rule, however it was bred:", () => {
   test.each(Object.keys(TARGETS))("%s", async (name) => {
@@ -34,17 +28,3 @@ test.skipIf(known.length === 0).each(known)(
     await TARGETS[target]?.(input);
   },
 );
-
-test("a fault behind several branches is found by following the coverage, and not by luck", async () => {
-  const enough = 150_000;
-  const start = [Buffer.from("nothing")];
-  // The guided one first: V8 counts blocks only in functions that are compiled while it is asked to.
-  const guided = new Loop(toy, start, coverageOf(/\/test\/fuzz\/toy\.ts/), SEED);
-  const finding = await guided.run(() => guided.runs < enough);
-  const blind = new Loop(toy, start, null, SEED);
-  const blindly = await blind.run(() => blind.runs <= guided.runs);
-  console.info(`found after ${guided.runs} inputs`);
-  expect(finding?.error.message).toBe("the planted fault");
-  expect(finding?.input.length).toBe(4);
-  expect(blindly, "found blindly").toBeNull();
-});

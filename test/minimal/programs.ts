@@ -13,7 +13,9 @@ import { receive } from "../../minimal/receive.ts";
 import { send } from "../../minimal/send.ts";
 import type { Emit } from "../../minimal/server.ts";
 import { createServer as createMinimal } from "../../minimal/server.ts";
-import type { FilespoolError } from "../../src/protocol/errors.ts";
+import { FilespoolError } from "../../src/protocol/errors.ts";
+import { sha256 } from "../support/content.ts";
+import type { Workspace } from "../support/workspace.ts";
 
 export const MAIN = fileURLToPath(new URL("../../minimal/main.ts", import.meta.url));
 
@@ -56,9 +58,37 @@ export async function serveMinimal(folder: string): Promise<Running> {
 
 const dialTo = (port: number) => async (): Promise<Socket> => {
   const socket = quiet(connect({ port, host: "localhost", allowHalfOpen: true }));
-  await once(socket, "connect");
+  await once(socket, "connect").catch(({ code }) => {
+    throw new FilespoolError("unreachable", code);
+  });
   return socket;
 };
+
+/** Hands everything on, and calls back at a byte: once, for all connections together. */
+export async function relayTo(
+  port: number,
+  direction: "up" | "down",
+  after: number,
+  atByte: () => void,
+): Promise<number> {
+  let bytes = 0;
+  const listener = createServer((client) => {
+    const server = quiet(connect({ port, host: "localhost" }));
+    const count = (piece: Buffer) => {
+      const before = bytes;
+      bytes += piece.length;
+      if (before < after && bytes >= after) atByte();
+    };
+    quiet(client).on("close", () => server.destroy());
+    server.on("close", () => client.destroy());
+    (direction === "up" ? client : server).on("data", count);
+    client.pipe(server).pipe(client);
+  });
+  listener.listen(0, "localhost");
+  await once(listener, "listening");
+  onTestFinished(() => void listener.close());
+  return (listener.address() as AddressInfo).port;
+}
 
 interface Collected {
   readonly failures: readonly FilespoolError[];
@@ -76,3 +106,7 @@ export async function receiveMinimal(port: number, output: string, queue = "defa
   const options = { dial: dialTo(port), queue, emit: listenerFor(told), output, origin: queue, follow: false };
   return { failures: await receive(options), told };
 }
+
+/** What is in a folder, by name and digest. */
+export const landedIn = (place: Workspace, folder = "out"): [string, string][] =>
+  place.list(folder).map((name) => [name, sha256(place.read(folder, name))]);

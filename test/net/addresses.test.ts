@@ -3,7 +3,6 @@ import { connect as connectTcp, createServer, type Server, Socket } from "node:n
 import { afterEach, describe, expect, test } from "vitest";
 import { type Address, type Reach, reach } from "../../src/net/client/addresses.ts";
 import { Client } from "../../src/net/client/client.ts";
-import { connect } from "../../src/net/client/dial.ts";
 import { CONNECTOR } from "../../src/net/extensions/trust/connect.ts";
 
 const servers: Server[] = [];
@@ -120,7 +119,7 @@ test("a name server that does not answer is waited for until the deadline", asyn
 test("a server that is reached and does not encrypt, or says nothing, is waited for until the deadline", async () => {
   const port = await silentServer();
   const dial = { connectTimeoutMs: 300, tls: { fingerprints: ["0".repeat(64)] } };
-  await expect(connect("127.0.0.1", port, dial)).rejects.toMatchObject({ code: "timed-out" });
+  await expect(CONNECTOR.connect("127.0.0.1", port, dial)).rejects.toMatchObject({ code: "timed-out" });
 });
 
 test("an ordinary connection is one socket", async () => {

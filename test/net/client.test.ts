@@ -169,14 +169,32 @@ describe("what no further attempt can mend ends the run at once", () => {
     }
   });
 
-  test("a digest that the server does not know, before anything is offered", async () => {
+  test("no digest that both know, before anything is offered", async () => {
     const work = new Workspace();
     const port = await listenRaw(async (peer) => {
-      await welcome(peer, { digests: ["sha256"] });
+      await welcome(peer, { digests: ["sha3-512"] });
       expect(await peer.next()).toMatchObject({ type: "error", code: "digest-unsupported" });
     });
     const sender = work.send({ port, files: [work.write("a", "a")], digest: "blake3" });
     await expect(sender.done).rejects.toMatchObject({ code: "digest-unsupported" });
+  });
+
+  test("a server without the preferred digest gets the first of its own that the sender knows, on each connection", async () => {
+    const work = new Workspace();
+    let connections = 0;
+    const port = await listenRaw(async (peer) => {
+      await welcome(peer, { digests: connections++ === 0 ? ["sha3-512", "sha256"] : ["blake3", "sha256"] });
+      expect(await peer.until("offer")).toMatchObject({ algorithm: "sha256" });
+      const { transfer, digest } = await peer.until("finish");
+      expect(digest).toBe(sha256(Buffer.from("a")));
+      if (connections === 1) return void peer.socket.destroy();
+      peer.send({ type: "stored", transfer, digest, repeated: false, collected: false });
+      await peer.until("bye");
+      peer.socket.end();
+    });
+    const sender = work.send({ port, files: [work.write("a", "a")], retryMs: 10_000 });
+    expect(await sender.done).toMatchObject({ stored: 1, failures: [] });
+    expect(connections).toBe(2);
   });
 
   test("a server that says to a sender what is for receivers, and the other way round", async () => {

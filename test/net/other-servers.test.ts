@@ -83,7 +83,7 @@ describe("the digest of a run", () => {
   });
 
   test.each([
-    [["md5"], undefined, /knows only md5, and this end knows blake3 and sha256/],
+    [["md5"], undefined, /knows only md5, but this end knows blake3 and sha256/],
     [[], undefined, /lists none/],
     [["sha256"], "blake3", /does not know the digest blake3/],
   ])("with a server that lists %j, asked for %s, cannot be had, and the run says so", async (digests, digest, why) => {

@@ -9,6 +9,7 @@ import { existsSync, mkdirSync, mkdtempSync, realpathSync, rmSync } from "node:f
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
+import { builtChild, withoutCoverage } from "../support/built.ts";
 import { random as randomNumbers } from "../support/process-files.ts";
 import type { Question } from "./check-child.ts";
 import { type Expected, Facts, type Said } from "./facts.ts";
@@ -200,9 +201,9 @@ class Checker {
   }
 
   #start(): ChildProcess {
-    const child = spawn(process.execPath, ["--import", import.meta.resolve("tsx"), CHECK_CHILD], {
+    const child = spawn(process.execPath, [builtChild(CHECK_CHILD)], {
       stdio: ["pipe", "pipe", "ignore"],
-      env: { ...process.env, NODE_V8_COVERAGE: "" },
+      env: withoutCoverage(process.env),
     });
     child.stdin?.on("error", () => {}); // it died; the answer says so
     this.#lines = createInterface({ input: child.stdout as NonNullable<typeof child.stdout> })[Symbol.asyncIterator]();

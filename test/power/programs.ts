@@ -7,7 +7,7 @@ import { Program } from "../crash/program.ts";
 import { builtMain } from "../support/built.ts";
 import { contentOf } from "./check-spool.ts";
 import type { Said } from "./facts.ts";
-import { LOADER, type Run, type Scenario, type Skipped, skipping } from "./scenarios.ts";
+import { type Run, type Scenario, type Skipped, skipping } from "./scenarios.ts";
 import { type Step, startTraced, stringsIn } from "./trace.ts";
 
 /** Empty, small ones that share a commit, and ones that get a file of their own; named after their content. */
@@ -39,8 +39,7 @@ function endTraced(pid: number): void {
 async function serve({ root, traceFile, work }: Run, skips: Skipped): Promise<void> {
   const bare = ["--port", "0", "--min-free-disk", "0"]; // no reserve: megabytes of nothing in every image
   const words = [builtMain(), "serve", "--json", "--yes", ...bare, "--spool", join(root, "srv/spool")];
-  const loaders = skips ? ["--import", LOADER, ...skipping(skips).words] : [];
-  const traced = startTraced(traceFile, [...loaders, ...words], { HOME: work, ...skipping(skips).env });
+  const traced = startTraced(traceFile, [...skipping(skips).words, ...words], { HOME: work, ...skipping(skips).env });
   const lines = createInterface({ input: traced.stdout as NonNullable<typeof traced.stdout> });
   const closed = once(traced, "close");
   const [line] = (await once(lines, "line")) as [string];
@@ -100,8 +99,7 @@ async function collect({ root, traceFile, work }: Run, policy: string, skips: Sk
     const port = String(server.all("listening")[0]?.port);
     await run("sender", ["--port", port, "--", ...writeFiles(join(work, "in"), 1, 2)], work);
     const words = [builtMain(), "receive", "--json", "--yes", "--port", port, "--if-exists", policy];
-    const loaders = skips ? ["--import", LOADER, ...skipping(skips).words] : [];
-    const all = [...loaders, ...words, "--out", join(root, "new/inbox")];
+    const all = [...skipping(skips).words, ...words, "--out", join(root, "new/inbox")];
     const traced = startTraced(traceFile, all, { HOME: work, ...skipping(skips).env });
     traced.stdout?.resume();
     const [code] = (await once(traced, "close")) as [number | null];

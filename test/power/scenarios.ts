@@ -1,6 +1,7 @@
 /** What is traced: programs at work, and how what they say becomes facts. */
 import { once } from "node:events";
 import { join } from "node:path";
+import { builtChild, builtPreload } from "../support/built.ts";
 import type { Said } from "./facts.ts";
 import { type Step, startTraced } from "./trace.ts";
 
@@ -25,14 +26,13 @@ export interface Scenario {
   translate?(said: Said): Said[];
 }
 
-export const LOADER = import.meta.resolve("tsx");
 const here = (name: string) => join(import.meta.dirname, name);
 
 /** Ways to be wrong, which the test must notice; see skip-sync.ts. */
 export type Skipped = "" | "datasync" | "sync";
 
 export const skipping = (skips: Skipped) => ({
-  words: skips ? ["--import", here("skip-sync.ts")] : [],
+  words: skips ? ["--import", builtPreload(here("skip-sync.ts"))] : [],
   env: { POWER_SKIPS: skips },
 });
 
@@ -51,9 +51,15 @@ export const spoolScenario = (name: string, options: SpoolWork): Scenario => ({
   below: "srv/spool",
   async run({ root, traceFile, seed }) {
     const { rounds, large = false, durability = "fsync", skips = "" } = options;
-    const words = [here("work-child.ts"), join(root, "srv/spool"), String(seed), String(rounds), durability];
+    const words = [
+      builtChild(here("work-child.ts")),
+      join(root, "srv/spool"),
+      String(seed),
+      String(rounds),
+      durability,
+    ];
     const env = { ...skipping(skips).env, ...(large && { POWER_LARGE: "1" }) };
-    const traced = startTraced(traceFile, ["--import", LOADER, ...skipping(skips).words, ...words], env);
+    const traced = startTraced(traceFile, [...skipping(skips).words, ...words], env);
     traced.stdout?.resume();
     const [code] = (await once(traced, "close")) as [number | null];
     if (code !== 0) throw new Error(`the traced program ended with ${code}`);

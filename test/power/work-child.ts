@@ -1,7 +1,7 @@
 /**
  * Works on a spool as a busy server would, and says aloud what it is about to do and what it was promised.
  *
- *   node --import tsx work-child.ts <folder> <seed> <rounds> <durability>
+ *   work-child <folder> <seed> <rounds> <durability>
  *
  * Each line goes out by one synchronous write, so that a trace of system calls shows what was on disk when it was said.
  */

@@ -176,9 +176,9 @@ class History {
     for (const { offer } of [...spool.parts.room.slots.values()]) await spool.operate.cancel(offer.transfer);
     for (const queue of QUEUES) await spool.operate.purge(queue, false, () => true);
     await spool.sweep();
-    // Content is removed in the background.
-    for (let turn = 0; spool.underWay().removals !== 0 && turn < 10_000; turn++)
-      await new Promise((next) => setImmediate(next));
+    // Content is removed in the background, as fast as the disk is.
+    for (let wait = 0; spool.underWay().removals !== 0 && wait < 10_000; wait++)
+      await new Promise((next) => setTimeout(next, 1));
   }
 }
 

@@ -3,10 +3,10 @@ import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
 import { onTestFinished, type TestContext } from "vitest";
+import { builtChild, withoutCoverage } from "../support/built.ts";
 
-const NODE_ARGUMENTS = ["--import", "tsx"];
-
-export const childScript = (name: string): string => join(import.meta.dirname, name);
+/** A script of this folder, compiled. */
+export const childScript = (name: string): string => builtChild(join(import.meta.dirname, name));
 
 export interface Child {
   readonly process: ChildProcess;
@@ -18,7 +18,8 @@ export interface Child {
 
 /** Starts a script of this folder; it is killed when the test ends. */
 export function startChild(script: string, ...words: string[]): Child {
-  const child = spawn(process.execPath, [...NODE_ARGUMENTS, childScript(script), ...words], {
+  const child = spawn(process.execPath, [childScript(script), ...words], {
+    env: withoutCoverage(process.env),
     stdio: ["pipe", "pipe", "inherit"],
   });
   const closed = once(child, "close");
@@ -55,8 +56,8 @@ export function startChild(script: string, ...words: string[]): Child {
 export function traceChild(traceFile: string, calls: readonly string[], delayed: string, ...words: string[]): void {
   const [script, ...rest] = words as [string, ...string[]];
   const strace = ["-f", "-y", "-s", "64", "-e", `trace=${calls.join(",")}`, "-e", delayed, "-o", traceFile];
-  const command = [process.execPath, ...NODE_ARGUMENTS, childScript(script), ...rest];
-  const env = { ...process.env, NODE_V8_COVERAGE: "", UV_USE_IO_URING: "0" };
+  const command = [process.execPath, childScript(script), ...rest];
+  const env = { ...withoutCoverage(process.env), UV_USE_IO_URING: "0" };
   const { status, stderr } = spawnSync("strace", [...strace, ...command], { encoding: "utf8", env });
   if (status !== 0) throw new Error(`strace ended with ${status}: ${stderr}`);
 }

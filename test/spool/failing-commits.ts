@@ -9,13 +9,16 @@ export interface Failures {
   isOn: boolean;
   /** Resolves when the reason of a failed commit may be told. */
   reason: Promise<void>;
+  /** Commits that have failed so far. */
+  count: number;
 }
 
 export function failingCommits(spool: InspectableSpool): Failures {
-  const failures: Failures = { isOn: false, reason: Promise.resolve() };
+  const failures: Failures = { isOn: false, reason: Promise.resolve(), count: 0 };
   const { options } = spool.index.commits;
   const { batch } = options;
   const fail = async (): Promise<never> => {
+    failures.count++;
     const error = Object.assign(new Error("the disk reports an error"), { code: "EIO" });
     const commitError = failures.reason.then(() => Promise.reject(error));
     commitError.catch(() => {});

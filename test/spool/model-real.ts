@@ -11,6 +11,7 @@ import { once } from "node:events";
 import { FilespoolError } from "../../src/protocol/errors.ts";
 import type { OfferAnswer, Spool, Upload, UploadWatcher } from "../../src/spool/contract.ts";
 import { LocalSpool, type LocalSpoolOptions } from "../../src/spool/local-spool.ts";
+import { withoutCoverage } from "../support/built.ts";
 import { childScript } from "./children.ts";
 import type { Answer, Call } from "./model-child.ts";
 
@@ -70,8 +71,8 @@ class Remote {
   #calls = 0;
 
   constructor() {
-    const command = ["--import", "tsx", childScript("model-child.ts")];
-    this.#child = spawn(process.execPath, command, {
+    this.#child = spawn(process.execPath, [childScript("model-child.ts")], {
+      env: withoutCoverage(process.env),
       stdio: ["ignore", "inherit", "inherit", "ipc"],
       serialization: "advanced",
     });

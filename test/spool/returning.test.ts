@@ -16,13 +16,14 @@ async function slowVerdicts(folder: string, limits: { failuresMax?: number; leas
   const asked = new Promise<void>((resolve) => {
     hear = resolve;
   });
-  const { update, move } = spool.index;
+  const { update, move, collect } = spool.index;
   const slowly = <T>(work: () => Promise<T>): Promise<T> => {
     hear();
     return gone.then(work);
   };
   spool.index.update = (...values) => slowly(() => update.apply(spool.index, values));
   spool.index.move = (...values) => slowly(() => move.apply(spool.index, values));
+  spool.index.collect = (...values) => slowly(() => collect.apply(spool.index, values));
   return { spool, clock, asked, go: () => go() };
 }
 
@@ -73,6 +74,30 @@ test("who asks while a file dies hears after that that there is none, or gets wh
     stop();
     await spool.close();
   }));
+
+test.each(["ack", "nack"] as const)(
+  "a file whose %s is being written down is handed to nobody, however long that takes and whoever sweeps",
+  (verdict) =>
+    inTempFolder(async (folder) => {
+      const { spool, clock, asked, go } = await slowVerdicts(folder, { leaseMs: 1000 });
+      await store(spool, 1);
+      const { token } = await lease(spool);
+      const written = verdict === "ack" ? spool.ack(token) : spool.nack(token, "no");
+      await asked;
+      // The lease would have run out by now. It ended when the verdict came, so the sweep has nothing to give back.
+      clock.nowMs += 5000;
+      expect((await spool.sweep()).leases).toEqual([]);
+      expect(spool.renew(token)).toBe(false);
+      spool.release(token);
+      const asking = spool.lease("default");
+      expect(verdict === "ack" ? asking : await isWaiting(asking)).toBe(verdict === "ack" ? null : true);
+      go();
+      await written;
+      expect(await asking).toEqual(verdict === "ack" ? null : expect.objectContaining({ attempt: 2 }));
+      expect(await spool.lease("default")).toBeNull();
+      await spool.close();
+    }),
+);
 
 test("an ack that is being written down holds up nobody; its file is in flight, for all but the one that acked", () =>
   inTempFolder(async (folder) => {

@@ -11,7 +11,7 @@ import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { onTestFailed, onTestFinished, vi } from "vitest";
-import { builtMain, withoutCoverage } from "./built.ts";
+import { builtChild, builtMain, withoutCoverage } from "./built.ts";
 
 // A process takes a moment to start, many seconds on a busy machine; a slow disk has to sync hundreds of MiB.
 vi.setConfig({ testTimeout: 240_000 });
@@ -185,10 +185,14 @@ export class Place {
     return this.script(builtMain(), words, options);
   }
 
-  /** Starts another TypeScript program. */
+  /**
+   * Starts another TypeScript program: compiled, but for an example, which is for those who have the sources and starts
+   * programs from where it lies.
+   */
   script(path: string, words: readonly string[], options: StartOptions = {}): Program {
     const env = this.environment(options.env);
-    const program = new Program(path, words, env, { cwd: this.folder, ...options });
+    const isSource = path.endsWith(".ts") && !path.includes("/examples/");
+    const program = new Program(isSource ? builtChild(path) : path, words, env, { cwd: this.folder, ...options });
     this.#programs.push(program);
     return program;
   }

@@ -8,7 +8,8 @@
  *
  * A line that begins with "$ " is typed into a shell; the lines up to the next one are what a reader expects to see. A
  * page has one shell in one new folder, so its blocks share files, variables and background jobs, and all that it
- * started ends with the page. The folder holds `examples`, and `filespool` and `npx filespool` run the built program.
+ * started ends with the page. The folder holds `examples`. `filespool` and `npx filespool` run the built program there,
+ * `npm run workshop -- ...` the workshop, and `npx tsx` a program in TypeScript.
  *
  * What differs from run to run (times, rates, ports, ids, the folder) is masked on both sides. A line "..." stands for
  * any lines. A block with the word `skip` behind `console` is for the eye only.
@@ -75,6 +76,7 @@ const MASKS: readonly (readonly [RegExp, string])[] = [
   [/"(port|delayMs)":\d+/g, '"$1":N'],
   [/\b\d+(?:\.\d+)? ?(?:ms|s|min|h)\b/g, "TIME"],
   [/\b\d+(?:\.\d+)? (?:[KMG]iB|files|bytes)\/s/g, "RATE"],
+  [/\b(?:\d+\.\d\d syncs for each|syncs are not counted here: there is no strace)/g, "SYNCS"],
 ];
 
 /** A line without what differs from run to run. */
@@ -96,11 +98,19 @@ function writePrograms(folder: string): void {
   const missing = "echo 'filespool is not built: npm run build' >&2; exit 1";
   const run = existsSync(main) ? `exec node '${main}' "$@"` : missing;
   writeFileSync(join(folder, "filespool"), `#!/bin/sh\n${run}\n`);
+  const tsx = `exec node --import '${join(root, "node_modules/tsx/dist/loader.mjs")}'`;
+  const workshop = `${tsx} '${join(root, "examples/workshop/workshop.ts")}' "$@"`;
+  const cases = (known: string, none: string) =>
+    `#!/bin/sh\ncase "$1 $2" in\n${known}\n*) echo '${none}' >&2; exit 1;;\nesac\n`;
   writeFileSync(
     join(folder, "npx"),
-    `#!/bin/sh\n[ "$1" = filespool ] || { echo "only filespool" >&2; exit 1; }\nshift\n${run}\n`,
+    cases(`"filespool "*) shift; ${run};;\n"tsx "*) shift; ${tsx} "$@";;`, "only filespool and tsx"),
   );
-  for (const name of ["filespool", "npx"]) chmodSync(join(folder, name), 0o755);
+  writeFileSync(
+    join(folder, "npm"),
+    cases(`"run workshop") shift 2; [ $# -gt 0 ] && shift; ${workshop};;`, "only npm run workshop"),
+  );
+  for (const name of ["filespool", "npx", "npm"]) chmodSync(join(folder, name), 0o755);
 }
 
 /** Runs commands one after the other in one shell, and returns what each printed on both streams. */

@@ -7,25 +7,25 @@
  *   filespool receive --out <TAB>         folders
  *   filespool send <TAB>                  files
  *
- * The script holds everything it needs: no program is started when somebody presses TAB, because a shell that waits
- * for Node at each key is worse than none. So it is printed anew after an update; who evaluates it at the start of a
- * shell need not think of that. What a value is, is told by the word that the help has for it: <folder>, <file>.
+ * The script holds everything it needs. TAB starts no program, because a shell that waits for Node at each key is worse
+ * than one without completion. So the script must be printed again after an update; a shell that evaluates it at its
+ * start does so by itself. The word in the help, such as <folder> or <file>, says how a value is completed.
  *
  * Never here: which settings and commands there are (settings.ts, commands/table.ts). Why from the tables: adr/0046.
  */
 import type { CommandRow } from "../command.ts";
 import { COMMAND_NAMES, type Command } from "../settings/command-names.ts";
-import { settingOf, settingsOn } from "../settings/settings.ts";
+import { helpOf, settingOf, settingsOn } from "../settings/settings.ts";
 
-/** What can follow a flag, or stand where a command takes a word: a few words, names of files, or anything. */
+/** What can follow a flag, or be a word of a command: one of a few words, the name of a file, or anything. */
 type Values =
   | { readonly kind: "words"; readonly words: readonly string[] }
   | { readonly kind: "file" | "folder" | "any" };
 
-/** What of the table of commands goes into a script. */
+/** The part of the table of commands that goes into a script. */
 type Commands = Readonly<Record<Command, Pick<CommandRow, "about" | "operands">>>;
 
-/** A setting as a shell sees it: what is typed, what is shown beside it, and what may follow. */
+/** A setting as a shell sees it: the flag, the help beside it, and what may follow. */
 interface Flag {
   readonly name: string;
   readonly help: string;
@@ -34,7 +34,7 @@ interface Flag {
   readonly values: Values;
 }
 
-/** A command with everything that can be completed after its name. */
+/** A command with everything that TAB can complete after its name. */
 interface CommandFacts {
   readonly name: string;
   readonly about: string;
@@ -42,54 +42,54 @@ interface CommandFacts {
   readonly operands: Values;
 }
 
-/** The words of the help are the types here: an argument that is called <file> is completed as one. */
+/** The words of the help are types here: an argument called <file> is completed as a file. */
 const valuesOf = (argument: string | null, words?: readonly string[]): Values => {
   if (words !== undefined) return { kind: "words", words };
   return { kind: argument === "file" || argument === "folder" ? argument : "any" };
 };
 
-/** The tables as all three shells need them: commands with their flags and what else they take. */
+/** The tables as all three shells need them: commands with their flags and words. */
 function factsOf(commands: Commands): CommandFacts[] {
   return COMMAND_NAMES.map((name) => {
     const { about, operands = [] } = commands[name];
     const flags = settingsOn(name).map((setting): Flag => {
-      const { help, argument, words } = settingOf(setting);
-      return { name: setting, help, argument, values: valuesOf(argument, words) };
+      const { argument, words } = settingOf(setting);
+      return { name: setting, help: helpOf(setting, name), argument, values: valuesOf(argument, words) };
     });
     const config: Flag = { name: "config", help: "config file", argument: "file", values: { kind: "file" } };
-    const help: Flag = { name: "help", help: "what it takes", argument: null, values: { kind: "any" } };
+    const help: Flag = { name: "help", help: "print the help", argument: null, values: { kind: "any" } };
     const [first] = operands;
-    // "[file...]" says that files go there, in the words of the help.
+    // The word in "[file...]" says that files go there.
     const word = first === undefined ? null : (/\w+/.exec(first.syntax)?.[0] ?? null);
     return { name, about, flags: [...flags, config, help], operands: valuesOf(word, first?.choices) };
   });
 }
 
-/** In single quotes, as all three shells take a text back as it is. */
+/** In single quotes, in which bash and zsh change nothing. */
 const quoted = (text: string): string => `'${text.replaceAll("'", "'\\''")}'`;
-/** fish knows a backslash within single quotes. */
+/** In fish, a backslash within single quotes escapes. */
 const fishQuoted = (text: string): string => `'${text.replaceAll("\\", "\\\\").replaceAll("'", "\\'")}'`;
 
-/** The first words are commands; `help` is one that is in no table, since commander brings it. */
-const HELP = ["help", "what a command takes"] as const;
+/** `help` is a command of commander, which is in no table. */
+const HELP = ["help", "print the help of a command"] as const;
 
 /**
- * bash knows words and nothing of their meaning, so the script decides by the word before the one that is being typed:
+ * bash knows nothing of the meaning of words, so the script decides by the word before the current one:
  *
  *   case $prev in
  *     --if-exists) words='refuse rename overwrite skip' ;;    one of these
  *     --out) paths=folder ;;                                  names of folders
  *     --port) : ;;                                            anything: nothing is offered
- *     *) case ${COMP_WORDS[1]} in                             else the flags of the command, or what it takes
+ *     *) case ${COMP_WORDS[1]} in                             else the flags of the command, or its words
  *
- * It needs neither the package bash-completion nor a bash newer than 3.2, which some systems still bring.
+ * It needs no package bash-completion, and runs in bash 3.2, which some systems still have.
  */
 function bash(commands: readonly CommandFacts[]): string {
   const answer = (values: Values): string => {
     if (values.kind === "words") return `words=${quoted(values.words.join(" "))}`;
     return values.kind === "any" ? ":" : `paths=${values.kind}`;
   };
-  // By flag, what follows it; flags of equal names mean the same wherever they are.
+  // What follows each flag. Flags of the same name mean the same in every command.
   const flags = new Map(commands.flatMap(({ flags }) => flags.map((flag) => [flag.name, flag] as const)));
   const valued = [...flags.values()].filter(({ argument }) => argument !== null);
   const names = commands.map(({ name }) => name);
@@ -128,11 +128,11 @@ complete -F _filespool filespool
 }
 
 /**
- * zsh has a language for it: one line for each flag, with its help and what follows it.
+ * zsh has a language for completion: one line for each flag, with its help and what follows it.
  *
  *   '--out[folder to put the files in]:folder:_files -/'
  *
- * The last line serves both ways of loading: as a file in $fpath, where it is called at the first TAB, and by `eval`.
+ * The last line serves both ways of loading: as a file in $fpath, which zsh runs at the first TAB, and by `eval`.
  */
 function zsh(commands: readonly CommandFacts[]): string {
   const safe = (text: string) => text.replaceAll(/[[\]:]/g, "\\$&");
@@ -166,11 +166,11 @@ if [ "$funcstack[1]" = "_filespool" ]; then _filespool "$@"; else compdef _files
 }
 
 /**
- * fish has one command for it, called once for each thing that can be offered, with the condition under which it is:
+ * fish has one command for completion. It is called once for each offer, with the condition under which to make it:
  *
  *   complete -c filespool -n '__fish_seen_subcommand_from receive' -l out -x -a '(__fish_complete_directories)'
  *
- * The help of a flag is shown beside it while one chooses.
+ * fish shows the help of a flag beside it.
  */
 function fish(commands: readonly CommandFacts[]): string {
   const action = (values: Values): string => {
@@ -192,8 +192,8 @@ function fish(commands: readonly CommandFacts[]): string {
   return `# filespool completion for fish\ncomplete -c filespool -f\n${lines.join("\n")}\n`;
 }
 
-// The names are those that the table of commands offers as choices.
+// The keys are the choices in the table of commands.
 const SHELLS: Readonly<Record<string, (commands: readonly CommandFacts[]) => string>> = { bash, zsh, fish };
 
-/** The script for a shell; the names of shells are checked where the command is read. */
+/** The script for a shell. arguments.ts has checked the name of the shell. */
 export const completionScript = (shell: string, commands: Commands): string => SHELLS[shell]?.(factsOf(commands)) ?? "";

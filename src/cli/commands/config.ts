@@ -1,13 +1,12 @@
 /**
- * `filespool config check`, `show` and `init`: what is wrong with a config file, what holds, and a file to begin with.
+ * `filespool config check`, `show` and `init`: find mistakes in a config file, show the settings in force, write a file.
  *
- * A server that is started with a wrong file stops at the first mistake, because it has to stop anyway. Whoever writes the
- * file wants to hear of all of them at once, and before it is put into force. Both look at the same table and use the same
- * parsers, so what is found right here is right there.
+ * A server that starts with a wrong file stops at the first mistake. The author of the file wants to see all mistakes at
+ * once, before the file is used. Both use the same table and the same parsers, so a file that passes here works there.
  *
- *   check   nothing but the file: no variable, no flag. Exit code 0, or 2 with a sentence for each mistake
- *   show    what a command would be started with here and now, and for each setting which source had the last word
- *   init    writes a file where one is read without being named, with the settings that were given as flags
+ *   check   looks only at the file: no variable, no flag. Exit code 0, or 2 with a sentence for each mistake
+ *   show    the settings with which a command would start here and now, each with its source
+ *   init    writes the user's own config file, with the settings that were given as flags
  *
  * Secrets are never shown, not even their length.
  */
@@ -41,18 +40,17 @@ import { brokenRules } from "./serve-rules.ts";
 export function config([action, command]: readonly string[], context: Context): Promise<number> {
   if (action === "show") return show(command ?? "serve", context);
   if (command !== undefined)
-    throw new UsageError(`config ${action} takes no ${JSON.stringify(command)}; --config names a file`);
+    throw new UsageError(`config ${action} takes no further word; to name a file: --config ${command}`);
   return action === "init" ? init(context) : check(context);
 }
 
 /**
- * Where the file is, by the rule of every command: the flag, else the variable. An empty variable is as good as none,
- * because that is how shells unset them.
+ * The path of the file, as for every command: the flag, else the variable. An empty variable counts as not set.
  */
 const pathOf = ({ typed, environment }: Context): string | undefined =>
   typed.config ?? (environment.env.FILESPOOL_CONFIG || undefined);
 
-/** What decides where the file is; the signal ends the waiting for one that comes by a pipe. */
+/** What decides where the file is. The signal ends the wait for a file that is a pipe. */
 const surroundingsOf = ({ environment, signal }: Context): Surroundings => ({
   env: environment.env,
   folder: environment.folder,
@@ -60,32 +58,32 @@ const surroundingsOf = ({ environment, signal }: Context): Surroundings => ({
 });
 
 /**
- * `config check`. No file is no mistake: all settings have defaults, and a script that checks before it starts a
- * server must not fail for that.
+ * `config check`. A missing file is no mistake: all settings have defaults, and a script that checks before it starts a
+ * server must not fail.
  */
 async function check(context: Context): Promise<number> {
   const { report, environment } = context;
   const file = await readConfig(pathOf(context), surroundingsOf(context));
   tellOfConfig(file, pathOf(context), environment, report);
   if (file === null) {
-    const places = configPlaces(environment.env).join(", ");
-    report.say(line`There is no config file (${places}), so there is nothing to check; --config names one.`);
+    const places = configPlaces(environment.env).join(" or ");
+    report.say(line`There is no config file at ${places}, so there is nothing to check; --config names another one.`);
     return EXIT.done;
   }
-  // All of them before the end: whoever mends one would otherwise have to come back for the next.
+  // Prints all mistakes, so the person can correct them in one go.
   const mistakes = await mistakesIn(file);
   for (const message of mistakes) {
-    if (!report.row({ event: "mistake", message }, null)) report.complain(`mistake   ${message}`);
+    if (!report.row({ event: "mistake", message }, null)) report.mistake(message);
   }
   if (mistakes.length > 0) throw new UsageError(`${counted(mistakes.length, "mistake")} in ${file.path}`);
   const known = Object.keys(file.values).length;
-  report.done({ settings: known }, line`${file.path} is right: ${counted(known, "setting")}.`);
+  report.done({ settings: known }, line`${file.path} has no mistakes: ${counted(known, "setting")}.`);
   return EXIT.done;
 }
 
 /**
- * Everything that is wrong with a file, in sentences. First each setting by itself, then together, command by command;
- * each sentence once, however many commands would say it.
+ * All mistakes in a file, in sentences. First each setting alone, then all together, command by command. Each sentence comes
+ * once, even if several commands would print it.
  */
 export async function mistakesIn(file: ConfigFile): Promise<string[]> {
   const mistakes = new Set(unknownKeys(file));
@@ -95,10 +93,10 @@ export async function mistakesIn(file: ConfigFile): Promise<string[]> {
     if (mistake === null) right[name] = file.values[name];
     else mistakes.add(mistake);
   }
-  // What is right by itself may still exclude each other; what is wrong already is left out, to be told of once.
+  // Valid settings may still exclude each other. Invalid ones are left out here, because they have their sentence.
   for (const command of COMMAND_NAMES) {
     try {
-      // A command is asked about its own settings only; a value that it cannot take is another command's.
+      // Only values that this command accepts; another command may accept the others.
       const usable = Object.fromEntries(
         Object.entries(right).filter(([name]) => isTakenBy(command, name, right[name])),
       );
@@ -107,7 +105,7 @@ export async function mistakesIn(file: ConfigFile): Promise<string[]> {
       for (const rule of brokenRules(settings)) mistakes.add(rule);
       await allowHost(settings, null);
     } catch (error) {
-      // Whatever else is thrown is a bug of ours, and no mistake in anybody's file.
+      // Anything else is our bug, and no mistake in the file.
       if (!(error instanceof UsageError)) throw error;
       mistakes.add(error.message);
     }
@@ -116,7 +114,8 @@ export async function mistakesIn(file: ConfigFile): Promise<string[]> {
 }
 
 /**
- * Whether a file is meant for a server: the host in a file for clients is one that they go to, and nobody listens there.
+ * Whether a file is meant for a server. In a file for clients, the host is the server to which they connect, so the rule
+ * about listening does not apply.
  */
 const isForServer = ({ values }: ConfigFile): boolean =>
   /^(0\.0\.0\.0|\[?::\]?)(:|$)/.test(String(values.host)) ||
@@ -126,8 +125,7 @@ const isForServer = ({ values }: ConfigFile): boolean =>
   });
 
 /**
- * Why none of the commands that have this setting would take its value, or null when one would. The first refusal is
- * the one that is told.
+ * The reason if no command accepts the value of a setting; null if one does. Of several reasons, the first.
  */
 function mistakeOf(file: ConfigFile, name: SettingName): string | null {
   let mistake: string | null = null;
@@ -144,34 +142,34 @@ function mistakeOf(file: ConfigFile, name: SettingName): string | null {
   return mistake;
 }
 
-/** A server's port 0 is no mistake because a sender cannot use it. */
+/** Whether this command accepts a value: port 0 is valid for a server and not for a sender. */
 const isTakenBy = (command: Command, name: string, raw: unknown): boolean =>
   valueTypeOf(name as SettingName, command).parse(String(raw)) !== null;
 
 /**
  * `config show COMMAND`.
- * @throws UsageError for a command that has no settings, and for whatever the command itself would refuse
+ * @throws UsageError for an unknown command, and for settings that the command itself would refuse
  */
 async function show(name: string, context: Context): Promise<number> {
   const { report, environment, typed } = context;
   const command = COMMAND_NAMES.find((candidate) => candidate === name && !inspects(candidate));
   if (command === undefined) {
     const known = COMMAND_NAMES.filter((candidate) => !inspects(candidate)).join(", ");
-    throw new UsageError(`there is no command ${JSON.stringify(name)} with settings to show; there are ${known}`);
+    throw new UsageError(`config show does not know the command ${JSON.stringify(name)}; it knows ${known}`);
   }
-  // Exactly what the command itself would do, its errors included: a setting that it would refuse cannot be shown.
+  // Does what the command itself would do, including its errors: a refused setting cannot be shown.
   const file = await loadConfig(pathOf(context), surroundingsOf(context));
   tellOfConfig(file, pathOf(context), environment, report);
   const resolved = resolve(command, { flags: typed.flags, env: environment.env, file });
   const isClient = settingOf("invite-file").on.includes(command);
   const task = { settings: resolved, operands: [] };
   const { values, origins } = (isClient ? await withInvite(task, null, report) : task).settings;
-  // In the order of the help, defaults included: what was not set is often what explains a surprise.
+  // In the order of the help, with defaults, because a default often explains a surprise.
   const names = settingsOn(command);
   const widest = Math.max(...names.map((setting) => setting.length));
   for (const setting of names) {
     const { show: text, unset, secret } = SETTINGS[setting] as ReturnType<typeof settingOf>;
-    // What is not set has no value to show, and what that means is said in its place.
+    // A setting without a value shows what that means.
     const value = values[setting];
     const isSet = value !== undefined;
     const shown = !isSet ? null : secret ? "(secret)" : text(value);
@@ -183,19 +181,19 @@ async function show(name: string, context: Context): Promise<number> {
   return EXIT.done;
 }
 
-/** Flags that say how this very run talks, and are no wish for later ones. */
+/** Flags about the output of this run; they do not go into the file. */
 const OF_THIS_RUN: readonly SettingName[] = ["json", "quiet", "verbose", "yes", "no-input"];
 
 /**
- * `config init`. Never over a file that is there. What it makes is its owner's alone, since settings may hold a token, and
- * since no other file would be read.
+ * `config init`. It never overwrites a file. Only the owner can read and write the new file: settings may hold a token, and
+ * a file that others can write would not be read.
  * @throws UsageError; FilespoolError folder-unusable
  */
 async function init(context: Context): Promise<number> {
   const { report, environment, typed } = context;
   const named = pathOf(context);
   const path = named === undefined ? userConfig(environment.env) : resolvePath(environment.folder, named);
-  if (path === null) throw new UsageError("there is no home folder to put a config file in; --config says where");
+  if (path === null) throw new UsageError("there is no home folder for a config file; name a file with --config FILE");
   const settings = settingsIn(typed.flags, environment.folder);
   const text = `${JSON.stringify({ $schema: SCHEMA, ...settings }, null, 2)}\n`;
   try {
@@ -210,23 +208,20 @@ async function init(context: Context): Promise<number> {
   } catch (error) {
     const { code, syscall } = error as NodeJS.ErrnoException;
     if (code === "EEXIST" && syscall === "open")
-      throw new UsageError(
-        `there is something at ${path} already, and it stays as it is; --config names another place`,
-      );
+      throw new UsageError(`${path} exists already and was not changed; to write another file, name it with --config`);
     throw new FilespoolError("folder-unusable", `cannot write ${path}: ${describe(error)}`, { cause: error });
   }
   report.result({ event: "written", path, settings: Object.keys(settings).length }, path);
-  report.aside(line`This file is read by every later run of yours${named === undefined ? "" : " that names it"}.`);
-  // The folders before it may be open to others: better heard now than by the next run.
-  if (named === undefined)
-    await readConfig(undefined, environment).catch((error: Error) => report.complain(error.message));
+  report.aside(`Your later runs read this file${named === undefined ? "" : " if you name it with --config"}.`);
+  // If others can write to a folder of the path, the next run will refuse the file. Say so now.
+  if (named === undefined) await readConfig(undefined, environment).catch((error: Error) => report.warn(error.message));
   return EXIT.done;
 }
 
 /**
- * Flags as keys of a file: judged as a file would be, numbers as numbers, and paths as they are meant here, since the
- * file is read in other working folders.
- * @throws UsageError for what a file may not say, or no command would take
+ * Flags as keys of a file. Values are checked as in a file, numbers become JSON numbers, and paths become absolute, because
+ * later runs have other working folders.
+ * @throws UsageError for a flag that a file cannot hold, or a value that no command accepts
  */
 function settingsIn(
   flags: Readonly<Record<string, string | true>>,
@@ -235,7 +230,8 @@ function settingsIn(
   const names = SETTING_NAMES.filter((name) => flags[name] !== undefined && !OF_THIS_RUN.includes(name));
   const settings: Record<string, string | number | true> = {};
   for (const name of names) {
-    if (!isKey(name)) throw new UsageError(`--${name} is a flag and nothing else; a config file cannot say it`);
+    if (!isKey(name))
+      throw new UsageError(`--${name} can only be given on the command line; a config file cannot hold it`);
     const raw = flags[name] as string | true;
     const isNumber = JSON.stringify(settingOf(name).schema).includes('"integer"') && /^\d+$/.test(String(raw));
     const isPath = ["file", "folder"].includes(settingOf(name).argument ?? "") && raw !== "-";

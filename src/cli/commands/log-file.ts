@@ -1,17 +1,17 @@
 /**
- * The file of a log: lines go to its end, in the background, and nothing waits for it.
+ * The file of a log. Lines are appended in the background, and nothing waits for it.
  *
- * What is not written yet is in memory, up to WAITING_BYTES_MAX; then the newest lines are dropped. A write that fails is tried
- * again with the next line, so a disk that has room again gets what is in memory. One write is under way at a time, which
- * keeps the lines in order and leaves all other threads of the pool to files.
+ * Lines that are not written yet are in memory, up to WAITING_BYTES_MAX; then new lines are dropped. A failed write is tried
+ * again with the next line, so nothing is lost if the disk soon has room again. Only one write runs at a time. That keeps
+ * the lines in order, and leaves the other threads of the pool to files.
  *
- * The log may be on a disk that hangs, or be a pipe that nobody reads, and a server has to end all the same:
+ * The log may be on a disk that hangs, or be a pipe that nobody reads. The server must still end:
  *
- *   a pipe        is opened and written to without waiting; one that nobody reads is refused at the start
- *   at the end    lines that are not written within CLOSE_MS are lost, and that is said
+ *   a pipe        is opened and written without waiting; a pipe that nobody reads is refused at the start
+ *   at the end    lines that are not written within CLOSE_MS are lost, with a warning
  *
- * Own code and not pino's stream: that one writes what is left when the process exits, and on a full disk it tries so for
- * ever (sonic-boom 4.2, `flushSync`). Why a log at all: adr/0043; why so: adr/0095.
+ * This is not pino's own stream, because that one writes the rest when the process exits, and on a full disk it tries
+ * forever (sonic-boom 4.2, `flushSync`). Why a log at all: adr/0043; why in this way: adr/0095.
  */
 import { close, constants, fstatSync, open, write } from "node:fs";
 import { access } from "node:fs/promises";
@@ -21,13 +21,13 @@ import { promisify } from "node:util";
 import { describe } from "../../disk/system-errors.ts";
 import { FilespoolError } from "../../protocol/errors.ts";
 
-/** Lines that wait for a disk that does not take them, bytes. */
+/** Most bytes of lines that wait to be written. */
 const WAITING_BYTES_MAX = 4 * 1024 * 1024;
-/** Lines of one write: many, when they come fast. */
+/** Most characters of one write. */
 const WRITE_CHARS = 64 * 1024;
-/** A full pipe is looked at so often. */
+/** Time between two attempts to write to a full pipe. */
 const FULL_MS = 100;
-/** For the last lines of a server that ends. */
+/** Time for the last lines of a server that ends. */
 const CLOSE_MS = 2000;
 
 const { O_APPEND, O_CREAT, O_NONBLOCK, O_WRONLY } = constants;
@@ -35,7 +35,7 @@ const STDOUT = 1;
 
 export class LogFile {
   readonly #path: string;
-  /** Told of each failure; whoever listens decides how often to speak of it. */
+  /** Gets each failure; the listener decides how often to print it. */
   readonly #onTrouble: (sentence: string) => void;
   readonly #onWritten: () => void;
   #fd: number;
@@ -50,8 +50,8 @@ export class LogFile {
 
   /**
    * Opens the file, or standard output for "-".
-   * @param onTrouble told in a sentence what keeps lines from being written
-   * @param onWritten called when some were
+   * @param onTrouble gets a sentence that says why lines cannot be written
+   * @param onWritten called after a successful write
    * @throws FilespoolError folder-unusable
    */
   static async open(path: string, onTrouble: (sentence: string) => void, onWritten: () => void): Promise<LogFile> {
@@ -70,19 +70,19 @@ export class LogFile {
     if (this.#isClosed) return;
     const bytes = Buffer.byteLength(text);
     if (this.#waitingBytes + bytes > WAITING_BYTES_MAX)
-      return this.#onTrouble(`the log ${this.#path} is not written fast enough; lines are left out`);
+      return this.#onTrouble(`the disk is too slow for the log ${this.#path}; lines are left out`);
     this.#waiting.push(text);
     this.#waitingBytes += bytes;
     this.#go();
   }
 
   /**
-   * Looks whether a new file of the same name can be written.
-   * @returns what makes the next lines go there; it does not fail
+   * Checks whether a new file of the same name can be written.
+   * @returns a function that makes the next lines go there; it does not fail
    * @throws FilespoolError folder-unusable
    */
   async prepareReopen(): Promise<() => void> {
-    // There is nothing to rotate about a pipe, and to close it might end its reader.
+    // A pipe cannot be rotated, and closing it might end its reader.
     if (this.#path === "-" || fstatSync(this.#fd).isFIFO()) return () => {};
     await promisify(close)(await opened(this.#path));
     return () => {
@@ -100,7 +100,7 @@ export class LogFile {
     const isClosed = await Promise.race([isDone, sleep(CLOSE_MS, false, { signal: late.signal }).catch(() => false)]);
     late.abort();
     this.#isGivenUp = true;
-    if (!isClosed) this.#onTrouble(`the log ${this.#path} does not take its last lines; they are lost`);
+    if (!isClosed) this.#onTrouble(`the last lines of the log ${this.#path} could not be written; they are lost`);
     else if (this.#fd !== STDOUT) await promisify(close)(this.#fd).catch(() => {});
   }
 
@@ -110,10 +110,10 @@ export class LogFile {
     });
   }
 
-  /** Until nothing waits, or a write fails. Never rejects. */
+  /** Writes until no line waits, or a write fails. Never rejects. */
   async #writeAll(): Promise<void> {
     try {
-      // Asked before each write: under load there may be no end of lines for a long time.
+      // Checked before each write: under load, lines may wait for a long time without a pause.
       for (;;) {
         if (this.#isToBeReopened) await this.#reopen();
         if (this.#waiting.length === 0) return;
@@ -133,7 +133,7 @@ export class LogFile {
     await promisify(close)(old);
   }
 
-  /** Writes the oldest lines; what was not taken of them stays the first. */
+  /** Writes the oldest lines. Lines that were not written stay first. */
   async #writeSome(): Promise<void> {
     let lines = 0;
     for (let chars = 0; lines < this.#waiting.length && chars < WRITE_CHARS; lines++)
@@ -144,7 +144,7 @@ export class LogFile {
     try {
       while (taken < bytes.length) taken += await this.#write(bytes.subarray(taken));
     } finally {
-      // Of a line that was cut only the rest would be left, which nobody could read: it is written anew, on a line of its own.
+      // A line that was cut is written again as a whole, on a line of its own: nobody could read the rest of it.
       let whole = 0;
       let end = this.#isTorn ? 1 : 0;
       for (; whole < lines; whole++) {
@@ -157,7 +157,7 @@ export class LogFile {
     }
   }
 
-  /** One write; a pipe that is full is tried until it takes something. @returns bytes written */
+  /** One write; a full pipe is tried again until it accepts something. @returns bytes written */
   async #write(bytes: Uint8Array): Promise<number> {
     for (;;) {
       try {
@@ -171,7 +171,7 @@ export class LogFile {
 }
 
 /**
- * A descriptor to append to. Without waiting: a pipe that nobody reads would never be open.
+ * A descriptor for appending. It opens without waiting, because a pipe that nobody reads would never open.
  * @throws FilespoolError folder-unusable
  */
 async function opened(path: string): Promise<number> {

@@ -1,54 +1,55 @@
 /**
- * The manual page, made of the tables: commands, settings, exit codes. `npm run generate` writes it to man/filespool.1.
+ * The manual page, made from the tables of commands, settings and exit codes. `npm run generate` writes it to
+ * man/filespool.1.
  *
- * It is the help in one piece, with the sentences that a help has no room for. What is in a table is never written a
- * second time here, so that a setting that is added appears, and a default that changes is right.
+ * It holds all of the help in one piece, and sentences for which the help has no room. Nothing from a table is written a
+ * second time here, so a new setting appears by itself, and defaults are always right.
  *
  * What a row of the tables becomes, in the language of man(7):
  *
  *   .TP                                        a hanging paragraph
  *   \\fB\\-\\-lease\\fR \\fIduration\\fR             the flag in bold, what it takes in italics
- *   A receiver that shows no progress ...      the sentence of the help, with a capital and a full stop
- *   (default: 30s)
+ *   How long a receiver may hold a file ...    the sentence of the help, with a capital and a full stop
+ *   (default: 1m)
  *
- * Never here: installing it. npm links what package.json names as "man" when the package is installed globally.
+ * Never here: installing it. npm links the file that package.json names as "man" when the package is installed globally.
  */
 import { CONFIG_RULE } from "../arguments.ts";
 import { EXIT_CODES } from "../exit-codes.ts";
-import { COMMAND_NAMES } from "../settings/command-names.ts";
-import { type SettingName, settingOf, settingsOn, shownFallback, variableOf } from "../settings/settings.ts";
+import { COMMAND_NAMES, type Command } from "../settings/command-names.ts";
+import { helpOf, type SettingName, settingOf, settingsOn, shownFallback, variableOf } from "../settings/settings.ts";
 import { COMMANDS, OVERVIEW } from "./table.ts";
 
-/** A line that begins with a dot or a quote is a request to the formatter; a dash is a hyphen unless it is said not to be. */
+/** Escapes text: a line that begins with a dot or a quote is a command to the formatter, and a bare dash is a hyphen. */
 const safe = (text: string): string =>
   text
     .replaceAll("\\", "\\e")
     .replaceAll("-", "\\-")
     .replaceAll(/^(?=[.'])/gm, "\\&");
-/** Long paths may be broken behind a slash, or a narrow screen could not take them. */
+/** Allows a line break after each slash, because a long path may not fit on a narrow screen. */
 const breakable = (text: string): string => text.replaceAll("/", "/\\:");
 const bold = (text: string): string => `\\fB${safe(text)}\\fR`;
 const italic = (text: string): string => `\\fI${safe(text)}\\fR`;
-/** "fsync: survives ..." explains a word, which stays as it is typed. */
+/** The word in "fsync: a file is ..." is typed like that, so it gets no capital. */
 const sentence = (text: string): string => `${/^\w+:/.test(text) ? text[0] : text[0]?.toUpperCase()}${text.slice(1)}.`;
 
-/** Lines of at most 80 bytes, as formatters and people who look at differences like them; filling joins them again. */
+/** Lines of at most 80 bytes, for formatters and for readable diffs. The formatter joins them again. */
 const folded = (page: string): string =>
   page
     .split("\n")
     .map((line) => (line.startsWith(".") ? line : line.replaceAll(/(.{1,78})(?: +|$)/g, "$1\n").trimEnd()))
     .join("\n");
 
-/** A setting with its default and, because that is the same name in other letters, no variable. */
-function setting(name: SettingName): string {
-  const { argument, help } = settingOf(name);
-  const fallback = shownFallback(name);
+/** A setting with its default. The variable has the same name in other letters, so it is left out. */
+function setting(name: SettingName, command: Command = COMMAND_NAMES[0]): string {
+  const { argument } = settingOf(name);
+  const [help, fallback] = [helpOf(name, command), shownFallback(name, command)];
   const value = argument === null ? "" : ` ${italic(argument)}`;
   return `.TP\n${bold(`--${name}`)}${value}\n${safe(sentence(help))}${fallback === null ? "" : `\n(default: ${safe(fallback)})`}`;
 }
 
 /**
- * What it is for, then the command as it is typed, set apart and not filled: a line that is broken cannot be copied.
+ * The purpose, then the command on an unfilled line of its own: nobody can copy a command that is broken in two.
  */
 const examples = (rows: readonly (readonly [purpose: string, command: string])[]): string =>
   rows
@@ -57,7 +58,7 @@ const examples = (rows: readonly (readonly [purpose: string, command: string])[]
 
 /** @param version as in package.json */
 export function manualPage(version: string): string {
-  // What all commands have is said once, and not at each of them.
+  // The settings that all commands have are listed once, not with each command.
   const shared = settingsOn(COMMAND_NAMES[0]).filter((name) =>
     COMMAND_NAMES.every((c) => settingsOn(c).includes(name)),
   );
@@ -65,16 +66,20 @@ export function manualPage(version: string): string {
     const { about, operands = [], examples: rows } = COMMANDS[name];
     const own = settingsOn(name).filter((setting) => !shared.includes(setting));
     const words = operands.map(({ syntax }) => ` ${safe(syntax)}`).join("");
-    const notes = operands.map(({ syntax, help }) => `.TP\n${safe(syntax)}\n${safe(sentence(help))}`);
+    const notes = operands.map(({ syntax, help, choices = [] }) => {
+      // Where the help does not list the choices, the manual does.
+      const words = help.includes(choices[0] ?? "") ? "" : `: ${choices.join(", ")}`;
+      return `.TP\n${safe(syntax)}\n${safe(sentence(help + words))}`;
+    });
     return [
       `.SS ${bold(`filespool ${name}`)} [options]${words}`,
       safe(sentence(about)),
       ...notes,
-      ...own.map(setting),
+      ...own.map((each) => setting(each, name)),
       `.PP\n${examples(rows)}`,
     ].join("\n");
   });
-  // The order of the parts is that of man-pages(7), by which people who read many of them find things.
+  // The order of the sections is that of man-pages(7).
   return folded(`.\\" Made by npm run generate from the tables in src/cli; not to be edited.
 .TH FILESPOOL 1 "" "filespool ${version}" "User Commands"
 .SH NAME
@@ -82,8 +87,9 @@ filespool \\- send a file now, collect it later
 .SH SYNOPSIS
 ${COMMAND_NAMES.map((name) => `${bold("filespool")} ${bold(name)} [options]${(COMMANDS[name].operands ?? []).map(({ syntax }) => ` ${safe(syntax)}`).join("")}`).join("\n.br\n")}
 .SH DESCRIPTION
-A server keeps files in named queues on disk. Senders put files in, receivers take them out, and nobody has to be there at the
-same time. Whoever is killed, at any byte, continues by the same command, and what was reported stored is not lost.
+A server keeps files in named queues on disk. Senders put files in, and receivers take them out, now or days later.
+A sender or receiver that was killed, at any byte, continues where it stopped when you run the same command again. A file
+that was reported stored is not lost.
 .PP
 Without a command, on a terminal,
 ${bold("filespool")}
@@ -91,32 +97,34 @@ asks what to do.
 .SH COMMANDS
 ${commands.join("\n")}
 .SH OPTIONS OF ALL COMMANDS
-${shared.map(setting).join("\n")}
+${shared.map((name) => setting(name)).join("\n")}
 .TP
 ${bold("--config")} ${italic("file")}
 ${breakable(safe(CONFIG_RULE))}
 .TP
 ${bold("--help")}, ${bold("--version")}
-What a command takes; which version this is.
+Print the help of a command; print the version.
 .SH SETTINGS
-Every option is also a variable
+You can also set each option by an environment variable
 (${bold("--buffer-size")}: ${bold(variableOf("buffer-size"))})
-and a key of the config file (${safe('"buffer-size": "1MiB"')}).
-A flag beats a variable, which beats the file, which beats an answer at a prompt, which beats the default.
+or in the config file (${safe('"buffer-size": "1MiB"')}).
+The first of these that holds the setting wins: the command line, the variable, the config file, an answer at a prompt, the
+default.
 .PP
-Sizes: 1000, 64KiB, 1MiB, 10GB. Durations: 500ms, 30s, 5m, 7d.
+Write sizes as 1000, 64KiB, 1MiB or 10GB, and durations as 500ms, 30s, 5m or 7d.
 .SH PROGRAMS
-With ${bold("--json")}, each event is one JSON object on a line of its own on standard output; the last is
-${safe('"done"')} or ${safe('"error"')}. The fields of each are described in filespool\\-events.schema.json, which comes with the package.
+With ${bold("--json")}, filespool prints each event as one JSON object on a line of its own on standard output. The last
+event is ${safe('"done"')} or ${safe('"error"')}. The file filespool\\-events.schema.json in the package describes the fields of
+each event.
 .SH EXIT STATUS
 ${EXIT_CODES.map(({ code, sentence }) => `.TP\n${bold(String(code))}\n${safe(sentence)}`).join("\n")}
 .SH ENVIRONMENT
 .TP
 ${bold("NO_COLOR")}, ${bold("FORCE_COLOR")}
-Switch colours off, or on where there is no terminal.
+Switch colours off; switch colours on although the output is not a terminal.
 .TP
 ${bold("FILESPOOL_DEBUG")}
-Prints the stack trace of an error.
+Print the stack trace of an error.
 .SH EXAMPLES
 ${examples(OVERVIEW)}
 `);

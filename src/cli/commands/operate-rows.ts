@@ -1,9 +1,8 @@
 /**
- * What the tables of operators have in their columns: a queue, a transfer, a dead letter, each as a row of texts.
+ * The columns of the tables for operators: a queue, a transfer or a dead letter as a row of texts.
  *
- * A row is made for eyes: sizes and ages of three digits, no field that says nothing. Programs get the fields themselves, as the
- * server sent them (operate.ts). Whatever is not ours, names and reasons above all, is escaped here, so that table.ts can count
- * cells and nothing else; that it is text from strangers shows in each `printable` below.
+ * A row is for people: sizes and ages have three digits, and empty fields stay empty. Programs get the fields as the server
+ * sent them (operate.ts). Names and reasons come from strangers, so they are escaped here; table.ts only counts cells.
  *
  * Read next: table.ts, which gives the columns their widths.
  */
@@ -13,9 +12,8 @@ import type { Column } from "../report/table.ts";
 import { isSendQueue } from "../settings/settings.ts";
 import { humanDuration, humanSize } from "../settings/units.ts";
 
-// Titles are in capitals, so that a table without a line under its head still shows which line that is.
-// The names come last, because they alone have no bound that fits a line, and because the eye finds them there: what is right of
-// a long name would jump from block to block.
+// Titles are in capitals, so the head of a table is visible without a line below it. Names come last, because only they can
+// be too long for a line, and columns to the right of a long name would jump from block to block.
 export const QUEUES: readonly Column[] = [
   { title: "FILES", align: "right" },
   { title: "SIZE", align: "right" },
@@ -23,13 +21,13 @@ export const QUEUES: readonly Column[] = [
   { title: "UPLOADS", align: "right" },
   { title: "QUEUE", mayCut: true },
 ];
-/** Bytes are those of the files; what unfinished uploads have reserved is not in a queue. */
+/** The size counts files only, not the room that unfinished uploads have reserved. */
 export const queueRow = ({ queue, files, bytes, dead, uploads }: QueueInfo) =>
   [String(files), humanSize(bytes), String(dead), String(uploads), shownQueue(queue)] as const;
 
 /**
- * The name of a queue. One that looks like another (made before such names were refused) is shown as a shell with
- * $'...' takes it, so that whoever empties it can tell the two apart and type it.
+ * The name of a queue. An old queue may have a name that looks like another (such names are refused now). It is shown in
+ * the form $'...' of a shell, so a person can distinguish the two and type it.
  */
 function shownQueue(queue: string): string {
   if (isSendQueue(queue)) return escapeText(queue);
@@ -40,7 +38,7 @@ function shownQueue(queue: string): string {
   return `$'${escaped}'`;
 }
 
-// The id is never cut: it is there to be copied into the next command.
+// The id is never cut, because people copy it into the next command.
 export const TRANSFERS: readonly Column[] = [
   { title: "STATE" },
   { title: "SIZE", align: "right" },
@@ -48,11 +46,11 @@ export const TRANSFERS: readonly Column[] = [
   { title: "TRANSFER" },
   { title: "NAME", mayCut: true },
 ];
-/** Also of one that is unknown: then all but its id and that word is empty. */
+/** Of an unknown transfer, only the state and the id have a text. */
 export const transferRow = (info: TransferInfo) =>
   [stateOf(info), sizeOf(info), ageOf(info), info.transfer, escapeText(info.name ?? "")] as const;
 
-// Of a dead letter everybody knows that it is dead; what is asked is why, since when, and whether it was one bad day.
+// For a dead letter, people ask why and since when it failed, and whether it failed only on one day.
 export const LETTERS: readonly Column[] = [
   { title: "FAILED", align: "right" },
   { title: "LAST", align: "right" },
@@ -60,7 +58,7 @@ export const LETTERS: readonly Column[] = [
   { title: "NAME", mayCut: true },
   { title: "REASON", mayCut: true },
 ];
-/** The last failure of how many, and when. The first one is a matter for `filespool show`. */
+/** The number of failures, and the last one. `filespool show` also shows the first. */
 export const letterRow = (info: TransferInfo) =>
   [
     `${info.failures ?? 0} x`,
@@ -70,15 +68,15 @@ export const letterRow = (info: TransferInfo) =>
     escapeText(info.reason ?? ""),
   ] as const;
 
-/** "uploading 40 %": for an upload, how far it is says more than that it is one. */
+/** The state; of an upload also the share that has arrived: "uploading 40 %". */
 export function stateOf({ state, offset = 0, size }: TransferInfo): string {
   if (state !== "uploading" || size === undefined || size === 0) return state;
   return `uploading ${Math.floor((offset / size) * 100)} %`;
 }
-/** Of a stream that is still being sent nobody knows the size. */
+/** Empty for a stream that is still being sent: nobody knows its size. */
 export const sizeOf = ({ size }: TransferInfo) => (size === undefined ? "" : humanSize(size));
-/** How long it has been in its state; of an upload, how long nothing has arrived. */
+/** How long a transfer has been in its state; of an upload, the time since its last progress. */
 export const ageOf = ({ atMs }: TransferInfo) => age(atMs);
-/** By this machine's clock; a server whose clock is ahead has files of age 0. */
+/** By the clock of this machine. If the clock of the server is ahead, the age is 0. */
 export const age = (sinceMs: number | undefined) =>
   sinceMs === undefined ? "" : humanDuration(Math.max(0, Date.now() - sinceMs));

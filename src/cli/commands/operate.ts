@@ -1,21 +1,21 @@
 /**
- * `filespool list | show | status | cancel | requeue | purge | dead`: looking after a running server.
+ * `filespool list | show | status | cancel | requeue | purge | dead`: the commands for operators of a running server.
  *
- * All of them talk to a server over the protocol, with the settings of any client: host, port, token, certificate. People get
- * tables, programs one object per row:
+ * They talk to a server over the protocol, with the settings of any client: host, port, token, certificate. People get
+ * tables, and programs get one object per row:
  *
  *   {"event":"queue","queue":"photos","files":3,"bytes":61440,"dead":1,"uploads":0}
  *   {"event":"transfer","transfer":"6f2a...","state":"waiting","queue":"photos","name":"a.jpg","size":20480,"atMs":...}
  *
- * An order about several transfers is carried out for each of them; one that fails is named, the others go on, and the exit code
- * is that of the first failure. `status` of a transfer that the server does not know is exit code 4, so that a script can ask
- * "do you have it?" without reading anything. Never here: what the orders do (spool/operate/contract.ts), and rights (net/server/access.ts).
+ * A command about several transfers handles each of them. It names one that fails and goes on with the others; the exit code
+ * is that of the first failure. `status` of an unknown transfer has exit code 4, so a script can ask "do you have it?"
+ * without reading the output. Never here: what the orders do (spool/operate/contract.ts), and rights (net/server/access.ts).
  */
 import { type Operator, operate } from "../../net/extensions/operate/operator.ts";
 import { type FilespoolError, known } from "../../protocol/errors.ts";
 import { isQueueName } from "../../protocol/messages.ts";
 import type { Context, Task } from "../command.ts";
-import { connectionOf } from "../credentials/client.ts";
+import { connectionOf, isEncrypted } from "../credentials/client.ts";
 import { EXIT, exitCodeOf, UsageError } from "../exit-codes.ts";
 import { counted, escapeText, line } from "../report/escape.ts";
 import type { Report } from "../report/report.ts";
@@ -35,8 +35,8 @@ import {
 } from "./operate-rows.ts";
 
 /**
- * Connects, works, says goodbye. As in send.ts, there is no patience with a server that never answered unless somebody asked for
- * it: who types `list` wants to know now. Once it has answered, a cut is mended without a word.
+ * Connects, works, closes. As in send.ts, a server that never answered is an error at once, unless --retry was given. After
+ * that, a lost connection is made again without a message.
  */
 async function withOperator<T>(
   { settings }: Task,
@@ -44,7 +44,7 @@ async function withOperator<T>(
   work: (operator: Operator) => Promise<T>,
 ): Promise<T> {
   const { host, port, retry } = settings.values;
-  report.talksTo(host, port);
+  report.talksTo(host, port, { isEncrypted: isEncrypted(settings.values), isOperator: true });
   const operator = await operate({
     ...(await connectionOf(settings)),
     retryMs: retry,
@@ -59,11 +59,11 @@ async function withOperator<T>(
   }
 }
 
-const NOTHING_SEEN = "There is nothing that this token may look at: it sees queues that it has the right to manage.";
+const NOTHING_SEEN = "There is nothing to show: a token shows only queues that it may manage.";
 
 /**
- * `filespool list [QUEUE]`. The order of a queue is the order of delivery, so the first line is what the next receiver gets; what
- * a receiver has at this moment keeps its line, because it may come back.
+ * `filespool list [QUEUE]`. The order is that of delivery, so the next receiver gets the first line. A file that a receiver
+ * holds keeps its place, because it may come back.
  */
 export function list(task: Task, context: Context): Promise<number> {
   const queue = queueIn(task.operands, "list");
@@ -72,22 +72,21 @@ export function list(task: Task, context: Context): Promise<number> {
       const rows = await print(context, QUEUES, operator.queues(), "queue", queueRow);
       const { values } = task.settings;
       const hasToken = values.token !== undefined || values["token-file"] !== undefined;
-      const nothing = hasToken ? NOTHING_SEEN : "There is nothing on this server.";
+      const nothing = hasToken ? NOTHING_SEEN : "This server holds no files.";
       return over(context.report, rows, `${counted(rows, "queue")}.`, nothing);
     }
-    // What is on its way comes last: it is not in the queue yet.
+    // Unfinished uploads come last, because they are not in the queue yet.
     const both = async function* () {
       yield* operator.files(queue);
       yield* operator.uploads(queue);
     };
     const rows = await print(context, TRANSFERS, both(), "transfer", transferRow);
-    return over(context.report, rows, `${counted(rows, "file")}.`, line`Nothing is in queue "${queue}".`);
+    return over(context.report, rows, `${counted(rows, "file")}.`, line`Queue "${queue}" is empty.`);
   });
 }
 
 /**
- * `filespool dead [QUEUE]`. Without a queue it asks for the queues first and for the letters of those that have some, so that it
- * costs no more than the answer is long.
+ * `filespool dead [QUEUE]`. Without a queue it lists the queues first, and then reads only those that have dead letters.
  */
 export function dead(task: Task, context: Context): Promise<number> {
   const queue = queueIn(task.operands, "dead");
@@ -97,13 +96,13 @@ export function dead(task: Task, context: Context): Promise<number> {
       for await (const tally of operator.queues()) if (tally.dead > 0) yield* operator.dead(tally.queue);
     };
     const rows = await print(context, LETTERS, letters(), "transfer", letterRow);
-    return over(context.report, rows, `${counted(rows, "dead letter")}.`, "No dead letters.");
+    return over(context.report, rows, `${counted(rows, "dead letter")}.`, "There are no dead letters.");
   });
 }
 
 /**
- * `filespool status TRANSFER...`. One after the other, in the order in which they were typed: a script that asks for many reads the
- * answers by line. It prints no closing sentence, since the table is the answer.
+ * `filespool status TRANSFER...`. The answers have the order of the words, so a script can read them by line. There is no
+ * closing sentence, because the table is the answer.
  */
 export function status(task: Task, context: Context): Promise<number> {
   const transfers = transfersIn(task.operands, "status");
@@ -123,8 +122,8 @@ export function status(task: Task, context: Context): Promise<number> {
 }
 
 /**
- * `filespool show TRANSFER`: all that is known of one, a fact per line, and none that means nothing in its state. Moments are told
- * with their time zone, because the server may be in another one than the person.
+ * `filespool show TRANSFER`: all facts about one transfer, one per line, without those that mean nothing in its state. Times
+ * have a time zone, because the server and the person may be in different ones.
  */
 export function show(task: Task, context: Context): Promise<number> {
   const [transfer] = transfersIn(task.operands, "show") as [string];
@@ -155,8 +154,8 @@ export function show(task: Task, context: Context): Promise<number> {
 }
 
 /**
- * `filespool cancel TRANSFER...`. It asks nothing: ids are copied, not guessed, and a cancelled file can be sent again by who has
- * it. Where it is an upload under way, its sender is told.
+ * `filespool cancel TRANSFER...`. It asks nothing: people copy ids and do not guess them, and the sender can send a cancelled
+ * file again. The sender of a running upload is told.
  */
 export function cancel(task: Task, context: Context): Promise<number> {
   const transfers = transfersIn(task.operands, "cancel");
@@ -164,40 +163,40 @@ export function cancel(task: Task, context: Context): Promise<number> {
 }
 
 /**
- * `filespool requeue TRANSFER... | --all --queue NAME`. "All" is of one queue that somebody has named: with a default queue in a
- * config file, a forgotten --queue would put back what nobody meant.
+ * `filespool requeue TRANSFER... | --all --queue NAME`. --all needs a typed --queue: with a queue from a config file, a person
+ * who forgets --queue would put back the wrong dead letters.
  */
 export function requeue(task: Task, context: Context): Promise<number> {
   const { all, queue } = task.settings.values;
   if (!all) {
-    const transfers = transfersIn(task.operands, "requeue", " or --all --queue NAME");
+    const transfers = transfersIn(task.operands, "requeue", ", or --all --queue NAME");
     return forEach(task, context, transfers, "requeued", (operator, transfer) => operator.requeue(transfer));
   }
-  if (task.operands.length > 0) throw new UsageError("requeue takes transfers or --all, not both");
+  if (task.operands.length > 0) throw new UsageError("requeue takes ids of transfers or --all, not both");
   if (task.settings.origins.queue.kind !== "flag")
-    throw new UsageError("requeue --all needs --queue: whose dead letters?");
+    throw new UsageError("requeue --all needs --queue NAME, the queue whose dead letters to put back");
   return withOperator(task, context, async (operator) => {
     const files = await operator.requeueAll(queue);
-    context.report.done({ files }, line`${counted(files, "dead letter")} back at the end of queue "${queue}".`);
+    context.report.done({ files }, line`${counted(files, "dead letter")} put back at the end of queue "${queue}".`);
     return EXIT.done;
   });
 }
 
-/** `filespool purge QUEUE`; whether it is meant was settled before (commands/table.ts). */
+/** `filespool purge QUEUE`. operator-table.ts has asked for confirmation. */
 export function purge(task: Task, context: Context): Promise<number> {
   const queue = queueIn(task.operands, "purge") as string;
   const { dead: deadOnly } = task.settings.values;
   return withOperator(task, context, async (operator) => {
     const files = await operator.purge(queue, { deadOnly });
     const noun = deadOnly ? "dead letter" : "file";
-    context.report.done({ files }, line`${counted(files, noun)} of queue "${queue}" removed.`);
+    context.report.done({ files }, line`Deleted ${counted(files, noun)} from queue "${queue}".`);
     return EXIT.done;
   });
 }
 
 /**
- * One order for each transfer, in the order in which they were typed, each answered before the next is given. That is slower than
- * a window of them, and it is known at any moment what has been done: whoever presses Ctrl-C sees the last one that was.
+ * One order for each transfer, in the order of the words. Each is answered before the next is sent. That is slower than
+ * several at once, but after Ctrl-C the person can see which was the last one done.
  */
 function forEach(
   task: Task,
@@ -214,10 +213,10 @@ function forEach(
       try {
         const isNew = await work(operator, transfer);
         if (isNew) files++;
-        report.row({ event: verb, transfer, repeated: !isNew }, () => `${verb} ${transfer}${isNew ? "" : " before"}`);
+        report.row({ event: verb, transfer, repeated: !isNew }, () => `${verb} ${transfer}${isNew ? "" : " already"}`);
       } catch (cause) {
         const error = known(cause);
-        // What concerns the connection concerns all that are left.
+        // An error of the connection ends the run.
         if (error.kind !== "refused" && error.code !== "queue-full") throw error;
         failures.push(error);
         report.transfer({
@@ -241,8 +240,8 @@ function forEach(
 }
 
 /**
- * Prints rows as they come, a block at a time; returns how many there were. Ten million rows pass through here in the memory of one
- * block, and the next page is fetched when this one is read: `filespool list photos | head` reads some pages, not the queue.
+ * Prints rows as they come, in blocks, and returns their number. Only one block is in memory. The next page is fetched when
+ * this one was read, so `filespool list photos | head` reads a few pages and not the whole queue.
  */
 async function print<T extends object>(
   { report, stdout }: Context,
@@ -272,28 +271,28 @@ async function print<T extends object>(
 }
 
 /**
- * The end of a list, which is never silent: an empty screen might also be a command that does not work. Programs get the number of
- * rows, by which they know that the list is whole.
+ * The end of a list. It always prints something, because an empty screen could also be a command that does not work. Programs
+ * get the number of rows, which shows that the list is complete.
  */
 function over(report: Report, rows: number, sentence: string, nothing: string): number {
   report.done({ rows }, rows > 0 ? sentence : nothing);
   return EXIT.done;
 }
 
-/** @throws UsageError for a name that cannot be one: nothing would be found, and nobody would know why */
+/** @throws UsageError for an invalid name, with which nothing would be found */
 function queueIn([queue, ...more]: readonly string[], command: string): string | undefined {
   if (more.length > 0) throw new UsageError(`${command} takes one queue`);
   if (queue !== undefined && !isQueueName(queue))
-    throw new UsageError(line`"${queue}" is no queue name: letters, digits, space, dot, dash, underscore`);
+    throw new UsageError(line`"${queue}" is not a queue name: use letters, digits, space, dot, dash, underscore`);
   return queue;
 }
 
 /** @throws UsageError */
 function transfersIn(operands: readonly string[], command: string, or = ""): readonly string[] {
   if (operands.length === 0)
-    throw new UsageError(`${command} needs the id of a transfer${or}: see filespool list QUEUE`);
+    throw new UsageError(`${command} needs the id of a transfer${or}; filespool list QUEUE shows the ids`);
   const wrong = operands.find((word) => !/^[0-9a-f]{32}$/.test(word));
   if (wrong !== undefined)
-    throw new UsageError(line`"${wrong}" is no id of a transfer, which is 32 hexadecimal digits`);
+    throw new UsageError(line`"${wrong}" is not the id of a transfer: an id has 32 hexadecimal digits`);
   return operands;
 }

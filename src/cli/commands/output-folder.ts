@@ -1,14 +1,14 @@
 /**
- * A folder of ours alone below $TMPDIR, for what `receive --output -` cannot verify in memory.
+ * A private folder below $TMPDIR, for content that `receive --output -` cannot verify in memory.
  *
- *   filespool-output-<user>-<server and queue>         the one that the next run of the same command finds again
- *   filespool-output-<user>-<server and queue>-<lot>   another, where that one is in use, or is not ours
+ *   filespool-output-<user>-<server and queue>         the next run of the same command finds this one again
+ *   filespool-output-<user>-<server and queue>-<lot>   another one, if the first is in use or is not ours
  *
- * It is made when the first large file comes. The lock in it is held as long as it is used, and goes with the process: so a
- * folder that can be locked is nobody's any more. When a run has handed on all that it began, the folder goes. What a run
- * that was stopped leaves in it is continued by the next one; nobody comes for it for a week, and any other run removes it.
+ * The first large file makes the folder. The lock in it is held while the folder is in use, and ends with the process: if a
+ * run can lock a folder, nobody uses it. When a run has written everything that it began, it removes the folder. The next
+ * run of the same command continues what an interrupted run left there. After a week, any run removes it.
  *
- * Everybody may write to $TMPDIR. So the folder is used only if it is one, and ours, and closed to others. Why: adr/0085.
+ * Everybody may write to $TMPDIR. So the folder is used only if it is a folder, ours, and closed to others. Why: adr/0085.
  */
 import { createHash } from "node:crypto";
 import { constants, lstatSync } from "node:fs";
@@ -35,12 +35,12 @@ export class OutputFolder {
     this.#path = join(tmpdir(), `${PREFIX}${process.geteuid?.() ?? 0}-${key}`);
   }
 
-  /** Takes up what an earlier run has left, so that it goes when this one is done. Without that, nothing is made. */
+  /** Opens the folder that an earlier run has left, so that this run removes it in the end. Makes no new folder. */
   async resume(): Promise<void> {
     if (lstatSync(this.#path, { throwIfNoEntry: false })) await this.path();
   }
 
-  /** The folder, which is made and locked by the first call. @throws FilespoolError folder-unusable */
+  /** The folder. The first call makes and locks it. @throws FilespoolError folder-unusable */
   async path(): Promise<string> {
     if (this.#open) return this.#open.path;
     try {
@@ -48,29 +48,29 @@ export class OutputFolder {
       const lock = await lockIn(this.#path);
       const path = lock ? this.#path : await mkdtemp(`${this.#path}-`);
       const own = lock ?? (await lockIn(path));
-      if (!own) throw new Error("another program took what was just made there");
+      if (!own) throw new Error("another program locked the new folder first");
       this.#open = { path, lock: own };
       await removeLeft(basename(path));
       return path;
     } catch (error) {
-      const what = `large files are gathered in ${tmpdir()} before they are handed on, and that cannot be used`;
-      throw new FilespoolError("folder-unusable", `${what}: ${describe(error)}; TMPDIR names another place`);
+      const what = `cannot keep large files in ${tmpdir()} until they are verified`;
+      throw new FilespoolError("folder-unusable", `${what}: ${describe(error)}; set TMPDIR to another folder`);
     }
   }
 
-  /** @returns where there is something to be continued; null: nothing is left */
+  /** @returns the folder, if it holds something for the next run; null when nothing is left */
   async close(): Promise<string | null> {
     if (!this.#open) return null;
     const { path, lock } = this.#open;
     this.#open = null;
     const hasParts = (await readdir(path)).some((name) => name !== LOCK);
-    if (!hasParts) await removeTree(path).catch(unlessTaken); // under its lock, so that nobody begins to use it meanwhile
+    if (!hasParts) await removeTree(path).catch(unlessTaken); // under its lock, so that no other run begins to use it
     await lock.close();
     return hasParts ? path : null;
   }
 }
 
-/** Between its lock and the folder itself, another run may have come and made it its own. */
+/** For a `catch`: after the lock file is removed, another run may have begun to use the folder. */
 function unlessTaken(error: NodeJS.ErrnoException): void {
   if (error.code !== "ENOTEMPTY" && error.code !== "EEXIST") throw error;
 }
@@ -79,13 +79,13 @@ function unlessExists(error: NodeJS.ErrnoException): void {
   if (error.code !== "EEXIST") throw error;
 }
 
-/** For a `catch`: null where something that is not ours has the name; a full or broken disk is no such thing. */
+/** For a `catch`: null where the name belongs to something that is not ours. A full or broken disk is an error. */
 function unlessForeign(error: NodeJS.ErrnoException): null {
   if (["ENOENT", "ELOOP", "ENXIO", "EISDIR", "EACCES", "EPERM"].includes(error.code ?? "")) return null;
   throw error;
 }
 
-/** Whether nobody else can look into it or has put it there. */
+/** Whether it is a folder of this user that is closed to others. */
 async function isOurs(path: string): Promise<boolean> {
   const stat = await lstat(path).catch(() => null);
   const isClosed =
@@ -93,7 +93,7 @@ async function isOurs(path: string): Promise<boolean> {
   return stat?.isDirectory() === true && isClosed;
 }
 
-/** Locks a folder. Null: it is in use, or not ours, or was removed in this moment. @throws what the file system said */
+/** Locks a folder. Null: it is in use, is not ours, or was just removed. @throws errors of the file system */
 async function lockIn(path: string): Promise<FileHandle | null> {
   if (!(await isOurs(path))) return null;
   const { tryLock } = await import("fs-native-extensions");
@@ -101,18 +101,18 @@ async function lockIn(path: string): Promise<FileHandle | null> {
   const flags = constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW | constants.O_NONBLOCK;
   const lock = await open(file, flags, 0o600).catch(unlessForeign);
   if (!lock) return null;
-  // Whoever had it may have removed it after we had opened it.
+  // Another run may have removed the lock file after we opened it.
   const isThere = async () => (await lstat(file).catch(() => null))?.ino === (await lock.stat()).ino;
   if (tryLock(lock.fd) && (await isThere())) return lock;
   await lock.close();
   return null;
 }
 
-/** Removes folders that nobody uses: those of a lot at once, others when nobody has come for a week. What fails stays. */
+/** Removes unused folders: those with a lot at once, others after a week. A folder that cannot be removed stays. */
 async function removeLeft(except: string): Promise<void> {
   const user = `${PREFIX}${process.geteuid?.() ?? 0}-`;
   for (const name of await readdir(tmpdir())) {
-    // Earlier versions gave each run a folder of six letters, and no lock.
+    // Earlier versions used folders with six letters and no lock.
     const isOld = /^filespool-output-[A-Za-z0-9]{6}$/.test(name);
     if (name === except || (!isOld && !name.startsWith(user))) continue;
     const path = join(tmpdir(), name);

@@ -1,35 +1,35 @@
 /**
  * `receive --exec 'command {}'`: a command for each landed file, before the server may forget the file.
  *
- * The path is never part of the command's text. `{}` becomes `"$1"`, and the path is handed over as that argument, so that a
- * file called `; rm -rf ~` is a file name to the shell and nothing else:
+ * The path is never a part of the command's text. `{}` becomes `"$1"`, and the path is that argument. So for the shell, a
+ * file called `; rm -rf ~` is only a file name:
  *
  *   --exec 'convert {} thumbs/'     sh -c 'convert "$1" thumbs/' sh /home/alice/inbox/photo.jpg
  *
- * It is absolute, so it begins with a "/": a file called "--output=x" is an option to no command. Write {} without quotes
- * around it; the quotes are there already. The same is in the environment: FILESPOOL_PATH, _NAME, _TRANSFER, _DIGEST and
- * _QUEUE. Our own secrets are not: a command that was written for files needs no token, and may well write its environment
- * into a log. An exit code other than 0 makes the delivery a failed attempt, and the next file waits (net/extensions/hook/hook-backoff.ts).
+ * The path is absolute and begins with "/", so no command takes a file called "--output=x" for an option. Write {} without
+ * quotes; they are there already. The environment has FILESPOOL_PATH, _NAME, _TRANSFER, _DIGEST and _QUEUE. It does not
+ * have our secrets: a command for files needs no token, and might write its environment into a log. An exit code other
+ * than 0 makes the delivery a failed attempt, and the next file waits (net/extensions/hook/hook-backoff.ts).
  */
 import { spawn } from "node:child_process";
 import { describe } from "../../disk/system-errors.ts";
 import type { LandedFile } from "../../net/options.ts";
 import { FilespoolError } from "../../protocol/errors.ts";
 
-/** What the machine has too little of at the moment. */
+/** Errors that say that the machine is short of something at the moment. */
 const BUSY = new Set(["EMFILE", "ENFILE", "EAGAIN", "ENOMEM"]);
 
 import { SETTING_NAMES, settingOf, variableOf } from "../settings/settings.ts";
 
-/** How long a command that was asked to stop may take before it is stopped. */
+/** Time between SIGTERM and SIGKILL for a command, ms. */
 const KILL_AFTER_MS = 3000;
 
-/** The variables that hold a secret of ours, by the table of settings: a new secret is one here by itself. */
+/** The variables that hold our secrets, from the table of settings. */
 const SECRETS: ReadonlySet<string> = new Set(SETTING_NAMES.filter((name) => settingOf(name).secret).map(variableOf));
 
 /**
- * @param env the environment that the command gets besides, without our secrets
- * @param quietStdout stdout belongs to somebody else (`--json`, `--output -`), so the command's goes to stderr
+ * @param env the environment of the command; our secrets are removed from it
+ * @param quietStdout stdout holds something else (`--json`, `--output -`), so the output of the command goes to stderr
  */
 export function commandHook(
   command: string,
@@ -42,26 +42,26 @@ export function commandHook(
     new Promise((resolve, reject) => {
       const facts = { PATH: path, NAME: name, TRANSFER: transfer, DIGEST: digest, QUEUE: queue };
       const added = Object.fromEntries(Object.entries(facts).map(([key, value]) => [`FILESPOOL_${key}`, value]));
-      // A group of its own, so that what the command has started ends with it.
+      // A process group of its own, so that all processes of the command end together.
       const child = spawn("sh", ["-c", script, "sh", path], {
         env: { ...kept, ...added },
         stdio: ["ignore", quietStdout ? 2 : 1, 2],
         detached: true,
       });
-      // To the whole group: the shell may be waiting for a child of its own, and would leave that one behind.
+      // Signals the whole group: the shell may wait for a child, which would otherwise stay behind.
       const stop = (how: NodeJS.Signals) => {
         try {
           if (child.pid !== undefined) process.kill(-child.pid, how);
-        } catch {} // it has ended meanwhile
+        } catch {} // it has already ended
       };
-      // First asked, then made to. Whoever presses Ctrl-C twice does not even wait for that.
+      // First SIGTERM, later SIGKILL. A second Ctrl-C ends this program without waiting.
       let timer: NodeJS.Timeout | undefined;
       const interrupt = () => {
         stop("SIGTERM");
         timer = setTimeout(() => stop("SIGKILL"), KILL_AFTER_MS);
       };
       signal.addEventListener("abort", interrupt, { once: true });
-      if (signal.aborted) interrupt(); // the event has been and gone
+      if (signal.aborted) interrupt(); // no event comes any more
       const end = (failure?: string) => {
         clearTimeout(timer);
         signal.removeEventListener("abort", interrupt);
@@ -70,15 +70,15 @@ export function commandHook(
       };
       child.on("error", (error: NodeJS.ErrnoException) => {
         if (!BUSY.has(error.code ?? "")) return end(`could not be started: ${error.message}`);
-        // No fault of the file: it is taken back and tried again, and no attempt is counted.
+        // The file is not at fault: it is tried again, and no attempt is counted.
         signal.removeEventListener("abort", interrupt);
         reject(
           new FilespoolError("connections-full", `the command for ${path} could not be started: ${describe(error)}`),
         );
       });
-      // "close" and not "exit": what it printed is out by then, before anybody speaks about the next file.
+      // "close" and not "exit": by then all output of the command is out, before the next file begins.
       child.on("close", (code, by) => {
-        end(code === 0 ? undefined : by ? `was ended by ${by}` : `ended with exit code ${code}`);
+        end(code === 0 ? undefined : by ? `was ended by the signal ${by}` : `ended with exit code ${code}`);
       });
     });
 }

@@ -1,17 +1,16 @@
 /**
  * The sender key: a secret of this user, made once, from which transfer ids are derived.
  *
- * A sender that was killed and is run again must find *its* unfinished transfer on the server, without
- * having noted anything in the moment of the crash. So the id of a transfer is a digest of what is known
- * again in the second run (key, queue, path, size, time of change). The key makes ids of different users
- * differ, and keeps strangers from guessing an id and taking over the transfer behind it.
+ * A sender that was killed must find its unfinished transfer again in the next run, although it noted nothing at the
+ * moment of the crash. So the id of a transfer is a digest of facts that both runs know: key, queue, path, size, time of
+ * change. Because of the key, ids of different users differ, and a stranger cannot guess an id and take over a transfer.
  *
- * Other ways to find the transfer again were worse. Asking the server "what have I begun?" needs to know who
- * "I" am, which is this key again. Noting the id beside the file writes into folders that may be read-only or
- * shared. Hashing the content reads a large file twice before the first byte is sent. Why in full: adr/0011.
+ * Other ways are worse. To ask the server "what have I begun?", a sender needs an identity, which is this key again. To note
+ * the id next to the file, it must write into folders that may be read-only or shared. To hash the content, it reads a
+ * large file twice before it sends the first byte. Why in full: adr/0011.
  *
- * One invariant: whoever reads the file finds a whole key, the same one for ever, even when two senders
- * start at the same moment on a new machine.
+ * One invariant: a reader of the file always finds a whole key, and always the same, even when two senders start at the
+ * same moment on a new machine.
  */
 import { randomBytes } from "node:crypto";
 import { chmod, link, open, rm, stat } from "node:fs/promises";
@@ -28,25 +27,25 @@ const KEY_BYTES = 32;
 const KEY_FILE_BYTES_MAX = 1024;
 const KEY_FORM = /^[0-9a-f]{64}$/;
 
-/** A key nobody has had before and nobody can guess. */
+/** A new random key. */
 const newKey = (): string => randomBytes(KEY_BYTES).toString("hex");
 
 /**
- * The key of this user, created if there is none yet.
- * @param warn told in a sentence why a key could not be kept. Sending goes on with a key for this run only:
- *   it is a pity about the resume after a crash, but no reason to refuse a transfer.
+ * The key of this user, made if there is none yet.
+ * @param warn gets a sentence that says why no key could be kept. The run then uses a key of its own: it cannot be resumed
+ *   after a crash, but that is no reason to refuse a transfer.
  */
 export async function senderKey(folder: string, warn: (sentence: string) => void): Promise<string> {
   const path = join(folder, KEY_FILE);
   try {
     return (await readKey(path)) ?? (await createKey(folder, path));
   } catch (error) {
-    warn(`no sender key in ${path}, so a killed send will not be continued by the next one: ${describe(error)}`);
+    warn(`the sender key ${path} cannot be used, so a send that is killed has to start again: ${describe(error)}`);
     return newKey();
   }
 }
 
-/** The key of whoever runs this program; that it could not be kept is a remark of the run. */
+/** The key of the user who runs this program. With --verbose, a sentence says if it could not be kept. */
 export async function ownSenderKey(
   env: Readonly<Record<string, string | undefined>>,
   report: Pick<Report, "remark">,
@@ -54,33 +53,32 @@ export async function ownSenderKey(
   const folder = stateFolder(env);
   if (folder !== null) return senderKey(folder, (sentence) => report.remark(line`${sentence}`));
   report.remark(
-    "no home folder, so a killed send will not be continued by the next one; FILESPOOL_STATE names a place",
+    "there is no home folder for the sender key, so a send that is killed has to start again; set FILESPOOL_STATE to a folder",
   );
   return newKey();
 }
 
 /**
  * The key in the file, or null when there is no file.
- * @throws Error when there is something of that name that cannot be read or is no key. It is not replaced: a
- *   damaged key may be mended from a backup, and a new one would give up every transfer under way.
+ * @throws Error when the file cannot be read or holds no key. It is not replaced: somebody may restore a damaged key from a
+ *   backup, and a new key would abandon all unfinished transfers.
  */
 async function readKey(path: string): Promise<string | null> {
-  // Whoever has put a key there knows the ids of all transfers that are made with it.
+  // A user who could write the key would know the ids of all transfers that are made with it.
   const text = (await readOwn(path, KEY_FILE_BYTES_MAX, false))?.trim();
   if (text === undefined) return null;
   if (!KEY_FORM.test(text)) throw new Error("the file does not hold a key; remove it to get a new one");
-  // A copy or a restored backup may have left it open to others; a secret that was readable is still one
-  // worth closing.
+  // A copy or a restored backup may be readable for others. Closing it still helps.
   if (((await stat(path)).mode & 0o077) !== 0) await chmod(path, 0o600);
   return text;
 }
 
 /**
- * Creates the file, or reads what another sender has created meanwhile.
+ * Creates the file, or reads the file that another sender has created in the meantime.
  *
- * Opening the final name and then writing to it would let the other one read an empty file. Renaming a
- * finished file over it would replace a key that is already in use. A hard link does neither: it appears
- * with all its content, and fails if the name is taken.
+ * If it opened the final name and then wrote, the other sender could read an empty file. If it renamed a finished file over
+ * the name, it could replace a key that is in use. A hard link does neither: it appears with all its content, and fails if
+ * the name exists.
  */
 async function createKey(folder: string, path: string): Promise<string> {
   await makeFolders(folder, 0o700);

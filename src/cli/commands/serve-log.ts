@@ -1,16 +1,16 @@
 /**
  * The log of a server: one JSON object per line, by pino, for machines that keep and search logs.
  *
- * It is not the report (report.ts), which talks to whoever started the program. A log is kept for years and read by
- * many, so it holds what helps to find out what became of a transfer, and nothing that is worth stealing: the fields
- * that are written are listed here, and what an event has besides (a token, some day) stays out by itself. Names of
- * files are data like any other, and escaped like any other.
+ * It is not the report (report.ts), which is for the person who started the program. A log is kept for years, and many
+ * people read it. So it holds what helps to trace a transfer, and nothing worth stealing: only the fields in the list
+ * below are written, so a new field of an event (a token, some day) stays out. Names of files are data like any other, and
+ * are escaped like any other.
  *
  *   {"level":"info","time":"2026-11-25T07:00:00.000Z","event":"stored","connection":12,"transfer":"6f2a...",
  *    "queue":"photos","name":"a.jpg","size":12288,"digest":"..."}
  *
- * Lines are written behind the data path, never in front of it: a disk that is full or slow loses lines, not transfers (log-file.ts).
- * Why pino, and why a list of what may pass: adr/0043.
+ * Transfers never wait for the log: a full or slow disk loses lines, not transfers (log-file.ts). Why pino, and why a list of
+ * fields: adr/0043.
  */
 import { pino } from "pino";
 import type { ServerEvent } from "../../net/index.ts";
@@ -18,29 +18,28 @@ import { escapeText } from "../report/escape.ts";
 import type { OperateEvent } from "../report/event-text.ts";
 import { LogFile } from "./log-file.ts";
 
-// In this order: each has all that is worse. A healthy server at "warn" is silent.
+// From the least to the most important. At "warn", a healthy server is silent.
 export type LogLevel = "debug" | "info" | "warn" | "error";
 
-/** All that is ever logged of an event. A field that is not in this list is not written. */
+/** The fields that are logged. No other field is ever written. */
 const FIELDS = [
   ...["event", "connection", "peer", "role", "queue", "transfer", "name", "size", "digest", "offset", "attempt"],
   ...["repeated", "dead", "reason", "code", "message", "host", "port", "connections", "applied", "restart"],
   ...["files", "deadOnly", "what", "ageMs", "more", "times"],
 ] as const;
 
-/** How much an event matters to whoever reads the log later. What is not here is "info". */
+/** How important an event is for a reader of the log. */
 function levelOf(event: ServerEvent | OperateEvent): LogLevel {
   switch (event.event) {
-    // Once per attempt, and followed by what became of it: that is the line which matters.
+    // Another line follows with the result of the attempt, and that is the important one.
     case "delivered":
       return "debug";
     case "stored":
       return event.repeated ? "debug" : "info";
-    // Refusing is a server's work and no error of its own. But many of them are a disk that is full, or a client that
-    // is wrong.
+    // A refusal is no error of the server. But many refusals mean a full disk or a wrong client.
     case "refused":
     case "turned-away":
-    // Somebody's file is gone, or will be.
+    // A file was deleted, or will be.
     case "expired":
     case "output-lost":
       return "warn";
@@ -57,8 +56,8 @@ function levelOf(event: ServerEvent | OperateEvent): LogLevel {
 }
 
 /**
- * One log, from the start of a server to its end. Writing never throws: what goes wrong with it is told by a warning,
- * once until it has gone right again.
+ * One log, from the start of a server to its end. Writing never throws. A failure is one warning, and the next warning
+ * comes only after a successful write.
  */
 export class Log {
   readonly #file: LogFile;
@@ -66,7 +65,7 @@ export class Log {
 
   /**
    * Opens the file, or stdout for "-".
-   * @param warn told in a sentence when lines cannot be written, and not again until some can
+   * @param warn gets a sentence when lines cannot be written; not again until some were written
    * @throws FilespoolError folder-unusable
    */
   static async open(path: string, level: LogLevel, warn: (sentence: string) => void): Promise<Log> {
@@ -83,8 +82,8 @@ export class Log {
 
   private constructor(file: LogFile, level: LogLevel) {
     this.#file = file;
-    // What JSON leaves as it is, and a terminal would obey when the log is looked at, is escaped on the way out.
-    // Without pid and host name: whoever collects logs of many machines adds these, and calls them as they like.
+    // Escapes what JSON leaves as it is and a terminal would obey when somebody shows the log. Without pid and host name:
+    // programs that collect logs of many machines add these themselves.
     const escaped = { write: (text: string) => file.write(`${escapeText(text.slice(0, -1))}\n`) };
     const formatters = { level: (label: string) => ({ level: label }) };
     this.#pino = pino({ level, base: null, timestamp: pino.stdTimeFunctions.isoTime, formatters }, escaped);
@@ -95,7 +94,7 @@ export class Log {
     this.#pino.level = level;
   }
 
-  /** Writes an event, if its level is wanted. A field, since it is handed on as it is. */
+  /** Writes an event, if its level is enabled. A field, because it is handed on as a function. */
   readonly observe = (event: ServerEvent | OperateEvent): void => {
     const level = levelOf(event);
     if (!this.#pino.isLevelEnabled(level)) return;
@@ -106,15 +105,15 @@ export class Log {
   };
 
   /**
-   * Looks whether a new file of the same name can be written, because the old one may have been moved away (logrotate).
-   * @returns what goes on in the new one
-   * @throws FilespoolError folder-unusable; the old file is written on then
+   * Checks whether a new file of the same name can be written; logrotate may have moved the old one away.
+   * @returns a function that makes the next lines go into the new file
+   * @throws FilespoolError folder-unusable; lines then still go into the old file
    */
   prepareReopen(): Promise<() => void> {
     return this.#file.prepareReopen();
   }
 
-  /** Writes what is left and closes; within a bound, whatever the log is on. */
+  /** Writes the remaining lines, within a time limit, and closes the file. */
   close(): Promise<void> {
     return this.#file.close();
   }

@@ -1,17 +1,17 @@
 /**
- * Keeps the memory of a crowd small, as far as V8 takes it and not we.
+ * Limits the memory that V8 takes for young objects while many clients are connected.
  *
- * V8 makes new objects in a part of memory of its own, and lets that part grow to 32 MiB while many of them live long: a
- * thousand receivers that connect and take files do that, and it never helps them. Node tells V8 the most only at its
- * start (--max-semi-space-size), and an installed command has no flags. How fast that part grows can be said while the
- * process runs. So with few connections V8 does as it likes, and in a crowd it keeps what it has. Why: adr/0104.
+ * V8 makes new objects in a part of memory of its own, and lets that part grow to 32 MiB while many of the objects live
+ * long. A thousand receivers cause that, and do not profit from it. Its maximum can be set only at the start of Node
+ * (--max-semi-space-size), and an installed command has no flags. Its growth can be changed at any time. So with few
+ * connections V8 decides itself, and with many connections that part does not grow. Why: adr/0104.
  *
  * Never here: what we hold ourselves for each connection (net/wire/shared-limit.ts).
  */
 import { setFlagsFromString } from "node:v8";
 import type { ServerEvent } from "../../net/events.ts";
 
-/** From so many connections on memory is what a server lacks first; a sender or receiver has one. */
+/** With this many connections, memory is what a server lacks first. */
 export const CROWD = 100;
 
 export class YoungMemory {
@@ -19,12 +19,12 @@ export class YoungMemory {
   #connections = 0;
   #mayGrow = true;
 
-  /** @param setFlag tells V8; for tests another one */
+  /** @param setFlag sets a flag of V8; tests replace it */
   constructor(setFlag: (flag: string) => void = setFlagsFromString) {
     this.#setFlag = setFlag;
   }
 
-  /** Counts those who have said hello. */
+  /** Counts connections that are past the handshake. */
   observe({ event }: ServerEvent): void {
     if (event === "connected") this.#connections++;
     else if (event === "disconnected") this.#connections--;

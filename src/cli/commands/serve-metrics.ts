@@ -1,9 +1,9 @@
 /**
- * How a running server can be watched: metrics and health over HTTP, as `--metrics-port` asks for it.
+ * Metrics and health of a running server over HTTP, for `--metrics-port`.
  *
- * The endpoint is there before the spool is opened and until the last connection is over, so that "starting" and
- * "draining" can be told from "gone". Whether the server is ready is found out when somebody asks, by a look at the very
- * folder and disk that the next file would need; nothing is remembered that could be out of date.
+ * The endpoint opens before the spool and closes after the last connection, so a probe can distinguish "starting" and
+ * "draining" from a server that does not run. Each question "is it ready?" checks the folder and the disk that the next
+ * file would need. No answer is cached.
  *
  * Never here: numbers (net/extensions/observe/metrics.ts), HTTP (net/extensions/observe/metrics-server.ts), and who may listen where (serve-rules.ts).
  */
@@ -20,17 +20,17 @@ import type { Values } from "../settings/settings.ts";
 import { humanSize } from "../settings/units.ts";
 
 /**
- * What lies between a server and its numbers. It exists before the server and after it, which is why each source has
- * an answer for the time when there is none.
+ * Connects a server with its metrics. It exists before and after the server, so each source has a value for the time without
+ * one.
  */
 export class ServeMetrics {
   readonly #folder: string;
   readonly #metrics: Metrics;
   readonly #now: () => number;
-  /** Both are there once the server listens. */
+  /** Both are set by `attach`, when the server listens. */
   #server: Server | null = null;
   #spool: LocalSpool | null = null;
-  /** Set by `open` before anybody else has this object: the monitor needs our answers, and we need its port. */
+  /** Set by `open` before anybody else has this object: the two need each other. */
   #monitor!: MetricsServer;
 
   /**
@@ -63,7 +63,7 @@ export class ServeMetrics {
     );
   }
 
-  /** Where it listens in truth: the port is the real one, also when 0 was asked for. */
+  /** The address on which it listens; with --metrics-port 0, the real port. */
   get host(): string {
     return this.#monitor.host;
   }
@@ -72,71 +72,69 @@ export class ServeMetrics {
     return this.#monitor.port;
   }
 
-  /** Takes every event of the server, on the same stack as the server itself; so it adds up and does nothing else. */
+  /** Takes every event of the server. The server waits for it, so it only adds numbers. */
   get observe(): (event: ServerEvent) => void {
     return this.#metrics.observe;
   }
 
   /**
-   * The spool as the server should see it, so that its slow calls are timed. Only with metrics: a server that nobody
-   * watches has the spool itself.
+   * The spool with a timer around its slow calls. A server without metrics uses the spool itself.
    */
   timed(spool: LocalSpool): LocalSpool {
     return timedSpool(spool, { now: this.#now, onTiming: this.#metrics.time });
   }
 
   /**
-   * From here on it is about this server. Before, every number is 0 and the answer to "ready?" is no; a scrape that
-   * comes too early finds a server that has done nothing yet.
+   * Connects it to a server. Before that, every number is 0, and the answer to "ready?" is no.
    */
   attach(server: Server, spool: LocalSpool): void {
     this.#server = server;
     this.#spool = spool;
   }
 
-  /** Before the spool is closed: what is closed cannot be asked any more. */
+  /** Called before the spool closes, because a closed spool cannot be asked. */
   detach(): void {
     this.#spool = null;
   }
 
   /**
-   * Last of all, when the server and the spool are gone: until then a probe should hear why there is no service, and
+   * Called last, after the server and the spool are closed. Until then, a probe gets the reason why there is no service, and
    * not a refused connection.
    */
   close(): Promise<void> {
     return this.#monitor.close();
   }
 
-  /** What this user may still write, which is less than what the disk has free: some of that is kept for root. */
+  /** Bytes that this user may still write. The disk keeps some free bytes for root. */
   async #diskFreeBytes(): Promise<number> {
     const { bavail, bsize } = await statfs(this.#folder);
     return bavail * bsize;
   }
 
   /**
-   * The questions that the next file would raise, cheapest first. A sentence for people; a probe looks at the status
-   * alone.
+   * Why the server cannot take the next file; null when it can. The cheapest checks come first. The sentence is for people; a
+   * probe reads only the status.
    */
   async #whyNotReady(): Promise<string | null> {
     if (this.#server === null || this.#spool === null) return this.#server === null ? "starting" : "stopping";
-    if (this.#server.isDraining) return "draining: no new work is taken";
+    if (this.#server.isDraining) return "draining: the server takes no new work";
     const { trouble, limits } = this.#spool;
-    // The spool knows what became of its last write; and since its sweep tries again, this lasts no longer than the trouble.
+    // The spool knows the result of its last write. Its sweep tries again, so this ends when the error ends.
     if (trouble) return `the spool cannot be written: ${ERRORS[trouble.code].means}${named(trouble.cause)}`;
     const { diskFreeBytesMin } = limits;
     try {
       await access(this.#folder, constants.R_OK | constants.W_OK);
       const free = await this.#diskFreeBytes();
       if (free >= diskFreeBytesMin) return null;
-      return `the disk has ${humanSize(free)} left, and ${humanSize(diskFreeBytesMin)} are to be kept free`;
+      return `the disk has ${humanSize(free)} left, and --min-free-disk keeps ${humanSize(diskFreeBytesMin)} free`;
     } catch (error) {
-      // The words of the operating system name the folder, and whoever may read this is not always its owner.
+      // Without the words of the operating system: they name the folder, and others may read this page.
       return `the spool cannot be used${named(error)}`;
     }
   }
 }
 
-/** What the system calls an error, in brackets. */
+/** The name of an error of the system, in brackets. */
 const named = (error: unknown): string => {
   const name = errorName(error);
   return name === undefined ? "" : ` (${name})`;

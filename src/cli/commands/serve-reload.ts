@@ -1,30 +1,30 @@
 /**
- * Reload: a running server takes over what can be changed without cutting anybody off.
+ * Reload: a running server takes over new settings without closing a connection.
  *
- * On SIGHUP the settings are read again from where they came from: the same flags, the same variables, and the config
- * file as it is now. It happens in three steps, and only the last changes anything:
+ * On SIGHUP the settings are read again: the same flags, the same variables, and the config file as it is now. That takes
+ * three steps, and only the last changes anything:
  *
- *   1. read      a file that is broken, or a value that is not accepted, ends it here
- *   2. prepare   every hook reads and checks what it needs (a certificate, a file of tokens)
- *   3. commit    none of them can fail any more, so either all of it holds or none
+ *   1. read      a broken file or a value that is not accepted ends the reload here
+ *   2. prepare   every hook reads and checks what it needs (a certificate, a log file)
+ *   3. commit    no hook can fail any more, so all changes come into force, or none
  *
- * Whoever has something that can be exchanged while the server runs adds a hook; serve.ts has the list. A setting that
- * no hook claims needs a restart, and is named as such. Why on SIGHUP, and why all or nothing: adr/0043.
+ * Each thing that can change while the server runs has a hook; serve.ts has the list. A setting without a hook needs a
+ * restart, and the reload says so. Why on SIGHUP, and why all or nothing: adr/0043.
  */
 import { errorFacts } from "../exit-codes.ts";
 import type { OperateEvent } from "../report/event-text.ts";
 import type { Settings } from "../settings/origins.ts";
 import { type SettingName, settingsOn, type Values } from "../settings/settings.ts";
 
-/** Something that can be exchanged while the server runs. */
+/** Something that can change while the server runs. */
 export interface ReloadHook {
-  /** The settings that it puts into force. Empty for one that only reads its files again. */
+  /** The settings that it applies; empty if it only reads its files again. */
   readonly settings: readonly SettingName[];
   /**
-   * Reads and checks, and changes nothing. It is called at each reload, also when none of its settings changed, because a
-   * certificate may be new under the same path.
-   * @returns what puts it into force, which must not throw
-   * @throws Error with a sentence for people; nothing at all is reloaded then
+   * Reads and checks, and changes nothing. It is called at each reload, even if none of its settings changed, because the
+   * same path may hold a new certificate.
+   * @returns a function that applies the change and does not throw
+   * @throws Error with a sentence for people; then nothing at all is reloaded
    */
   readonly prepare: (values: Values) => Commit | Promise<Commit>;
 }
@@ -32,7 +32,7 @@ export interface ReloadHook {
 export type Commit = () => void;
 
 export interface ReloaderOptions {
-  /** What the server was started with. */
+  /** The settings with which the server started. */
   readonly settings: Settings;
   /** Reads all sources again. @throws UsageError */
   readonly reread: () => Promise<Settings>;
@@ -51,12 +51,12 @@ export class Reloader {
     this.#settings = options.settings;
   }
 
-  /** What is in force now. */
+  /** The values that are in force now. */
   get values(): Values {
     return this.#settings.values;
   }
 
-  /** Reloads. Asked for while a reload is under way, it does so once more after it. Never throws: it tells. */
+  /** Reloads. A call during a reload causes one more after it. Never throws: it reports failures as events. */
   reload(): Promise<void> {
     if (this.#running !== null) this.#again = true;
     this.#running ??= this.#untilDone().finally(() => {
@@ -66,8 +66,8 @@ export class Reloader {
   }
 
   /**
-   * A signal that comes while a reload is under way means that the file has changed once more, so it is read once
-   * more; ten of them mean the same as one.
+   * A signal during a reload means that the file may have changed again, so it is read once more; ten signals mean the same
+   * as one.
    */
   async #untilDone(): Promise<void> {
     do {
@@ -77,8 +77,8 @@ export class Reloader {
   }
 
   /**
-   * Reads, prepares, commits. Nothing before the third step has changed anything, so an error in the first two leaves
-   * all as it was. Never throws: a server must not end over a config file.
+   * Reads, prepares, commits. Only the third step changes anything, so an error in the first two has no effect. Never throws:
+   * a server must not end because of a config file.
    */
   async #once(): Promise<void> {
     const { reread, hooks, tell } = this.#options;
@@ -90,7 +90,7 @@ export class Reloader {
       const live = new Set(hooks.flatMap(({ settings }) => settings));
       const changed = settingsOn("serve").filter((name) => next.values[name] !== this.values[name]);
       const [applied, restart] = [changed.filter((n) => live.has(n)), changed.filter((n) => !live.has(n))];
-      // What needs a restart is not in force, so it is told of at each reload until the restart.
+      // A setting that needs a restart keeps its old value, so each reload names it until the restart.
       this.#settings = { ...next, values: { ...next.values, ...pick(this.#options.settings.values, restart) } };
       tell({ event: "reloaded", applied, restart });
     } catch (error) {
@@ -100,7 +100,7 @@ export class Reloader {
   }
 }
 
-/** What a person answered at the start holds until a stronger source says something else: nobody asks a second time. */
+/** The answers that a person gave at the start stay valid until a stronger source has a value; no question comes again. */
 function withAnswersOf(before: Settings, now: Settings): Settings {
   const answered = settingsOn("serve").filter(
     (name) => before.origins[name].kind === "answer" && now.origins[name].kind === "default",

@@ -1,53 +1,54 @@
 /**
- * What settings of `serve` must not be said together, each by itself being right.
+ * Settings of `serve` that are valid alone and contradict each other.
  *
- * `serve` refuses to start over the first, a reload changes nothing, and `filespool config check` lists them all. Rules
- * about one setting alone are its type (value-types.ts), and the one about the address of the server needs somebody to
- * ask (prompts.ts).
+ * With a broken rule `serve` does not start, and a reload changes nothing. `filespool config check` lists all broken rules.
+ * A rule about one setting alone is its value type (value-types.ts). The rule about the address of the server may ask a
+ * question, so it is in prompts.ts.
  */
 import { isLoopback } from "../../net/server/access.ts";
 import { UsageError } from "../exit-codes.ts";
 import type { Settings } from "../settings/origins.ts";
 import { exactDuration } from "../settings/units.ts";
 
-/** What is wrong, in sentences that name the places that would have to change. Empty when nothing is. */
+/** One sentence for each broken rule; it names the settings to change. */
 export function brokenRules({ values, origins }: Settings): string[] {
   const broken: string[] = [];
   const port = values["metrics-port"];
   const host = values["metrics-host"];
   if (port !== undefined && port !== 0 && port === values.port) {
-    broken.push(
-      `${origins["metrics-port"].label} and ${origins.port.label} both say ${port}: senders and metrics need a port each`,
-    );
+    broken.push(`${origins["metrics-port"].label} and ${origins.port.label} are both ${port}: use two different ports`);
   }
   if (port !== undefined && !isLoopback(host) && !values["metrics-insecure"] && !values.insecure) {
     broken.push(
-      `${origins["metrics-host"].label} says ${host}, where other machines could read the names of queues without a ` +
-        "password: add --metrics-insecure if you mean it, or use localhost",
+      `${origins["metrics-host"].label} is ${host}, so other machines could read the metrics and the names of queues ` +
+        "without a password: use localhost, or add --metrics-insecure to accept that",
     );
   }
   if (values.log === "-" && values.json) {
-    broken.push(`${origins.log.label} and ${origins.json.label} both want stdout: log to a file, or leave --json out`);
+    broken.push(
+      `${origins.log.label} and ${origins.json.label} both write to stdout: write the log to a file, or leave out --json`,
+    );
   }
   return broken;
 }
 
-/** @throws UsageError with the first of them */
+/** @throws UsageError for the first broken rule */
 export function checkServe(settings: Settings): void {
   const [first] = brokenRules(settings);
   if (first !== undefined) throw new UsageError(first);
 }
 
 /**
- * What is allowed and may surprise: a sentence for each, told when the server starts. A lease that is over before a silent
- * connection is given up counts as a failed delivery; the other way round it is released, and nothing is counted.
+ * Warnings about settings that are allowed and may surprise; the server prints them at its start. If a lease ends before
+ * the server gives up a silent connection, that counts as a failed delivery. Otherwise the server releases the lease
+ * first, and nothing is counted.
  */
 export function doubts({ values, origins }: Settings): string[] {
   const silentMs = values["idle-timeout"] + values.heartbeat;
   if (values.lease > silentMs) return [];
   const [lease, silent] = [values.lease, silentMs].map(exactDuration);
   return [
-    `${origins.lease.label} says ${lease}, and a receiver whose line is cut off is noticed after up to ${silent} ` +
-      "(--idle-timeout and --heartbeat): until then its files come back as failed deliveries",
+    `${origins.lease.label} is ${lease}, but the server needs up to ${silent} (--idle-timeout plus --heartbeat) to notice ` +
+      "a receiver that was cut off: its files then count as failed deliveries",
   ];
 }

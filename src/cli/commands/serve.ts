@@ -1,14 +1,13 @@
 /**
- * `filespool serve`: a spool on disk and a server in front of it, until somebody says stop.
+ * `filespool serve`: a server with a spool on disk, until a signal stops it.
  *
- * The two ways to stop differ in who asks. SIGTERM comes from whoever runs the machine: what is under way
- * may finish (`--drain`), new work is told to come back, and the exit code is 0, because ending was the
- * order. Ctrl-C comes from a person who wants the prompt back: connections are cut at once. That costs the
- * peers a resume and nobody a file, since whatever was reported stored is on disk.
+ * SIGTERM comes from the system: running transfers may finish (`--drain`), new ones are told to come back later, and the
+ * exit code is 0, because the server did what it was told. Ctrl-C comes from a person who wants the shell back: the server
+ * closes all connections at once. The peers resume later, and no file is lost, because what was reported stored is on disk.
  *
- *   SIGTERM    no new work, what is under way may finish for `--drain`, exit code 0
- *   SIGINT     connections are cut at once, exit code 130
- *   SIGKILL    or the power: nothing is said to anybody, and the next start finds all that was stored
+ *   SIGTERM    no new work, running transfers may finish for `--drain`, exit code 0
+ *   SIGINT     connections are closed at once, exit code 130
+ *   SIGKILL    or a power cut: the peers hear nothing, and the next start finds everything that was stored
  *
  * Never here: who may listen where (prompts.ts asks before the command starts), and what happens on a connection
  * (net/create-server.ts) or on disk (spool/local/store.ts).
@@ -39,11 +38,11 @@ import type { ServeMetrics } from "./serve-metrics.ts";
 import { Reloader, type ReloadHook } from "./serve-reload.ts";
 import { checkServe, doubts } from "./serve-rules.ts";
 
-/** How a running server is told to stop. main.ts makes signals of the process into these two. */
+/** The two ways to stop a server; main.ts makes them from signals of the process. */
 export interface Stops {
   /** SIGINT: at once. */
   readonly interrupt: AbortSignal;
-  /** SIGTERM: when what is under way has finished. */
+  /** SIGTERM: when running transfers have finished. */
   readonly terminate: AbortSignal;
 }
 
@@ -57,36 +56,38 @@ export async function serve(settings: Settings, context: Context): Promise<numbe
   const { values } = settings;
   const { host, port, insecure, durability, spool: folder } = values;
   const bufferBytes = values["buffer-size"];
-  // A log on stdout has it for itself, so people's lines are left out; what ends the run is still said on stderr.
+  // With a log on stdout, lines for people are left out. An error that ends the run still goes to stderr.
   const isShown = values.log !== "-";
-  const log = values.log === undefined ? null : await openLog(values.log, values, report.complain);
+  const log = values.log === undefined ? null : await openLog(values.log, values, report.warn);
   let watch: ServeMetrics | null = null;
   try {
-    // Only who asked for it loads it: neither is needed to serve.
+    // Loaded only with --metrics-port.
     if (values["metrics-port"] !== undefined)
       watch = await (await import("./serve-metrics.ts")).ServeMetrics.open(
         values,
         values["metrics-port"],
         environment.now,
       );
-    // One way for all that is said, whoever says it, so that screen and log never differ in what happened.
+    // How long the stop lets transfers finish, ms; set before the server closes.
+    let drainMs = 0;
+    // All events go this way, so screen and log never differ.
     const tell = (event: ServerEvent | OperateEvent): void => {
-      if (isShown) report.server(event);
+      if (isShown) report.server(event, drainMs);
       log?.observe(event);
     };
-    // Whoever reads what we print may go away; files have to be served all the same.
+    // The reader of our output may go away; the server goes on.
     staysOn(context, (message) => {
       tell({ event: "output-lost", message });
-      if (values.json || !isShown) report.complain(message); // whoever reads stdout is not there
+      if (values.json || !isShown) report.warn(message); // nobody reads stdout
     });
-    // Metrics count everything, also what is neither shown nor logged.
+    // Metrics count every event, even if it is neither shown nor logged.
     const young = new YoungMemory();
     const onEvent = (event: ServerEvent): void => {
       young.observe(event);
       watch?.observe(event);
       tell(event);
     };
-    // The spool before the server: one that listens and then finds its disk unusable would have made promises by then.
+    // The spool opens before the server listens: a server that listens and then finds its disk unusable has already made promises.
     const identity = await identityOf(values);
     if (values["tls-key"] !== undefined) await warnIfOpen(values["tls-key"], report);
     const gate = await gateOf(values, (error) => tell({ event: "error", code: error.code, message: error.message }));
@@ -108,7 +109,7 @@ export async function serve(settings: Settings, context: Context): Promise<numbe
       });
       watch?.attach(server, spool);
       if (watch) tell({ event: "metrics", host: watch.host, port: watch.port });
-      // Whatever can be exchanged while it runs has its hook here.
+      // One hook for each thing that a reload can change.
       const hooks: ReloadHook[] = [limitsHook(server, spool), { settings: ["drain"], prepare: () => () => {} }];
       if (log) hooks.push(logHook(log));
       if (identity) hooks.push(certificateHook(server));
@@ -119,16 +120,17 @@ export async function serve(settings: Settings, context: Context): Promise<numbe
       };
       const reloader = new Reloader({ settings, reread: rereadChecked, hooks, tell });
       environment.onHangup?.(() => void reloader.reload());
-      report.remark(line`files in ${folder}, durability ${durability}, buffer ${exactSize(bufferBytes)}`);
-      for (const doubt of doubts(settings)) report.complain(doubt);
+      report.remark(line`files are kept in ${folder}; durability ${durability}, buffer ${exactSize(bufferBytes)}`);
+      for (const doubt of doubts(settings)) report.warn(doubt);
       if (isShown && identity) report.say(line`certificate ${await fingerprintFor(identity)}`);
-      // The original's own words. They come after the address, which `listening` has just named.
+      // The words of the original program. `listening` has just printed the address.
       if (isShown) report.say("Waiting for sender...");
       await firstOf(environment);
-      await server.close({ drainMs: environment.interrupt.aborted ? 0 : reloader.values.drain });
+      drainMs = environment.interrupt.aborted ? 0 : reloader.values.drain;
+      await server.close({ drainMs });
     } finally {
       watch?.detach();
-      // Only after the server: a connection that is still being served writes to it.
+      // Only after the server: open connections still write to the spool.
       await spool.close();
     }
   } finally {
@@ -136,12 +138,12 @@ export async function serve(settings: Settings, context: Context): Promise<numbe
     context.stdout.sayLeftOut();
     await log?.close();
   }
-  // Interrupted is told by the exit code alone: whoever pressed Ctrl-C need not be told of an error.
+  // Ctrl-C is no error; only the exit code tells of it.
   if (isShown) report.done({}, "Stopped.");
   return environment.interrupt.aborted ? EXIT.interrupted : EXIT.done;
 }
 
-/** Settings that a spool or a server looks up whenever it needs them, so that they may change under it. */
+/** Settings that a reload can change, because the spool and the server read them at each use. */
 const LIVE_LIMITS: readonly SettingName[] = [
   ...(["max-spool-size", "max-file-size", "max-queue-files", "max-uploads", "min-free-disk"] as const),
   ...(["max-queues", "max-index-size", "if-expired", "max-remembered"] as const),
@@ -149,7 +151,7 @@ const LIVE_LIMITS: readonly SettingName[] = [
   ...(["handshake-timeout", "heartbeat", "idle-timeout", "stall-timeout", "min-rate"] as const),
 ];
 
-/** The bounds of the store, by the names that it has for them. */
+/** The limits of the spool, under the names of the library. */
 const spoolLimitsOf = (values: Values): SpoolLimits => ({
   spoolBytesMax: values["max-spool-size"],
   fileBytesMax: values["max-file-size"],
@@ -167,7 +169,7 @@ const spoolLimitsOf = (values: Values): SpoolLimits => ({
   tombstonesMax: values["max-remembered"],
 });
 
-/** Those of the network. A connection keeps the ones with which it was accepted. */
+/** The limits of the network. A connection keeps those with which it began. */
 const netLimitsOf = (values: Values): Partial<NetLimits> => ({
   connectionsMax: values["max-connections"],
   handshakeMs: values["handshake-timeout"],
@@ -179,14 +181,14 @@ const netLimitsOf = (values: Values): Partial<NetLimits> => ({
 });
 
 /**
- * Bounds are numbers that are looked up at each use, so to change them is to write them. Nothing is thrown out because
- * a count is over its new bound; only what comes next is refused.
+ * Limits are numbers that are read at each use, so a reload just writes them. Nothing is deleted because a count exceeds
+ * its new limit; only new files or connections are refused.
  */
 function limitsHook(server: Server, spool: LocalSpool): ReloadHook {
   return {
     settings: LIVE_LIMITS,
     prepare: (values) => () => {
-      // Leases that are out were granted for the old time, and receivers have been told of it: not while it runs.
+      // The lease time stays: receivers hold leases of the old length, and know it.
       const { leaseMs } = spool.limits;
       Object.assign(spool.limits, spoolLimitsOf(values), { leaseMs });
       Object.assign(server.limits, netLimitsOf(values));
@@ -194,7 +196,7 @@ function limitsHook(server: Server, spool: LocalSpool): ReloadHook {
   };
 }
 
-/** A certificate that was renewed: new connections get it, those that are there keep theirs. Tokens need no hook. */
+/** A renewed certificate: new connections get it, open connections keep theirs. Tokens need no hook. */
 const certificateHook = (server: Server): ReloadHook => ({
   settings: ["tls-cert", "tls-key"],
   prepare: async (values) => {
@@ -204,11 +206,11 @@ const certificateHook = (server: Server): ReloadHook => ({
   },
 });
 
-/** Loaded with TLS only: a server that does not encrypt needs none of it. */
+/** Loaded only with TLS. */
 const fingerprintFor = async ({ cert }: TlsIdentity): Promise<string> =>
   (await import("../../net/extensions/trust/tls.ts")).fingerprintOf(cert);
 
-/** The level, and the file itself: after a rotation, the next line goes into the new one. */
+/** The level, and the file itself: after a rotation, the next line goes into the new file. */
 const logHook = (log: Log): ReloadHook => ({
   settings: ["log-level"],
   prepare: async (values) => {
@@ -221,14 +223,14 @@ const logHook = (log: Log): ReloadHook => ({
 });
 
 /**
- * The first failure to open is the end of the start, since who asked for a log wants one; later ones are told and
- * survived.
+ * Opens the log. A failure here ends the start, because a person who asks for a log wants one. Later failures are only
+ * warnings.
  * @throws FilespoolError folder-unusable
  */
 const openLog = async (path: string, values: Values, warn: (sentence: string) => void): Promise<Log> =>
   (await import("./serve-log.ts")).Log.open(path, values["log-level"], warn);
 
-/** Resolves when one of the two signals has come, also when it came before anybody waited for it. */
+/** Resolves when one of the two signals has come, even if it came before the call. */
 function firstOf({ interrupt, terminate }: Stops): Promise<void> {
   return new Promise((resolve) => {
     for (const signal of [interrupt, terminate]) {

@@ -1,15 +1,15 @@
 /**
- * Every command, once: its name, its help, what it takes, and what runs it.
+ * Every command, once: its name, its help, its words, and the function that runs it.
  *
- * The counterpart of settings.ts, which has every setting once and says by the names from here which command has it.
- * arguments.ts makes subcommands and help texts of this table, program.ts runs what it names. A command is data and
- * two functions, so that none of those files knows a command by name except where the guided mode needs it.
+ * The counterpart of settings.ts, which has every setting once and names the commands that have it. arguments.ts makes
+ * subcommands and help texts from this table, and program.ts runs the functions. A command is data and two functions, so
+ * those files know a command by name only where the guided mode needs it.
  *
- *   prepare   what must be asked or allowed before anything is touched (may this host be listened on? which file?)
- *   run       the command itself; what is heavy comes with it, by an `import` inside the function
+ *   prepare   asks or checks what must be settled before anything is touched (which file? may it listen on this host?)
+ *   run       the command itself; it imports heavy modules inside the function
  *
  * To add a command: its name in COMMAND_NAMES, one row here, its settings' `on` in settings.ts, and a file that runs it.
- * Only types are imported at the top: a typing mistake is answered without loading any of this.
+ * Only types are imported at the top, so the answer to a typing mistake loads none of this.
  */
 import type { CommandRow, Example } from "../command.ts";
 import type { Command } from "../settings/command-names.ts";
@@ -17,15 +17,14 @@ import { OPERATOR_COMMANDS } from "./operator-table.ts";
 
 /** The table. */
 export const COMMANDS: Readonly<Record<Command, CommandRow>> = {
-  // Its question is the one that cannot be taken back later: whether a server without protection may be reached by
-  // others.
+  // It asks one question with consequences: whether others may reach a server without protection.
   serve: {
-    about: "keep files on disk until they are collected",
+    about: "run a server that keeps files on disk until they are collected",
     examples: [
-      ["be asked for port, host and buffer size (on a terminal)", "filespool serve"],
-      ["take the defaults: localhost:5011, files in ./spool", "filespool serve --yes"],
-      ["a free port, named in the first line of NDJSON", "filespool serve --port 0 --json"],
-      ["bounded, for unattended work", "filespool serve --yes --max-file-size 2GiB --file-ttl 7d"],
+      ["ask for port, host and buffer size (on a terminal)", "filespool serve"],
+      ["use the defaults: localhost:5011, files in ./spool", "filespool serve --yes"],
+      ["pick a free port, and print it in the first line of NDJSON", "filespool serve --port 0 --json"],
+      ["set limits, for a server that nobody watches", "filespool serve --yes --max-file-size 2GiB --file-ttl 7d"],
     ],
     async prepare(task, prompter) {
       const { allowHost } = await import("../prompts/prompts.ts");
@@ -36,24 +35,23 @@ export const COMMANDS: Readonly<Record<Command, CommandRow>> = {
     },
     run: async ({ settings }, context) => (await import("./serve.ts")).serve(settings, context),
   },
-  // Without a file it asks for one, on a terminal; in a script there is nobody to ask, and nothing to guess.
+  // Without a file it asks for one on a terminal. In a script that is an error, because there is no default.
   send: {
-    about: "put files into a queue of a server",
+    about: "send files to a queue of a server",
     operands: [
-      { syntax: "[file...]", help: "files and folders to send, - for standard input; asked for on a terminal" },
+      { syntax: "[file...]", help: "files and folders to send; - for standard input; without any, a terminal asks" },
     ],
     examples: [
-      ['one file, into the queue "default"', "filespool send report.pdf"],
-      ["many files, in this order", "filespool send --queue photos *.jpg"],
-      ["a folder with all that is in it, as one transfer", "filespool send ./photos"],
-      ["what a program writes", "pg_dump shop | filespool send - --name shop.sql"],
-      ["keep trying; run it again to continue after a crash", "filespool send --retry 1h backup.tar"],
-      ["and wait until somebody has collected it", "filespool send --wait 2h report.pdf"],
+      ['one file, to the queue "default"', "filespool send report.pdf"],
+      ["several files, in this order", "filespool send --queue photos *.jpg"],
+      ["a folder with everything in it, as one transfer", "filespool send ./photos"],
+      ["the output of a program", "pg_dump shop | filespool send - --name shop.sql"],
+      ["keep trying for an hour; after a crash, the same command continues", "filespool send --retry 1h backup.tar"],
+      ["wait until somebody has collected the file", "filespool send --wait 2h report.pdf"],
     ],
     async prepare(task, prompter) {
       if (task.operands.length > 0) return task;
       const { UsageError } = await import("../exit-codes.ts");
-      // A file cannot have a default, so this is the one thing that must be asked for, or fail.
       if (prompter === null) throw new UsageError("send needs at least one file: filespool send FILE...");
       return { ...task, operands: [await prompter.file("Which file?")] };
     },
@@ -64,19 +62,19 @@ export const COMMANDS: Readonly<Record<Command, CommandRow>> = {
       return (await import("./send.ts")).send(settings, sources, key, report, { signal, now: environment.now });
     },
   },
-  // Asks nothing: everything has a default, and what is collected wrongly is in a folder, not lost.
+  // Asks nothing here: everything has a default, and a file that was collected by mistake is in a folder, not lost.
   receive: {
     about: "collect the files that wait in a queue, oldest first",
     examples: [
-      ["everything that waits, then end", "filespool receive"],
-      ["another queue, another folder", "filespool receive --queue photos --out ./inbox"],
-      ["one file, and at most five minutes without one", "filespool receive --count 1 --wait 5m"],
-      ["hand each file to a program before the server forgets it", "filespool receive --exec 'import-photo {}'"],
-      ["for ever, keeping files of equal names apart", "filespool receive --follow --if-exists rename"],
+      ["all files that are waiting, then end", "filespool receive"],
+      ["from another queue, into another folder", "filespool receive --queue photos --out ./inbox"],
+      ["one file; give up after five minutes without one", "filespool receive --count 1 --wait 5m"],
+      ["run a program on each file before the server deletes its copy", "filespool receive --exec 'import-photo {}'"],
+      ["run forever; give a file a new name if its name is taken", "filespool receive --follow --if-exists rename"],
     ],
     async run({ settings }, context) {
       const { report, environment, file, signal } = context;
-      if (settings.values.follow) (await import("../report/outlet.ts")).staysOn(context, report.complain);
+      if (settings.values.follow) (await import("../report/outlet.ts")).staysOn(context, report.warn);
       return (await import("./receive.ts")).receive(
         settings,
         report,
@@ -85,18 +83,16 @@ export const COMMANDS: Readonly<Record<Command, CommandRow>> = {
       );
     },
   },
-  // A hot folder. What it is to do with each file is settled before the first one is touched.
+  // A hot folder. `prepare` checks the settings before the first file is touched.
   watch: {
     about: "send each file that is put into a folder, as soon as it is complete",
-    operands: [
-      { syntax: "<folder>", help: "folder to watch; the files in it are sent, not what lies in its subfolders" },
-    ],
+    operands: [{ syntax: "<folder>", help: "folder to watch; files in its subfolders are not sent" }],
     examples: [
-      ["send what is put into outbox, and remember what was sent", "filespool watch outbox --queue scans"],
-      ["empty the folder as it goes", "filespool watch outbox --after delete"],
-      ["put aside what was sent", "filespool watch outbox --after move --moved-to sent"],
+      ["send each new file once, and leave it in the folder", "filespool watch outbox --queue scans"],
+      ["delete each file after it is stored", "filespool watch outbox --after delete"],
+      ["move each file to another folder after it is stored", "filespool watch outbox --after move --moved-to sent"],
       ["only tables, from a program that pauses while it writes", "filespool watch outbox --match '*.csv' --settle 1m"],
-      ["once, from cron", "filespool watch outbox --once --quiet"],
+      ["send the files that are there now, then end (for cron)", "filespool watch outbox --once --quiet"],
     ],
     async prepare(task) {
       (await import("./watch.ts")).checkWatch(task.settings);
@@ -105,40 +101,43 @@ export const COMMANDS: Readonly<Record<Command, CommandRow>> = {
     run: async ({ settings, operands: [folder = ""] }, { report, environment }) =>
       (await import("./watch.ts")).watch(settings, folder, report, environment),
   },
-  // Looking after a running server: operator-table.ts.
+  // The commands for operators: operator-table.ts.
   ...OPERATOR_COMMANDS,
-  // Local, like token: whoever can write to the spool folder needs no further proof.
+  // Local, like token: write access to the spool folder is proof enough.
   invite: {
-    about: "print one string with which somebody else can send or collect",
+    about: "make an invite: one string with which somebody else can send or collect",
     examples: [
-      ["for everybody who gets this string", "filespool invite --queue photos --host files.example.org"],
-      ["to send only, for a week", "filespool invite --queue photos --rights send --expires 7d --for alice"],
+      ["an invite to send and collect", "filespool invite --queue photos --host files.example.org"],
+      ["an invite to send only, for a week", "filespool invite --queue photos --rights send --expires 7d --for alice"],
     ],
     run: async ({ settings }, { report, stdout }) => (await import("./token.ts")).invite(settings, report, stdout),
   },
   token: {
-    about: "decide who may use the server of a spool folder",
+    about: "make, list, renew and revoke the tokens of a server",
     operands: [
-      { syntax: "<action>", help: "create, list, rotate or revoke", choices: ["create", "list", "rotate", "revoke"] },
-      { syntax: "[id]", help: "of the token, for rotate and revoke" },
+      { syntax: "<action>", help: "what to do", choices: ["create", "list", "rotate", "revoke"] },
+      { syntax: "[id]", help: "id of the token, for rotate and revoke" },
     ],
     examples: [
-      ["a right to send to every queue of a team", "filespool token create --queue 'team-*' --rights send --for alice"],
-      ["what there is, and until when", "filespool token list"],
-      ["a new secret; the old one is good for another hour", "filespool token rotate 3f2a9c01 --grace 1h"],
-      ["end it now, also what it has opened", "filespool token revoke 3f2a9c01"],
+      [
+        "permit alice to send to all queues of a team",
+        "filespool token create --queue 'team-*' --rights send --for alice",
+      ],
+      ["list all tokens, with the time at which they expire", "filespool token list"],
+      ["make a new secret; the old one stays valid for an hour", "filespool token rotate 3f2a9c01 --grace 1h"],
+      ["end a token now, and close the connections that use it", "filespool token revoke 3f2a9c01"],
     ],
     run: async ({ settings, operands }, { report, stdout }) =>
       (await import("./token.ts")).token(settings, operands, report, stdout),
   },
-  // Written to stdout as it is: a shell evaluates it, and one friendly sentence in between would be run as a command.
+  // Written to stdout as it is: a shell evaluates it, and would run a friendly sentence as a command.
   completion: {
-    about: "print a script with which a shell completes commands, flags and values",
-    operands: [{ syntax: "<shell>", help: "bash, zsh or fish", choices: ["bash", "zsh", "fish"] }],
+    about: "print a script that makes TAB complete commands, options and values",
+    operands: [{ syntax: "<shell>", help: "shell for which to print the script", choices: ["bash", "zsh", "fish"] }],
     examples: [
-      ["bash: in ~/.bashrc", 'eval "$(filespool completion bash)"'],
-      ["zsh: in ~/.zshrc, after compinit", 'eval "$(filespool completion zsh)"'],
-      ["fish: once", "filespool completion fish > ~/.config/fish/completions/filespool.fish"],
+      ["bash: add this line to ~/.bashrc", 'eval "$(filespool completion bash)"'],
+      ["zsh: add this line to ~/.zshrc, after compinit", 'eval "$(filespool completion zsh)"'],
+      ["fish: run this once", "filespool completion fish > ~/.config/fish/completions/filespool.fish"],
     ],
     async run({ operands: [shell = ""] }, { stdout }) {
       const { EXIT } = await import("../exit-codes.ts");
@@ -147,20 +146,20 @@ export const COMMANDS: Readonly<Record<Command, CommandRow>> = {
     },
   },
   config: {
-    about: "check a config file, show which settings hold and why, or begin a file",
+    about: "check a config file, show the settings that a command would use, or make a config file",
     operands: [
       {
         syntax: "<action>",
-        help: "check: find every mistake; show: every setting and its origin; init: write a file of your own",
+        help: "check: find all mistakes in a file; show: list all settings and their origins; init: write a config file",
         choices: ["check", "show", "init"],
       },
-      { syntax: "[command]", help: "show: of which command (default: serve)" },
+      { syntax: "[command]", help: "for show: the command whose settings to list (default: serve)" },
     ],
     examples: [
-      ["every mistake of a file, before a server reads it", "filespool config check --config server.json"],
-      ["what a server would be started with", "filespool config show"],
-      ["the same for a receiver, with a flag", "filespool config show receive --port 7000"],
-      ["a file of your own, which later runs read by themselves", "filespool config init --host files.example.org"],
+      ["find all mistakes in a file before a server reads it", "filespool config check --config server.json"],
+      ["list the settings with which serve would start", "filespool config show"],
+      ["the same for receive, with an option", "filespool config show receive --port 7000"],
+      ["write your own config file, which later runs read", "filespool config init --host files.example.org"],
     ],
     run: async ({ operands }, context) => (await import("./config.ts")).config(operands, context),
   },
@@ -168,8 +167,8 @@ export const COMMANDS: Readonly<Record<Command, CommandRow>> = {
 
 /** The examples of the program as a whole. */
 export const OVERVIEW: readonly Example[] = [
-  ["keep what is sent to localhost:5011, in the folder ./spool", "filespool serve --yes"],
-  ['put a file into the queue "default"', "filespool send report.pdf"],
-  ["collect what waits there, now or days later", "filespool receive --out ./inbox"],
-  ["be asked what to do (on a terminal)", "filespool"],
+  ["run a server on localhost:5011 that keeps files in ./spool", "filespool serve --yes"],
+  ['send a file to the queue "default"', "filespool send report.pdf"],
+  ["collect the files that wait there, now or days later", "filespool receive --out ./inbox"],
+  ["let filespool ask what to do (on a terminal)", "filespool"],
 ];

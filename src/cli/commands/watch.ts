@@ -1,8 +1,8 @@
 /**
  * `filespool watch`: a hot folder, whose files are sent as soon as they are complete.
  *
- * It runs until somebody stops it, and waits for a server that is away as long as it takes, unless --retry says for how
- * long. Whatever stops it, the next run goes on: what was stored is not stored again, and the rest is sent.
+ * It runs until a signal stops it. It waits forever for a server that is away, unless --retry limits the time. The next run
+ * goes on where this one ended: it does not store again what was stored, and sends the rest.
  *
  *   SIGTERM    the orderly end of a service: exit code 0
  *   SIGINT     Ctrl-C: exit code 130
@@ -13,7 +13,7 @@
 import type { TransferEvent } from "../../net/events.ts";
 import { watchFolder } from "../../net/extensions/watch/watch-folder.ts";
 import { FilespoolError } from "../../protocol/errors.ts";
-import { connectionOf } from "../credentials/client.ts";
+import { connectionOf, isEncrypted } from "../credentials/client.ts";
 import type { Environment } from "../environment.ts";
 import { EXIT, exitCodeOf, UsageError } from "../exit-codes.ts";
 import { counted, line } from "../report/escape.ts";
@@ -27,11 +27,9 @@ import { senderKey } from "./send-key.ts";
 export function checkWatch({ values, origins }: Settings): void {
   const { after } = values;
   if (after === "move" && values["moved-to"] === undefined)
-    throw new UsageError(`${origins.after.label} says move: add --moved-to FOLDER`);
+    throw new UsageError(`${origins.after.label} is move, so a folder is needed: add --moved-to FOLDER`);
   if (after !== "move" && origins["moved-to"].kind === "flag")
-    throw new UsageError(
-      `--moved-to is the folder for --after move, and files are to be ${after === "keep" ? "kept" : "deleted"}`,
-    );
+    throw new UsageError(`--moved-to needs --after move, but --after is ${after}`);
 }
 
 /**
@@ -47,14 +45,16 @@ export async function watch(
 ): Promise<number> {
   const { host, port, queue, digest, retry, after, settle, match, ignore, once, "moved-to": movedTo } = settings.values;
   const isPatient = isGiven(settings, "retry");
-  report.talksTo(host, port);
+  report.talksTo(host, port, { isEncrypted: isEncrypted(settings.values) });
   const startMs = now();
   const state = stateFolder(env);
   if (state === null)
-    throw new UsageError("no home folder to remember in which files were sent; FILESPOOL_STATE names a place");
-  // Without a key that lasts, a crash could send a file twice: worth a word on any screen.
-  const key = await senderKey(state, report.complain);
-  /** The first one, for the exit code. */
+    throw new UsageError(
+      "watch notes in the home folder which files were sent, but there is none; set FILESPOOL_STATE to a folder",
+    );
+  // Without a lasting key, a file could be sent twice after a crash, so this is a warning and not a remark.
+  const key = await senderKey(state, report.warn);
+  /** Only the first failure, for the exit code. */
   const failures: FilespoolError[] = [];
   const quieter = new Quieter();
   const summary = await watchFolder({
@@ -64,17 +64,17 @@ export async function watch(
     senderKey: key,
     settleMs: settle,
     bufferBytes: settings.values["buffer-size"],
-    // Left out rather than undefined: the library tells "not said" by the absence of the key.
+    // Left out and not undefined: for the library, a missing key means "not given".
     ...(match !== undefined && { match }),
     ...(ignore !== undefined && { ignore }),
     ...(movedTo !== undefined && { movedTo }),
-    // What ends by itself, for cron, has the patience of `send`; a service waits for ever.
+    // With --once it is as patient as `send`; without, it waits forever.
     ...((once || isPatient) && { retryMs: retry, connectRetryMs: isPatient ? retry : 0 }),
-    // Either of the two ends it in order: what is stored is put away, and the rest waits for the next run.
+    // Both signals end it in order: stored files are moved or deleted, and the rest waits for the next run.
     signal: AbortSignal.any([interrupt, terminate]),
-    onWarning: report.complain,
+    onWarning: report.warn,
     onEvent: (event) => {
-      // Only the first decides about the exit code; of a run of months, not all are kept.
+      // Only the first decides the exit code; a run of months must not keep them all.
       if (event.event === "refused" && failures.length === 0)
         failures.push(new FilespoolError(event.code, event.message));
       if (quieter.wants(event) || settings.values.json) report.transfer(event);
@@ -82,14 +82,14 @@ export async function watch(
   });
   const { stored, repeated, bytes, failed, kept } = summary;
   let sentence = line`Done: ${counted(stored, "file")} stored`;
-  if (repeated > 0) sentence += `, ${repeated} stored before`;
-  if (kept > 0) sentence += `, ${kept} of them not put away`;
+  if (repeated > 0) sentence += `, ${repeated} already stored`;
+  if (kept > 0) sentence += `, ${kept} of them not moved or deleted`;
   if (failed > 0) sentence += `, ${failed} failed`;
   report.done(
     { stored, repeated, bytes, failed, kept },
     `${sentence}; ${humanSize(bytes)} in ${humanDuration(now() - startMs)}.`,
   );
-  // Ctrl-C ends a shell's loop as well; a service that was stopped has done its work.
+  // After Ctrl-C a shell's loop must end as well. A service that SIGTERM stopped has done its work.
   if (interrupt.aborted) return EXIT.interrupted;
   const [first] = failures;
   if (first === undefined || !once || terminate.aborted) return EXIT.done;
@@ -98,14 +98,14 @@ export async function watch(
 }
 
 /**
- * A server that is away over a weekend is tried thousands of times. The first tries are told, and then fewer and fewer;
- * programs hear of each.
+ * Shows people only some of the attempts to connect: a server may be away for a weekend, which means thousands of them. The
+ * first three are shown, and then fewer and fewer. Programs get all of them.
  */
 export class Quieter {
-  /** Since there was a connection. */
+  /** Attempts since the last connection. */
   #tries = 0;
 
-  /** Whether people should hear of this one. */
+  /** Whether to show this event to people. */
   wants(event: TransferEvent): boolean {
     if (event.event === "connected") this.#tries = 0;
     if (event.event !== "retrying") return true;

@@ -1,22 +1,23 @@
 /**
- * What a server asks of who comes to it: a token, or encryption, put to the person as a question.
+ * Asks the person for a token or for encryption, when the server demands it.
  *
- * Whether a server wants either is known to the server alone, so nobody is asked beforehand. The command is begun as it
- * is; when the server turns it away at the door, the person is asked for what is missing, and it is begun again:
+ * Only the server knows whether it wants either, so no question comes first. The command starts without. When the server
+ * refuses the connection, the person is asked for what is missing, and the command starts again:
  *
- *   the server encrypts          said, and tried again with TLS: an authority may know the certificate
+ *   the server encrypts          no question: the command tries again with TLS, as an authority may know the certificate
  *   its certificate is unknown   Invite, or the fingerprint of its certificate?
- *   it asks for a token          Token or invite?     and, where everybody on the way could read it, first: send it all the same?
+ *   it asks for a token          Token or invite?     over an unencrypted network, first: Send it anyway?
  *
- * Only what nobody has said is asked for. A token or a fingerprint that came from a flag, a variable, a file or an invite
- * and is refused is a mistake in that place; and a certificate that is not the pinned one is a reason to stop.
+ * Only missing values are asked for. If a token or fingerprint from a flag, a variable, a file or an invite is refused, the
+ * mistake is there. If a certificate is not the pinned one, the run must stop.
  *
- * At the door only: after the server has let this run in, part of the work is done, and it is not begun again. Why:
- * adr/0052.
+ * Only before the server has let this run in. After that, a part of the work is done, and the command must not start again.
+ * Why: adr/0052.
  */
 import { FilespoolError } from "../../protocol/errors.ts";
 import type { Task } from "../command.ts";
 import type { Prompter } from "../prompter.ts";
+import { line } from "../report/escape.ts";
 import { address } from "../report/event-text.ts";
 import type { Report } from "../report/report.ts";
 import { type Settings, withAnswer } from "../settings/origins.ts";
@@ -25,8 +26,8 @@ import { valueTypeOf } from "../settings/settings.ts";
 import { filledBy, isEncrypted, isInvite, isInvited, isOpenRoad, problemOf } from "./client.ts";
 
 /**
- * What to begin again with, after asking for what the server missed.
- * @returns null when the error is about something else, or about what somebody has said elsewhere
+ * The task with which to start again, after the questions.
+ * @returns null when the error is about something else, or about a value that somebody has given
  */
 export async function admitted(error: unknown, task: Task, prompter: Prompter, report: Report): Promise<Task | null> {
   if (!(error instanceof FilespoolError)) return null;
@@ -35,23 +36,23 @@ export async function admitted(error: unknown, task: Task, prompter: Prompter, r
   const again = (next: Settings): Task => ({ ...task, settings: next });
   const server = address(values.host, values.port);
   if (error.code === "tls-failed" && !isEncrypted(values)) {
-    report.complain(`${server} encrypts; trying again with TLS`);
+    report.aside(`${server} encrypts; trying again with TLS`);
     return again(withAnswer(settings, "tls", true));
   }
   if (error.code === "certificate-refused" && isOpen(settings, "fingerprint", "tls-ca")) {
-    report.complain(error.message);
+    report.warn(error.message);
     return again(await askTrust(task, prompter));
   }
   if (error.code === "token-refused" && isOpen(settings, "token", "token-file")) {
-    report.complain(`${server}: ${error.message}`);
-    const risk = `A token would cross the network to ${server} unencrypted, for everybody to read. Send it all the same?`;
+    report.aside(line`${server}: ${error.message}`);
+    const risk = `The token would go to ${server} unencrypted, and others on the network could read it. Send it anyway?`;
     if (!isOpenRoad(values)) return again(await askToken(settings, prompter));
     if (await prompter.confirm(risk)) return again(await askToken(withAnswer(settings, "insecure", true), prompter));
   }
   return null;
 }
 
-/** Whether nobody has said these, but at a question. */
+/** Whether these settings have no value, or only one from a question. */
 const isOpen = (settings: Settings, ...names: SettingName[]): boolean =>
   names.every((name) => ["default", "answer"].includes(settings.origins[name].kind) && !isInvited(settings, name));
 

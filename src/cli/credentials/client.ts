@@ -1,17 +1,17 @@
 /**
- * With which right a client comes, and whom it trusts: from settings and invites to options of the library.
+ * The token that a client shows, and the certificate that it trusts: from settings and invites to options of the library.
  *
- * Secrets do not belong into argument lists, which every user of a machine can read, and which shells write down. So a token or
- * an invite has a variable, a file or a question, and no flag:
+ * Every user of a machine can read argument lists, and shells write them down. So a token or an invite comes from a variable,
+ * a file or a question, and never from a flag:
  *
- *   FILESPOOL_TOKEN, --token-file    a token                       --ask-token    a question, answered unseen
- *   FILESPOOL_INVITE, --invite-file  an invite, with all it says   filespool://   in place of a file to send: convenient, and a
- *                                                                                 trade that is said so when it is used
+ *   FILESPOOL_TOKEN, --token-file    a token                       --ask-token    a question with a hidden answer
+ *   FILESPOOL_INVITE, --invite-file  an invite, with all it says   filespool://   in place of a file to send: convenient, with
+ *                                                                                 a warning that others can read it
  *
- * An invite says host, port, queue, token and certificate, which belong together: a token must not go to another host because a
- * variable of old still names that, nor a token of old to a host that an invite names. So it beats everything but a flag that
- * is typed for this one run, and one that changes the address leaves the token at home. And a token crosses no network in
- * the clear: whoever forgets --tls would have told it to everybody on the way by the time the server says no.
+ * An invite holds host, port, queue, token and certificate, which belong together. Its token must not go to another host that
+ * an old variable names, and an old token must not go to the host of the invite. So an invite beats everything but a flag
+ * of this run, and if a flag changes the address, the token of the invite is not used. A token never crosses a network
+ * unencrypted: if a person forgets --tls, others could have read the token before the server refuses.
  */
 import { readFile, stat } from "node:fs/promises";
 import { describe } from "../../disk/system-errors.ts";
@@ -28,30 +28,31 @@ import { type Origin, type Settings, withAnswer, withOrigin } from "../settings/
 import type { SettingName, Values } from "../settings/settings.ts";
 
 /**
- * Whether a word is an invite, wherever it was found: told from the path of a file by how it begins. A file whose name
- * begins so can still be sent as ./filespool://...
+ * Whether a word is an invite and not the path of a file. A file whose name begins like an invite can be sent as
+ * ./filespool://...
  */
 export const isInvite = (word: string): boolean => word.startsWith(INVITE_SCHEME);
 
 /**
- * Fills in what an invite says, and asks for a token if that was wished for.
- * @param prompter null when nobody can be asked
- * @throws UsageError for what is no invite; FilespoolError file-unreadable
+ * Fills in the settings of an invite, and with --ask-token asks for a token.
+ * @param prompter null when no question can be asked
+ * @throws UsageError for an invalid invite; FilespoolError file-unreadable
  */
 export async function withInvite(task: Task, prompter: Prompter | null, report: Report): Promise<Task> {
   const typed = task.operands.filter(isInvite);
   let { settings } = task;
   const operands = task.operands.filter((word) => !isInvite(word));
-  if (typed.length > 1) throw new UsageError("more than one invite; each run has one server and one queue");
+  if (typed.length > 1) throw new UsageError("more than one invite was given; a run has one server and one queue");
   if (typed.length === 1) {
-    report.complain(
-      "an invite on the command line can be read by every user of this machine while it runs; see --invite-file",
+    report.warn(
+      "other users of this machine can read an invite on the command line while the program runs; use --invite-file",
     );
   }
   await warnOfOpenFiles(settings, report);
   const secret = typed[0] ?? (await secretOf(settings, "invite", "invite-file"));
   if (settings.values["ask-token"]) {
-    if (prompter === null) throw new UsageError("--ask-token asks a question, and there is no terminal");
+    if (prompter === null)
+      throw new UsageError("--ask-token needs a terminal; use FILESPOOL_TOKEN or --token-file instead");
     const answer = await prompter.secret("Token or invite?", (answer) => problemOf(answer, "a token or an invite"));
     if (isInvite(answer)) return { settings: filledBy(answer, settings, "answer"), operands };
     settings = withAnswer(settings, "token", answer);
@@ -60,7 +61,7 @@ export async function withInvite(task: Task, prompter: Prompter | null, report: 
   return settings === task.settings && typed.length === 0 ? task : { settings, operands };
 }
 
-/** What is wrong with an answer that should be one word, or an invite. @param what is asked for, with its article */
+/** What is wrong with an answer that should be one word or an invite. @param what the question asks for, with an article */
 export function problemOf(answer: string, what: string): string | undefined {
   if (answer === "" || /\s/.test(answer)) return `Please give ${what}.`;
   try {
@@ -73,14 +74,14 @@ export function problemOf(answer: string, what: string): string | undefined {
 
 const INVITE = "the invite";
 
-/** Whether an invite has said this, and not a flag beside it. */
+/** Whether the value of a setting comes from an invite. */
 export const isInvited = (settings: Settings, name: SettingName): boolean => settings.origins[name].label === INVITE;
 
 /**
- * The settings with what an invite says, flags left as they are. Host and port first: if a flag has led elsewhere,
- * nothing that is secret follows.
- * @param kind whether somebody was asked for it
- * @throws UsageError for what is no invite
+ * The settings with the values of an invite; flags stay as they are. Host and port come first: if a flag names another
+ * server, the secrets of the invite are not used.
+ * @param kind "answer" if the invite is the answer to a question
+ * @throws UsageError for an invalid invite
  */
 export function filledBy(text: string, given: Settings, kind: "variable" | "answer"): Settings {
   let invite: ReturnType<typeof parseInvite>;
@@ -99,11 +100,11 @@ export function filledBy(text: string, given: Settings, kind: "variable" | "answ
   fill("port", port);
   fill("queue", queue);
   if (settings.values.host !== host || settings.values.port !== port) {
-    // Its certificate is not one of that server, and to leave out encryption that was asked for is nobody's guess to make.
+    // The invite's certificate belongs to another server, and the program must not drop encryption by itself.
     if (tls && isOpenRoad(settings.values)) throw new UsageError(leadsAway(invite, settings));
     return settings;
   }
-  // Also when it has none: a token that is lying about belongs to another server.
+  // Also if the invite has no token: another token belongs to another server.
   fill("token", token);
   fill("token-file", undefined);
   if (tls) fill("tls", true);
@@ -111,18 +112,18 @@ export function filledBy(text: string, given: Settings, kind: "variable" | "answ
   return settings;
 }
 
-/** Why a flag for another address cannot stand beside an invite that encrypts. */
+/** Why a flag for another address contradicts an invite that encrypts. */
 function leadsAway(invite: { readonly host: string; readonly port: number }, { values }: Settings): string {
   const [there, here] = [address(invite.host, invite.port), address(values.host, values.port)];
   return (
-    `the invite is for ${there} and says how to encrypt there, and a flag names ${here}: leave the flag out, or the invite; ` +
-    "or say how to encrypt there (--fingerprint, --tls-ca), or --insecure to send in the clear"
+    `the invite is for ${there}, but an option names ${here}, whose certificate the invite does not hold: leave out the ` +
+    "option or the invite, add --fingerprint or --tls-ca, or add --insecure to send unencrypted"
   );
 }
 
 /**
- * Says of each file that a secret comes from whether others can read it as well. Before anything is sent, and as a
- * warning only: the secret is known to others already, and to refuse would not take it back.
+ * Warns of each file with a secret that others can read. It is only a warning: others may know the secret already, and a
+ * refusal would not change that.
  */
 async function warnOfOpenFiles({ values, origins }: Settings, report: Report): Promise<void> {
   const files = [values["token-file"], values["invite-file"], origins.token.path, origins.invite.path];
@@ -130,8 +131,8 @@ async function warnOfOpenFiles({ values, origins }: Settings, report: Report): P
 }
 
 /**
- * Of a file that holds a secret. Who can write there says where the secret goes, or whose it is; they need not read it.
- * A file that cannot be looked at is told of by whoever reads it.
+ * Warns if others can read or write a file that holds a secret. A person who can write it decides which secret is used, or
+ * where it goes. A missing file is an error of the code that reads it.
  */
 export async function warnIfOpen(file: string, report: Report): Promise<void> {
   const mode = await stat(file).then(
@@ -139,13 +140,14 @@ export async function warnIfOpen(file: string, report: Report): Promise<void> {
     () => 0,
   );
   if (process.platform === "win32") return;
-  const writers = (mode & 0o022) !== 0 ? ", and others may write to it" : "";
+  const hasWriters = (mode & 0o022) !== 0;
+  const what = `the secret in ${file}; to fix it: chmod go= ${file}`;
   if ((mode & 0o004) !== 0)
-    report.complain(`every user of this machine can read the secret in ${file}${writers}; close it: chmod go= ${file}`);
-  else if (writers !== "") report.complain(`others may write to the secret in ${file}; close it: chmod go= ${file}`);
+    report.warn(`every user of this machine can read${hasWriters ? ", and others can write," : ""} ${what}`);
+  else if (hasWriters) report.warn(`others can write ${what}`);
 }
 
-/** The content of a setting, or of the file that another one names; its line end is no part of it. */
+/** The value of a setting, or the content of the file that another setting names, without its line end. */
 async function secretOf(
   { values, origins }: Settings,
   name: "token" | "invite",
@@ -153,9 +155,9 @@ async function secretOf(
 ): Promise<string | undefined> {
   const file = values[fileName];
   if (file === undefined) return values[name];
-  const secret = (await readText(file, `the file of --${fileName}`)).trim();
+  const secret = (await readText(file, `the file of --${fileName},`)).trim();
   if (secret === "" || /\s/.test(secret))
-    throw new UsageError(`${origins[fileName].label}: ${file} does not hold one ${name}`);
+    throw new UsageError(`${origins[fileName].label}: ${file} must hold one ${name} and nothing else`);
   return secret;
 }
 
@@ -164,23 +166,23 @@ export async function readText(file: string, what: string): Promise<string> {
   try {
     return await readFile(file, "utf8");
   } catch (error) {
-    throw new FilespoolError("file-unreadable", `cannot read ${what}, ${file}: ${describe(error)}`, { cause: error });
+    throw new FilespoolError("file-unreadable", `cannot read ${what} ${file}: ${describe(error)}`, { cause: error });
   }
 }
 
-/** The longest token that a hello may carry; ours have 56 characters, those of another gate may be longer. */
+/** The longest token that the protocol allows. Ours have 56 characters; those of another gate may be longer. */
 const TOKEN_CHARS_MAX = 200;
 
-/** Whether this end encrypts. A pin or an authority would be pointless without, so each of them asks for it. */
+/** Whether this end encrypts. A fingerprint or an authority has no use without encryption, so each of them implies it. */
 export const isEncrypted = ({ tls, fingerprint, "tls-ca": ca }: Values): boolean =>
   tls || fingerprint !== undefined || ca !== undefined;
 
-/** Whether a token that goes to this host could be read on its way. */
+/** Whether others could read a token on its way to this host. */
 export const isOpenRoad = (values: Values): boolean =>
   !isEncrypted(values) && !values.insecure && !isLoopback(values.host);
 
 /**
- * How to reach the server, and with what: the part of the library's options that every client and operator has.
+ * Address, token and encryption: the options of the library that all clients and operators share.
  * @throws UsageError for a token that must not be sent; FilespoolError file-unreadable
  */
 export async function connectionOf(
@@ -189,15 +191,15 @@ export async function connectionOf(
   const { host, port, fingerprint } = settings.values;
   const caFile = settings.values["tls-ca"];
   const token = await secretOf(settings, "token", "token-file");
-  const ca = caFile === undefined ? {} : { ca: await readText(caFile, "the certificates of --tls-ca") };
+  const ca = caFile === undefined ? {} : { ca: await readText(caFile, "the certificates of --tls-ca,") };
   if (token !== undefined && isOpenRoad(settings.values)) {
     throw new UsageError(
-      `the token would cross the network to ${host} for everybody to read: add --tls or --fingerprint, or use an invite, ` +
-        "or add --insecure if you mean it",
+      `the token would go to ${host} unencrypted, and others could read it: add --tls or --fingerprint, use an invite, or ` +
+        "add --insecure to accept that",
     );
   }
   if (token !== undefined && token.length > TOKEN_CHARS_MAX)
-    throw new UsageError(`a token has at most ${TOKEN_CHARS_MAX} characters, and this one has ${token.length}`);
+    throw new UsageError(`a token has at most ${TOKEN_CHARS_MAX} characters; this one has ${token.length}`);
   return {
     ...{ host, port, connectTimeoutMs: settings.values["connect-timeout"] },
     ...(token !== undefined && { token }),

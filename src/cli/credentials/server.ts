@@ -1,11 +1,11 @@
 /**
- * What protects a server: its certificate, and who is let in. The server's counterpart of credentials/client.ts.
+ * What protects a server: its certificate and its tokens. The counterpart of credentials/client.ts.
  *
  *   <spool>/tls/cert.pem, key.pem    made on first use, unless --tls-cert and --tls-key name others
- *   <spool>/tokens.json              hashes of tokens; `filespool token` changes it, a running server notices
+ *   <spool>/tokens.json              hashes of tokens; `filespool token` changes it, and a running server notices
  *
- * Where somebody has made tokens, they are asked for, also if --tokens was forgotten: nobody makes them in order to let
- * everybody in. Encryption is never guessed, since both ends have to know of it.
+ * If there are tokens, the server asks for one even without --tokens: a person who makes tokens does not want to let
+ * everybody in. Encryption is never guessed, because both ends must know of it.
  */
 import { existsSync } from "node:fs";
 import { join } from "node:path";
@@ -17,13 +17,13 @@ import { UsageError } from "../exit-codes.ts";
 import type { Values } from "../settings/settings.ts";
 import { readText } from "./client.ts";
 
-/** Where the tokens of a spool are. */
+/** The file with the tokens of a spool. */
 export const tokensFile = (values: Values): string => join(values.spool, "tokens.json");
 
-/** Whether a server has made its certificate there. */
+/** Whether a server has made a certificate in this spool. */
 export const hasOwnIdentity = (values: Values): boolean => existsSync(join(values.spool, "tls", "cert.pem"));
 
-/** What a server with these settings would have to protect it, for the question whether it may be reached. */
+/** How a server with these settings is protected; decides whether other machines may reach it. */
 export function exposureOf(values: Values): Exposure {
   const { host, insecure } = values;
   return { host, insecure, hasTls: isEncrypted(values), hasGate: asksForTokens(values) };
@@ -39,7 +39,7 @@ const asksForTokens = (values: Values): boolean => values.tokens || existsSync(t
 export async function identityOf(values: Values): Promise<TlsIdentity | null> {
   const { "tls-cert": certFile, "tls-key": keyFile } = values;
   if ((certFile === undefined) !== (keyFile === undefined))
-    throw new UsageError("a certificate needs its key, and a key its certificate: give both --tls-cert and --tls-key");
+    throw new UsageError("--tls-cert and --tls-key belong together: give both");
   if (!isEncrypted(values)) return null;
   if (certFile === undefined || keyFile === undefined) {
     return (await import("../../net/extensions/trust/tls.ts")).ownIdentity(join(values.spool, "tls"), values.host);
@@ -51,7 +51,7 @@ export async function identityOf(values: Values): Promise<TlsIdentity | null> {
 }
 
 /**
- * The gate of the server; null when everybody may come in.
+ * The gate that checks tokens; null when the server lets everybody in.
  * @throws FilespoolError file-unreadable
  */
 export async function gateOf(values: Values, onError: (error: FilespoolError) => void): Promise<TokenGate | null> {

@@ -1,9 +1,9 @@
 /**
- * The list behind the file picker: what can be chosen for what has been typed so far.
+ * The list behind the file picker: the entries that match the text typed so far.
  *
- * What is typed is a path that is not finished: the part up to its last slash names a folder, the rest is
- * looked for in the names there. With nothing typed it is the working folder. Files come first, with their
- * sizes, then the folders, which end with a slash and open when they are chosen.
+ * The text is an unfinished path. The part up to its last slash names a folder, and the rest is searched in the names there.
+ * An empty text means the working folder. Files come first, with their sizes. Then come folders, which end with a slash;
+ * the choice of a folder opens it.
  *
  *   typed       listed
  *   (nothing)   a.txt 3 B, big.bin 28.6 MiB, ../, sub/
@@ -12,8 +12,8 @@
  *   /etc/host   /etc/hosts 221 B, /etc/hostname 3 B
  *   .b          the hidden files with a "b" after a dot
  *
- * The list is read when it is needed, in one go and synchronously, because the prompt library asks for it
- * while it draws. Its length is bounded: a folder with 100,000 files must not freeze the terminal.
+ * The list is read synchronously, because the prompt library asks for it while it draws. Its length is bounded: a folder
+ * with 100,000 files must not freeze the terminal.
  *
  * Never here: what the list looks like on the screen, and which keys move in it (terminal-prompter.ts).
  */
@@ -22,23 +22,23 @@ import { join, resolve } from "node:path";
 import { cells, escapeText, shorten } from "../report/escape.ts";
 import { humanSize } from "../settings/units.ts";
 
-/** A file or folder that can be chosen. */
+/** A file or folder in the list. */
 export interface Entry {
-  /** The path, in the way it was being typed; folders end with a slash. */
+  /** The path, relative or absolute as typed; folders end with a slash. */
   readonly path: string;
   /** Name and size, in columns. */
   readonly label: string;
 }
 
-/** Entries shown at most; who has more types another letter. Each costs one `stat`. */
+/** Most entries; to see others, the person types another letter. Each entry costs one `stat`. */
 const ENTRIES_MAX = 200;
-/** The narrowest name column: a few letters of both ends tell names apart. */
+/** The narrowest name column: a few letters of both ends distinguish names. */
 const NAME_CELLS_MIN = 8;
 
 /**
- * What can be chosen for an unfinished path.
- * @param typed what the person has typed so far
- * @param folder what relative paths are relative to
+ * The entries for an unfinished path.
+ * @param typed the text so far
+ * @param folder the base of relative paths
  * @param nameCells width of the column of names
  * @returns an empty list when there is no such folder, or nothing in it matches
  */
@@ -46,7 +46,7 @@ export function entriesFor(typed: string, folder: string, nameCells: number): En
   const width = Math.max(NAME_CELLS_MIN, nameCells);
   const slash = typed.lastIndexOf("/") + 1;
   const [shownFolder, wanted] = [typed.slice(0, slash), typed.slice(slash).toLowerCase()];
-  // A folder that is not there is what an unfinished path usually names: no error, only nothing to choose yet.
+  // An unfinished path usually names a folder that does not exist. That is no error; the list is empty.
   let names: string[];
   try {
     names = readdirSync(resolve(folder, shownFolder));
@@ -54,12 +54,12 @@ export function entriesFor(typed: string, folder: string, nameCells: number): En
     return [];
   }
   const matching = names
-    // Hidden files are for those who type the dot.
+    // Hidden files are listed only after a typed dot.
     .filter((name) => name.toLowerCase().includes(wanted) && (wanted.startsWith(".") || !name.startsWith(".")))
     .sort((a, b) => a.localeCompare(b, "en", { numeric: true }))
     .slice(0, ENTRIES_MAX);
   const files: Entry[] = [];
-  // The way up comes with the folders, so that the whole disk is within reach without typing.
+  // "../" is among the folders, so the person can reach the whole disk without typing.
   const folders: Entry[] = "..".startsWith(wanted) ? [{ path: `${shownFolder}../`, label: "../" }] : [];
   for (const name of matching) {
     const found = look(join(resolve(folder, shownFolder), name));
@@ -71,7 +71,7 @@ export function entriesFor(typed: string, folder: string, nameCells: number): En
   return [...files, ...folders];
 }
 
-/** What is there; null for what cannot be looked at, such as a link to itself. */
+/** The stat of a path; null where it fails, such as for a link to itself. */
 function look(path: string): Stats | null {
   try {
     return statSync(path);

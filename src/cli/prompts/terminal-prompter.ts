@@ -1,13 +1,13 @@
 /**
- * An `Prompter` made of real prompts: the only file that knows the prompt library.
+ * A `Prompter` for a real terminal: the only file that knows the prompt library.
  *
  *   ◆  Which file?
  *   │  Search: bi█
  *   │  ● big.bin                                 28.6 MiB
  *   └
  *
- * It is loaded when the first question is asked and not before, so that scripts do not pay for it. Which questions
- * there are is prompts.ts's business; this file knows how one looks, which keys answer it, and how it ends.
+ * It is loaded with the first question, so scripts never load it. prompts.ts decides which questions there are. This file
+ * decides how a question looks, which keys answer it, and how it ends.
  */
 import { normalize } from "node:path";
 import type { Readable, Writable } from "node:stream";
@@ -29,36 +29,36 @@ import { cancelled } from "../exit-codes.ts";
 import type { Choice, Prompter } from "../prompter.ts";
 import { entriesFor } from "./file-picker.ts";
 
-/** The two ends of the terminal, and what a question must know besides. */
+/** The streams of the terminal, and what a question needs besides. */
 export interface Terminal {
   readonly input: Readable;
   readonly output: Writable;
   /** What relative paths are relative to. */
   readonly folder: string;
-  /** Takes a question back that nobody has answered yet. */
+  /** Cancels an open question. */
   readonly signal: AbortSignal;
 }
 
-// Ctrl-D means "no more input". The library hears of it only as the end of its line editor, and then nobody would
-// answer any more: the question would neither be answered nor be over.
+// Ctrl-D means "no more input". It would end the library's line editor, and the question would stay open without anybody
+// to answer it. So Ctrl-D cancels the question.
 updateSettings({ aliases: { "\u0004": "cancel" } });
 
-/** Stands for what must not be seen. */
+/** Shown in place of a secret. */
 const HIDDEN = "\u2022";
 
-/** Ctrl-C in a prompt comes back as a symbol; from here on it is the same error as Ctrl-C anywhere else. */
+/** The library returns a symbol for Ctrl-C; this makes it the same error as Ctrl-C anywhere else. */
 function answered<T>(answer: T | typeof CANCEL_SYMBOL): T {
   if (isCancel(answer)) throw cancelled();
   return answer;
 }
 
-/** Width of the column of names where there is room, and of what stands beside it: the frame and the size. */
+/** Largest width of the column of names, and the width of the rest of a line: the frame and the size. */
 const NAME_CELLS_MAX = 48;
 const BESIDE_NAME_CELLS = 18;
 
 /**
- * Questions on a terminal. Every one of them throws FilespoolError "interrupted" on Ctrl-C, Ctrl-D, Escape or the signal;
- * the library has by then given the terminal back as it was, with its cursor and its echo.
+ * Questions on a terminal. Each of them throws FilespoolError "interrupted" on Ctrl-C, Ctrl-D, Escape or the signal. By
+ * then the library has restored the cursor and the echo of the terminal.
  */
 export function terminalPrompter({ input, output, folder, signal }: Terminal): Prompter {
   // Every prompt of the library takes these three; the signal makes SIGTERM end a question like Ctrl-C.
@@ -66,7 +66,7 @@ export function terminalPrompter({ input, output, folder, signal }: Terminal): P
   const columns = () => (output as Partial<{ columns: number }>).columns ?? 80;
   return {
     async text(message, fallback, check) {
-      // Enter alone takes the default. What is pasted brings spaces along that nobody sees.
+      // Enter alone takes the default. Pasted text often has invisible spaces around it.
       const validate = (answer: string | undefined) => (answer?.trim() ? check(answer.trim()) : undefined);
       const options = { defaultValue: fallback, validate, ...streams };
       // The library's own text prompt would show an invite with the token in it.
@@ -80,14 +80,14 @@ export function terminalPrompter({ input, output, folder, signal }: Terminal): P
     },
 
     async choose<T extends string>(message: string, choices: readonly Choice<T>[]) {
-      // The keyboard hints of the library are left out: two or three lines need no manual.
+      // Without the keyboard hints of the library: two or three lines need none.
       const options = choices.map(({ value, label, hint }) => ({ value: value as string, label, hint }));
-      // The library's type for options wants literal types; the words come back as they were handed in.
+      // The library's type wants literal types; it returns one of the values that it got.
       return answered(await select<string>({ message, options, showInstructions: false, ...streams })) as T;
     },
 
     async confirm(message) {
-      // No is the answer of those who press Enter without reading.
+      // Enter alone means no, because some people press Enter without reading.
       return answered(await confirm({ message, initialValue: false, ...streams }));
     },
 
@@ -97,30 +97,31 @@ export function terminalPrompter({ input, output, folder, signal }: Terminal): P
     },
 
     async file(message) {
-      // Choosing a folder opens it: the same question again, one level further.
-      // The path so far becomes what is typed, so that it can be edited, or left again by "../".
+      // The choice of a folder opens it: the same question comes again, one level deeper. The path so far is filled in, so
+      // the person can edit it, or leave the folder by "../".
       let path = "";
       do {
         const chosen = answered(
           await autocomplete<string>({
             message: path === "" ? message : `${message} In ${path}`,
             initialUserInput: path,
-            placeholder: "type a part of its name or a path",
+            placeholder: "type a part of the name, or a path",
             completeOnTab: true,
             maxItems: 12,
-            // Asked again with every key, with `this` being the prompt: a list that follows what is typed.
+            // The library calls this at every key, with `this` as the prompt, so the list follows the typed text.
             options() {
               const nameCells = Math.min(NAME_CELLS_MAX, columns() - BESIDE_NAME_CELLS);
               const entries = entriesFor(this.userInput, folder, nameCells);
               return entries.map((entry) => ({ value: entry.path, label: entry.label }));
             },
-            // The list is filtered already, by what follows the last slash only.
+            // entriesFor() has filtered the list already.
             filter: () => true,
-            validate: (chosen) => (chosen === undefined ? "There is no such file; please choose one." : undefined),
+            validate: (chosen) =>
+              chosen === undefined ? "There is no such file; please choose one of the list." : undefined,
             ...streams,
           }),
         );
-        // Down and up again leaves no trace: "sub/../a.txt" is "a.txt".
+        // "sub/../a.txt" becomes "a.txt".
         path = normalize(chosen);
       } while (path.endsWith("/"));
       return path;
@@ -128,10 +129,10 @@ export function terminalPrompter({ input, output, folder, signal }: Terminal): P
   };
 }
 
-/** What an invite keeps behind its "#" is not shown, wherever somebody pastes it. */
+/** Hides the part of an invite behind its "#", which holds the secret. */
 const concealed = (text: string): string => text.replace(/^(\s*filespool:[^#]*#).+/is, `$1${HIDDEN.repeat(4)}`);
 
-/** How a question for a line of text looks: the default in grey until something is typed, the trouble below. */
+/** Draws a question for a line of text: the default in grey until the person types, and a mistake below. */
 function lineOf(message: string, fallback: string, prompt: Omit<TextPrompt, "prompt">): string {
   const { state, userInput, userInputWithCursor, error } = prompt;
   const shown = concealed(userInput);
@@ -139,7 +140,7 @@ function lineOf(message: string, fallback: string, prompt: Omit<TextPrompt, "pro
   if (state === "submit") return `${head}${styleText("gray", S_BAR)}  ${styleText("dim", shown.trim() || fallback)}`;
   if (state === "cancel") return `${head}${styleText("gray", S_BAR)}  ${styleText(["strikethrough", "dim"], shown)}`;
   const empty = styleText("inverse", fallback.slice(0, 1) || " ") + styleText("dim", fallback.slice(1));
-  // The cursor cannot stand in what is not shown.
+  // The cursor cannot be inside a hidden text, so it goes to the end.
   const typed = shown === userInput ? userInputWithCursor : `${shown}\u2588`;
   const colour = state === "error" ? "yellow" : "cyan";
   const trouble = state === "error" ? `  ${styleText("yellow", error)}` : "";

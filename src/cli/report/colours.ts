@@ -1,7 +1,7 @@
 /**
  * Whether a stream gets colours, and which.
  *
- * Colours repeat what the words say and add nothing: without them, the same is said.
+ * Colours only repeat what the words say.
  */
 import { styleText } from "node:util";
 import type { Tone } from "./event-text.ts";
@@ -11,12 +11,12 @@ const COLOURS = { good: "green", plain: "cyan", warn: "yellow", bad: "red" } as 
 /** A text in the colour of a tone. */
 export const coloured = (tone: Tone, text: string): string => styleText(COLOURS[tone], text, { validateStream: false });
 
-/** The part of a bar that is done, dressed. */
+/** The finished part of a bar, in colour. */
 export const colouredBar = (done: string): string => styleText("cyan", done, { validateStream: false });
 
 /**
- * Whether an output gets colours. Asked for each of the two, since one may be a terminal and the other a file.
- * https://no-color.org: any text that is not empty switches colours off.
+ * Whether an output gets colours. Each of the two is asked, because one may be a terminal and the other a file.
+ * https://no-color.org: any non-empty text switches colours off.
  */
 export function wantsColour(
   output: { readonly isTTY?: boolean | undefined },

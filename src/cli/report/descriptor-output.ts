@@ -1,23 +1,23 @@
 /**
  * Standard output where it is a file: every byte is written, or the write fails.
  *
- * Node's own stream for files calls `write` once and looks at no count (SyncWriteStream, Node 20 to 26). A disk that is nearly
- * full takes a part of a chunk and says how much; the rest is then lost without an error. `receive --output - > FILE`
- * would ack a file of which the half is there. This stream writes until all is written, so that the disk says ENOSPC.
+ * Node's own stream for files calls `write` once and ignores the count (SyncWriteStream, Node 20 to 26). A disk that is
+ * nearly full takes only a part of a chunk, and the rest is lost without an error. `receive --output - > FILE` would then
+ * ack half a file. This stream writes until all is written, so the disk reports ENOSPC.
  *
- * Text and bytes fail in different ways, because different things depend on them:
+ * Text and bytes fail in different ways:
  *
- *   text    lines for people and programs. An 'error' event tells of it, and the stream goes on: the disk may have room
- *           again for the next line. Whether a lost line matters is for outlet.ts to say.
- *   bytes   contents of files. The write fails as with any stream, so that `pipeline` ends and nothing is acked.
+ *   text    lines for people and programs. There is an 'error' event, and the stream goes on, because the disk may have
+ *           room for the next line. outlet.ts decides whether a lost line matters.
+ *   bytes   contents of files. The write fails as in any stream, so `pipeline` ends and nothing is acked.
  *
- * Never here: pipes and terminals. Node writes those whole, and without waiting.
+ * Never here: pipes and terminals. Node writes those completely, and without waiting.
  */
 import { fstatSync, fsyncSync, readFileSync, statSync, writeSync } from "node:fs";
 import { Writable } from "node:stream";
 import { isatty } from "node:tty";
 
-/** As `readFileSync` has it on Linux: the flags that a descriptor was opened with, octal; the last digit says for what. */
+/** The line of /proc with the flags of an open descriptor, in octal (Linux). The last digit says read, write or both. */
 const FLAGS = /^flags:\s*[0-7]*([0-7])$/m;
 const READ_AND_WRITE = "2";
 
@@ -30,15 +30,15 @@ export class DescriptorOutput extends Writable {
     this.#fd = fd;
   }
 
-  /** Whether everything that is written here is thrown away. */
+  /** Whether it is /dev/null, which discards all output. */
   get isNull(): boolean {
     const { rdev } = fstatSync(this.#fd);
     return rdev !== 0 && rdev === statSync("/dev/null", { throwIfNoEntry: false })?.rdev;
   }
 
   /**
-   * Whether it was probably closed when the program started (`>&-`): Node then opens /dev/null in its place, to read and to
-   * write, which `> /dev/null` does not. Known on Linux only; some who start programs open it like that as well.
+   * Whether it was probably closed when the program started (`>&-`). Node then opens /dev/null in its place, for reading and
+   * writing, unlike `> /dev/null`. Known only on Linux; some programs open it in the same way when they start others.
    */
   get wasClosed(): boolean {
     if (!this.isNull) return false;
@@ -49,7 +49,7 @@ export class DescriptorOutput extends Writable {
     }
   }
 
-  /** Contents of a file are on disk before they are acked, as where a file lands. @throws Error of the system */
+  /** Syncs the content of a file before it is acked, as for a file that lands. @throws Error of the system */
   sync(): void {
     if (fstatSync(this.#fd).isFile()) fsyncSync(this.#fd);
   }
@@ -66,12 +66,12 @@ export class DescriptorOutput extends Writable {
   }
 }
 
-/** The stream to use for a standard descriptor: Node's own for pipes and terminals, else one that writes all or fails. */
+/** The stream for a standard descriptor: Node's own for pipes and terminals, else one that writes everything or fails. */
 export function outputOf<S extends Writable>(fd: number, own: () => S): S | DescriptorOutput {
   try {
     const stat = fstatSync(fd);
     if (stat.isFile() || stat.isBlockDevice() || (stat.isCharacterDevice() && !isatty(fd)))
       return new DescriptorOutput(fd);
-  } catch {} // it cannot even be looked at, and Node has an answer for that
+  } catch {} // fstat failed; Node's own stream handles that
   return own();
 }

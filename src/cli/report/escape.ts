@@ -1,13 +1,12 @@
 /**
- * Text from elsewhere, made safe to show.
+ * Makes foreign text safe to show on a terminal.
  *
- * A file name may hold any byte but two, and a terminal obeys what it is sent: an escape sequence in a name
- * can clear the screen, rename the window, or write a line that looks like ours. Right-to-left marks make
- * "gpj.exe" read as "exe.jpg". So whatever did not come from this program's own source is escaped when it is
- * printed, at one place, whether it is a name, a path or a sentence that a server sent.
+ * A file name may hold any byte but two, and a terminal obeys escape sequences. A name with such a sequence can clear the
+ * screen, rename the window, or print a line that looks like ours. Right-to-left marks make "gpj.exe" look like "exe.jpg".
+ * So every text that does not come from our source is escaped when it is printed: names, paths, sentences from a server.
  *
- * Escaping is for the eyes only. The name under which a file lands is decided by protocol/names.ts, and what
- * `--json` carries decodes to the very name that was sent.
+ * Escaping only changes what people see. protocol/names.ts decides the name under which a file lands, and `--json` carries
+ * the very name that was sent.
  */
 import { eastAsianWidth } from "get-east-asian-width";
 
@@ -15,34 +14,34 @@ import { eastAsianWidth } from "get-east-asian-width";
 const UNSAFE = /\p{Cc}|[\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff]|\p{Surrogate}/gu;
 
 /**
- * Replaces each unsafe character by its `\u....` escape, which is also how JSON would write it. Doing it twice
- * changes nothing, so that a sentence may be built from parts that are escaped already.
+ * Replaces each unsafe character by its `\u....` escape, as JSON writes it. A second call changes nothing, so a sentence may
+ * contain escaped parts.
  */
 export function escapeText(text: string): string {
   return text.replace(UNSAFE, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`);
 }
 
 /**
- * A template literal whose fixed parts are ours and whose inserted parts are not: sentences are built with
- * it, so that forgetting to escape takes an effort. Numbers are inserted as they are.
+ * A template literal that escapes its inserted texts and not its fixed parts. Sentences are built with it, so nobody forgets
+ * to escape. Numbers are inserted as they are.
  */
 export function line(fixed: TemplateStringsArray, ...inserted: readonly (string | number)[]): string {
   return String.raw({ raw: fixed }, ...inserted.map((part) => (typeof part === "string" ? escapeText(part) : part)));
 }
 
-/** "3 files", "1 file": a counted noun. */
+/** A counted noun: "3 files", "1 file". */
 export const counted = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? "" : "s"}`;
 
-/** Code points that are one cell wide everywhere: of nearly all names, there is nothing more to find out. */
+/** Text of code points that are always one cell wide. Nearly all names match, which saves time. */
 const PLAIN = /^[\u0020-\u007e\u00a1-\u00ac\u00ae-\u02ff]*$/;
-/** Marks that are drawn on the letter before them, joiners, and the like: no cell of their own. */
+/** Code points without a cell of their own, such as accents and joiners. */
 const ZERO = /[\p{Mn}\p{Me}\p{Default_Ignorable_Code_Point}]/u;
-/** Asks for the letter before it to be drawn as a picture, which is wider. */
+/** Makes the character before it a picture, which is wider. */
 const AS_PICTURE = "\ufe0f";
 
 /**
- * Cells that a printable text takes on a terminal, at most. Terminals disagree about joined emoji: some draw one
- * picture, some all of its parts in a row. What is at stake is that a line wraps, so all parts count.
+ * The most cells that a printable text takes on a terminal. Terminals disagree about joined emoji: some draw one picture,
+ * some draw all parts in a row. A line must not wrap, so all parts count.
  */
 export function cells(text: string): number {
   if (PLAIN.test(text)) return text.length;
@@ -54,11 +53,11 @@ export function cells(text: string): number {
   return sum;
 }
 
-/** Cuts a text where a person sees the edge of a letter: an accent or a family of emoji stays in one piece. */
+/** Splits a text into letters as a person sees them: an accent or a joined emoji stays in one piece. */
 export const letters = (text: string): string[] =>
   PLAIN.test(text) ? [...text] : Array.from(new Intl.Segmenter().segment(text), ({ segment }) => segment);
 
-/** As much of the beginning of a printable text as fits into `max` cells. */
+/** The beginning of a printable text, at most `max` cells wide. */
 export function clip(text: string, max: number): string {
   if (cells(text) <= max) return text;
   let [head, used] = ["", 0];
@@ -70,11 +69,11 @@ export function clip(text: string, max: number): string {
   return head;
 }
 
-/** Cuts a printable text to `max` cells, from the middle: names often differ at their ends only. */
+/** Shortens a printable text to `max` cells in its middle, because names often differ only at their ends. */
 export function shorten(text: string, max: number): string {
   if (cells(text) <= max) return text;
   const all = letters(text);
-  // Take letters from the front and from the back in turn until one more would not fit beside the ellipsis.
+  // Takes letters from the front and from the back in turn, until one more would not fit next to the ellipsis.
   let [head, tail, used] = ["", "", 1];
   for (let i = 0; i < all.length; i++) {
     const isFront = i % 2 === 0;
@@ -87,12 +86,11 @@ export function shorten(text: string, max: number): string {
 }
 
 /**
- * Breaks a printable text between words, so that its lines fit into `columns` cells and all but the first are indented.
- * What has no space in it stays whole even where it does not fit, and gives up its indent first: addresses and paths
- * are there to be copied.
+ * Breaks a printable text between words into lines of at most `columns` cells; all lines but the first are indented. A word
+ * that does not fit loses its indent first and is never broken, because people copy addresses and paths.
  */
 export function wrapped(text: string, columns: number, indentCells: number): string {
-  // On the narrowest screens, an indent would leave no room for anything else.
+  // On very narrow screens, a full indent would leave no room for text.
   const indent = Math.min(indentCells, Math.floor(columns / 4));
   let [lines, used] = ["", 0];
   for (const [, gap = "", word = ""] of text.matchAll(/( *)([^ ]+)/g)) {

@@ -1,14 +1,14 @@
 /**
- * The lines of `--json` of the commands that look and change: list, dead, status, show, cancel, requeue, purge; token, invite;
- * config. What holds for those of json-events.ts holds here: strict rows, a sentence for each, and a test with real runs.
+ * The events that `--json` prints for the commands of operators (list, dead, status, show, cancel, requeue, purge), and for
+ * token, invite and config. As in json-events.ts, rows are strict, each has a sentence, and a test checks real runs.
  *
  *   filespool list --json           {"event":"queue","queue":"photos","files":3,...}     one per queue
- *                                   {"event":"done","rows":1}                            so the list is whole
+ *                                   {"event":"done","rows":1}                            so the list is complete
  *   filespool list photos --json    {"event":"transfer","state":"waiting",...}           in the order of delivery
  *   filespool invite --json         {"event":"invite","invite":"filespool://..."}        a secret: keep it out of logs
  *
- * A row about a transfer has the fields that mean something in its state, and no others; they are those of the
- * protocol's own messages, and one that is missing here does not compile. Never here: how people are shown the same (operate-rows.ts).
+ * A row about a transfer has only the fields that mean something in its state. They are those of the protocol's messages; a
+ * missing field does not compile. Never here: the tables for people (operate-rows.ts).
  */
 import * as v from "valibot";
 import type { QueueInfo, TransferInfo } from "../../net/extensions/operate/operator.ts";
@@ -17,7 +17,7 @@ import { TRANSFER_STATES } from "../../protocol/operate-messages.ts";
 import { code, count, flag, row, text } from "./json-event-fields.ts";
 
 const transfer = { transfer: v.pipe(text, v.regex(/^[0-9a-f]{32}$/)) };
-const rows = v.pipe(count, v.description("how many there were; with this, the list is whole"));
+const rows = v.pipe(count, v.description("number of rows; the list is complete"));
 
 /** One transfer, whatever its state. Moments are milliseconds since 1970. */
 const TRANSFER = row("transfer", "One transfer; a field that means nothing in its state is left out.", {
@@ -25,44 +25,44 @@ const TRANSFER = row("transfer", "One transfer; a field that means nothing in it
   state: v.picklist(TRANSFER_STATES),
   queue: v.optional(text),
   name: v.optional(text),
-  size: v.optional(v.pipe(count, v.description("bytes; absent while nobody knows it"))),
+  size: v.optional(v.pipe(count, v.description("bytes; left out while unknown"))),
   kind: v.optional(v.pipe(text, v.description('"tar" for a folder'))),
   algorithm: v.optional(text),
   digest: v.optional(text),
-  offset: v.optional(v.pipe(count, v.description("of an upload: bytes that are durable"))),
+  offset: v.optional(v.pipe(count, v.description("of an upload: durable bytes"))),
   isActive: v.optional(v.pipe(flag, v.description("of an upload: its sender is connected"))),
-  atMs: v.optional(v.pipe(count, v.description("when it came into this state, or last made progress"))),
-  failures: v.optional(v.pipe(count, v.description("deliveries that failed"))),
+  atMs: v.optional(v.pipe(count, v.description("when it entered this state, or made its last progress"))),
+  failures: v.optional(v.pipe(count, v.description("failed deliveries"))),
   reason: v.optional(text),
   firstFailedAtMs: v.optional(count),
   lastFailedAtMs: v.optional(count),
 } satisfies Record<keyof TransferInfo, v.GenericSchema>);
 
-/** An order that was carried out, or had been before. */
+/** An order that was carried out now or before. */
 const ORDERED = {
   ...transfer,
-  repeated: v.pipe(flag, v.description("it had been done before, and nothing has changed")),
+  repeated: v.pipe(flag, v.description("it was done before, so nothing has changed")),
 };
-/** One of several orders failed; the others were given all the same. */
-const REFUSED = row("refused", "This order was refused; the others were given.", {
+/** One of several orders failed; the others were still sent. */
+const REFUSED = row("refused", "The server refused this order; the others were still sent.", {
   code,
   message: text,
-  path: v.pipe(text, v.description("id of the transfer, as it was typed")),
+  path: v.pipe(text, v.description("id of the transfer, as typed")),
 });
 const FILES = row("done", "The order was carried out.", { files: count });
-const EACH = row("done", "All orders were given.", { files: count, failed: count });
+const EACH = row("done", "All orders were sent.", { files: count, failed: count });
 
-/** A token without its secret; `token` is there only where it was just made, and nowhere after that. */
+/** A token without its secret. Only the event of a new token has the field `token`. */
 const TOKEN = {
   id: v.pipe(text, v.regex(/^[0-9a-f]{8}$/)),
-  name: v.pipe(text, v.description("for whom it is")),
+  name: v.pipe(text, v.description("name of the person or program")),
   queues: v.pipe(v.array(text), v.readonly(), v.description('names, or beginnings that end with "*"')),
   rights: v.pipe(v.array(v.picklist(RIGHTS)), v.readonly()),
   createdAtMs: count,
   expiresAtMs: v.nullable(count),
 };
 
-/** By command. `ends` and `client` are what every command, and every client, may print besides. */
+/** The events by command. Every command may also print `ends`, and every client `client`. */
 export const operateSchemas = <Ends extends object, Client extends object>(ends: Ends, client: Client) => ({
   list: {
     ...client,
@@ -70,32 +70,37 @@ export const operateSchemas = <Ends extends object, Client extends object>(ends:
       ...{ queue: text, files: count, bytes: count, dead: count, uploads: count },
     } satisfies Record<keyof QueueInfo, v.GenericSchema>),
     transfer: TRANSFER,
-    done: row("done", "That was all.", { rows }),
+    done: row("done", "The list is complete.", { rows }),
   },
-  dead: { ...client, transfer: TRANSFER, done: row("done", "That was all.", { rows }) },
+  dead: { ...client, transfer: TRANSFER, done: row("done", "The list is complete.", { rows }) },
   status: {
     ...client,
     transfer: TRANSFER,
-    done: row("done", "All were looked up.", { rows, unknown: count }),
+    done: row("done", "All transfers were looked up.", { rows, unknown: count }),
   },
   show: { ...client, transfer: TRANSFER },
-  cancel: { ...client, cancelled: row("cancelled", "It is off its queue.", ORDERED), refused: REFUSED, done: EACH },
-  // With --all it is one order about a queue, and has no row of its own.
+  cancel: {
+    ...client,
+    cancelled: row("cancelled", "The transfer was deleted.", ORDERED),
+    refused: REFUSED,
+    done: EACH,
+  },
+  // requeue --all is one order about a queue, without a row of its own.
   requeue: {
     ...client,
-    requeued: row("requeued", "It is at the end of its queue.", ORDERED),
+    requeued: row("requeued", "The file is at the end of its queue.", ORDERED),
     refused: REFUSED,
     done: v.union([EACH, FILES]),
   },
   purge: { ...client, done: FILES },
   token: {
     ...ends,
-    token: row("token", "A token of the list; or one that was made, with its secret.", {
+    token: row("token", "A token of the list, or a new token with its secret.", {
       ...v.partial(v.object(TOKEN), ["name", "queues", "rights", "createdAtMs", "expiresAtMs"]).entries,
-      token: v.optional(v.pipe(text, v.description("the secret, shown this once"))),
+      token: v.optional(v.pipe(text, v.description("the secret, which is shown only once"))),
     }),
-    revoked: row("revoked", "A token opens nothing any more.", { id: TOKEN.id }),
-    done: row("done", "That was all.", { tokens: count }),
+    revoked: row("revoked", "A token is no longer valid.", { id: TOKEN.id }),
+    done: row("done", "The list is complete.", { tokens: count }),
   },
   invite: {
     ...ends,
@@ -106,17 +111,17 @@ export const operateSchemas = <Ends extends object, Client extends object>(ends:
   },
   config: {
     ...ends,
-    mistake: row("mistake", "Something is wrong in the file.", { message: text }),
-    setting: row("setting", "One setting as a command would use it.", {
+    mistake: row("mistake", "A mistake in the config file.", { message: text }),
+    setting: row("setting", "A setting with the value that the command would use.", {
       name: text,
       value: v.nullable(text),
       origin: text,
       from: text,
     }),
-    done: row("done", "The file is right.", { settings: count }),
-    written: row("written", "The file was made.", {
+    done: row("done", "The file has no mistakes.", { settings: count }),
+    written: row("written", "The config file was written.", {
       path: v.pipe(text, v.description("its absolute path")),
-      settings: v.pipe(count, v.description("how many settings it holds")),
+      settings: v.pipe(count, v.description("number of settings in it")),
     }),
   },
 });

@@ -1,39 +1,35 @@
 /**
- * Every event that `--json` prints, described once: what a program may rely on when it reads a line.
+ * Describes every event that `--json` prints: what a program may rely on when it reads a line.
  *
- * The unions in net/events.ts say what the library tells; this table says the same of the JSON that arrives at the other
- * end of a pipe, where Infinity has become null, with a sentence for each event. From it come
- * `filespool-events.schema.json` (npm run generate), the page of the reference, and the test that holds every line of real
- * runs against it. All objects are strict: a field that is not described here fails that test.
+ * The unions in net/events.ts describe the events of the library. This table describes the JSON at the other end of a pipe,
+ * where Infinity has become null, with a sentence for each event. From it come `filespool-events.schema.json` (npm run
+ * generate), the page of the reference, and a test that checks every line of real runs. All objects are strict: a field
+ * without a description here fails that test.
  *
- * A send of two files, of which the server had the beginning of one; each line is an object with more fields than here:
+ * A send of two files; the server already has the beginning of one. Each object has more fields than are shown here:
  *
- *   {"event":"connected","durability":"fsync",...}       who answered, and what stored will mean
- *   {"event":"offered","name":"a.txt",...}
- *   {"event":"offered","name":"holiday.raw",...}
+ *   {"event":"connected","durability":"fsync",...}       which server answered, and what "stored" will mean
+ *   {"event":"offered","name":"a.txt",...}               and the same for holiday.raw
  *   {"event":"stored","name":"a.txt",...}                in the order in which they become durable
  *   {"event":"resumed","offset":16777216,...}            not from zero
  *   {"event":"progress","offset":33554432,...}           about once a second while bytes arrive
- *   {"event":"retrying","delayMs":87,...}                the link broke; "connected" and "offered" come again
+ *   {"event":"retrying","delayMs":87,...}                the connection is lost; "connected" and "offered" come again
  *   {"event":"stored","name":"holiday.raw",...}
  *   {"event":"done","stored":2,"failed":0,...}           and the exit code is 0
  *
- * A receive of them, in which the name of one is taken:
+ * A receive of both; a file with the name of the second exists:
  *
- *   {"event":"delivered","name":"a.txt",...}             under a lease, which progress renews
+ *   {"event":"delivered","name":"a.txt",...}             under a lease; progress renews it
  *   {"event":"landed","path":"/home/a/inbox/a.txt",...}          in the folder, on disk
- *   {"event":"acked","name":"a.txt",...}                 off the queue
- *   {"event":"delivered","name":"holiday.raw",...}
+ *   {"event":"acked","name":"a.txt",...}                 off the queue; now holiday.raw is delivered
  *   {"event":"refused","code":"file-exists",...}         it stays in the queue
  *   {"event":"done","landed":1,"failed":1,...}
  *   {"event":"error","code":"file-exists","exitCode":7}  the first failure decides the exit code
  *
- * A reader should ignore events and fields that it does not know: what is here may grow, and does not change its meaning.
+ * A program should ignore events and fields that it does not know, because later versions may add some.
  *
- * To add an event: its member in a union, and one row here. A row that is missing, or that lacks a field, does not
- * compile; see the last lines.
- *
- * Never here: what people read (event-text.ts). A run loads nothing of this.
+ * To add an event: add its member to a union, and one row here. A missing row or field does not compile.
+ * Never here: texts for people (event-text.ts). A run does not load this file.
  */
 import * as v from "valibot";
 import type { ServerEvent, TransferEvent } from "../../net/events.ts";
@@ -43,23 +39,23 @@ import type { OperateEvent } from "./event-text.ts";
 import { code, count, flag, row, text } from "./json-event-fields.ts";
 import { operateSchemas } from "./json-events-operate.ts";
 
-// The building blocks that only these rows need; the others are in json-event-fields.ts.
+// The fields that only these rows need; the others are in json-event-fields.ts.
 const about = {
   transfer: v.pipe(text, v.regex(/^[0-9a-f]{32}$/), v.description("id of the transfer, chosen by the sender")),
   queue: text,
-  name: v.pipe(text, v.description("name of the file, as its sender calls it")),
+  name: v.pipe(text, v.description("name of the file, as the sender gave it")),
   size: v.pipe(v.nullable(count), v.description("bytes; null for a stream that has not ended")),
 };
-const failure = { code, message: v.pipe(text, v.description("for people; it may be worded otherwise tomorrow")) };
-const offset = v.pipe(count, v.description("bytes that are acknowledged"));
+const failure = { code, message: v.pipe(text, v.description("for people; the words may change")) };
+const offset = v.pipe(count, v.description("acknowledged bytes"));
 const digest = v.pipe(text, v.description("hexadecimal"));
 const host = text;
 const port = v.pipe(count, v.maxValue(65_535));
 const maybe = <T extends v.GenericSchema>(schema: T) => v.optional(schema);
 const more = maybe(
-  v.pipe(count, v.description("others of this connection in the second before, for the same reason, without an event")),
+  v.pipe(count, v.description("further files of this connection, for the same reason, without an event of their own")),
 );
-const times = maybe(v.pipe(count, v.description("how often since the event before, if more than once")));
+const times = maybe(v.pipe(count, v.description("how often since the previous event, if more than once")));
 const maybeAbout = {
   transfer: maybe(about.transfer),
   queue: maybe(about.queue),
@@ -67,42 +63,42 @@ const maybeAbout = {
   size: maybe(about.size),
 };
 const peer = {
-  connection: v.pipe(count, v.description("number of the connection, counted from the start; 0: none")),
+  connection: v.pipe(count, v.description("number of the connection since the start of the server; 0: none")),
   peer: v.pipe(text, v.description("address at the other end; empty: none")),
 };
 const role = v.picklist(["sender", "receiver", "operator"]);
 
-/** The end of a run, whichever command it is. Each command has its own counts in `done`. */
+/** The end of a run of any command. Each command has its own counts in `done`. */
 const ENDS = {
-  error: row("error", "The run failed, or some of its files did. With this, the exit code is not 0.", {
+  error: row("error", "The run or some of its files failed. The exit code is not 0.", {
     code: v.picklist([...(Object.keys(ERRORS) as ErrorCode[]), "usage", "output-lost", "runtime-unsupported"]),
     message: text,
     exitCode: v.picklist(Object.values(EXIT)),
   }),
 };
 
-/** What both clients tell. */
+/** The events of senders and receivers. */
 const CLIENT = {
   connected: row("connected", "A server has answered.", {
     host,
     port,
-    server: v.pipe(text, v.description("how it names itself")),
-    durability: v.pipe(text, v.description('"fsync": stored means on disk; "none": it may be lost in a power cut')),
+    server: v.pipe(text, v.description("name and version of the server")),
+    durability: v.pipe(text, v.description('"fsync": a stored file is on disk; "none": a power cut may lose it')),
   }),
-  resumed: row("resumed", "The other end has a part of the file already; the transfer goes on from there.", {
+  resumed: row("resumed", "The other end already has a part of the file; the transfer continues from there.", {
     ...about,
     offset,
   }),
-  progress: row("progress", "So much is durable at the server (send), or written and synced here (receive).", {
+  progress: row("progress", "Bytes that are durable at the server (send), or written and synced here (receive).", {
     ...about,
     offset,
   }),
   refused: row("refused", "This file failed for good in this run; the others go on.", {
     ...maybeAbout,
     ...failure,
-    path: maybe(v.pipe(text, v.description("the absolute path of what was to be sent, or what a stream is called"))),
+    path: maybe(v.pipe(text, v.description("absolute path of the source, or the name of a stream"))),
   }),
-  retrying: row("retrying", "The connection, or a file that did not match its digest, is tried again.", {
+  retrying: row("retrying", "The connection is made again, or a file that did not match its digest is moved again.", {
     ...failure,
     delayMs: count,
     attempt: count,
@@ -110,48 +106,45 @@ const CLIENT = {
   ...ENDS,
 };
 
-// Both ends pass over what a folder may hold and a file may not: sockets, links that lead out of it, names too long.
+// Both ends leave out some things in a folder: sockets, links that lead out of the folder, names that are too long.
 const WARNING = row("warning", "Something in a folder was left out; the rest goes on.", {
   ...maybeAbout,
   path: v.pipe(text, v.description("send: its absolute path; receive: its path in the folder")),
   message: text,
 });
 
-/** What became of the files of a run that sends. */
+/** The counts of a run that sends. */
 const SENT = {
   stored: count,
-  repeated: v.pipe(count, v.description("files that the server had already")),
+  repeated: v.pipe(count, v.description("files that the server already had")),
   bytes: count,
   failed: count,
 };
 
-/** A sender: what was offered becomes stored, or refused; with --wait it becomes collected, or is outstanding still. */
+/** A sender: an offered file becomes stored or refused; with --wait, a stored file becomes collected or is outstanding. */
 const SEND = {
   ...CLIENT,
-  offered: row("offered", "The server has been asked to take this file.", {
+  offered: row("offered", "The sender has offered this file to the server.", {
     ...about,
-    path: v.pipe(text, v.description("its absolute path, or what a stream is called")),
+    path: v.pipe(text, v.description("its absolute path, or the name of a stream")),
   }),
-  changed: row("changed", "Not what the server has under this size and time, by its digest: sent as a new transfer.", {
+  changed: row("changed", "The server has other content of the same size and time; sent as a new transfer.", {
     ...about,
     path: text,
     before: v.pipe(about.transfer, v.description("the transfer that the server has")),
   }),
-  stored: row("stored", "The file is the server's: on its disk, unless durability says otherwise.", {
+  stored: row("stored", 'The server has the file: on its disk, unless durability is "none".', {
     ...about,
     digest,
-    repeated: v.pipe(flag, v.description("the server had it from an earlier run")),
-    collected: v.pipe(flag, v.description("and somebody has collected it since")),
+    repeated: v.pipe(flag, v.description("the server already had it from an earlier run")),
+    collected: v.pipe(flag, v.description("a receiver has already collected it")),
   }),
-  collected: row("collected", "A receiver has it, verified.", {
+  collected: row("collected", "A receiver has collected and verified it.", {
     ...about,
     digest,
-    collectedAtMs: v.pipe(
-      v.nullable(count),
-      v.description("when, in milliseconds since 1970; null if nobody noted it"),
-    ),
+    collectedAtMs: v.pipe(v.nullable(count), v.description("when, in milliseconds since 1970; null if unknown")),
   }),
-  outstanding: row("outstanding", "The time to wait for that is over, and the file is still on the server.", {
+  outstanding: row("outstanding", "The waiting time is over, and nobody has collected the file.", {
     ...about,
     state: text,
   }),
@@ -159,13 +152,13 @@ const SEND = {
   done: row("done", "The run was carried out.", SENT),
 };
 
-/** A watched folder: what a sender tells, and what became of each file in the folder then. */
+/** A watched folder: the events of a sender, and what happened to each file in the folder afterwards. */
 const { collected: _, outstanding: __, ...SENDING } = SEND;
 const WATCH = {
   ...SENDING,
   watching: row("watching", "The folder is watched from now on.", { folder: text, queue: text }),
   moved: row("moved", "A stored file was moved out of the folder.", { ...about, path: text, to: text }),
-  deleted: row("deleted", "A stored file was deleted, or was gone already.", { ...about, path: text }),
+  deleted: row("deleted", "A stored file was deleted, or no longer existed.", { ...about, path: text }),
   kept: row("kept", "A stored file could not be moved or deleted; it is not sent again.", {
     ...about,
     path: text,
@@ -177,72 +170,72 @@ const WATCH = {
   }),
 };
 
-/** A receiver: delivered, landed, acked, in this order for each file; several files may be between two of them. */
+/** A receiver: delivered, landed, acked, in this order for each file; events of other files may come in between. */
 const RECEIVE = {
   ...CLIENT,
-  delivered: row("delivered", "The server hands out this file.", {
+  delivered: row("delivered", "The server delivers this file.", {
     ...about,
     digest,
-    attempt: v.pipe(count, v.description("1 for the first time that anybody gets it")),
+    attempt: v.pipe(count, v.description("1 for the first delivery of the file")),
   }),
   landed: row("landed", "The file is in the folder, whole and verified.", {
     ...about,
     digest,
-    path: v.pipe(text, v.description("where it is, absolute; empty if it was skipped, - for standard output")),
-    skipped: v.pipe(flag, v.description("a file of that name was there, and --if-exists is skip")),
+    path: v.pipe(text, v.description("its absolute path; empty if it was skipped, - for standard output")),
+    skipped: v.pipe(flag, v.description("a file of that name exists, and --if-exists is skip")),
   }),
   warning: WARNING,
-  acked: row("acked", "The server has been told, and will not deliver it again.", about),
+  acked: row("acked", "The server has the acknowledgement and will not deliver the file again.", about),
   done: row("done", "The run was carried out.", {
     landed: count,
     skipped: count,
     bytes: count,
-    elsewhere: v.pipe(count, v.description("files that other receivers have at this moment")),
+    elsewhere: v.pipe(count, v.description("files that are being delivered to other receivers")),
     failed: count,
   }),
 };
 
 /**
- * A server. The same words as at the two ends, seen from between them: each event about a file says through which
- * connection it came about, so that a log can be read by connection as well as by transfer.
+ * A server. The events have the same names as at the two ends. Each event about a file names the connection, so a log can be
+ * read by connection as well as by transfer.
  */
 const SERVE = {
-  listening: row("listening", "The server takes connections. The port is the real one, also with --port 0.", {
+  listening: row("listening", "The server accepts connections. The port is the real one, also with --port 0.", {
     host,
     port,
   }),
-  connected: row("connected", "Somebody has introduced themselves.", { ...peer, role, queue: maybe(text) }),
-  disconnected: row("disconnected", "A connection has ended; with code and message if it broke.", {
+  connected: row("connected", "A client has connected and introduced itself.", { ...peer, role, queue: maybe(text) }),
+  disconnected: row("disconnected", "A connection has ended; with code and message if it was lost.", {
     ...peer,
     role,
     code: maybe(code),
     message: maybe(text),
   }),
-  "turned-away": row("turned-away", "Connections were ended before they were let in, all for one reason.", {
+  "turned-away": row("turned-away", "The server refused connections, all for the same reason.", {
     ...failure,
-    connections: v.pipe(count, v.description("how many since the event before; at most one event a second tells it")),
+    connections: v.pipe(count, v.description("how many since the previous event; there is at most one event a second")),
     peer: v.pipe(text, v.description("address of the last of them")),
   }),
-  resumed: row("resumed", "A sender goes on with an unfinished upload.", { ...about, ...peer, offset }),
+  resumed: row("resumed", "A sender continues an unfinished upload.", { ...about, ...peer, offset }),
   stored: row("stored", "A file is complete, verified, and on disk.", { ...about, ...peer, digest, repeated: flag }),
-  delivered: row("delivered", "A receiver is handed a file, under a lease.", { ...about, ...peer, attempt: count }),
-  acked: row("acked", "A receiver has it, and it is off its queue.", { ...about, ...peer }),
-  refused: row("refused", "A file was not taken; the sender is told why.", { ...about, ...peer, ...failure, more }),
-  returned: row("returned", "A delivery failed, or its lease ran out: the file is the first of its queue again.", {
+  delivered: row("delivered", "A receiver gets a file, under a lease.", { ...about, ...peer, attempt: count }),
+  acked: row("acked", "A receiver has the file, and the server has removed it from its queue.", { ...about, ...peer }),
+  refused: row("refused", "A file was refused; the sender hears why.", { ...about, ...peer, ...failure, more }),
+  returned: row("returned", "A delivery failed, or its lease ran out. The file is first in its queue again.", {
     ...about,
     ...peer,
     reason: text,
-    dead: v.pipe(flag, v.description("it failed too often, and is a dead letter now")),
+    dead: v.pipe(flag, v.description("it failed too often and is now a dead letter")),
     more,
   }),
-  expired: row("expired", "The time of a file or of an unfinished upload was over.", {
+  expired: row("expired", "A file or an unfinished upload has expired.", {
     ...about,
     what: v.picklist(["file", "dead-letter", "upload"]),
-    ageMs: v.pipe(v.number(), v.description("since it was stored, became a dead letter, or made its last progress")),
-    dead: v.pipe(flag, v.description("it is a dead letter now, and was not removed")),
+    ageMs: v.pipe(v.number(), v.description("since it was stored, became a dead letter, or made progress")),
+    dead: v.pipe(flag, v.description("it was not removed and is now a dead letter")),
   }),
-  cancelled: row("cancelled", "An operator has taken a file off its queue.", { ...about, ...peer }),
-  requeued: row("requeued", "An operator has brought so many dead letters back.", {
+  cancelled: row("cancelled", "An operator has deleted a transfer.", { ...about, ...peer }),
+  requeued: row("requeued", "An operator has put dead letters back into their queue.", {
     ...peer,
     queue: text,
     files: count,
@@ -256,32 +249,32 @@ const SERVE = {
   "output-lost": row("output-lost", "Lines of one of the two standard streams are lost; the server goes on.", {
     message: text,
   }),
-  metrics: row("metrics", "Metrics and health are served here.", { host, port }),
+  metrics: row("metrics", "The address of metrics and health.", { host, port }),
   reloaded: row("reloaded", "The settings were read again.", {
-    applied: v.pipe(v.array(text), v.readonly(), v.description("settings that are in force from now on")),
-    restart: v.pipe(v.array(text), v.readonly(), v.description("settings that have changed, and wait for a restart")),
+    applied: v.pipe(v.array(text), v.readonly(), v.description("settings that are now in force")),
+    restart: v.pipe(v.array(text), v.readonly(), v.description("changed settings that need a restart")),
   }),
   "reload-failed": row("reload-failed", "The settings could not be read again, and nothing was changed.", {
     code: text,
     message: text,
   }),
-  draining: row("draining", "No new work is taken; so many connections finish theirs.", { connections: count }),
-  // Alone among all, it has two meanings: trouble that the server survives has no exit code.
-  error: v.union([row("error", "Trouble that the server survives.", { ...failure, times }), ENDS.error]),
+  draining: row("draining", "The server stops; so many connections are still open.", { connections: count }),
+  // The only event with two meanings: an error that the server survives has no exit code.
+  error: v.union([row("error", "An error that the server survives.", { ...failure, times }), ENDS.error]),
   done: row("done", "The server has ended in order.", {}),
 };
 
-/** By command, what it may print. Which lines there are, and in which order, depends on what happens. */
+/** The events that each command may print. What happens decides which of them come, and in which order. */
 export const EVENT_SCHEMAS = {
   ...{ serve: SERVE, send: SEND, watch: WATCH, receive: RECEIVE },
   ...operateSchemas(ENDS, { ...ENDS, connected: CLIENT.connected, retrying: CLIENT.retrying }),
 } as const;
 
-/** As JSON has it: what is endless is null. */
+/** A field as in JSON: Infinity is null. */
 type Shown<E> = { [F in keyof E]: F extends "size" ? E[F] | null : E[F] };
-/** Keys that any of the members of a union has. */
+/** The keys of all members of a union. */
 type KeyOf<U> = U extends unknown ? keyof U : never;
-/** The events of a union that the rows do not describe in full; `never` when all is well. */
+/** The events of a union that the rows do not describe completely; `never` if there are none. */
 type Lacking<E extends { readonly event: string }, Rows> = {
   [N in E["event"]]: N extends keyof Rows
     ? Rows[N] extends v.GenericSchema<infer _, infer Out>

@@ -1,40 +1,40 @@
 /**
- * One of the two standard streams, and what became of the lines that went to it.
+ * Standard output or standard error, and whether lines that went to it were lost.
  *
- * A line that is lost is no error of the work that it tells of, and no success of a command that was run for its lines. So an
- * outlet never throws. It notes the first write that failed, and lets the rest of the run ask:
+ * A lost line is no error for a command that moves files, and no success for a command that prints a list. So an outlet
+ * never throws. It notes the first write that failed, and the rest of the run can ask:
  *
  *   commands that print      stop when their output is lost (`failure`), and wait for a slow reader (`drained`)
- *   commands that work       go on: files matter more than lines. At the end the exit code says that lines are missing
- *   programs that stay       a server, a follower (`staysOn`): they drop lines and go on, and say so once
+ *   commands that work       go on, because files matter more than lines. At the end the exit code tells of missing lines
+ *   programs that stay       a server, a follower (`staysOn`): they drop lines, go on, and say so once
  *
- * A pipe takes what its reader has not read into our memory, so that is bounded as well: see WAITING_BYTES_MAX.
+ * Lines that the reader of a pipe has not read are in our memory, so they are bounded: see WAITING_BYTES_MAX.
  *
  * Never here: which exit code that is (exit-codes.ts, program.ts), and what a line says. Why: adr/0094.
  */
 import type { Writable } from "node:stream";
 import { describe } from "../../disk/system-errors.ts";
-import type { Output } from "./report.ts";
+import type { Output } from "./output.ts";
 
-/** What may wait for a reader, bytes. Lines that come while there is more are lost. */
+/** Most bytes that wait for a reader. While there are more, new lines are lost. */
 const WAITING_BYTES_MAX = 64 * 1024 * 1024;
-/** The same for programs that stay: their lines are news, and old news is worth little. */
+/** The same for programs that stay: old lines of theirs are worth little. */
 const STAYING_BYTES_MAX = 1024 * 1024;
-/** Below it, a command that prints a long list goes on printing. */
+/** A command that prints a long list goes on when fewer bytes wait. */
 const DRAINED_BYTES = 256 * 1024;
-/** How long the end of a program waits for a reader who reads nothing, when there is no reason to wait for ever. */
+/** How long a program that was told to end waits for a reader that reads nothing. */
 const SETTLE_MS = 2000;
 
-/** A stream with what Node's terminals have besides. */
+/** A stream; Node's terminals have the other fields, too. */
 type Stream = Writable & Pick<Output, "isTTY" | "columns" | "rows"> & { readonly isNull?: boolean };
-/** Node's handle of a terminal; without this call a write waits while somebody holds the screen (Ctrl-S). */
+/** Node's handle of a terminal. Without setBlocking(false), a write waits while the screen is on hold (Ctrl-S). */
 type Terminal = { readonly _handle?: { setBlocking?(isBlocking: boolean): unknown } };
 
 /** Why lines are missing. */
 export interface Loss {
-  /** Whoever read has gone away, or their terminal has. That is how `| head` ends, and nobody's mistake. */
+  /** The reader has ended, or the terminal is gone. `| head` ends like that, and it is nobody's mistake. */
   readonly isReaderGone: boolean;
-  /** For a sentence, after a colon. */
+  /** The end of a sentence, after a colon. */
   readonly why: string;
 }
 
@@ -43,12 +43,12 @@ export class Outlet implements Output {
   readonly #signal: AbortSignal;
   /** The first write that was lost, or null. */
   failure: Loss | null = null;
-  /** It has been said that lines are lost. */
+  /** The person was told that lines are lost. */
   isTold = false;
   #tell: ((sentence: string) => void) | null = null;
   #linesLost = 0;
 
-  /** @param signal the run is to end, and waits for no reader any more */
+  /** @param signal ends the run, which then waits for no reader */
   constructor(stream: Stream, signal: AbortSignal) {
     this.#stream = stream;
     this.#signal = signal;
@@ -58,7 +58,7 @@ export class Outlet implements Output {
   get isTTY(): boolean | undefined {
     return this.#stream.isTTY;
   }
-  // A terminal that nobody has given a size says 0.
+  // A terminal without a size says 0.
   get columns(): number | undefined {
     return this.#stream.columns || undefined;
   }
@@ -66,12 +66,12 @@ export class Outlet implements Output {
     return this.#stream.rows || undefined;
   }
 
-  /** Whether lines are only news here, as `staysOn` says. */
+  /** Whether lines may be dropped, as `staysOn` says. */
   get isStaying(): boolean {
     return this.#tell !== null;
   }
 
-  /** Whether nobody would ever see what is written: it is /dev/null, or was closed. */
+  /** Whether nobody can ever see the output: it is /dev/null, or was closed. */
   get isNull(): boolean {
     return this.#stream.isNull === true;
   }
@@ -83,7 +83,7 @@ export class Outlet implements Output {
 
   /** Writes text, or loses it. */
   write(text: string): void {
-    // What there is should be the beginning of what was said, without holes, unless it never ends anyway.
+    // After a lost line, a command prints nothing more: its output is the beginning of the whole, without gaps.
     const isOver = this.failure !== null && this.#tell === null;
     if (isOver || this.waiting > (this.#tell === null ? WAITING_BYTES_MAX : STAYING_BYTES_MAX)) {
       this.#linesLost++;
@@ -99,8 +99,8 @@ export class Outlet implements Output {
   }
 
   /**
-   * From here on lines are only news: no reader can hold the program up, and none can end it.
-   * @param tell is told in a sentence when lines are lost for the first time, and at the end how many nobody read
+   * From here on lines may be dropped: no reader can delay the program or end it.
+   * @param tell gets a sentence when the first line is lost, and at the end one with the number of lost lines
    */
   staysOn(tell: (sentence: string) => void): void {
     this.#tell = tell;
@@ -108,22 +108,22 @@ export class Outlet implements Output {
     if (this.failure !== null) this.#sayLost(this.failure);
   }
 
-  /** Resolves when a reader has read most of what waits. A command that prints without end prints no faster than that. */
+  /** Resolves when the reader has read most of what waits. It keeps a long list from filling the memory. */
   async drained(): Promise<void> {
     while (this.waiting > DRAINED_BYTES && this.failure === null && !this.#signal.aborted) await this.#flushed();
   }
 
   /**
-   * Resolves when everything that was written is with the system, or is lost. It waits for a slow reader as long as that
-   * takes, as pagers need it, unless the run was told to end or is one that stays.
-   * @returns false when it has given up waiting
+   * Resolves when the system has taken everything, or it is lost. It waits for a slow reader, such as a pager, without limit,
+   * unless the run was told to end or is one that stays.
+   * @returns false when it has stopped waiting
    */
   async settled(): Promise<boolean> {
     this.sayLeftOut();
     return await this.#flushed(this.#tell !== null);
   }
 
-  /** Of a program that stays: tells how many lines were left out. Each is told of once. */
+  /** For a program that stays: reports how many lines were left out since the last report. */
   sayLeftOut(): void {
     if (this.#linesLost > 0) this.#tell?.(`${this.#linesLost} lines were left out, because nobody read them`);
     this.#linesLost = 0;
@@ -161,7 +161,7 @@ export class Outlet implements Output {
   }
 }
 
-/** What a failed write means. Of a terminal, EIO says that it is gone; of a disk, that it is ill. */
+/** What a failed write means. EIO means that a terminal is gone, or that a disk has failed. */
 function lossOf(error: NodeJS.ErrnoException | null, isTTY: boolean): Loss {
   if (error === null) return { isReaderGone: false, why: "its reader is too slow" };
   const { code = "" } = error;
@@ -170,8 +170,8 @@ function lossOf(error: NodeJS.ErrnoException | null, isTTY: boolean): Loss {
 }
 
 /**
- * For a command that stays: none of the two streams can end it or hold it up.
- * @param tell where it is said that lines are lost; the other stream, a log
+ * For a program that stays: neither of the two streams can end or delay it.
+ * @param tell gets the sentence that lines are lost, for the other stream or a log
  */
 export function staysOn(
   outlets: { readonly stdout: Outlet; readonly stderr: Outlet },

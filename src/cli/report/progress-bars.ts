@@ -1,24 +1,24 @@
 /**
  * The bars on a terminal, with the lines of results above them.
  *
- * log-update draws: it rewrites what changed, cuts to the height, and tells terminals that can to show a frame in one
- * piece. Context it, three things keep a screen whole that no library of this kind does:
+ * log-update draws: it rewrites what changed, cuts to the height, and lets terminals show a frame in one piece. This file
+ * adds three things that no library of this kind does:
  *
- *   a new size             a terminal that is made narrower wraps what stands on it; so it is counted into how many
- *                          lines the bars have become before they are erased, and nothing above them is
- *   no wrapping            while a frame is written: a terminal may draw a letter wider than we think
- *   held back lines        results wait for the next frame, else a thousand a second would blink the bars away
+ *   a new size             a terminal that becomes narrower wraps the lines on it. So before the bars are erased, this file
+ *                          counts how many lines they have become, and erases nothing above them
+ *   no wrapping            while a frame is written, because a terminal may draw a letter wider than expected
+ *   held back lines        results wait for the next frame; a thousand results a second would make the bars flicker
  *
- * What is on the screen between two frames, and where the cursor is:
+ * The screen between two frames, and the cursor:
  *
  *   stored    a.txt, 12.0 KiB                                              results: never touched again
  *   holiday.raw   [#####-----]  50 %  24.0 MiB of 48.0 MiB  31.2 MiB/s     bars: rewritten in place
  *   1 of 3 files  [####------]  42 %  24.0 MiB of 57.0 MiB  31.2 MiB/s
  *   _                                                                      the cursor
  *
- * The cursor waits on the line below the bars, because this is where terminals keep it when they wrap anew; some move
- * it with what is *below* it, too. It is never hidden: a program that is killed leaves nothing to be repaired.
- * A frame is drawn at most once in FRAME_MS, by a timer that runs only while something is under way.
+ * The cursor is on the line below the bars, because terminals keep it there when they wrap lines again. It is never hidden,
+ * so a killed program leaves nothing to repair. A timer draws at most one frame in FRAME_MS, and runs only while files are
+ * moved.
  *
  * Never here: what the bars say (progress.ts), and which line goes to which stream (report.ts).
  */
@@ -26,35 +26,35 @@ import type { createLogUpdate } from "log-update";
 import { cells, letters } from "./escape.ts";
 import type { Progress } from "./progress.ts";
 
-/** What the bars need to know of their terminal. */
+/** The part of a terminal that the bars need. */
 export interface Screen {
   write(text: string): unknown;
   readonly columns?: number | undefined;
   readonly rows?: number | undefined;
 }
 
-/** Ten frames a second look alive; more would only keep a terminal over a slow link busy. */
+/** Ten frames a second look alive; more would only load a terminal on a slow link. */
 export const FRAME_MS = 100;
-/** Loading what draws takes longer than many a run. What is over by then needs no bars. */
+/** A run that ends sooner needs no bars, and does not load log-update. */
 const AFTER_MS = 400;
-/** Held back lines are let go at once when there are so many bytes of them. */
+/** With this many characters held back, all lines are written at once. */
 const HELD_MAX = 64 * 1024;
 
 /**
- * To the first column, and delete all lines from there on. "Erase to the end of the screen" would do as well, were it
- * not that tmux takes it for a new page when it comes on the first line, and moves what was there to its history.
+ * Moves to the first column and deletes all lines from there on. "Erase to the end of the screen" does not work as well: on
+ * the first line, tmux takes it for a new page and moves the old text to its history.
  */
 const ERASE = "\r\u001b[999M";
 const WRAP_OFF = "\u001b[?7l";
 const WRAP_ON = "\u001b[?7h";
 const up = (lines: number): string => (lines > 0 ? `\u001b[${lines}A` : "");
 
-/** Pictures, and flags made of two letters: terminals disagree about how wide they are. */
+/** Emoji, and flags made of two letters: terminals disagree about their width. */
 const PICTURE = /\p{Extended_Pictographic}|\p{Regional_Indicator}/u;
 
 /**
- * Lines that a text takes at least on a screen of that width. A wide letter that does not fit into a line begins the
- * next. At least: should the count be wrong, a line of the bars stays, and no result above them is lost.
+ * The fewest lines that a text takes on a screen of that width. A wide letter that does not fit begins the next line. The
+ * fewest: if the count is wrong, a line of the bars stays on the screen, but no result above them is lost.
  */
 function linesOf(text: string, columns: number): number {
   let [lines, used] = [1, 0];
@@ -67,8 +67,8 @@ function linesOf(text: string, columns: number): number {
 }
 
 /**
- * Whether the terminal wraps anew what stands on it when its width changes, as nearly all do. The others cut it off;
- * there, counting would erase what is above the bars.
+ * Whether the terminal wraps its lines again when its width changes, as nearly all do. The others cut lines off; there, the
+ * count would erase results above the bars.
  */
 export const wrapsAnew = ({ TMUX, STY, TERM, XTERM_VERSION }: Readonly<Record<string, string | undefined>>): boolean =>
   Boolean(TMUX) || !(STY || XTERM_VERSION || TERM === "linux");
@@ -76,7 +76,7 @@ export const wrapsAnew = ({ TMUX, STY, TERM, XTERM_VERSION }: Readonly<Record<st
 type LogUpdate = ReturnType<typeof createLogUpdate>;
 
 export interface ProgressBarsOptions {
-  /** Puts a line in colour; the layout knows nothing of it. */
+  /** Adds colour to a line. */
   readonly dress: (line: string) => string;
   readonly wrapsAnew: boolean;
 }
@@ -88,12 +88,12 @@ export class ProgressBars {
   readonly #options: ProgressBarsOptions;
   #timer: NodeJS.Timeout | null = null;
   #sinceMs = 0;
-  /** Loaded when a run has lasted for a while: who sends one small file never pays for it. */
+  /** Loaded after AFTER_MS: a short run never loads it. */
   #draw: LogUpdate | null = null;
   #loading: Promise<LogUpdate> | null = null;
-  /** What log-update has written for this frame. */
+  /** The text that log-update has written for this frame. */
   #written = "";
-  /** What is on the screen, and how large it was when that was drawn. */
+  /** The lines on the screen, and the size of the screen when they were drawn. */
   #lines: readonly string[] = [];
   #columns = 0;
   #rows = 0;
@@ -108,16 +108,16 @@ export class ProgressBars {
     this.#options = options;
   }
 
-  /** Starts drawing if there is something to draw. Called with each event, so it has to cost nothing. */
+  /** Starts drawing if there is something to draw. It is called for each event, so it must be cheap. */
   wake(): void {
     if (this.#timer !== null || !this.#progress.isBusy) return;
     this.#sinceMs = this.#now();
     this.#timer = setInterval(() => void this.tick().catch(() => this.stop()), FRAME_MS);
-    // Whoever waits for the run to end does not wait for the next frame.
+    // The end of the process does not wait for the next frame.
     this.#timer.unref();
   }
 
-  /** Takes a line that is to stand above the bars. It is shown with the next frame, or by `flush`. */
+  /** Takes a line for the place above the bars. It appears with the next frame, or by `flush`. */
   line(output: Screen, text: string): void {
     const last = this.#held.at(-1);
     if (last?.output === output) last.text += text;
@@ -126,7 +126,7 @@ export class ProgressBars {
     if (this.#timer === null || this.#heldLength > HELD_MAX) this.flush();
   }
 
-  /** Takes the bars away and prints what was held back. They return with the next frame, if there is one. */
+  /** Removes the bars and prints the lines that were held back. The next frame, if any, draws the bars again. */
   flush(): void {
     const { columns = 80 } = this.#screen;
     if (this.#lines.length > 0) {
@@ -140,7 +140,7 @@ export class ProgressBars {
     this.#heldLength = 0;
   }
 
-  /** The end, or a pause: nothing of the bars is left on the screen. */
+  /** Ends or pauses drawing, and removes the bars. */
   stop(): void {
     if (this.#timer !== null) clearInterval(this.#timer);
     this.#timer = null;
@@ -152,15 +152,14 @@ export class ProgressBars {
     if (!this.#progress.isBusy) return this.stop();
     if (this.#draw === null && this.#now() - this.#sinceMs < AFTER_MS) return this.flush();
     if (this.#draw === null) {
-      // Other ticks come while it is being loaded, and the run may end.
+      // During the load, other ticks come, and the run may end.
       this.#loading ??= this.#load();
       this.#draw = await this.#loading;
       if (this.#timer === null) return;
     }
     const { columns = 80, rows = 24 } = this.#screen;
     const lines = this.#progress.frame(columns, this.#now()).slice(0, Math.max(0, rows - 1));
-    // A line above the bars pushes them down, a new width has wrapped them, and a new height may have cut them off:
-    // each begins with an empty place.
+    // After new lines above the bars, or after a new size, the bars are drawn from scratch.
     const isNewSize = columns !== this.#columns || rows !== this.#rows;
     if (this.#held.length > 0 || isNewSize || lines.length === 0) this.flush();
     [this.#columns, this.#rows] = [columns, rows];
@@ -168,11 +167,11 @@ export class ProgressBars {
     this.#written = "";
     this.#draw(lines.map(this.#options.dress).join("\n"));
     this.#lines = lines;
-    // Where nothing has changed, nothing is written.
+    // log-update writes nothing if nothing has changed.
     if (this.#written !== "") this.#screen.write(WRAP_OFF + this.#written + WRAP_ON);
   }
 
-  /** log-update on a stream that collects, so that a frame leaves in one piece with what we add to it. */
+  /** Loads log-update with a stream that collects its output, so that each frame is written in one piece. */
   async #load(): Promise<LogUpdate> {
     const { createLogUpdate } = await import("log-update");
     const screen = this.#screen;

@@ -1,50 +1,49 @@
 /**
- * One line of progress as text: what is said of a file when there is room, and what is left out when there is not.
+ * One line of progress as text: what it shows if there is room, and what it leaves out if there is not.
  *
  *   100   holiday.raw [#####-----]  50 %  24.0 MiB of 48.0 MiB  31.2 MiB/s  0.8 s left
  *    60   holiday.raw  50 %  24.0 MiB  31.2 MiB/s  0.8 s left
  *    30   holid…raw  50 %  0.8 s left
  *    20   holid…raw  50 %
  *
- * The line is never wider than the terminal, because a line that wraps cannot be taken back. What is dropped, and
- * in which order, is decided by the widest that each part can get and not by what it is now: the line must not
- * change its shape from one moment to the next because a number lost a digit. Of a file whose size nobody knows yet,
- * bytes and rate are shown; a share of an unknown whole would be made up.
+ * The line is never wider than the terminal, because a line that wraps cannot be erased. The greatest width of each part
+ * decides what is left out, and not its present width: the line must not change its shape because a number lost a digit.
+ * For a file of unknown size, it shows bytes and rate and no share.
  *
- * Never here: escape sequences, colours, the terminal. Pure text in, text out.
+ * Never here: escape sequences, colours, the terminal.
  */
 import { humanDuration, humanSize } from "../settings/units.ts";
 import { cells, clip, escapeText, shorten } from "./escape.ts";
 
-/** What a line is about: a file, or all of them. */
+/** The subject of a line: a file, or all files. */
 export interface Subject {
   readonly name: string;
   /** Bytes acknowledged. */
   readonly offset: number;
-  /** Bytes in all; null while that is not known. */
+  /** Bytes in all; null while they are unknown. */
   readonly size: number | null;
-  /** Bytes per millisecond; null while there is nothing to go by. */
+  /** Bytes per millisecond; null while they are unknown. */
   readonly rate: number | null;
-  /** Milliseconds without anything new, once that is a pause; else null. */
+  /** Milliseconds without progress, if that counts as a pause; else null. */
   readonly idleMs: number | null;
 }
 
-/** Cells of each part at its widest, with the two spaces before it. */
+/** The greatest width of each part, with the two spaces before it. */
 const CELLS = { bar: 13, share: 7, of: 12, bytes: 10, rate: 12, left: 18 } as const;
-/** Left out first to last. The name and how far it is stay to the end: a share, or bytes where there is no share. */
+/** The order in which parts are left out. The name stays, and the share; or the bytes if there is no share. */
 const DROPPED = ["bar", "of", "bytes", "rate", "left"] as const;
 const DROPPED_OF_UNKNOWN = ["left", "rate"] as const;
 const BAR_CELLS = 10;
-/** What a name gets at least before anything else is left out for it; and on the narrowest screens. */
+/** The width that a name gets before other parts; and on the narrowest screens. */
 const NAME_CELLS = 16;
 const NAME_CELLS_MIN = 8;
 
-/** Cells of the longest name that is shown whole: those of several lines are padded to the same width. */
+/** The common width of the names in several lines. */
 export const nameCells = (names: readonly string[]): number =>
   Math.min(2 * NAME_CELLS, Math.max(0, ...names.map((name) => cells(escapeText(name)))));
 
 /**
- * The text of a line, at most `columns - 1` cells wide: some terminals wrap as soon as the last column is written to.
+ * The text of a line, at most `columns - 1` cells wide, because some terminals wrap when the last column is written.
  * @param padCells width of the column of names
  */
 export function barLine({ name, offset, size, rate, idleMs }: Subject, columns: number, padCells: number): string {
@@ -55,16 +54,16 @@ export function barLine({ name, offset, size, rate, idleMs }: Subject, columns: 
   for (const part of isKnown ? DROPPED : DROPPED_OF_UNKNOWN)
     if (Math.min(padCells, NAME_CELLS) + needed() > width) parts.delete(part);
 
-  // An empty file is complete, not "not a number"; and what grew meanwhile is not more than whole.
+  // An empty file is complete; a file that has grown is at most complete.
   const share = !isKnown || size === 0 ? 1 : Math.min(1, offset / size);
   const has = (part: keyof typeof CELLS) => parts.has(part);
   const full = Math.floor(share * BAR_CELLS);
   let rest = has("bar") ? ` [${"#".repeat(full)}${"-".repeat(BAR_CELLS - full)}]` : "";
-  // 100 % is for what is complete: rounding up would leave somebody waiting at 100 %.
+  // Rounded down: 100 % means complete.
   if (has("share")) rest += ` ${String(Math.floor(share * 100)).padStart(3)} %`;
   if (has("bytes")) rest += `  ${humanSize(offset).padStart(8)}`;
   if (has("of") && isKnown) rest += ` of ${humanSize(size)}`;
-  // A pause is what a person wants to know of, more than a rate that says it in a roundabout way.
+  // During a pause, its length says more than a rate.
   if (idleMs !== null) rest += has("left") ? `  waiting ${humanDuration(idleMs)}` : "";
   else if (rate !== null) {
     if (has("rate")) rest += `  ${humanSize(rate * 1000).padStart(8)}/s`;

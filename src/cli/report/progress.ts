@@ -1,25 +1,26 @@
 /**
- * How far a run is: which files are under way, how much of them is acknowledged, and how much of all there is.
+ * The progress of a run: which files are being moved, how much of each is acknowledged, and how much of all of them.
  *
  *   holiday.raw     [#####-----]  50 %  24.0 MiB of 48.0 MiB  31.2 MiB/s  0.8 s left
  *   3 of 12 files   [##--------]  21 %  1.20 GiB of 5.60 GiB  31.2 MiB/s  2 m 20 s left
  *
- * Only acknowledged bytes count: durable at the server when sending, written and synced here when receiving. A bar
- * that shows what was handed to the kernel is at 100 % and then waits for a minute: it has lied for a minute.
+ * Only acknowledged bytes count: durable at the server when sending, written and synced here when receiving. A bar that
+ * counts bytes handed to the kernel reaches 100 % and then waits for a minute.
  *
- * The life of a file, as events tell it, and what is shown of it:
+ * What each event of a file changes:
  *
- *   offered, delivered    under way from here on; a line of its own when it has been so for a moment
- *   resumed               its bar begins where the other end is, and that is not counted as speed
- *   progress              the bar moves, and the rate is that of the last seconds
+ *   offered, delivered    the file begins; it gets a line of its own after a moment
+ *   resumed               its bar begins at the offset of the other end, which does not count as speed
+ *   progress              the bar moves; the rate is that of the last seconds
  *   retrying              the bars stand still, and a line says when it goes on
- *   stored, landed        it leaves the bars for the line of results above them, and counts for the whole
+ *   stored, landed        its bar goes away, a result line appears above, and the file counts for the whole
  *   refused               the same, without its bytes
  *
- * An event costs a few lines of arithmetic and no text. Text is made when a frame is asked for, which is a few times
- * a second whatever happens; of 20,000 small files most come and go between two frames and never have a line.
+ * An event costs a little arithmetic and makes no text. Text is made for each frame, a few times a second. Most of 20,000
+ * small files come and go between two frames and never have a line.
  *
- * Never here: the terminal (progress-bars.ts), the layout of a line (progress-line.ts), and a clock: time comes in with each call.
+ * Never here: the terminal (progress-bars.ts), the layout of a line (progress-line.ts), and a clock: each call brings the
+ * time.
  */
 import type { TransferEvent } from "../../net/events.ts";
 import { humanDuration } from "../settings/units.ts";
@@ -27,42 +28,42 @@ import { clip, counted, line } from "./escape.ts";
 import { barLine, nameCells, type Subject } from "./progress-line.ts";
 import { PAUSE_MS, RateMeter } from "./rate-meter.ts";
 
-/** What is known of the whole before it begins. */
+/** The size of the whole run, as far as it is known at the beginning. */
 export interface Expected {
   readonly files: number;
-  /** Bytes of all files, or null when some have no size yet. Asked once, and only if it is going to be shown. */
+  /** Bytes of all files; null when some have no size yet. Called at most once, and only if it will be shown. */
   readonly bytes: () => Promise<number | null>;
 }
 
-/** A file that was offered or delivered, and is not finished. */
+/** A file that was offered or delivered and is not finished. */
 interface Open {
   readonly name: string;
-  /** Null for a stream that ends when it ends. */
+  /** Null for a stream, whose size nobody knows. */
   readonly size: number | null;
   readonly sinceMs: number;
   readonly meter: RateMeter;
   offset: number;
 }
 
-/** Files with a line of their own, at most: the eldest. One connection moves one large file at a time. */
+/** Most files with a line of their own: the oldest. One connection moves one large file at a time. */
 const FILES_MAX = 3;
-/** A file that is over sooner needs no line: it would only flicker. */
+/** A file that ends sooner gets no line, because the line would flicker. */
 const SHOWN_AFTER_MS = 300;
-/** Less than the room that a screen of five lines has for them beside the result above. */
+/** Most lines of a frame, so that a small screen still shows results. */
 const LINES_MAX = FILES_MAX + 2;
 
 /**
- * The state of one run, fed by its events and asked for frames. Neither waits for the other, so a slow terminal holds
- * up no file.
+ * The state of one run. Events change it, and the terminal asks it for frames. Neither waits for the other, so a slow
+ * terminal delays no file.
  */
 export class Progress {
   readonly #open = new Map<string, Open>();
-  /** What was under way when the connection ended; it comes again, or others have it. */
+  /** Files that were open when the connection ended. Most of them come again. */
   readonly #before = new Map<string, Open>();
   #meter: RateMeter | null = null;
   #expected: Expected | null = null;
   #bytesInAll: number | null | undefined;
-  /** Files that are over, well or not, and the bytes of those that are over well. */
+  /** The number of finished files, failed ones included, and the bytes of those that did not fail. */
   #files = 0;
   #bytes = 0;
   /** The next attempt, while there is no connection. */
@@ -72,7 +73,7 @@ export class Progress {
     this.#expected = expected;
   }
 
-  /** Whether there is anything to show; a receiver that waits for files has nothing. */
+  /** Whether there is anything to show. A receiver that waits for files shows nothing. */
   get isBusy(): boolean {
     return this.#open.size > 0 || this.#retry !== null;
   }
@@ -88,7 +89,7 @@ export class Progress {
       case "delivered":
         return this.#begin(event, nowMs);
       case "resumed":
-        // Bytes that were there before must not count as speed: a resume at 90 % would look like a miracle.
+        // Bytes from an earlier run must not count as speed.
         return this.#reach(event.transfer, event.offset, nowMs, false);
       case "progress":
         return this.#reach(event.transfer, event.offset, nowMs, true);
@@ -98,24 +99,24 @@ export class Progress {
       case "refused":
         return this.#end(event.transfer, null, nowMs);
       case "retrying":
-        // Without a pause it is one file that comes again, and not the connection.
+        // Without a pause it is about one file and not about the connection.
         if (event.delayMs > 0) this.#retry = { ...event, atMs: nowMs + event.delayMs };
         return;
       default:
     }
   }
 
-  /** The first of them starts the meter of the whole: waiting for a server is no slow transfer. */
+  /** The first file starts the meter of the whole, so the time to connect does not count. */
   #begin({ transfer, name, size: told }: { transfer: string; name: string; size: number }, nowMs: number): void {
     this.#meter ??= new RateMeter(nowMs);
     const size = Number.isFinite(told) ? told : null;
     const fresh = { name, size, sinceMs: nowMs, meter: new RateMeter(nowMs), offset: 0 };
-    // After a lost connection it goes on from where it was, and its bar does not jump back for a moment.
+    // After a lost connection, the bar goes on from where it was.
     this.#open.set(transfer, this.#before.get(transfer) ?? fresh);
     this.#before.delete(transfer);
   }
 
-  /** Never backwards: what was acknowledged once is not taken back, even if a late message says less. */
+  /** Never backwards: a late message with a smaller offset does not count. */
   #reach(transfer: string, offset: number, nowMs: number, isNew: boolean): void {
     const file = this.#open.get(transfer);
     if (file === undefined || offset <= file.offset) return;
@@ -126,7 +127,7 @@ export class Progress {
     file.offset = offset;
   }
 
-  /** @param bytes what it turned out to have, or null when it failed */
+  /** @param bytes the size of the finished file; null when it failed */
   #end(transfer: string | undefined, bytes: number | null, nowMs: number): void {
     const file = transfer === undefined ? undefined : this.#open.get(transfer);
     this.#files += 1;
@@ -136,7 +137,7 @@ export class Progress {
     this.#meter?.add(Math.max(0, bytes - (file?.offset ?? 0)), nowMs);
   }
 
-  /** The lines of this moment, none wider than the terminal; empty when there is nothing to show yet. */
+  /** The lines of a frame, none wider than the terminal; empty when there is nothing to show yet. */
   frame(columns: number, nowMs: number): string[] {
     const subjects = this.#subjects(nowMs);
     const pad = nameCells(subjects.map(({ name }) => name));
@@ -145,12 +146,11 @@ export class Progress {
   }
 
   /**
-   * What deserves a line at this moment: a few files that have been under way for long enough, and the whole where
-   * there is more than one file.
+   * What gets a line: a few files that have taken long enough, and the whole if there is more than one file.
    */
   #subjects(nowMs: number): Subject[] {
     const subjects: Subject[] = [];
-    // While there is no connection, a pause and a rate would say the same as the line about it, and less well.
+    // Without a connection there is no pause or rate to show; the retry line says it better.
     const moving = (meter: RateMeter) => {
       const idle = meter.idleMs(nowMs);
       const isOff = this.#retry !== null;
@@ -170,11 +170,11 @@ export class Progress {
     return subjects;
   }
 
-  /** Bytes of all files, if they can be known and have been found out. */
+  /** Bytes of all files; null if unknown so far. */
   #wholeSize(): number | null {
     if (this.#bytesInAll === undefined) {
       this.#bytesInAll = null;
-      // A share of the whole is a courtesy; that it cannot be found out is told where the files are read.
+      // An error here is ignored: it appears again when the file is read.
       void this.#expected?.bytes().then(
         (bytes) => {
           this.#bytesInAll = bytes;
@@ -185,7 +185,7 @@ export class Progress {
     return this.#bytesInAll;
   }
 
-  /** In tenths of a second, rounded up: a countdown that says 0 and does nothing looks broken. */
+  /** In tenths of a second, rounded up, because a countdown that stays at 0 looks broken. */
   #retryLine(columns: number, nowMs: number): string[] {
     if (this.#retry === null) return [];
     const { atMs, attempt, message } = this.#retry;

@@ -1,14 +1,14 @@
 /**
- * Tells whoever runs a command what happens: people in lines, programs in NDJSON.
+ * Tells what happens in a run: to people in lines, to programs in NDJSON.
  *
- *   for people    results on stdout; troubles and progress on stderr: bars on a terminal, elsewhere now and then a line
+ *   for people    results on stdout; errors, warnings and progress on stderr (bars on a terminal, else a line now and then)
  *   --json        every event as one JSON object per line on stdout, and nothing else there
  *   --quiet       errors on stderr; with --json, the `refused` and `error` objects
  *
- * The same send, told to people (a verb opens the line of a file; what failed goes to stderr) and to a program:
+ * The same send for people and for a program. A verb begins the line of a file; a failure goes to stderr:
  *
  *   stored    a.txt, 12.0 KiB
- *   failed    b.txt: cannot send b.txt: it is a directory
+ *   failed    cannot send b.txt: permission denied (EACCES)
  *   Done: 1 file stored, 1 failed; 12.0 KiB in 8 ms.
  *
  *   {"event":"stored","transfer":"6f2a...","queue":"default","name":"a.txt","size":12288,...}
@@ -16,34 +16,26 @@
  *   {"event":"done","stored":1,"repeated":0,"bytes":12288,"failed":1}
  *   {"event":"error","code":"file-unreadable","message":"...","exitCode":7}
  *
- * A run ends with `done` (what was achieved), or `error` (why it failed), or both when some files failed. Errors are told to
- * people on stderr in every mode: a script that keeps stdout for its programs still has somebody who reads its log.
+ * A run ends with `done` (what it achieved), or `error` (why it failed), or both when some files failed. Errors go to stderr
+ * for people in every mode, because a person may read the log of a script whose stdout goes to a program. Warnings begin
+ * with the word "warning", with and without colours.
  *
  * Never here: what an event means in words (event-text.ts), what to do about an error (error-hints.ts), and which exit
- * code it has (exit-codes.ts). This file decides where a line goes, whether it goes at all, and how it is dressed.
+ * code it has (exit-codes.ts). This file decides whether a line is printed, on which stream, and in which colour.
  */
 import type { ServerEvent, TransferEvent } from "../../net/events.ts";
 import { FilespoolError } from "../../protocol/errors.ts";
 import { EXIT, errorFacts } from "../exit-codes.ts";
 import { coloured, colouredBar, wantsColour } from "./colours.ts";
-import { hintFor } from "./error-hints.ts";
+import { hintFor, type Situation } from "./error-hints.ts";
 import { escapeText, wrapped } from "./escape.ts";
 import { address, type Line, type OperateEvent, serverLine, type Tone, transferLine } from "./event-text.ts";
+import type { Output } from "./output.ts";
 import { type Expected, Progress } from "./progress.ts";
 import { ProgressBars, wrapsAnew } from "./progress-bars.ts";
+import { Unfinished } from "./unfinished.ts";
 
-/** The part of a stream that a report needs; `process.stdout` is one. */
-export interface Output {
-  write(text: string): unknown;
-  /** Holds back what is written until `uncork`, as streams do. */
-  cork?(): void;
-  uncork?(): void;
-  readonly isTTY?: boolean | undefined;
-  readonly columns?: number | undefined;
-  readonly rows?: number | undefined;
-}
-
-/** Where a report goes, and how much of it there is. The three switches are the flags of the same names. */
+/** Where a report goes, and how much it says. The three switches are the flags of the same names. */
 export interface ReportOptions {
   readonly stdout: Output;
   readonly stderr: Output;
@@ -56,38 +48,38 @@ export interface ReportOptions {
   readonly now: () => number;
 }
 
-/** What a completed run achieved; it becomes the `done` event. */
+/** What a run achieved; it becomes the `done` event. */
 export interface Done {
   readonly [count: string]: number;
 }
 
-/** What is told under --quiet as well. */
+/** Events that --quiet does not suppress. */
 const isTrouble = (event: string): boolean => ["error", "refused", "reload-failed", "mistake"].includes(event);
 
-/** How often a log file hears of a transfer that goes on and on. */
+/** Time between two progress lines where there is no terminal. */
 const LOGGED_MS = 30_000;
-/** As wide as the lines in a log may be. */
+/** Width of those lines. */
 const LOG_COLUMNS = 120;
 
 /** First column: wide enough for "collected" and a space. */
 const VERB_CELLS = 10;
 
 /**
- * The voice of one run. Everything that a run tells anybody goes through it, so that no line can get between
- * the objects of `--json`, and none can be written across the bars.
+ * All output of one run. Every line goes through it, so no line gets between the objects of `--json`, and none is
+ * written across the bars.
  */
 export class Report {
   readonly #options: ReportOptions;
-  /** Null where nobody wants to know: a program reads the events, and --quiet means it. */
+  /** Null with --json and --quiet, which show no progress. */
   readonly #progress: Progress | null;
   readonly #bars: ProgressBars | null;
-  /** When progress was last told without a terminal. */
+  /** Time of the last progress line where there is no terminal. */
   #loggedMs: number;
-  /** Codes whose advice has been given. */
-  readonly #advised = new Set<string>();
+  /** Codes whose hint was printed. */
+  readonly #hinted = new Set<string>();
   readonly #corked = new Set<Output>();
-  /** host:port of the server that a client talks to. */
-  #server: string | null = null;
+  readonly #unfinished = new Unfinished();
+  #situation: Situation = { server: null };
   #hasConnected = false;
 
   constructor(options: ReportOptions) {
@@ -102,36 +94,39 @@ export class Report {
     this.#loggedMs = now();
   }
 
-  /** What is known of the whole before it begins, for the shares of it. */
+  /** The size of the whole run, if it is known in advance; progress shows the share that is done. */
   expects(expected: Expected): void {
     this.#progress?.expects(expected);
   }
 
-  /** Names the server that a client talks to, for errors that come from there. */
-  talksTo(host: string, port: number): void {
-    this.#server = address(host, port);
+  /** Names the server that a client talks to. Errors from there name it, and hints depend on it. */
+  talksTo(host: string, port: number, how: Omit<Situation, "server"> = {}): void {
+    this.#situation = { server: address(host, port), ...how };
   }
 
-  /** Whether a server has let a client in: from then on, a run that begins again repeats itself. */
+  /** Whether a server has let this client in. After that, a second attempt would repeat work that is done. */
   get hasConnected(): boolean {
     return this.#hasConnected;
   }
 
-  /** An event of `send` or `receive`. @param shown makes of it what people see, where that differs */
+  /** An event of `send` or `receive`. @param shown returns the event as people see it, where that differs */
   readonly transfer = (event: TransferEvent, shown?: (event: TransferEvent) => TransferEvent): void => {
     if (event.event === "connected") this.#hasConnected = true;
+    this.#unfinished.take(event);
     if (this.#progress !== null) this.#watch(this.#progress, event);
-    if (!this.#json(event)) this.#line(transferLine(shown?.(event) ?? event));
+    if (this.#json(event)) return;
+    const rest = event.event === "retrying" ? this.#unfinished.after(event.code) : "";
+    this.#line(transferLine(shown?.(event) ?? event), rest);
   };
 
-  /** An event of `serve`. A field and not a method, like `transfer`: both are handed to the library as they are. */
-  readonly server = (event: ServerEvent | OperateEvent): void => {
-    if (!this.#json(event)) this.#line(serverLine(event));
+  /** An event of `serve`. A field like `transfer`: both are handed to the library. @param drainMs time that a stop allows */
+  readonly server = (event: ServerEvent | OperateEvent, drainMs?: number): void => {
+    if (!this.#json(event)) this.#line(serverLine(event, drainMs));
   };
 
   /**
-   * One row of a list. @param text for people, null when it is printed otherwise, in a table
-   * @returns whether a program is reading
+   * One row of a list. @param text for people; null when the caller prints a table
+   * @returns whether a program reads the output
    */
   row(event: { readonly event: string; readonly [field: string]: unknown }, text: (() => string) | null): boolean {
     const isProgram = this.#json(event);
@@ -139,35 +134,40 @@ export class Report {
     return isProgram;
   }
 
-  /** A sentence of ours for people, on stdout. It is the caller who escapes what is not ours. */
+  /** A sentence for people, on stdout. The caller escapes names and other foreign text in it. */
   say(sentence: string): void {
     if (!this.#options.json && !this.#options.quiet) this.#print(this.#options.stdout, sentence);
   }
 
-  /** A trouble that ends nothing, for people, on stderr. A field: it is handed to whoever may have one. */
-  readonly complain = (sentence: string): void => {
-    if (!this.#options.quiet) this.#trouble(escapeText(sentence));
+  /** A warning for people, on stderr: something may surprise, and the run goes on. A field: it is handed to others. */
+  readonly warn = (sentence: string): void => {
+    if (!this.#options.quiet) this.#trouble(`warning: ${escapeText(sentence)}`, "warning: ".length, "warn", "warning");
   };
 
-  /** What a command was run for: its line on stdout, alone enough to be piped on; for programs the object. Also with --quiet. */
+  /** A mistake in a config file, for people, on stderr. */
+  mistake(sentence: string): void {
+    if (!this.#options.quiet) this.#trouble(`mistake   ${escapeText(sentence)}`, VERB_CELLS, "bad", "mistake");
+  }
+
+  /** The result of a command, also with --quiet: one line on stdout that can be piped; for programs an object. */
   result(facts: { readonly event: string; readonly [field: string]: unknown }, text: string): void {
     const { json, stdout } = this.#options;
     if (json) this.#write(stdout, escapeText(JSON.stringify(facts)));
     else this.#print(stdout, text);
   }
 
-  /** A sentence for the person that must not get into what is piped on: on stderr. */
+  /** A sentence for the person that must not get into a pipe: on stderr. */
   aside(sentence: string): void {
     if (!this.#options.json && !this.#options.quiet) this.#trouble(sentence);
   }
 
-  /** A remark that helps to find out why something is as it is: on stderr, with `--verbose` only. */
+  /** A remark that helps to explain a run: on stderr, only with `--verbose`. */
   remark(sentence: string): void {
     if (this.#options.verbose) this.#trouble(sentence);
   }
 
   /**
-   * The end of a run that was carried out, even if some files failed.
+   * The end of a run that did its work, even if some files failed.
    * @param counts for programs, @param sentence the same for people
    */
   done(counts: Done, sentence: string): void {
@@ -177,35 +177,35 @@ export class Report {
   }
 
   /**
-   * The end of a run that failed, in a sentence; the stack trace only for those who asked for it.
+   * The end of a run that failed, in a sentence. --verbose and FILESPOOL_DEBUG add the stack trace.
    * @returns the exit code
    */
   fail(error: unknown): number {
     const facts = errorFacts(error);
-    // Programs first: should printing for people fail, the object is out.
+    // Programs first: if printing for people fails, the object is already out.
     this.#json({ event: "error", ...facts });
     const { stderr, verbose, env } = this.#options;
-    // Who pressed Ctrl-C knows why it ended, and need not be told of an error.
+    // A person who pressed Ctrl-C knows why the run ended; that is no error.
     const isStop = facts.exitCode === EXIT.interrupted;
     const [tone, head] = isStop ? (["warn", "interrupted"] as const) : (["bad", "error"] as const);
-    this.#trouble(`${head}: ${escapeText(this.#located(error, facts.message))}`, "error: ".length, tone, head);
-    this.#advise(facts.code, "error: ".length);
+    const message = `${this.#located(error, facts.message)}${this.#unfinished.after(facts.code)}`;
+    this.#trouble(`${head}: ${escapeText(message)}`, "error: ".length, tone, head);
+    this.#hint(facts.code, facts.message, "error: ".length);
     if ((verbose || env.FILESPOOL_DEBUG) && error instanceof Error) {
-      // Line by line, because the line ends of a stack are wanted, but nothing else that a terminal obeys.
+      // Escaped line by line, because the stack needs its line ends, but no other control character.
       this.#print(stderr, (error.stack ?? "").split("\n").map(escapeText).join("\n"));
     }
     return facts.exitCode;
   }
 
   /**
-   * The end of a run in which some files failed. People have been told about each of them when it happened;
-   * programs get one `error` object at the end as well, with the code and the exit code of the first.
+   * The end of a run in which some files failed, for programs: an `error` object with the code of the first failure.
    */
   failures([first]: readonly FilespoolError[]): void {
     if (first !== undefined) this.#json({ event: "error", ...errorFacts(first) });
   }
 
-  /** Bars where there is a terminal to draw them on; elsewhere, a line now and then that shows it is alive. */
+  /** Shows progress: bars on a terminal, elsewhere a line now and then. */
   #watch(progress: Progress, event: TransferEvent): void {
     const nowMs = this.#options.now();
     progress.take(event, nowMs);
@@ -215,50 +215,50 @@ export class Report {
     for (const text of progress.frame(LOG_COLUMNS, nowMs)) this.#print(this.#options.stderr, `progress  ${text}`);
   }
 
-  /** Writes an object as a line, in `--json` mode. @returns whether this is that mode */
+  /** With `--json`, writes an object as a line. @returns whether --json was given */
   #json(event: { readonly event: string }): boolean {
     const { json, quiet, stdout } = this.#options;
     if (json && (!quiet || isTrouble(event.event))) {
-      // What JSON leaves unescaped (C1 controls, direction marks) has the same escapes in `printable`.
+      // JSON leaves C1 controls and direction marks as they are; escapeText writes the same escapes as JSON would.
       this.#write(stdout, escapeText(JSON.stringify(event)));
     }
     return json;
   }
 
   /**
-   * Prints the line of an event: results to stdout, troubles to stderr. A list of what was stored can so be
-   * piped on, while what went wrong still reaches the person.
+   * Prints the line of an event: results to stdout, errors and warnings to stderr. So the list of results can be piped,
+   * and the person still sees what went wrong.
    */
-  #line(told: Line | null): void {
+  #line(told: Line | null, end = ""): void {
     const { stdout, stderr, quiet, verbose } = this.#options;
-    // Under --quiet, `bad` alone is an error; a `warn` is something that the program still means to mend.
+    // With --quiet only errors (`bad`) are printed; the program can still recover from a `warn`.
     if (told === null || (told.verbose && !verbose) || (quiet && told.tone !== "bad")) return;
     const output = told.tone === "good" || told.tone === "plain" ? stdout : stderr;
-    const rest = " ".repeat(Math.max(1, VERB_CELLS - told.verb.length)) + told.text();
+    const rest = " ".repeat(Math.max(1, VERB_CELLS - told.verb.length)) + told.text() + end;
     if (output === stderr) this.#trouble(told.verb + rest, VERB_CELLS, told.tone, told.verb);
     else this.#print(output, this.#paint(output, told.tone, told.verb) + rest);
-    if (told.code !== undefined) this.#advise(told.code, VERB_CELLS);
+    if (told.code !== undefined) this.#hint(told.code, "", VERB_CELLS);
   }
 
-  /** The message, with the server's address in front if it is about that server and does not name it. */
+  /** The message, with the address of the server in front if the error is about that server and does not name it. */
   #located(error: unknown, message: string): string {
-    const where = this.#server;
+    const where = this.#situation.server;
     const isElsewhere = error instanceof FilespoolError && !["local", "bug"].includes(error.kind);
     if (where === null || !isElsewhere || error.code === "interrupted" || message.includes(where)) return message;
     return `${where}: ${message}`;
   }
 
-  /** What to do about an error, below it, and only once in a run: of 500 files, 500 may fail for one reason. */
-  #advise(code: string, indentCells: number): void {
-    const advice = hintFor(code, this.#server !== null);
-    if (advice === null || this.#advised.has(code)) return;
-    this.#advised.add(code);
-    this.#trouble(`${" ".repeat(indentCells)}${advice}`, indentCells);
+  /** What to do about an error, below it, and only once in a run: 500 files may fail for one reason. */
+  #hint(code: string, message: string, indentCells: number): void {
+    const hint = hintFor(code, this.#situation, message);
+    if (hint === null || this.#hinted.has(code)) return;
+    this.#hinted.add(code);
+    this.#trouble(`${" ".repeat(indentCells)}${hint}`, indentCells);
   }
 
   /**
-   * A sentence on stderr, broken between words where that is a terminal: it is read there, by somebody in trouble.
-   * @param indentCells of all lines but the first, @param head the beginning of it, which is painted in the tone
+   * A sentence on stderr. On a terminal, lines break between words.
+   * @param indentCells of all lines but the first, @param head the beginning, which gets the colour of the tone
    */
   #trouble(text: string, indentCells = 0, tone: Tone = "bad", head = ""): void {
     const { stderr } = this.#options;
@@ -266,19 +266,19 @@ export class Report {
     this.#print(stderr, this.#paint(stderr, tone, head) + shown.slice(head.length));
   }
 
-  /** The one place that writes lines for people: on a terminal they stand above the bars. */
+  /** The only place that writes lines for people. On a terminal they go above the bars. */
   #print(output: Output, text: string): void {
     if (this.#bars !== null && output.isTTY) this.#bars.line(output, `${text}\n`);
     else this.#write(output, text);
   }
 
-  /** Lets go of all lines at once. What is said after it is said without bars. */
+  /** Writes all lines that were held back, and removes the bars. */
   flush(): void {
     this.#bars?.stop();
     this.#uncork();
   }
 
-  /** All lines of one turn of the event loop leave by one system call; a terminal gets each at once. */
+  /** Writes all lines of one turn of the event loop by one system call; a terminal gets each at once. */
   #write(output: Output, text: string): void {
     if (!output.isTTY && output.cork && !this.#corked.has(output)) {
       this.#corked.add(output);
@@ -293,7 +293,7 @@ export class Report {
     this.#corked.clear();
   }
 
-  /** Colours only where a terminal shows them, unless NO_COLOR forbids or FORCE_COLOR demands them. */
+  /** Adds colour on a terminal, unless NO_COLOR forbids it; FORCE_COLOR adds it everywhere. */
   #paint(output: Output, tone: Tone, text: string): string {
     return text && wantsColour(output, this.#options.env) ? coloured(tone, text) : text;
   }

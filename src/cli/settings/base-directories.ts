@@ -1,11 +1,11 @@
 /**
- * Where a user's settings and state are: the XDG base directory rules, and for settings the machine's own place after it.
+ * The places of a user's settings and state, by the XDG base directory rules; for settings, also the place of the machine.
  *
  *   settings   $XDG_CONFIG_HOME/filespool/config.json, else ~/.config/filespool/config.json; then /etc/filespool/config.json
  *   state      FILESPOOL_STATE, else $XDG_STATE_HOME/filespool, else ~/.local/state/filespool
  *
- * A variable that holds a relative path is as good as none, as those rules say. Taken as it is, it would lead into the
- * working folder, where the files of strangers land. Never here: reading what is there. Why these places: adr/0068.
+ * A variable with a relative path counts as not set, as those rules say. It would lead into the working folder, where
+ * received files land. Never here: reading the files. Why these places: adr/0068.
  */
 import { homedir, userInfo } from "node:os";
 import { isAbsolute, join } from "node:path";
@@ -14,18 +14,18 @@ type Env = Readonly<Record<string, string | undefined>>;
 
 const isWindows = process.platform === "win32";
 
-/** The folder of the whole machine, which only its administrator can write. Windows has no such place by that name. */
+/** The folder of the machine, which only its administrator can write. Windows has none. */
 export const SYSTEM_FOLDER = "/etc/filespool";
-/** What a config file is called in the folders of its own. */
+/** The name of a config file in these folders. */
 const FILE = "config.json";
-/** What the key of a sender is called in the folder of its state. */
+/** The name of the sender key in the folder of the state. */
 export const KEY_FILE = "sender-key";
-/** The user's own, as texts call it. */
+/** The user's own config file, as texts name it. */
 export const USER_CONFIG_SHOWN = `$XDG_CONFIG_HOME/filespool/${FILE} (~/.config/filespool/${FILE})`;
 
 /**
- * The home of the user, or null: a user without a name, as containers have them, may have none. HOME may be empty or
- * relative by mistake; then the system's list of users is asked.
+ * The home folder of the user, or null: a user without a name, as in containers, may have none. If HOME is empty or
+ * relative, the system's list of users is asked.
  */
 export function homeOf({ HOME }: Env): string | null {
   try {
@@ -37,7 +37,7 @@ export function homeOf({ HOME }: Env): string | null {
   }
 }
 
-/** A base directory by its variable, else by its place in the home; null where there is no home. */
+/** A base directory from its variable, else in the home folder; null without a home folder. */
 function baseOf(env: Env, variable: string, ...inHome: readonly string[]): string | null {
   const named = env[variable];
   if (named !== undefined && isAbsolute(named)) return named;
@@ -45,19 +45,19 @@ function baseOf(env: Env, variable: string, ...inHome: readonly string[]): strin
   return home === null ? null : join(home, ...inHome);
 }
 
-/** The config file of this user; null where there is no home. */
+/** The config file of this user; null without a home folder. */
 export function userConfig(env: Env): string | null {
   const base = baseOf(env, "XDG_CONFIG_HOME", ".config");
   return base === null ? null : join(base, "filespool", FILE);
 }
 
-/** The config files that are read without being named, the user's own first. The first that is there is the only one. */
+/** The config files that are read if none is named, the user's own first. Only the first that exists is read. */
 export function configPlaces(env: Env): string[] {
   const own = userConfig(env);
   return [...(own === null ? [] : [own]), ...(isWindows ? [] : [join(SYSTEM_FOLDER, FILE)])];
 }
 
-/** The folder for what should outlive a run; null where there is no home. */
+/** The folder for data that outlives a run; null without a home folder. */
 export function stateFolder(env: Env): string | null {
   if (env.FILESPOOL_STATE) return env.FILESPOOL_STATE;
   const base = baseOf(env, "XDG_STATE_HOME", ".local", "state");

@@ -1,8 +1,8 @@
 /**
- * The names of all commands, and of which kind each is. By these the table of settings says which command has which.
+ * The names of all commands and the kind of each. The table of settings uses them to say which command has which setting.
  *
- * Never here: what a command does, takes and says (commands/table.ts). It imports nothing, so that settings and commands
- * can both know the names without knowing each other.
+ * Never here: what a command does (commands/table.ts). This file imports nothing, so settings and commands can both use the
+ * names without importing each other.
  */
 
 /** In the order of the help. */
@@ -26,8 +26,8 @@ export const COMMAND_NAMES = [
 export type Command = (typeof COMMAND_NAMES)[number];
 
 /**
- * Who the command is, seen from a connection: decides which settings it has. A `server` listens, a `client` moves
- * files to or from a server, an `operator` looks after one, and a `local` command knows of no server at all.
+ * The kind of a command, which decides its settings. A `server` listens, a `client` moves files to or from a server, an
+ * `operator` manages one, and a `local` command connects to none.
  */
 export type CommandKind = "server" | "client" | "operator" | "local";
 
@@ -49,9 +49,9 @@ export const KINDS: Readonly<Record<Command, CommandKind>> = {
   config: "local",
 };
 
-/** The commands of some kinds, for the settings that they share. */
+/** The commands of the given kinds. */
 export const commandsOf = (...kinds: readonly CommandKind[]): Command[] =>
   COMMAND_NAMES.filter((name) => kinds.includes(KINDS[name]));
 
-/** It looks at settings itself: it takes the flags of every command, and the config file is not read for it. */
+/** Whether a command resolves settings itself: it accepts the flags of all commands, and no config file is read for it. */
 export const inspects = (name: Command): boolean => name === "config";

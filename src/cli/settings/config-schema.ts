@@ -1,9 +1,9 @@
 /**
- * The config file as JSON Schema, from the table of settings: what an editor offers and underlines.
+ * The config file as JSON Schema, made from the table of settings. Editors use it to complete keys and mark mistakes.
  *
- * It is written to filespool.schema.json by `npm run generate`; a test keeps that file fresh. In a config file,
- * "$schema": "./node_modules/filespool/filespool.schema.json" makes editors use it. It is no second rule: the program
- * judges values by the same types (value-types.ts) and does not read the schema.
+ * `npm run generate` writes it to filespool.schema.json, and a test checks that the file is up to date. The line
+ * "$schema": "./node_modules/filespool/filespool.schema.json" in a config file makes editors use it. The program does not
+ * read the schema; it checks values by the same types (value-types.ts).
  */
 import { isKey } from "./config-file.ts";
 import { SETTING_NAMES, settingOf, shownFallback } from "./settings.ts";

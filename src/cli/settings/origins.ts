@@ -1,19 +1,19 @@
 /**
- * The values of all settings, each with where it came from: what resolve.ts makes, and everybody else reads.
+ * The values of all settings, each with its origin. resolve.ts makes them, and all other code reads them.
  *
  * Never here: which of two sources wins (resolve.ts).
  */
 import type { SettingName, Values } from "./settings.ts";
 
-/** Strongest first. The index is the rank, which decides between settings that exclude each other. */
+/** From the strongest to the weakest. The index decides between settings that exclude each other. */
 export const ORIGINS = ["flag", "variable", "file", "answer", "default"] as const;
 export type OriginKind = (typeof ORIGINS)[number];
 
-/** Where a value came from; `label` is how an error message names the place, e.g. `--port`. */
+/** Where a value came from. `label` is the name of the place in an error message, such as `--port`. */
 export interface Origin {
   readonly kind: OriginKind;
   readonly label: string;
-  /** Of the config file, where it was that. */
+  /** The path of the config file, if the value came from one. */
   readonly path?: string;
 }
 
@@ -24,12 +24,12 @@ export interface Settings {
 }
 
 /**
- * Whether anybody has said what this setting should be, even if it was the default. A person who types
- * `--port 5011` has answered the question that would otherwise be put.
+ * Whether somebody has given this setting a value, even if it is the default: `--port 5011` also answers the question for
+ * the port.
  */
 export const isGiven = (settings: Settings, name: SettingName): boolean => settings.origins[name].kind !== "default";
 
-/** The same settings with one value replaced, and where that came from. */
+/** The same settings with one value and its origin replaced. */
 export function withOrigin<K extends SettingName>(
   settings: Settings,
   name: K,

@@ -1,19 +1,19 @@
 /**
- * Files that are read without being named: settings and secrets that this user or root has made, and nobody else.
+ * Files that are read although nobody names them: settings and secrets that only this user or root can have written.
  *
- * A file that others may write holds what others say. Settings run commands and name servers, so such a file is not
- * read. It is judged with all that leads to it, as OpenSSH judges its keys:
+ * Settings run commands and name servers, so a file that others may write is not read. The file is checked together with
+ * its path, as OpenSSH checks its keys:
  *
- *   the file       a regular one, of this user or root, that neither its group nor others may write
- *   its folder     the same: who may write there can put another file in its place
- *   the folders    on the way there, those that hold a symbolic link included: who may write there can make the path
- *   before it      lead elsewhere. One with the sticky bit (/tmp) will do, where each may change only what is theirs
+ *   the file       a regular file of this user or root, which neither its group nor others may write
+ *   its folder     the same: a user who may write there can replace the file
+ *   the folders    above it, and those that hold a symbolic link: a user who may write there can make the path lead
+ *   of its path    elsewhere. A folder with the sticky bit (/tmp) is fine: there, users can change only their own files
  *
- * First the way is judged, then the file is opened, then what was opened is judged. Whoever could have changed the way in
- * between is somebody who may write to it, so there is nobody. A pipe is opened without waiting for who writes to it.
+ * The path is checked, then the file is opened, then the open file is checked. Nobody can change the path in between,
+ * because only a user who may write to it could, and there is none. Opening a pipe does not wait for its writer.
  *
- * What a person names is their own choice and is not judged. It may be a pipe, as shells make one of <(...).
- * Windows has no modes, and its folder of a user is closed to others anyway. Why: adr/0068.
+ * A file that a person names is not checked. It may be a pipe, such as <(...) in a shell. Windows has no modes, and the
+ * folder of a user is closed to others there. Why: adr/0068.
  */
 import { closeSync, constants, fstatSync, open as openNumber, read, type Stats } from "node:fs";
 import { open, stat } from "node:fs/promises";
@@ -22,40 +22,39 @@ import { dirname, join } from "node:path";
 import { promisify } from "node:util";
 import { type Step, wayTo } from "../../net/receiver/path-resolution.ts";
 
-/** A file that is there and must not be read. The message is the end of a sentence that begins with the file. */
+/** A file that exists and must not be read. The message ends a sentence that begins with the file. */
 export class Distrusted extends Error {}
 
 const OTHERS_WRITE = 0o022;
 const STICKY = 0o1000;
-/** How a user looks whom the kernel cannot name in a container of its own: there, root of the machine is one of those. */
+/** The id that a container shows for users that it does not know; root of the machine can be one of them. */
 const OVERFLOW_UID = 65_534;
 
-/** Whose files are as good as ours: root may write to any of them. */
+/** Whether we trust the files of a user: ourselves, and root, who may write any file. */
 const isTrusted = (uid: number): boolean => uid === 0 || uid === process.geteuid?.();
 
-/** In quotes for a shell, since it is part of a command that people copy. */
+/** Quoted for a shell, because people copy the command. */
 const quoted = (path: string): string => (/^[\w./@=+-]+$/.test(path) ? path : `'${path.replaceAll("'", "'\\''")}'`);
 
-/** Why what is at `path` is not trusted, with what to do about it; null when it is. */
+/** Why a file or folder is not trusted, and what to do about it; null when it is trusted. */
 export function whyNotOurs(path: string, { uid, mode }: Pick<Stats, "uid" | "mode">, what: string): string | null {
   if (process.geteuid === undefined) return null;
   const isOurs = isTrusted(uid);
-  if (!isOurs)
-    return `${what} belongs to another user (${uid}); take it over: chown ${process.geteuid()} ${quoted(path)}`;
-  if ((mode & OTHERS_WRITE) !== 0) return `others may write to ${what}; close it: chmod go-w ${quoted(path)}`;
+  if (!isOurs) return `${what} belongs to another user (${uid}); to fix it: chown ${process.geteuid()} ${quoted(path)}`;
+  if ((mode & OTHERS_WRITE) !== 0) return `others may write to ${what}; to fix it: chmod go-w ${quoted(path)}`;
   return null;
 }
 
-/** Why somebody else could make a path lead elsewhere; null when nobody can. @param steps the way to it */
+/** Why another user could make a path lead elsewhere; null when nobody can. @param steps the folders and links of the path */
 function whyNotTheWay(path: string, steps: readonly Step[]): string | null {
-  // Where the file is looked up, and where it is: two folders if it is a link.
+  // The folder of the path, and the folder of the file itself: two folders if the path is a link.
   const strict = new Set([wayTo(dirname(path)).real, steps.at(-1)?.folder]);
   for (const { folder, name, stat } of steps) {
     const here = join(folder, name);
-    if (stat === null || stat.isFile()) continue; // a file is judged when it is open
+    if (stat === null || stat.isFile()) continue; // a file is checked after it was opened
     const isLink = stat.isSymbolicLink();
     const isStrict = strict.has(here);
-    // Links have no mode; whose they are counts, since in a folder like /tmp anybody can make one.
+    // Links have no mode. Their owner counts, because anybody can make a link in a folder like /tmp.
     const mode = isLink || (!isStrict && (stat.mode & STICKY) !== 0) ? 0 : stat.mode;
     const uid = !isStrict && stat.uid === OVERFLOW_UID ? 0 : stat.uid;
     const why = whyNotOurs(here, { uid, mode }, `the ${isLink ? "link" : "folder"} ${here}`);
@@ -66,13 +65,13 @@ function whyNotTheWay(path: string, steps: readonly Step[]): string | null {
 
 /**
  * The text of a file that nobody named.
- * @param isWayJudged false where the folder alone will do: for what is a pity to lose and no harm to believe
- * @returns null when there is none
- * @throws Distrusted; Error for what is no file; what the file system said
+ * @param isWayJudged false to check only the folder: enough for a file that does no harm if another user wrote it
+ * @returns null when the file does not exist
+ * @throws Distrusted; Error if it is no regular file; errors of the file system
  */
 export async function readOwn(path: string, bytesMax: number, isWayJudged = true): Promise<string | null> {
   const { steps } = wayTo(path);
-  // As far as we may see: a folder that we may not search is somebody else's.
+  // A folder that we may not search belongs to somebody else; a file in it counts as missing.
   if (steps.some(({ stat }) => stat === null)) return null;
   if (process.geteuid !== undefined) {
     const folder = dirname(path);
@@ -94,19 +93,19 @@ export async function readOwn(path: string, bytesMax: number, isWayJudged = true
 }
 
 /**
- * The text of a file that somebody named: a file, a device, or a pipe, for which it waits. Not by `readFile`: that would
- * wait for a pipe in a thread, which holds up even the end of the process.
- * @throws what the file system said; Error for what is too long or no text
+ * The text of a named file, device or pipe; it waits for the content of a pipe. `readFile` would wait for a pipe in a
+ * thread, which delays even the end of the process.
+ * @throws errors of the file system; Error for a text that is too long or not UTF-8
  */
 export async function readNamed(path: string, bytesMax: number, signal?: AbortSignal): Promise<string> {
-  // One opening: who writes may come and go between two, and the second would wait for another one.
+  // Opened only once: a writer may come and go between two openings, and the second would wait for another writer.
   const fd = await promisify(openNumber)(path, constants.O_RDONLY | constants.O_NONBLOCK);
   const found = fstatSync(fd);
   if (!found.isFIFO() && !found.isSocket())
     return readUpTo(fd, bytesMax)
       .then(textOf)
       .finally(() => closeSync(fd));
-  // The event loop knows when something has come; it closes the pipe, too.
+  // As a socket, the event loop reads it and closes it.
   const pipe = new Socket({ fd, writable: false, ...(signal && { signal }) });
   const parts: Buffer[] = [];
   let bytes = 0;
@@ -118,7 +117,7 @@ export async function readNamed(path: string, bytesMax: number, signal?: AbortSi
   return textOf(Buffer.concat(parts));
 }
 
-/** Its bytes. @throws Error for more than `bytesMax`: what is read whole has to be bounded */
+/** The bytes of a file. @throws Error for more than `bytesMax` */
 async function readUpTo(fd: number, bytesMax: number): Promise<Buffer> {
   const room = Buffer.allocUnsafe(bytesMax + 1);
   let bytes = 0;
@@ -130,7 +129,7 @@ async function readUpTo(fd: number, bytesMax: number): Promise<Buffer> {
 
 const tooLong = (bytesMax: number) => new Error(`it has more than ${bytesMax} bytes`);
 
-/** UTF-8 with or without the mark that some editors put in front. @throws Error for anything else */
+/** Decodes UTF-8, with or without the byte order mark that some editors write. @throws Error for anything else */
 function textOf(bytes: Buffer): string {
   const isUtf16 = bytes.length >= 2 && [0xfeff, 0xfffe].includes(bytes.readUInt16BE(0));
   if (isUtf16) throw new Error("it is in UTF-16; save it as UTF-8");

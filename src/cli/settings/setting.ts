@@ -1,8 +1,8 @@
 /**
  * What a row of the table of settings is, apart from the rows.
  *
- * The rows are in settings.ts, and those of a server's bounds and of its operation in settings-serve.ts. Neither of the two
- * kinds of row knows where its value will come from. Read next: settings.ts.
+ * The rows are in settings.ts and in the settings-*.ts files beside it. A row does not know where its value will come
+ * from. Read next: settings.ts.
  */
 import type { Command } from "./command-names.ts";
 import type { ValueType } from "./value-types.ts";
@@ -12,21 +12,25 @@ import type { ValueType } from "./value-types.ts";
  * `T` is the type of a value that somebody gave, `D` the type of the default, which may be undefined.
  */
 export interface Setting<T, D> extends ValueType<T> {
-  /** What it is when nobody says anything; undefined stands for "not set". */
+  /** The value when no source gives one; undefined means "not set". */
   readonly fallback: D;
   /** The commands that have it. Elsewhere the flag is unknown, and a variable or key of that name is ignored. */
   readonly on: readonly Command[];
   /** One sentence for `--help`, without the default, which is added from `fallback`. */
   readonly help: string;
-  /** The question on a terminal, for the commands that ask it; `guided`: for a client that was asked everything so far. */
+  /** What the help of one command says instead: no help explains what another command does with the setting. */
+  readonly helpOn?: Partial<Record<Command, string>>;
+  /** The question on a terminal, by command. `guided`: asked only if the person did not type a command. */
   readonly ask?: Partial<Record<Command | "guided", string>>;
-  /** Said in the help in place of the default, where the default is not a value. */
+  /** The default of one command, where it differs. */
+  readonly fallbackOn?: Partial<Record<Command, string>>;
+  /** The help shows this in place of the default, where the default is not a value. */
   readonly unset?: string;
-  /** The commands for which it is a flag and nothing else: what a variable of old must not do to this one run. */
+  /** For these commands it is only a flag. A variable that was set for other runs must not change this one. */
   readonly flagOnly?: readonly Command[];
-  /** Never a flag, never shown: argument lists can be read by every user of a machine. */
+  /** Never a flag and never shown, because every user of a machine can read the arguments of a program. */
   readonly secret?: true;
-  /** Where a command takes less than the others do: what it takes. */
+  /** The values that a command accepts, where it accepts fewer than the others. */
   readonly only?: Partial<Record<Command, ValueType<T>>>;
 }
 
@@ -39,7 +43,7 @@ export const setting = <T>(valueType: ValueType<T>, row: Row<T, NoInfer<T>>): Se
   ...row,
 });
 
-/** A setting that may be left out; `unset` says what that means. */
+/** A setting that may be left out; `unset` says what then happens. */
 export const optional = <T>(
   valueType: ValueType<T>,
   row: Omit<Row<T, undefined>, "fallback"> & { unset: string },

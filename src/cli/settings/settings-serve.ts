@@ -1,10 +1,10 @@
 /**
- * The settings of `serve` that bound it and that let others watch it: rows of the table in settings.ts.
+ * The settings of `serve` for its limits, its metrics and its log: rows of the table in settings.ts.
  *
- * Every bound of a server that is not part of the protocol is here, with its default from the code that keeps to it
- * (spool/contract.ts, protocol/limits.ts), so that a number is written down once. Most of these a server that runs can
- * take over on SIGHUP: serve-reload.ts says which. Ranges catch typing mistakes, and keep apart what must not meet: a peer of
- * any version pings every ten seconds and waits thirty, so no server may be less patient or quieter than that.
+ * Every limit of a server that is not part of the protocol is here. Its default comes from the code that applies it
+ * (spool/contract.ts, protocol/limits.ts), so each number is written down once. A running server takes over most of these
+ * on SIGHUP: see serve-reload.ts. Ranges catch typing mistakes. They also keep times compatible: a peer of any version pings
+ * every ten seconds and waits thirty, so no server may wait less or ping less often.
  *
  * Never here: what a setting does. Read next: serve.ts.
  */
@@ -19,156 +19,160 @@ const DAY = 86_400 * SECOND;
 const YEARS = 3_650 * DAY;
 
 export const SERVE_SETTINGS = {
-  // Each connection costs memory, whoever it is from. The refusal is temporary, so that clients come back.
+  // Each connection costs memory. The refusal is temporary, so clients come back.
   "max-connections": setting(count(1, 65_535), {
     fallback: 10_000,
     on: ["serve"],
-    help: "connections at a time; further ones are asked to come back later",
+    help: "most connections at a time; the server asks further clients to come back later",
   }),
-  // Refused for good, and at the offer: before a byte of the file has been sent.
+  // Refused for good, at the offer, before the client has sent a byte of the file.
   "max-file-size": setting(orUnlimited(size(1), "unlimited"), {
     fallback: Infinity,
     on: ["serve"],
-    help: "largest file that is taken",
+    help: "largest file that the server accepts",
   }),
-  // Room is reserved when a file is offered, so that two uploads cannot both run into the end of it.
+  // The server reserves room when a file is offered, so two uploads cannot both run out of it half-way.
   "max-spool-size": setting(orUnlimited(size(1), "unlimited"), {
     fallback: SPOOL_LIMITS.spoolBytesMax,
     on: ["serve"],
-    help: "bytes of all files in the spool, unfinished uploads included",
+    help: "most bytes in the spool, unfinished uploads included",
   }),
-  // Bytes alone are no bound: ten million empty files have not one byte of content.
+  // Bytes alone limit too little: ten million empty files have no content at all.
   "max-queue-files": setting(count(1, Number.MAX_SAFE_INTEGER), {
     fallback: SPOOL_LIMITS.queueFilesMax,
     on: ["serve"],
-    help: "files that may wait in one queue",
+    help: "most files that may wait in one queue",
   }),
-  // Queues are made by whoever names one, and each of them is rows in the index.
+  // A sender makes a queue by naming it, and each queue takes rows in the index.
   "max-queues": setting(count(1, Number.MAX_SAFE_INTEGER), {
     fallback: SPOOL_LIMITS.queuesMax,
     on: ["serve"],
-    help: "queues that have anything; files for further ones are asked to come back later",
+    help: "most queues that hold anything; files for further queues are refused for now",
   }),
-  // Small files are in it, so with a bound it is they that are refused first.
+  // The index holds the small files, so a limit refuses small files first.
   "max-index-size": setting(orUnlimited(size(MiB), "unlimited"), {
     fallback: SPOOL_LIMITS.indexBytesMax,
     on: ["serve"],
-    help: "bytes that the index may have in use, small files included",
+    help: "largest size of the index, which holds the small files",
   }),
-  // The disk is shared with programs that fail in worse ways than a sender that is told to come back.
+  // Other programs on this disk fail worse than a sender that is told to come back later.
   "min-free-disk": setting(size(0), {
     fallback: SPOOL_LIMITS.diskFreeBytesMin,
     on: ["serve"],
-    help: "refuse new files when the disk would have less than this left",
+    help: "refuse a new file if it would leave less than this free on the disk",
   }),
-  // Too short, and a slow receiver loses its file while it works; too long, and a dead one keeps it from the next.
+  // Too short: a slow receiver loses its file while it works. Too long: a dead receiver keeps it from the next one.
   lease: setting(duration(SECOND, DAY), {
     fallback: SPOOL_LIMITS.leaseMs,
     on: ["serve"],
-    help: "a receiver that shows no progress for so long loses its file to the next one",
+    help: "how long a receiver may hold a file without progress; then the next receiver gets it",
   }),
-  // Unfinished uploads hold a reservation each. Senders that never return must not fill the spool.
+  // Each unfinished upload reserves room. Senders that never return must not fill the spool.
   "upload-ttl": setting(duration(SECOND, YEARS), {
     fallback: SPOOL_LIMITS.uploadTtlMs,
     on: ["serve"],
-    help: "keep an unfinished upload so long after its last progress",
+    help: "keep an unfinished upload for this long after its last progress",
   }),
-  // Apart from the above: an abandoned upload is rubbish, an uncollected file is somebody's. So never, unless asked.
+  // Not the same as upload-ttl: an abandoned upload is rubbish, but somebody may still want an uncollected file.
   "file-ttl": setting(orUnlimited(duration(SECOND, YEARS), "never"), {
     fallback: SPOOL_LIMITS.fileTtlMs,
     on: ["serve"],
-    help: "files that nobody collected for so long expire, and dead letters so long after they died",
+    help: "a file expires when nobody has collected it for this long, and a dead letter this long after it became one",
   }),
-  // An operator who wants to see what nobody came for gets it as dead letters, which expire in their turn.
+  // With "dead", an operator sees what nobody collected. Dead letters expire in their turn.
   "if-expired": setting(oneOf(["remove", "dead"], "what"), {
     fallback: SPOOL_LIMITS.ifExpired,
     on: ["serve"],
-    help: "what becomes of a file that expires: remove it, or make it a dead letter",
+    help: "what to do with a file that expires: remove it, or make it a dead letter",
   }),
-  // Less than the ten seconds after which container managers usually kill: an end of our own is the better one.
+  // Less than the ten seconds after which container managers usually kill a process: an orderly end is better.
   drain: setting(duration(0, DAY), {
     fallback: 8 * SECOND,
     on: ["serve"],
-    help: "on SIGTERM, wait so long for transfers that are under way",
+    help: "on SIGTERM, let running transfers finish for this long",
   }),
-  // A reservation and an open file each. Senders that begin and never go on are cut off here, not by the memory.
+  // Each costs a reservation and an open file. This limit stops senders that begin uploads and never go on.
   "max-uploads": setting(count(1, 1_000_000), {
     fallback: SPOOL_LIMITS.uploadsMax,
     on: ["serve"],
-    help: "unfinished uploads at a time; further files are asked to come back later",
+    help: "most unfinished uploads at a time; further files are refused for now",
   }),
-  // A file that kills each of its receivers must not go round for ever, nor be lost because one of them had a bad day.
+  // A file that crashes each of its receivers must not circulate forever, nor be given up after one bad day.
   "max-failures": setting(count(1, 1_000_000), {
     fallback: SPOOL_LIMITS.failuresMax,
     on: ["serve"],
-    help: "failed deliveries after which a file becomes a dead letter",
+    help: "a file becomes a dead letter after this many failed deliveries",
   }),
-  // As long as a sender may take to come back and ask "did you get it?" without getting a second copy made.
+  // For this long, a sender may come back and ask "did you get it?" without making a second copy.
   "remember-for": setting(duration(SECOND, YEARS), {
     fallback: SPOOL_LIMITS.tombstoneTtlMs,
     on: ["serve"],
-    help: "remember collected files so long, so that sending one again makes no second copy",
+    help: "remember a collected file for this long; sending it again then stores no second copy",
   }),
-  // Seven days of a busy server would be hundreds of millions.
+  // Seven days of a busy server could be hundreds of millions of files.
   "max-remembered": setting(count(0, Number.MAX_SAFE_INTEGER), {
     fallback: SPOOL_LIMITS.tombstonesMax,
     on: ["serve"],
-    help: "remember so many collected files at most; the oldest are forgotten first",
+    help: "most collected files to remember; the oldest are forgotten first",
   }),
-  // How patient it is with a peer. Without these, one that says nothing, or one byte a minute, stays for ever.
+  // How long the server waits for a peer. Without these, a peer that sends nothing, or one byte a minute, stays forever.
   "handshake-timeout": setting(duration(SECOND, DAY), {
     fallback: LIMITS.handshakeMs,
     on: ["serve"],
-    help: "close a connection that has not said hello after so long",
+    help: "close a connection whose client has not introduced itself after this long",
   }),
   heartbeat: setting(duration(SECOND, LIMITS.idleMs / 2 - SECOND), {
     fallback: LIMITS.heartbeatMs,
     on: ["serve"],
-    help: "send a sign of life after so long without another frame",
+    help: "send a ping after this long without another frame",
   }),
   "idle-timeout": setting(duration(LIMITS.heartbeatMs * 2 + SECOND, DAY), {
     fallback: LIMITS.idleMs,
     on: ["serve"],
-    help: "give up a connection from which nothing was heard for so long",
+    help: "close a connection on which nothing has arrived for this long",
   }),
   "stall-timeout": setting(duration(SECOND, DAY), {
     fallback: LIMITS.stallMs,
     on: ["serve"],
-    help: "wait so long for the rest of a frame, and more for a long one",
+    help: "longest wait for the rest of a frame; a long frame gets more time (see --min-rate)",
   }),
   "min-rate": setting(size(1), {
     fallback: LIMITS.bytesPerSecondMin,
     on: ["serve"],
-    help: "slowest peer that is waited for, bytes per second",
+    help: "slowest transfer that the server accepts, in bytes per second",
   }),
   "max-pings": setting(count(1, 1_000_000), {
     fallback: LIMITS.pingsPerSecondMax,
     on: ["serve"],
-    help: "frames per second that say nothing, before a peer counts as a flood",
+    help: "most pings per second; the server disconnects a peer that sends more",
   }),
 
-  // Who watches it. Off unless asked for: a port that nobody knows of is a door that nobody locks.
+  // Metrics. Off by default: nobody protects a port that nobody knows of.
   "metrics-port": optional(count(0, 65_535), {
     on: ["serve"],
-    help: "port for /metrics, /healthz and /readyz over HTTP; 0 for any free one",
-    unset: "none of them",
+    help: "serve /metrics, /healthz and /readyz over HTTP on this port; 0 picks a free one",
+    unset: "no metrics",
   }),
-  "metrics-host": setting(PLACE, { fallback: "localhost", on: ["serve"], help: "address for these three" }),
-  // Apart from --insecure: a server with TLS and tokens may well show its numbers to a network that it trusts.
+  "metrics-host": setting(PLACE, {
+    fallback: "localhost",
+    on: ["serve"],
+    help: "address for /metrics, /healthz and /readyz",
+  }),
+  // Separate from --insecure: a server with TLS and tokens may show its metrics to a network that it trusts.
   "metrics-insecure": setting(toggle, {
     fallback: false,
     on: ["serve"],
-    help: "let other machines read the metrics, names of queues included, without a password",
+    help: "let other machines read the metrics without a password; the metrics name the queues",
   }),
-  // "-" for containers, whose engine keeps what is written to stdout. People's lines make room for it there.
+  // "-" for containers, whose engine keeps what is written to stdout. The lines for people are then left out.
   log: optional(text("file", 'the path of a file, or "-" for stdout'), {
     on: ["serve"],
-    help: "log in NDJSON to this file, opened anew on SIGHUP; - for stdout",
+    help: "write a log (NDJSON) to this file, or - for stdout; SIGHUP opens the file again",
     unset: "no log",
   }),
   "log-level": setting(oneOf(["debug", "info", "warn", "error"], "level"), {
     fallback: "info",
     on: ["serve"],
-    help: "what is logged: debug, info, warn or error, and what is worse",
+    help: "least important messages in the log: debug, info, warn or error",
   }),
 } as const;

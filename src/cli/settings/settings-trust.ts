@@ -1,8 +1,8 @@
 /**
  * The settings of encryption and of rights, at both ends: rows of the table in settings.ts.
  *
- * A secret (`token`, `invite`) is a variable or a key of a config file, and never a flag; for the command line there is the name of
- * a file that holds it. What they do: credentials/client.ts for who connects, credentials/server.ts for who serves. Why: adr/0037.
+ * A secret (`token`, `invite`) is a variable or a key of a config file, never a flag. On the command line, a flag names a file
+ * that holds the secret. What the settings do: credentials/client.ts and credentials/server.ts. Why: adr/0037.
  */
 import { isFingerprint } from "../../net/extensions/trust/invite.ts";
 import { RIGHTS, type Right } from "../../net/server/access.ts";
@@ -10,10 +10,10 @@ import { commandsOf } from "./command-names.ts";
 import { optional, setting } from "./setting.ts";
 import { duration, list, text, toggle } from "./value-types.ts";
 
-// The forms of what is about trust, in the words of those who check it (net/server/access.ts, net/extensions/trust/tls.ts).
+// The parsers. net/server/access.ts and net/extensions/trust/tls.ts define what is valid.
 const isOneWord = (word: string): boolean => !/\s/.test(word) && word.length <= 4000;
 const readRight = (word: string): Right | null => RIGHTS.find((right) => right === word.toLowerCase()) ?? null;
-/** Colons, capitals and a "sha256:" in front are how other programs write it. */
+/** Other programs write a fingerprint with colons, capitals or "sha256:" in front. */
 const readFingerprint = (text: string): string | null => {
   const digits = text
     .toLowerCase()
@@ -22,14 +22,13 @@ const readFingerprint = (text: string): string | null => {
   return isFingerprint(digits) ? digits : null;
 };
 
-// Who comes to a server shows a token and checks a certificate; who serves has the certificate. Encryption itself is
-// a matter of both.
+// A client or operator shows a token and checks the certificate. A server has the certificate. --tls is for both sides.
 const CONNECTING = commandsOf("client", "operator");
 const NETWORKED = commandsOf("server", "client", "operator");
 
 // Milliseconds.
 const SECOND = 1_000;
-// Ten years, the longest time that a setting can have: what is longer is a typing mistake, or "never".
+// Ten years, the longest time that a setting accepts. A longer one is a typing mistake, or means "never".
 const YEARS = 3_650 * 86_400 * SECOND;
 
 export const TRUST_SETTINGS = {
@@ -37,41 +36,45 @@ export const TRUST_SETTINGS = {
   tls: setting(toggle, {
     fallback: false,
     on: NETWORKED,
-    help: "encrypt; serve makes a certificate on first use, others check the server's",
+    help: "encrypt the connection, and check the server's certificate",
+    helpOn: { serve: "encrypt all connections; makes a certificate on first use" },
   }),
-  // Also for token and invite: they print the fingerprint, which has to be that of the certificate that serve will
-  // show.
+  // Also for token and invite: they print the fingerprint of the certificate that the server will show.
   "tls-cert": optional(text("file", "the path of a file"), {
     on: ["serve", "token", "invite"],
-    help: "certificate (PEM) of the server; implies --tls",
-    unset: "made on first use, kept in the spool folder",
+    help: "certificate of the server (PEM); implies --tls",
+    helpOn: {
+      token: "certificate of the server (PEM), as for serve",
+      invite: "certificate of the server (PEM), as for serve",
+    },
+    unset: "made on first use, in the spool folder",
   }),
-  // A file and never the key itself: neither variables nor config files are kept as carefully as a key has to be.
+  // A file, never the key itself: nobody guards variables and config files as carefully as a key.
   "tls-key": optional(text("file", "the path of a file"), {
     on: ["serve", "token", "invite"],
-    help: "private key (PEM) of that certificate",
-    unset: "made together with the certificate",
+    help: "private key of that certificate (PEM)",
+    unset: "made with the certificate",
   }),
-  // By itself once there is one: whoever has made a token expects that without one nobody gets in.
+  // On by itself once there is a token: a person who makes a token expects that nobody gets in without one.
   tokens: setting(toggle, {
     fallback: false,
     on: ["serve"],
-    help: "let in only who has a token; on by itself once there is one",
+    help: "let in only clients that have a token; on by itself once you have made a token",
   }),
-  // Instead of the machine's own authorities and not beside them: a company's server should not be trusted because
-  // some public authority has signed for its name.
+  // These replace the authorities of the machine: a client of a company's server must not trust a certificate that
+  // some public authority has signed for the same name.
   "tls-ca": optional(text("file", "the path of a file"), {
     on: CONNECTING,
-    help: "trust servers whose certificate these authorities (PEM) have signed; implies --tls",
+    help: "trust only certificates that the authorities in this file (PEM) have signed; implies --tls",
     unset: "the authorities of this machine",
   }),
-  // Several, so that a certificate can be replaced: first every client trusts both, then the server changes over.
+  // Several, so that a certificate can be replaced: first all clients trust both, then the server changes.
   fingerprint: optional(list("sha256", "SHA-256 of a certificate: 64 hexadecimal digits", readFingerprint), {
     on: CONNECTING,
-    help: "trust the server with this certificate and no other; implies --tls",
-    unset: "any that an authority has signed",
+    help: "trust only the certificate with this fingerprint; implies --tls",
+    unset: "any certificate that an authority has signed",
   }),
-  // Any word will do and not only ours: another gate may stand before the server, with tokens of its own form.
+  // Any word is valid, because another program may check tokens in front of the server, with a form of its own.
   token: optional(text("token", "a token, which is one word", isOneWord), {
     on: CONNECTING,
     help: "token that gives the right to use the queue",
@@ -80,57 +83,59 @@ export const TRUST_SETTINGS = {
   }),
   "token-file": optional(text("file", "the path of a file"), {
     on: CONNECTING,
-    help: "file that holds the token (or set FILESPOOL_TOKEN)",
+    help: "file that holds the token; or set FILESPOOL_TOKEN",
     unset: "none",
   }),
   invite: optional(text("invite", "an invite, which begins with filespool://", isOneWord), {
     on: CONNECTING,
-    help: "invite that says host, port, queue, token and certificate",
+    help: "invite, which holds host, port, queue, token and certificate",
     unset: "none",
     secret: true,
   }),
   "invite-file": optional(text("file", "the path of a file"), {
     on: CONNECTING,
-    help: "file that holds an invite (or set FILESPOOL_INVITE)",
+    help: "file that holds an invite; or set FILESPOOL_INVITE",
     unset: "none",
   }),
-  // For a machine on which neither a variable nor a file is wanted; the answer is not shown, and is kept nowhere.
-  "ask-token": setting(toggle, { fallback: false, on: CONNECTING, help: "ask for a token or an invite, unseen" }),
+  // For a machine where neither a variable nor a file should hold the secret. The answer is not shown or kept.
+  "ask-token": setting(toggle, {
+    fallback: false,
+    on: CONNECTING,
+    help: "ask for a token or an invite, without showing it",
+  }),
 
-  // token, invite: what is given away, and for how long.
-  rights: optional(list("rights", "send, collect and manage, with commas between them", readRight), {
+  // token, invite: which rights are given, and for how long.
+  rights: optional(list("rights", "send, collect or manage, separated by commas", readRight), {
     on: ["token", "invite"],
-    help: "what the token is good for: send, collect, manage",
+    help: "what the token permits: send, collect, manage",
     unset: "send,collect",
   }),
-  // For people only: no right depends on it, and two tokens may be for one person.
+  // A note for people: no right depends on it, and one person may have two tokens.
   for: optional(
     text("whom", "a name of up to 100 characters", (name) => name.length <= 100),
     {
       on: ["token", "invite"],
-      help: "whose token it is, for the list",
-      unset: "nobody in particular",
+      help: "name of the person or program, for token list",
+      unset: "no name",
     },
   ),
-  // Never by default: a token that ends by itself ends in the middle of somebody's night, and `token revoke` is at
-  // hand.
+  // Never by default: a token that expires does so in the middle of somebody's night, and `token revoke` ends one
+  // at any time.
   expires: optional(duration(SECOND, YEARS), {
     on: ["token", "invite"],
-    help: "end the token after so long",
+    help: "the token expires after this long",
     unset: "never",
   }),
-  // Nothing by default: who rotates because a secret has leaked wants it to end now. A planned change asks for the
-  // time that it needs.
+  // Zero by default: a secret that has leaked must end now. For a planned change, the person gives a time.
   grace: setting(duration(0, YEARS), {
     fallback: 0,
     on: ["token"],
-    help: "rotate: let the old secret go on for so long",
+    help: "for rotate: keep the old secret valid for this long",
   }),
-  // An invite pins the certificate unless this is said, since a server that made its own has no authority to vouch
-  // for it.
+  // Without this, an invite pins the certificate: no authority has signed the one that a server makes itself.
   authority: setting(toggle, {
     fallback: false,
     on: ["invite"],
-    help: "do not pin the certificate: an authority that everybody trusts has signed it",
+    help: "do not pin the certificate, because a public authority has signed it",
   }),
 };

@@ -1,17 +1,17 @@
 /**
- * The types that a setting's value can have: how it is read, what is accepted, how it is shown again.
+ * The types that a setting's value can have: how a text is read, which texts are accepted, how a value is shown.
  *
- * A flag, an environment variable, an answer at a prompt are all text, so one parser per type serves every
- * source, and a range is stated once: the check and the sentence in the error message come from the same two
- * numbers and cannot drift apart. Parsers return null for "not accepted"; resolve.ts makes the error.
+ * A flag, an environment variable and an answer at a prompt are all text, so one parser per type serves every
+ * source. A range is stated once: the check and the sentence in the error message use the same two numbers.
+ * Parsers return null for "not accepted"; resolve.ts makes the error.
  *
  *   size(min, max)      bytes            "64KiB"       duration(min, max)   milliseconds     "30s"
  *   count(min, max)     a whole number   "17"          oneOf(words)         one of them      "fsync"
  *   text(what, check)   a text           "./spool"     toggle               true or false    "yes"
  *   orUnlimited(valueType)  Infinity, too    "never"     list(read)           several texts    "send,collect"
  *
- * These functions are the vocabulary of settings.ts, and nothing there needs more than them. One law holds for each
- * valueType, and a test checks it for every default: parse(show(value)) is the value.
+ * settings.ts needs only these functions. One law holds for each value type, and a test checks it for every default:
+ * parse(show(value)) is the value.
  */
 import { placeOf } from "./place.ts";
 import { exactDuration, exactSize, parseCount, parseDuration, parseSize } from "./units.ts";
@@ -22,29 +22,29 @@ export interface ValueType<T> {
   readonly parse: (text: string) => T | null;
   /** The shortest text for a value, for help, prompts and the command that needs no questions. */
   readonly show: (value: T) => string;
-  /** What is accepted, as it follows "it takes" in a sentence. */
+  /** What is accepted: the end of a sentence that begins with "it takes". */
   readonly accepts: string;
   /** The word for the value in a help text; null for a switch, which has none. */
   readonly argument: string | null;
-  /** The words that are accepted, where there are only a few: for those who let the shell complete them. */
+  /** The accepted words, where there are only a few; shells complete them. */
   readonly words?: readonly string[];
-  /** The same rule for editors, as JSON Schema: whatever it lets through in a config file, `parse` takes. */
+  /** The same rule as JSON Schema, for editors. `parse` accepts whatever the schema accepts in a config file. */
   readonly schema: JsonSchema;
 }
 
-/** As much of JSON Schema as is needed here. */
+/** The part of JSON Schema that is needed here. */
 export type JsonSchema = Readonly<Record<string, unknown>>;
 
 /** Turns a parser into one that also checks a range, both ends included. */
 const within =
   (parse: (text: string) => number | null, min: number, max: number) =>
   (text: string): number | null => {
-    // Text that is no number and a number out of range get the same answer: the sentence says both what and how much.
+    // A text that is no number and a number out of range get the same answer, because the sentence covers both.
     const value = parse(text);
     return value === null || value < min || value > max ? null : value;
   };
 
-/** Whole numbers of a range; the largest that is exact is no bound that needs to be told. */
+/** Whole numbers of a range. The largest exact number is not mentioned as a bound. */
 const integer = (min: number, max: number): JsonSchema => ({
   type: "integer",
   minimum: min,
@@ -60,7 +60,7 @@ export function size(min: number, max: number = Number.MAX_SAFE_INTEGER): ValueT
     show: exactSize,
     accepts: `a size ${range}, such as 64KiB, 1MiB or 1000000`,
     argument: "size",
-    // A number is bytes. The pattern says the form only; the range of "64KiB" is more than a pattern can say.
+    // A number counts bytes. The pattern checks only the form: a pattern cannot check the range of "64KiB".
     schema: { anyOf: [integer(min, max), { type: "string", pattern: "^\\d+ ?([bB]|[kKmMgGtT][iI]?[bB])?$" }] },
   };
 }
@@ -76,7 +76,7 @@ export function duration(min: number, max: number): ValueType<number> {
   };
 }
 
-/** A whole number, written in plain digits: "1e3" and "0x10" are more likely mistakes than wishes. */
+/** A whole number in plain digits: "1e3" and "0x10" are more likely mistakes. */
 export function count(min: number, max: number): ValueType<number> {
   const range = max === Number.MAX_SAFE_INTEGER ? `of at least ${min}` : `from ${min} to ${max}`;
   return {
@@ -89,8 +89,8 @@ export function count(min: number, max: number): ValueType<number> {
 }
 
 /**
- * Adds a word for "no limit" to a numeric valueType, because leaving a setting out cannot undo what a
- * config file or the default has set. The value is Infinity, which every comparison understands.
+ * Adds a word for "no limit" to a numeric value type, because leaving a setting out cannot undo a config file or the
+ * default. The value is Infinity, which every comparison understands.
  */
 export function orUnlimited(valueType: ValueType<number>, word: string): ValueType<number> {
   return {
@@ -104,7 +104,7 @@ export function orUnlimited(valueType: ValueType<number>, word: string): ValueTy
 
 /** One of a few words, in any case. The type of the value is the union of these words. */
 export function oneOf<const W extends string>(words: readonly W[], argument: string): ValueType<W> {
-  // "a, b or c", as a sentence wants it.
+  // "a, b or c", for a sentence.
   const last = words.length - 1;
   return {
     parse: (text) => words.find((word) => word === text.toLowerCase()) ?? null,
@@ -117,8 +117,8 @@ export function oneOf<const W extends string>(words: readonly W[], argument: str
 }
 
 /**
- * Any text that passes `check`. The empty text never does: `--out ""` is what a shell makes of an unset variable,
- * and would otherwise mean the working folder.
+ * Any text that passes `check`. The empty text never does: a shell makes `--out ""` of an unset variable, and that
+ * would mean the working folder.
  */
 export function text(
   argument: string,
@@ -134,14 +134,14 @@ export function text(
   };
 }
 
-/** A host, with or without its port: place.ts takes the two apart. Whether there is such a host, its use tells. */
+/** A host, with or without its port: place.ts separates the two. Nobody checks here whether the host exists. */
 export const PLACE: ValueType<string> = text(
   "host",
   "a host name or an IP address",
   (host) => placeOf(host) !== null && !/[\s/]/.test(host),
 );
 
-/** Several texts in one, with commas between them; none is empty. `read` gives the form in which one is kept, or null. */
+/** Several texts separated by commas; none is empty. `read` returns one in the form in which it is kept, or null. */
 export function list<T extends string>(
   argument: string,
   accepts: string,
@@ -159,7 +159,7 @@ export function list<T extends string>(
   };
 }
 
-/** A switch: a flag without a value, and in a variable or a file one of the usual words. */
+/** A switch: a flag without a value; in a variable or a file, one of the usual words. */
 export const toggle: ValueType<boolean> = {
   parse: (value) => {
     const word = value.toLowerCase();

@@ -11,7 +11,6 @@
  * Never here: what is said on the wire (receive-conversation.ts, which is where to read next), how
  * a file gets its name (landing.ts), and which kinds of content there are (../receive.ts).
  */
-
 import { Client } from "../client/client.ts";
 import type { Connector } from "../client/dial.ts";
 import type { ReceiveSummary } from "../options.ts";

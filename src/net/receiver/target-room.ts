@@ -130,4 +130,5 @@ export class TargetRoom {
   }
 }
 
-const inMiB = (bytes: number): string => `${(bytes / MiB).toFixed(1)} MiB`;
+/** For people. Less than a tenth of a MiB is told in bytes, since "0.0 MiB" says nothing. */
+const inMiB = (bytes: number): string => (bytes < MiB / 10 ? `${bytes} bytes` : `${(bytes / MiB).toFixed(1)} MiB`);

@@ -136,5 +136,5 @@ function digestFor({ digest }: SendOptions, { digests }: MessageOf<"welcome">): 
   const both = digest ?? digests.find((name) => DIGESTS.includes(name));
   if (both !== undefined) return both;
   const known = digests.length === 0 ? "lists none" : `knows only ${digests.join(", ")}`;
-  throw new FilespoolError("digest-unsupported", `the server ${known}, and this end knows ${DIGESTS.join(" and ")}`);
+  throw new FilespoolError("digest-unsupported", `the server ${known}, but this end knows ${DIGESTS.join(" and ")}`);
 }

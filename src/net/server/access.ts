@@ -1,11 +1,13 @@
 /**
- * Who may do what: the question that a server asks about each connection, and the shape of the answer.
+ * Access: who may do what. Here are the question that a server asks about each connection, and the
+ * answer.
  *
- * The core knows a `Gate`, not how it decides. Without one, everybody who reaches the port may do everything, which is
- * why a server listens on this machine only unless somebody says otherwise (`missingProtection`). The gate that comes with the
- * project keeps tokens in a file: token-gate.ts, an extension. It holds on every path that
+ * The core knows a `Gate`, and not how it decides. Without a gate every client that reaches the
+ * port may do everything. That is why a server listens on this machine only, unless its options say
+ * otherwise (`missingProtection`). The gate of this project keeps tokens in a file: token-gate.ts,
+ * an extension. On every path this holds:
  *
- *   1. nobody is fenced, counted as present or told anything before `admit` has let the peer in, and
+ *   1. The server does nothing for a peer, nor against another, before `admit` has let it in.
  *   2. `demand` is asked again at each use, so that a right that was taken away is gone at once.
  *
  * Why tokens per queue, and what they do not protect from: adr/0037.
@@ -20,23 +22,30 @@ export type Right = (typeof RIGHTS)[number];
 
 /** What one connection may do. */
 export interface Access {
-  /** Names the holder in logs and events; never a secret. Null: nobody asked who it is. */
+  /**
+   * Names the holder of the token in logs and events. Never a secret. Null: there was no gate to
+   * ask.
+   */
   readonly id: string | null;
   allows(right: Right, queue: string): boolean;
-  /** The right to be here at all has ended since (revoked, expired); asked once a second. */
+  /**
+   * The right to be here at all has ended since: revoked, or expired. The server asks once a
+   * second.
+   */
   readonly isOver: boolean;
 }
 
 export interface Gate {
   /**
    * Lets a peer in, or not.
-   * @param address where the connection comes from, to slow down whoever guesses
+   * @param address where the connection comes from, so that a gate can slow down guessing from
+   * there
    * @throws FilespoolError token-refused, too-many-failures
    */
   admit(token: string | undefined, address: string): Access;
 }
 
-/** What there is without a gate. */
+/** The access of every client of a server without a gate. */
 export const EVERYBODY: Access = { id: null, allows: () => true, isOver: false };
 
 /** @throws FilespoolError not-allowed */
@@ -46,8 +55,8 @@ export function demand(access: Access, right: Right, queue: string): void {
 }
 
 /**
- * Names and addresses that only this machine can reach. A name other than "localhost" is not looked up: what
- * it leads to may change while the server runs, so it counts as open.
+ * Names and addresses that only this machine can reach. A name other than "localhost" is not looked
+ * up: what it leads to may change while the server runs, so it counts as open.
  */
 export function isLoopback(host: string): boolean {
   return host === "localhost" || host === "::1" || (host.startsWith("127.") && isIPv4(host));
@@ -58,11 +67,14 @@ export interface Exposure {
   readonly host: string;
   readonly hasTls: boolean;
   readonly hasGate: boolean;
-  /** Somebody said in as many words that it may be reached unprotected. */
+  /** The options say that it may be reached unprotected. */
   readonly insecure: boolean;
 }
 
-/** What is missing before a server may listen where other machines can reach it; null when nothing is. */
+/**
+ * What is missing before a server may listen where other machines can reach it; null when nothing
+ * is.
+ */
 export function missingProtection({ host, hasTls, hasGate, insecure }: Exposure): string | null {
   if (insecure || isLoopback(host) || (hasTls && hasGate)) return null;
   return hasTls ? "tokens" : hasGate ? "encryption" : "encryption and tokens";

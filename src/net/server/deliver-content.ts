@@ -1,10 +1,11 @@
 /**
- * Sends the content of one delivery: from memory where it came with its lease, otherwise from the spool.
+ * Sends the content of one delivery: from memory where it came with its lease, otherwise from the
+ * spool.
  *
- * Small content is inside the entry of the index, so leasing a file has read it already. It is handed to
- * the connection in the same turn. Large content is read piece by piece while the connection takes it
- * (wire/content-sender.ts), and every piece that the kernel has taken renews the lease: a receiver on a
- * slow line keeps its file as long as bytes move.
+ * Small content is inside the entry of the index, so leasing a file has read it already. It is
+ * handed to the connection in the same turn. Large content is read piece by piece while the
+ * connection takes it (wire/content-sender.ts), and every piece that the kernel has taken renews
+ * the lease: a receiver on a slow line keeps its file as long as bytes move.
  *
  * Never here: which file is sent when, and what follows (delivery-session.ts).
  */

@@ -1,9 +1,9 @@
 /**
  * Which event of the delivery table a receiver's frame is.
  *
- * A receiver may speak of any delivery that it holds, at any moment. What that means for the conversation
- * depends on whether the server is in the middle of that delivery: a verdict on it stops the sending, a
- * verdict on an earlier one does not.
+ * A receiver may speak of any delivery that it holds, at any moment. What that means for the
+ * conversation depends on whether the server is in the middle of that delivery: a verdict on it
+ * stops the sending, a verdict on an earlier one does not.
  *
  * Never here: whether the receiver holds that delivery at all (open-deliveries.ts).
  */

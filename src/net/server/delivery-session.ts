@@ -6,15 +6,16 @@
  *   run        reads the receiver's frames: room for more deliveries, verdicts, signs of life
  *   #handOut   leases files and sends them, one at a time, while there is room
  *
- * The second sleeps until something that it waits for may have changed. The first, the spool and the
- * shared limits wake it by `#ring`. It looks at everything anew each time, so a ring too many costs a
- * turn and a ring too few would be the only mistake.
+ * The second sleeps until something that it waits for may have changed. The first, the spool and
+ * the shared limits wake it by `#ring`. It looks at everything anew each time, so a ring too many
+ * costs a turn and a ring too few would be the only mistake.
  *
- * When the connection ends, the server gives every file without a verdict back to the head of its queue
- * at once. No other receiver waits for a lease to run out because of a cut that the server has noticed.
+ * When the connection ends, the server gives every file without a verdict back to the head of its
+ * queue at once. No other receiver waits for a lease to run out because of a cut that the server
+ * has noticed.
  *
- * Never here: what a verdict changes on disk (verdicts.ts), how content is sent (deliver-content.ts),
- * and when a lease is over (spool/leases.ts).
+ * Never here: what a verdict changes on disk (verdicts.ts), how content is sent
+ * (deliver-content.ts), and when a lease is over (spool/leases.ts).
  */
 import { DELIVERY_SERVER } from "../../protocol/delivery.ts";
 import { FilespoolError, known } from "../../protocol/errors.ts";
@@ -48,27 +49,27 @@ export class DeliverySession {
   readonly #open: OpenDeliveries;
   readonly #verdicts: Verdicts;
   /**
-   * The delivery that is being sent, or whose `start` the server waits for. Null between two, and as
-   * soon as its verdict arrives: a receiver may refuse a file in the middle, and sending stops then.
+   * The delivery that is being sent, or whose `start` the server waits for. Null between two, and
+   * as soon as a verdict arrives: a receiver may refuse a file in the middle.
    */
   #current: Delivery | null = null;
-  /** From which byte on the current one is sent. Set by `start`; 0 for a file that is sent unasked. */
+  /** The byte from which on the current one is sent: as `start` says, or 0. */
   #from = 0;
   /**
-   * Deliveries that the receiver has room for, beside those it has. `want` adds to it, each delivery
-   * takes one off. A window bounds it, so that a receiver cannot book memory that nobody has.
+   * Deliveries that the receiver has room for, beside those it has. `want` adds to it, each
+   * delivery takes one off, and a window bounds it.
    */
   #credit = 0;
   /**
-   * The receiver knows that nothing is waiting. An arrival sets it back, and so does a file that came
-   * back. While it is true, `#handOut` leases nothing, so an empty queue costs nothing.
+   * The receiver knows that nothing is waiting. An arrival sets it back, and so does a file that
+   * came back. While it is true, `#handOut` leases nothing, so an empty queue costs nothing.
    */
   #saidEmpty = false;
   /** `run` has ended. `#handOut` finishes its step and ends, too. */
   #isOver = false;
   /** Wakes `#handOut`, if it sleeps; does nothing otherwise. Set anew for each sleep. */
   #ring: () => void = () => {};
-  /** Always the same function, for listeners that are kept and removed: it calls the `#ring` of the moment. */
+  /** The same function always, for lists of listeners. It calls the `#ring` of the moment. */
   readonly #wake = (): void => this.#ring();
 
   /** @param receiver names the run of the receiver, as its token vouches for it */
@@ -96,7 +97,7 @@ export class DeliverySession {
     this.#chunkBytes = Math.max(bufferBytesMin, Math.min(server.bufferBytes, hello.dataBytesMax ?? dataBytesMax));
   }
 
-  /** @throws FilespoolError why the conversation has to end: the receiver broke the protocol, or the connection is gone */
+  /** @throws FilespoolError why it has to end: a broken protocol, or a lost connection */
   async run(): Promise<void> {
     const stopListening = this.#server.spool.onArrival(this.#queue, () => {
       this.#saidEmpty = false;
@@ -109,8 +110,9 @@ export class DeliverySession {
       while (this.#conversation.state !== "closed") {
         const frame = await this.#connection.read();
         if (!frame) break;
-        // Zeros cross the wire as a number, so the socket holds nothing back. The receiver's own words bound
-        // how far the server runs ahead (wire/zeros.ts); `want` alone says nothing about content.
+        // Zeros cross the wire as a number, so the socket holds nothing back. The receiver's own
+        // words bound how far the server runs ahead (wire/zeros.ts); `want` alone says nothing
+        // about content.
         if (frame.type !== "want")
           this.#connection.zeros.taken(frame.type === "working" ? LIMITS.zerosToldBytes : Infinity);
         await this.#conversation.carryOut(eventOf(frame, this.#current?.token), this.#effects, frame);
@@ -132,7 +134,10 @@ export class DeliverySession {
     }
   }
 
-  /** Gives back what has no verdict. The file that a vanished receiver was working on may be to blame (suspects.ts). */
+  /**
+   * Gives back what has no verdict. The file that a vanished receiver was working on may be to
+   * blame (suspects.ts).
+   */
   async #release(hasVanished: boolean): Promise<void> {
     const isSuspicious = hasVanished && !this.#server.isDraining;
     const suspect = isSuspicious ? this.#open.suspectAt(this.#connection.frameWriter.takenData) : undefined;
@@ -153,13 +158,14 @@ export class DeliverySession {
   }
 
   /**
-   * Leases and sends, one file at a time, until the connection is over. Its order is a promise to the
-   * others: access first, then memory, then the lease. So a file that cannot go out now stays with its
-   * queue, where another receiver may take it.
+   * Leases and sends, one file at a time, until the connection is over. Its order is a promise to
+   * the others: access first, then memory, then the lease. So a file that cannot go out now stays
+   * with its queue, where another receiver may take it.
    */
   async #handOut(): Promise<void> {
     while (!this.#isOver) {
-      // Large content is sent from here and not by the effect `stream`: the other loop must go on reading.
+      // Large content is sent from here and not by the effect `stream`: the other loop must go on
+      // reading.
       if (this.#conversation.state === "streaming") {
         await this.#sendCurrent();
         continue;
@@ -170,7 +176,8 @@ export class DeliverySession {
         });
         continue;
       }
-      // A slow receiver's files wait on the disk, not in memory: nothing is leased before it can be sent.
+      // A slow receiver's files wait on the disk, not in memory: nothing is leased before it can be
+      // sent.
       const waiting = this.#connection.unsentBelow(LIMITS.windowBytes);
       if (waiting) {
         await waiting;
@@ -196,15 +203,18 @@ export class DeliverySession {
   }
 
   /**
-   * Files of the queue that other receivers have. Files whose ack is being recorded are among them, since
-   * they come back if that fails. A receiver that hears 0 forgets which files it has landed, so the number
-   * must never be too low.
+   * Files of the queue that other receivers have. Files whose ack is being recorded are among them,
+   * since they come back if that fails. A receiver that hears 0 forgets which files it has landed,
+   * so the number must never be too low.
    */
   get #leased(): number {
     return this.#server.spool.inFlight(this.#queue, this.#open.tokens());
   }
 
-  /** Whether another file may be handed out now. Everything that it depends on rings when it changes. */
+  /**
+   * Whether another file may be handed out now. Everything that it depends on rings when it
+   * changes.
+   */
   get #mayDeliver(): boolean {
     const isWanted = this.#conversation.state === "ready" && this.#credit > 0 && !this.#saidEmpty;
     if (!isWanted || this.#server.isDraining || this.#verdicts.isResting) return false;
@@ -213,14 +223,20 @@ export class DeliverySession {
     return false;
   }
 
-  /** The connection has all content of the current delivery. Its verdict comes later, among those of others. */
+  /**
+   * The connection has all content of the current delivery. Its verdict comes later, among those of
+   * others.
+   */
   #sent(): Promise<void> | undefined {
     this.#open.sent(this.#current?.token ?? "", this.#connection.frameWriter.handedData);
     this.#current = null;
     return this.#conversation.carryOut("sent", this.#effects);
   }
 
-  /** Sends the content of the current delivery, unless a verdict or the end of the connection comes in between. */
+  /**
+   * Sends the content of the current delivery, unless a verdict or the end of the connection comes
+   * in between.
+   */
   async #sendCurrent(): Promise<void> {
     const delivery = this.#current;
     if (!delivery) return;
@@ -231,7 +247,8 @@ export class DeliverySession {
       });
       if (isSent && this.#current === delivery) await this.#sent();
     } catch (error) {
-      // A lost connection says nothing about the file: `run` gives it back, and no failure is counted.
+      // A lost connection says nothing about the file: `run` gives it back, and no failure is
+      // counted.
       const isGone = known(error).kind === "unreachable";
       if (this.#current === delivery && !isGone) await this.#conversation.carryOut("lost", this.#effects, known(error));
     }
@@ -239,7 +256,6 @@ export class DeliverySession {
 
   readonly #effects: Effects<typeof DELIVERY_SERVER> = {
     welcome: () => this.#connection.send(this.#welcome),
-
     // Room is told in portions and adds up. What goes beyond a window was not meant as room.
     credit: ({ files }: MessageOf<"want">) => {
       this.#credit += files;
@@ -247,8 +263,8 @@ export class DeliverySession {
       if (this.#credit > LIMITS.windowFiles)
         throw new FilespoolError("flood", "more deliveries wanted than a window holds");
     },
-
-    // The announcement of one attempt. The token in it names the lease, and fences every later word about it.
+    // The announcement of one attempt. The token in it names the lease, and fences every later word
+    // about it.
     deliver: (delivery: Delivery) => {
       const { token, algorithm, digest, attempt, kind, mode, mtime } = delivery;
       const more = { algorithm, digest, attempt, kind, mode, mtime };
@@ -256,31 +272,27 @@ export class DeliverySession {
       const { id, peer } = this.#connection;
       this.#server.emit({ event: "delivered", connection: id, peer, ...about(delivery), attempt });
     },
-
     // This only notes from where. `#handOut` sends the content, so that the reading loop can go on.
     stream: (cause: Delivery | MessageOf<"start">) => {
       this.#from = "offset" in cause ? Math.min(cause.offset, this.#current?.size ?? 0) : 0;
     },
-
     // The file stays leased until the verdict is on disk. Only `#current` lets go of it at once.
     record: (verdict: Verdict) => {
       if (this.#current?.token === verdict.delivery) this.#current = null;
       this.#verdicts.record(verdict);
     },
-
     // Only for what this connection holds. A token of somebody else's delivery renews nothing.
     renew: ({ delivery: id }: MessageOf<"working">) => void (this.#open.has(id) && this.#server.spool.renew(id)),
     // `leased` lets the receiver decide whether to wait: those files may come back.
     tellEmpty: () => this.#connection.send({ type: "empty", leased: this.#leased }),
     tellLost: ({ delivery }: MessageOf<"start">) => this.#verdicts.tellLost(delivery, new FilespoolError("lease-lost")),
-
-    // The server takes the file back in the middle: its lease is over, or its content cannot be read.
+    // The server takes the file back in the middle: its lease is over, or its content cannot be
+    // read.
     withdraw: (error: FilespoolError) => {
       const delivery = this.#current?.token ?? "";
       this.#current = null;
       this.#verdicts.withdraw(delivery, error);
     },
-
     close: () => {},
   };
 }

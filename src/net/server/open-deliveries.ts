@@ -1,28 +1,37 @@
 /**
- * The deliveries of one connection that are not settled: which there are, whose verdict is being written down, and which
- * one is to blame should the receiver vanish.
+ * The deliveries of one connection that are not settled: which there are, whose verdict is being
+ * written down, and which one is to blame if the receiver vanishes.
  *
- * A delivery is in exactly one place: without a verdict, judged (its verdict is being recorded), or gone. What costs
- * memory is all that is not gone, and that is what the limit of all connections counts (shared-limit.ts): names and
- * digests of 512 deliveries are half a megabyte, and a thousand receivers that take and never answer would hold 500 MiB.
- * Content is not kept here at all; a delivery forgets it as soon as it is sent.
+ * A delivery is in exactly one place: without a verdict, judged (its verdict is being recorded), or
+ * gone. Everything that is not gone costs memory, and the limit of all connections counts just that
+ * (wire/shared-limit.ts). Names and digests of 512 deliveries are half a megabyte, so a thousand
+ * receivers that take and never answer would hold 500 MiB. Content is not kept here: a delivery
+ * forgets it as soon as it is sent.
  *
  *   counted in the limit = without a verdict + judged
  *
- * Never here: what is sent to whom (delivery-session.ts), and what becomes of a verdict (verdicts.ts).
+ * Never here: what is sent to whom (delivery-session.ts), and what becomes of a verdict
+ * (verdicts.ts).
  */
 import type { Delivery } from "../../spool/files.ts";
 import type { SharedLimit } from "../wire/shared-limit.ts";
 
+/** A delivery without a verdict. */
 interface Open {
   readonly delivery: Delivery;
-  /** Where its content ended in all content of the connection, in bytes; Infinity until it was handed over. */
+  /**
+   * The byte of all content of this connection at which its own content ended; Infinity until it is
+   * handed over.
+   */
   endsAt: number;
 }
 
 export class OpenDeliveries {
   readonly #limit: SharedLimit;
-  /** By token, in the order of delivery. A token that is in neither is lost, or a guess. */
+  /**
+   * By token, in the order of delivery. A token that is in neither map is of a lost lease, or a
+   * guess.
+   */
   readonly #open = new Map<string, Open>();
   readonly #judged = new Map<string, Delivery>();
 
@@ -30,13 +39,16 @@ export class OpenDeliveries {
     this.#limit = limit;
   }
 
-  /** The tokens of all deliveries of this connection: without a verdict, and those whose verdict is being recorded. */
+  /**
+   * The tokens of all deliveries of this connection: without a verdict, and those whose verdict is
+   * being recorded.
+   */
   *tokens(): Iterable<string> {
     yield* this.#open.keys();
     yield* this.#judged.keys();
   }
 
-  /** Nothing is under way, so that this is a moment to part. */
+  /** Nothing is under way: a server that shuts down may end the connection now. */
   get isNone(): boolean {
     return this.#open.size + this.#judged.size === 0;
   }
@@ -46,22 +58,30 @@ export class OpenDeliveries {
     return this.#limit.allows(this.#open.size + this.#judged.size);
   }
 
+  /** Whether this connection holds that delivery, without a verdict so far. */
   has(token: string): boolean {
     return this.#open.has(token);
   }
 
+  /** A file was leased for this connection. */
   add(delivery: Delivery): void {
     this.#open.set(delivery.token, { delivery, endsAt: Infinity });
     this.#limit.take(1);
   }
 
-  /** All of its content was handed over, and that ended at so many bytes of the connection's. */
+  /**
+   * All content of a delivery was handed to the connection.
+   * @param endsAt bytes of all content until there
+   */
   sent(token: string, endsAt: number): void {
     const open = this.#open.get(token);
     if (open) open.endsAt = endsAt;
   }
 
-  /** A verdict has come, maybe once more. Undefined: the lease was lost, or is somebody else's. */
+  /**
+   * A verdict has come, maybe for the second time.
+   * @returns undefined: the lease was lost, or is not of this connection
+   */
   judge(token: string): Delivery | undefined {
     const open = this.#open.get(token);
     if (!open) return this.#judged.get(token);
@@ -70,7 +90,10 @@ export class OpenDeliveries {
     return open.delivery;
   }
 
-  /** It is settled, or is not this connection's any more. False: it was not there. */
+  /**
+   * A delivery is settled, or does not belong to this connection any more.
+   * @returns false when it was not there
+   */
   remove(token: string): boolean {
     if (!this.#open.delete(token) && !this.#judged.delete(token)) return false;
     this.#limit.give(1);
@@ -78,15 +101,19 @@ export class OpenDeliveries {
   }
 
   /**
-   * The one that the receiver was working on when it had taken so many bytes: it takes them in order, so the oldest without
-   * a verdict. Undefined where that had not arrived whole.
+   * The delivery that the receiver was working on when it had taken so many bytes of content. It
+   * takes them in order, so that is the oldest without a verdict; undefined if that had not arrived
+   * whole.
    */
   suspectAt(takenBytes: number): Delivery | undefined {
     const [oldest] = this.#open.values();
     return oldest && oldest.endsAt <= takenBytes ? oldest.delivery : undefined;
   }
 
-  /** Takes out all without a verdict, at the end of the connection. The judged ones follow when they are recorded. */
+  /**
+   * At the end of the connection: takes out all deliveries without a verdict. Judged ones go when
+   * they are recorded.
+   */
   *takeAll(): Iterable<Delivery> {
     for (const { delivery } of [...this.#open.values()]) {
       this.remove(delivery.token);

@@ -1,25 +1,34 @@
 /**
  * Says the same thing at most once a second, however often it happens, and how often that was.
  *
- * What anybody can make happen, somebody makes happen three thousand times a second, and a log that takes a line each
- * time is a disk that fills, a server that does little else, and a line that matters that nobody finds. So the first few
- * are told at once, each by itself; the others of that second are counted, and told as one at its end, by their number
- * and by the last of them. Nothing is lost for whoever counts.
+ * A stranger can make some events happen three thousand times a second. A log with a line for each
+ * fills its disk, keeps the server busy, and hides the line that matters. So the first few of a
+ * second are told at once, each by itself. The others are counted and told as one at the end of the
+ * second, by their number and by the last of them. The numbers add up to all that happened.
  *
- *   keys come from a closed table (codes of errors), so that there are few;   one timer for each, while its second runs
+ *   keys come from a closed table (codes of errors), so there are few
+ *   each key has one timer, while its second runs
  */
+/** How long one second lasts. */
 const PAUSE_MS = 1000;
 
-/** So many refusals of one connection, for the same reason, are told one by one in each second: what a person could read. */
+/**
+ * Refusals of one connection for one reason that are told one by one in each second: what a person
+ * could read.
+ */
 export const TOLD_AT_ONCE = 100;
 
 /** An event that stands for `count` of its kind. */
 export const withMore = <E extends object>(event: E, count: number): E =>
   count > 1 ? { ...event, more: count - 1 } : event;
 
+/**
+ * The second of one key. It begins with the first event and is forgotten when nothing is left to
+ * tell.
+ */
 interface Second<T> {
   told: number;
-  /** Those that are not told yet, and the last of them. */
+  /** How many are not told yet, and the last of them. */
   untold: number;
   last: T;
   readonly timer: NodeJS.Timeout;
@@ -30,12 +39,16 @@ export class PerSecond<T> {
   readonly #atOnce: number;
   readonly #seconds = new Map<string, Second<T>>();
 
-  /** @param atOnce how many of a kind are told by themselves in one second; `tell` is called with how many it stands for */
+  /**
+   * @param atOnce how many of a kind are told by themselves in one second; `tell` is called with
+   * how many it stands for
+   */
   constructor(tell: (last: T, count: number) => void, atOnce = 1) {
     this.#tell = tell;
     this.#atOnce = atOnce;
   }
 
+  /** Something of this kind has happened: tells it now, or counts it for the end of the second. */
   note(kind: string, what: T): void {
     const second = this.#seconds.get(kind) ?? this.#begin(kind, what);
     if (second.told < this.#atOnce) {
@@ -53,7 +66,9 @@ export class PerSecond<T> {
     return second;
   }
 
-  /** A second is over. Where something was left to be told, the next one has had its share by that. */
+  /**
+   * A second is over. What was left is told as one, and takes all places of the second after it.
+   */
   #end(kind: string): void {
     const second = this.#seconds.get(kind);
     this.#seconds.delete(kind);

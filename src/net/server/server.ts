@@ -2,8 +2,8 @@
  * The server: accepts connections, shakes hands, and hands each one to its conversation.
  *
  * One connection is one conversation, as its first frame says: upload-session.ts for a sender,
- * delivery-session.ts for a receiver, a session of an extension for an operator. This file does what
- * concerns all of them:
+ * delivery-session.ts for a receiver, a session of an extension for an operator. This file does
+ * what concerns all of them:
  *
  *   how many    at most `connectionsMax` at a time; one more is refused with a *temporary* error
  *   who         the gate lets a peer in before anything is done for it; the newest connection of a peer
@@ -12,12 +12,12 @@
  *   the end     finish what is in flight and refuse what is new, again with a temporary error, so that
  *               clients come back instead of giving up
  *
- * Never here: what a conversation says (the sessions), where files are (spool/contract.ts), and which
- * extensions a server has (../create-server.ts). Read next: session.ts, then upload-session.ts.
+ * Never here: what a conversation says (the sessions), where files are (spool/contract.ts), and
+ * which extensions a server has (../create-server.ts). Read next: session.ts, then
+ * upload-session.ts.
  */
 import type { Socket } from "node:net";
 import { assert, FilespoolError, failure, known } from "../../protocol/errors.ts";
-import { LIMITS } from "../../protocol/limits.ts";
 import type { MessageOf } from "../../protocol/messages.ts";
 import type { Spool } from "../../spool/contract.ts";
 import type { ServerEvent } from "../events.ts";
@@ -26,6 +26,7 @@ import { Connection } from "../wire/connection.ts";
 import { SharedLimit } from "../wire/shared-limit.ts";
 import { WireMemory } from "../wire/wire-memory.ts";
 import { type Access, demand, EVERYBODY, type Gate } from "./access.ts";
+import { asHello } from "./hello.ts";
 import { PerSecond } from "./per-second.ts";
 import type { Listener, NetLimits, ServerContext, ServerObserver, Session, Sessions } from "./session.ts";
 import { Suspects } from "./suspects.ts";
@@ -53,8 +54,8 @@ interface Running {
   session: Session | null;
   access: Access;
   /**
-   * The peer as its token vouches for it. Two tokens that claim one peer id are two peers: nobody can
-   * end a connection of somebody else by guessing its id.
+   * The peer as its token vouches for it. Two tokens that claim one peer id are two peers: nobody
+   * can end a connection of somebody else by guessing its id.
    */
   who?: string;
   /** Resolves when its conversation is over, and what its session held is free again. */
@@ -68,29 +69,41 @@ export class Server implements ServerContext {
   readonly bufferBytes: number;
   readonly agent = AGENT;
   readonly limits: NetLimits;
-  /** `close` was called. From then on every hello is refused, and sessions end at their next pause. */
+  /**
+   * `close` was called. From then on every hello is refused, and sessions end at their next pause.
+   */
   isDraining = false;
   readonly deliveries = new SharedLimit(() => this.limits.unsettledFilesMax);
   readonly suspects: Suspects;
   /** Bytes that wait to be sent, of all connections. */
   readonly unsent = new SharedLimit(() => this.limits.unsentBytesMax);
-  /** Buffers that are used again, and the numbers of connections: shared by all connections of this server. */
+  /**
+   * Buffers that are used again, and the numbers of connections: shared by all connections of this
+   * server.
+   */
   readonly #memory = new WireMemory();
   readonly #listener: Listener;
   readonly #gate: Gate | undefined;
   readonly #sessions: Sessions;
   readonly #observer: ServerObserver;
   readonly #onEvent: (event: ServerEvent) => void;
-  /** Every connection from its first byte to the end of its conversation. `connectionsMax` bounds it. */
+  /**
+   * Every connection from its first byte to the end of its conversation. `connectionsMax` bounds
+   * it.
+   */
   readonly #running = new Map<Connection, Running>();
   /**
-   * The newest connection of each peer, by `Running.who`. An older one of the same peer is destroyed as
-   * soon as the newer one is let in, and deletes its entry only if it still is the newest.
+   * The newest connection of each peer, by `Running.who`. An older one of the same peer is
+   * destroyed as soon as the newer one is let in, and deletes its entry only if it still is the
+   * newest.
    */
   readonly #newest = new Map<string, Connection>();
   /** Bytes of the connections that are over; those of the others are asked of them. */
   readonly #traffic = { received: 0, sent: 0 };
-  /** Connections that are over, and whose sockets are not closed yet. They hold a descriptor, no place. */
+  /**
+   * Connections that are over, and whose sockets are not closed yet. They hold a descriptor, no
+   * place.
+   */
   leaving = 0;
   readonly #troubles = new PerSecond<FilespoolError>((error, times) =>
     this.emit({ event: "error", ...failure(error), ...(times > 1 && { times }) }),
@@ -128,7 +141,10 @@ export class Server implements ServerContext {
     this.#onEvent(event);
   }
 
-  /** Trouble of our own, for the person who runs this server: one event a second for each error code. */
+  /**
+   * Trouble of our own, for the person who runs this server: one event a second for each error
+   * code.
+   */
   report(error: unknown): void {
     this.#troubles.note(known(error).code, known(error));
   }
@@ -146,7 +162,10 @@ export class Server implements ServerContext {
     sum.sent += traffic.sent;
   }
 
-  /** One more connection, or one too many. It counts from its first byte, so silent ones are bounded as well. */
+  /**
+   * One more connection, or one too many. It counts from its first byte, so silent ones are bounded
+   * as well.
+   */
   #accept(socket: Socket): void {
     const connection = Connection.accept(socket, this.limits, this.unsent, this.#memory);
     if (this.#running.size >= this.limits.connectionsMax) {
@@ -159,7 +178,10 @@ export class Server implements ServerContext {
     this.#running.set(connection, { session: null, access: EVERYBODY, over });
   }
 
-  /** One connection, from its first frame to its end. Never throws: the peer is told what breaks a conversation. */
+  /**
+   * One connection, from its first frame to its end. Never throws: the peer is told what breaks a
+   * conversation.
+   */
   async #converse(connection: Connection): Promise<void> {
     let hello: MessageOf<"hello"> | null = null;
     const { id, peer } = connection;
@@ -178,7 +200,8 @@ export class Server implements ServerContext {
       const failed = known(error);
       if (failed.code === "internal") this.report(error);
       connection.fail(failed);
-      // The observer gathers strangers. With an event for each, any stranger could fill a disk with log lines.
+      // The observer gathers strangers. With an event for each, any stranger could fill a disk with
+      // log lines.
       if (!hello) this.#observer.rejected(failed, peer);
       else this.emit({ event: "disconnected", connection: id, role: hello.role, peer, ...failure(failed) });
     } finally {
@@ -189,10 +212,7 @@ export class Server implements ServerContext {
     }
   }
 
-  /**
-   * A socket that waits for its other end to close is a descriptor as well, for a second at most. So
-   * these are bounded like the connections themselves.
-   */
+  /** A socket that waits for its other end to close is a descriptor as well: bounded, too. */
   #leaves(connection: Connection): void {
     if (this.leaving >= this.limits.connectionsMax) return connection.destroy(new FilespoolError("connection-lost"));
     this.leaving++;
@@ -210,22 +230,12 @@ export class Server implements ServerContext {
   /**
    * Reads the first frame and decides whether this peer is let in.
    * @returns null when the peer went away without a word
-   * @throws FilespoolError frame-unexpected, message-invalid, version-unsupported, role-unsupported, shutting-down; what the
-   * gate refuses it for
+   * @throws FilespoolError what `asHello` throws; shutting-down; what the gate refuses it for
    */
   async #greet(connection: Connection): Promise<MessageOf<"hello"> | null> {
-    const hello = await connection.read();
-    if (!hello) return null;
-    if (hello.type !== "hello")
-      throw new FilespoolError("frame-unexpected", `a conversation begins with hello, not ${hello.type}`);
-    if (!hello.versions.some((version) => LIMITS.versions.includes(version))) {
-      const both = `you speak ${hello.versions.join(", ")}, this server speaks ${LIMITS.versions.join(", ")}`;
-      throw new FilespoolError("version-unsupported", both);
-    }
-    if (!this.#sessions[hello.role])
-      throw new FilespoolError("role-unsupported", `this server takes no ${hello.role}s`);
-    if (hello.role === "receiver" && hello.queue === undefined)
-      throw new FilespoolError("message-invalid", "a receiver names a queue");
+    const frame = await connection.read();
+    if (!frame) return null;
+    const hello = asHello(frame, this.#sessions);
     if (this.isDraining) throw new FilespoolError("shutting-down");
     // 1. May it be here at all? Nothing is done for it, or against anybody else, before that.
     const access = this.#gate?.admit(hello.token, connection.address) ?? EVERYBODY;
@@ -237,7 +247,8 @@ export class Server implements ServerContext {
     const older = this.#newest.get(who);
     this.#newest.set(who, connection);
     older?.destroy(new FilespoolError("superseded"));
-    // 3. What the older one held must be free before this one asks, or it would hear that nothing is waiting.
+    // 3. What the older one held must be free before this one asks, or it would hear that nothing
+    // is waiting.
     if (older) await this.#running.get(older)?.over;
     this.suspects.back(who);
     return hello;
@@ -245,8 +256,8 @@ export class Server implements ServerContext {
 
   /** Ends the connections whose token was revoked or has expired since they were let in. */
   #endRights(): void {
-    // Node's count holds sockets whose TLS handshake is under way, too. So those are bounded as well, by the
-    // time of a handshake and by this.
+    // Node's count holds sockets whose TLS handshake is under way, too. So those are bounded as
+    // well, by the time of a handshake and by this.
     if (this.#listener.useCertificate) this.#listener.sockets.maxConnections = 2 * this.limits.connectionsMax;
     for (const [connection, { access }] of this.#running) {
       if (access.isOver)
@@ -254,7 +265,7 @@ export class Server implements ServerContext {
     }
   }
 
-  /** From now on, new connections are encrypted with this certificate. @throws FilespoolError tls-failed; the old one stays */
+  /** New connections are encrypted with this from now on. @throws FilespoolError tls-failed */
   useCertificate(identity: TlsIdentity): void {
     assert(this.#listener.useCertificate, "a server that does not encrypt has no certificate");
     this.#listener.useCertificate(identity);
@@ -262,8 +273,8 @@ export class Server implements ServerContext {
 
   /**
    * Stops: takes no new connection or file, lets what is in flight finish for up to `drainMs`
-   * milliseconds, then cuts the rest (which costs those clients no more than any other cut). Resolves
-   * when all is over.
+   * milliseconds, then cuts the rest (which costs those clients no more than any other cut).
+   * Resolves when all is over.
    */
   async close({ drainMs = this.limits.drainMs } = {}): Promise<void> {
     this.isDraining = true;

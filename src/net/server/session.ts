@@ -1,8 +1,10 @@
 /**
- * What a server and its sessions have in common: the other side of each, so that neither imports the other.
+ * What a server and its sessions know of each other, as interfaces. So neither imports the other.
  *
- * A session is one conversation: upload-session.ts, delivery-session.ts, operator-session.ts. What it shares with the others
- * is in the context, and that is little: where the files are, what all of them may hold together, and somebody to tell.
+ * A session is one conversation: upload-session.ts, delivery-session.ts, operator-session.ts. It
+ * shares little with the others, and that is the context: where the files are, what all connections
+ * may hold together, and who is told of events. The other interfaces are what ../create-server.ts
+ * hands to a server: a listener, an observer, a table of sessions.
  */
 import type { Server as SocketServer } from "node:net";
 import type { FilespoolError } from "../../protocol/errors.ts";
@@ -17,7 +19,10 @@ import type { SharedLimit } from "../wire/shared-limit.ts";
 import type { Access } from "./access.ts";
 import type { Suspects } from "./suspects.ts";
 
-/** The bounds of one server beside those of its spool. Counts as well as bytes; times in milliseconds. */
+/**
+ * The bounds of one server beside those of its spool. Counts as well as bytes; times in
+ * milliseconds.
+ */
 export interface NetLimits extends Patience {
   /** Connections at a time; more are refused with a temporary error. */
   readonly connectionsMax: number;
@@ -29,7 +34,9 @@ export interface NetLimits extends Patience {
   readonly unsettledFilesMax: number;
 }
 
-/** What a server listens with: plain sockets, or such that are encrypted already when it gets them. */
+/**
+ * What a server listens with: plain sockets, or such that are encrypted already when it gets them.
+ */
 export interface Listener {
   readonly sockets: SocketServer;
   /** The event of `sockets` that brings a socket on which frames may be read. */
@@ -52,7 +59,9 @@ export interface ServerObserver {
   close(): void;
 }
 
-/** The conversations that this server knows, by the role in `hello`. A role without one is refused. */
+/**
+ * The conversations that this server knows, by the role in `hello`. A role without one is refused.
+ */
 export type Sessions = {
   readonly [role in MessageOf<"hello">["role"]]?: (
     connection: Connection,
@@ -74,7 +83,10 @@ export interface ServerContext {
   readonly deliveries: SharedLimit;
   readonly suspects: Suspects;
   emit(event: ServerEvent): void;
-  /** Trouble of the server's own: a disk that fails, a bug. At most one event a second for each code. */
+  /**
+   * Trouble of the server's own: a disk that fails, a bug. At most one event a second for each
+   * code.
+   */
   report(error: unknown): void;
 }
 

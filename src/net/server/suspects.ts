@@ -1,38 +1,48 @@
 /**
  * Suspects: files whose receivers vanish while they have them.
  *
- * A file that kills whoever takes it (an archive that fills memory, a name that a hook chokes on) gets no verdict: its
- * receiver is gone, the file goes back to the head of its queue, and the next receiver dies of it. Nothing behind it is
- * ever collected. So a receiver that vanished leaves a mark on the file that it was working on; from the third mark on,
- * each counts as a failed attempt, and the file ends as a dead letter like any other that nobody can land.
+ * Some files kill every receiver that takes them: an archive fills its memory, a hook chokes on a
+ * name. Such a file gets no verdict, because its receiver is gone. It goes back to the head of its
+ * queue, and the next receiver dies of it. No receiver ever gets to the files behind it.
+ *
+ * So a receiver that vanishes leaves a mark on the file that it was working on. From the third mark
+ * on, each mark counts as a failed attempt, and the file ends as a dead letter.
  *
  *   vanished    the connection ended without a verdict, without a goodbye, and not by us, after all of it was sent
- *   not         a link that was cut, if the same run of the receiver comes back over another: the mark is taken back
+ *   came back   the same run of the receiver connects again: only the link was cut, and the mark goes
  *
- * Only the oldest delivery of a connection is suspected, since receivers work in order: else one bad file would take
- * along all that happened to be on the way. The first two marks cost nothing, because receivers are stopped for many
- * reasons: a laptop is closed, a machine is switched off.
+ * The server suspects only the oldest delivery of a connection, since receivers work in order.
+ * Otherwise one bad file would take along all files that happened to be on the way. The first two
+ * marks cost nothing, because receivers stop for many reasons: a laptop is closed, a machine is
+ * switched off.
  *
- * In memory, on purpose: a restart of the server forgives. Bounded: a file is forgotten when it gets a verdict or leaves
- * its queue, and beyond LIMITS.suspectFilesMax the one that was marked longest ago. The idea is the poison message of queueing
- * systems. Why: adr/0078.
+ * Marks are in memory, on purpose: a restart of the server forgives. They are bounded. A file that
+ * gets a verdict or leaves its queue is forgotten, and beyond LIMITS.suspectFilesMax the one that
+ * was marked longest ago. Queueing systems know the problem as the poison message. Why: adr/0078.
  */
 import { LIMITS } from "../../protocol/limits.ts";
 
+/** One file that receivers have vanished with. */
 interface Suspect {
-  /** Receivers that vanished with it, the last LIMITS.vanishedReceiversMax of them. */
+  /** Those receivers, at most the last LIMITS.vanishedReceiversMax of them. */
   readonly receivers: string[];
   /** Ends the watch on its leaving the queue. */
   readonly stopWatching: () => void;
 }
 
-/** Tells when a transfer leaves its queue, for ever or as a dead letter; returns the way to stop that. */
+/**
+ * Tells when a transfer leaves its queue, for ever or as a dead letter; returns the way to stop
+ * that.
+ */
 export type WatchEnd = (transfer: string, listener: () => void) => () => void;
 
 export class Suspects {
   readonly #watchEnd: WatchEnd;
+  /** By transfer. The order is that of the last mark, so that the oldest can be forgotten first. */
   readonly #suspects = new Map<string, Suspect>();
-  /** What each receiver was working on when it vanished. */
+  /**
+   * By receiver: the transfer that it was working on when it vanished. Each is in `#suspects`, too.
+   */
   readonly #lastOf = new Map<string, string>();
 
   constructor(watchEnd: WatchEnd) {
@@ -44,10 +54,13 @@ export class Suspects {
     return this.#suspects.size + this.#lastOf.size;
   }
 
-  /** A receiver vanished with a file. True: once too often, and that counts as a failed attempt. */
+  /**
+   * Marks a file whose receiver has vanished.
+   * @returns true when that is once too often, and counts as a failed attempt
+   */
   vanished(transfer: string, receiver: string): boolean {
     const { receivers = [], stopWatching } = this.#suspects.get(transfer) ?? {};
-    this.#suspects.delete(transfer); // so that it is the newest
+    this.#suspects.delete(transfer); // and put back below, as the newest
     const stop = stopWatching ?? this.#watchEnd(transfer, () => this.forget(transfer));
     this.#suspects.set(transfer, { receivers, stopWatching: stop });
     receivers.push(receiver);
@@ -58,7 +71,7 @@ export class Suspects {
     return receivers.length >= LIMITS.vanishedReceiversMax;
   }
 
-  /** A receiver is back: it was the link, and not the file. */
+  /** Takes a mark away: its receiver is back, so the link was to blame and not the file. */
   back(receiver: string): void {
     const transfer = this.#lastOf.get(receiver);
     const suspect = transfer === undefined ? undefined : this.#suspects.get(transfer);
@@ -68,7 +81,7 @@ export class Suspects {
     if (suspect.receivers.length === 0) this.forget(transfer);
   }
 
-  /** It got a verdict, or left its queue. */
+  /** Forgets a file: it got a verdict, or has left its queue. */
   forget(transfer: string): void {
     const suspect = this.#suspects.get(transfer);
     if (!suspect) return;

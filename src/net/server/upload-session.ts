@@ -2,12 +2,12 @@
  * The upload session: the server's half of the conversation with one sender.
  *
  * protocol/upload.ts says what may happen; this file does it. The session takes the frames of its
- * connection strictly one after the other. It reads no further frame while the spool is thinking, so the
- * sender feels a slow disk as a full socket.
+ * connection strictly one after the other. It reads no further frame while the spool is thinking,
+ * so the sender feels a slow disk as a full socket.
  *
  * One exception makes small files fast. The spool makes a small file durable *while* the next ones
- * arrive, so that one sync of the index serves a hundred of them. They still become visible in the order
- * in which they were sent, because the index writes in the order of asking.
+ * arrive, so that one sync of the index serves a hundred of them. They still become visible in the
+ * order in which they were sent, because the index writes in the order of asking.
  *
  * Invariant: `stored` leaves this file only after the spool's `finish` has resolved.
  *
@@ -35,20 +35,26 @@ type Receiving = Offer & { readonly wait: boolean };
 
 export class UploadSession {
   readonly #connection: Connection;
-  /** The sender's address. Kept, because a closed socket has forgotten it, and the log needs it then. */
+  /**
+   * The sender's address. Kept, because a closed socket has forgotten it, and the log needs it
+   * then.
+   */
   readonly #peer: string;
   readonly #server: ServerContext;
   readonly #access: Access;
-  /** Which frames may come next. An offer that the spool is thinking about is `opening`: no frame may. */
+  /**
+   * Which frames may come next. An offer that the spool is thinking about is `opening`: no frame
+   * may.
+   */
   readonly #conversation = new Conversation(UPLOAD_SERVER, "greeting");
   /**
-   * The file that frames are about now: set by its offer, null again with its finish, its end or its
-   * refusal. Its size becomes known here when a stream ends.
+   * The file that frames are about now: set by its offer, null again with its finish, its end or
+   * its refusal. Its size becomes known here when a stream ends.
    */
   #offer: Receiving | null = null;
   /**
-   * The spool's grip on that file, once the spool has answered. Exactly one of `finish`, `suspend` and
-   * `cancel` ends it. A connection that breaks in the middle suspends it, in `run`.
+   * The spool's grip on that file, once the spool has answered. Exactly one of `finish`, `suspend`
+   * and `cancel` ends it. A connection that breaks in the middle suspends it, in `run`.
    */
   #upload: Upload | null = null;
   /** Bytes of the refused file that were thrown away. Counted anew for each offer. */
@@ -58,7 +64,10 @@ export class UploadSession {
    * connection ends they are waited for: they may be stored although nobody hears of it.
    */
   readonly #storing = new Set<Promise<void>>();
-  /** A refused offer costs its sender one frame. So the log gathers refusals, or a sender could fill a disk. */
+  /**
+   * A refused offer costs its sender one frame. So the log gathers refusals, or a sender could fill
+   * a disk.
+   */
   readonly #refusals: PerSecond<Extract<ServerEvent, { event: "refused" }>>;
 
   constructor(connection: Connection, server: ServerContext, access: Access) {
@@ -71,7 +80,8 @@ export class UploadSession {
 
   /**
    * Converses until the sender leaves. Whatever was being received stays as far as it is durable.
-   * @throws FilespoolError why the conversation has to end: the sender broke the protocol, or the connection is gone
+   * @throws FilespoolError why the conversation has to end: the sender broke the protocol, or the
+   * connection is gone
    */
   async run(): Promise<void> {
     try {
@@ -92,7 +102,10 @@ export class UploadSession {
     }
   }
 
-  /** Ends the conversation of a server that shuts down, as soon as no file is in the middle of arriving. */
+  /**
+   * Ends the conversation of a server that shuts down, as soon as no file is in the middle of
+   * arriving.
+   */
   drain(): void {
     if (!this.#server.isDraining || (this.#conversation.state !== "ready" && this.#conversation.state !== "skipping"))
       return;
@@ -100,8 +113,8 @@ export class UploadSession {
   }
 
   /**
-   * Counts data of a refused file. Its sender may have sent a pipeline full of it before it could hear of
-   * the refusal. Data that goes on after that is an attack. @throws FilespoolError flood
+   * Counts data of a refused file. Its sender may have sent a pipeline full of it before it could
+   * hear of the refusal. Data that goes on after that is an attack. @throws FilespoolError flood
    */
   #skip(data: Data): void {
     this.#skippedBytes += data.wireBytes; // zeros that came as their number are as little work as they are bytes
@@ -112,7 +125,8 @@ export class UploadSession {
   readonly #effects: Effects<typeof UPLOAD_SERVER> = {
     welcome: () => this.#connection.send(welcome(this.#server)),
 
-    // A promise here holds up the reading of frames until the spool has answered; see `opening` in the table.
+    // A promise here holds up the reading of frames until the spool has answered; see `opening` in
+    // the table.
     open: ({ transfer, queue, name, size, algorithm, kind, mode, mtime, wait }: MessageOf<"offer">) => {
       const offer = { transfer, queue, name, size, algorithm, kind, mode, mtime, wait };
       this.#offer = offer;
@@ -125,7 +139,8 @@ export class UploadSession {
         if (this.#server.isDraining) throw new FilespoolError("shutting-down");
         const answer = this.#server.spool.offer(offer, {
           onDurable: (offset) => this.#connection.send({ type: "progress", transfer: offer.transfer, offset }),
-          // A newer connection of the same sender has taken the transfer over. This one is dead or about to be.
+          // A newer connection of the same sender has taken the transfer over. This one is dead or
+          // about to be.
           onSuperseded: () => this.#connection.fail(new FilespoolError("superseded")),
           onUsed: release,
         });
@@ -136,7 +151,8 @@ export class UploadSession {
       }
     },
 
-    // A sender that waits begins where the durable bytes end. One that pipelines has begun at 0 already.
+    // A sender that waits begins where the durable bytes end. One that pipelines has begun at 0
+    // already.
     tellOffset: ({ upload }: OfferAnswer & { kind: "upload" }) => {
       this.#upload = upload;
       const offer = this.#current();
@@ -147,7 +163,8 @@ export class UploadSession {
         this.#server.emit({ event: "resumed", connection: id, peer: this.#peer, ...about(offer), offset });
     },
 
-    // The spool had it from before: the answer is the same as after storing it, and `repeated` says which.
+    // The spool had it from before: the answer is the same as after storing it, and `repeated` says
+    // which.
     tellStored: ({ digest, collected }: OfferAnswer & { kind: "stored" }) => {
       this.#tellStored(this.#current(), digest, true, collected);
       this.#offer = null;
@@ -155,8 +172,8 @@ export class UploadSession {
 
     tellRefused: (error: FilespoolError) => this.#tellRefused(this.#current(), error),
 
-    // The spool answers with a promise when its disk is behind. To wait for it here is the back pressure:
-    // no frame is read, the kernel's buffers fill, and the sender's writes stop.
+    // The spool answers with a promise when its disk is behind. To wait for it here is the back
+    // pressure: no frame is read, the kernel's buffers fill, and the sender's writes stop.
     append: ({ offset, parts, length }: Data) => {
       const offer = this.#current();
       const size = checkChunk(offset, length, offer.size); // a stream's size is its last byte so far
@@ -168,8 +185,8 @@ export class UploadSession {
       }
     },
 
-    // All bytes are here. The digest decides whether they are the file. From here on a later file may use
-    // the connection.
+    // All bytes are here. The digest decides whether they are the file. From here on a later file
+    // may use the connection.
     store: ({ transfer, digest, size }: MessageOf<"finish">) => {
       const offered = this.#current();
       const offer = size === undefined ? offered : { ...offered, size };
@@ -190,7 +207,8 @@ export class UploadSession {
         },
       );
       this.#storing.add(storing);
-      // A large file takes its time to be synced. A file that was sent after it must not overtake it.
+      // A large file takes its time to be synced. A file that was sent after it must not overtake
+      // it.
       return offer.wait ? storing : undefined;
     },
 
@@ -204,21 +222,30 @@ export class UploadSession {
     close: () => {},
   };
 
-  /** The spool has answered: data may come, or the file is there already and what is on its way is skipped. */
+  /**
+   * The spool has answered: data may come, or the file is there already and what is on its way is
+   * skipped.
+   */
   #opened(answer: OfferAnswer): Promise<void> | undefined {
     return this.#conversation.carryOut(answer.kind === "stored" ? "already" : "accepted", this.#effects, answer);
   }
 
-  /** The file that frames are about now. The table of states lets no frame through without one: else it is our bug. */
+  /**
+   * The file that frames are about now. The table of states lets no frame through without one: else
+   * it is our bug.
+   */
   #current(): Receiving {
     if (!this.#offer) throw new FilespoolError("internal", "no file is being received");
     return this.#offer;
   }
 
-  /** Refuses the file and goes on, unless the sender broke the protocol: then the conversation ends. */
+  /**
+   * Refuses the file and goes on, unless the sender broke the protocol: then the conversation ends.
+   */
   async #refuse(error: unknown): Promise<void> {
     const refusal = known(error);
-    // A file that is too large stays too large, so nothing of it is kept. Any other may be continued later.
+    // A file that is too large stays too large, so nothing of it is kept. Any other may be
+    // continued later.
     await this.#upload?.[refusal.code === "file-too-large" ? "cancel" : "suspend"]().catch(() => {});
     this.#upload = null;
     if (refusal.kind === "integrity" || refusal.code === "superseded" || refusal.kind === "bug") throw refusal;
@@ -226,8 +253,8 @@ export class UploadSession {
   }
 
   /**
-   * Says the one word that a sender may rely on: `stored`. Called only when content and entry are on disk,
-   * now (`finish` has resolved) or from before (`repeated`).
+   * Says the one word that a sender may rely on: `stored`. Called only when content and entry are
+   * on disk, now (`finish` has resolved) or from before (`repeated`).
    */
   #tellStored(offer: Offer, digest: string, repeated: boolean, collected: boolean): void {
     this.#connection.send({ type: "stored", transfer: offer.transfer, digest, repeated, collected });

@@ -1,6 +1,6 @@
 /**
- * Verdicts on deliveries, as a server writes them down: an ack, a failed attempt, a file that is merely
- * given back, and the file that a vanished receiver was working on.
+ * Verdicts on deliveries, as a server writes them down: an ack, a failed attempt, a file that is
+ * merely given back, and the file that a vanished receiver was working on.
  *
  *   verdict                      on disk                      then
  *   ack                          off its queue, for ever      acked
@@ -8,9 +8,10 @@
  *   nack that does not count     nothing                      first of its queue again
  *   vanished, three times        one failure more             the same as a nack that counts (suspects.ts)
  *
- * A verdict that cannot be written down (a disk that is full, or can only be read) is refused, and its file is back in its
- * queue at once. Handed out again at once, it would fail in the same way, some thousand times a second; so the connection
- * that it failed on rests for a moment. Never here: frames and leases (delivery-session.ts).
+ * A verdict that cannot be written down (a disk that is full, or can only be read) is refused, and
+ * its file is back in its queue at once. Handed out again at once, it would fail in the same way,
+ * some thousand times a second; so the connection that it failed on rests for a moment. Never here:
+ * frames and leases (delivery-session.ts).
  */
 import { FilespoolError, failureForPeer, known } from "../../protocol/errors.ts";
 import { LIMITS } from "../../protocol/limits.ts";
@@ -33,13 +34,16 @@ export class Verdicts {
   readonly #server: ServerContext;
   readonly #open: OpenDeliveries;
   /**
-   * Told whenever a delivery is settled, and when a rest is over. `mayBeMore`: a file came back, so the
-   * session has to look at the queue again although it has said that nothing waits.
+   * Told whenever a delivery is settled, and when a rest is over. `mayBeMore`: a file came back, so
+   * the session has to look at the queue again although it has said that nothing waits.
    */
   readonly #onChange: (mayBeMore: boolean) => void;
   /** Runs while the connection rests; see the end of the text above. */
   #resting: NodeJS.Timeout | undefined;
-  /** A receiver may give a file back and get it again as fast as it likes. The log need not show each time. */
+  /**
+   * A receiver may give a file back and get it again as fast as it likes. The log need not show
+   * each time.
+   */
   readonly #returned: PerSecond<Extract<ServerEvent, { event: "returned" }>>;
 
   constructor(
@@ -61,8 +65,9 @@ export class Verdicts {
   }
 
   /**
-   * Begins to write a verdict down, and returns at once: many acks share one sync of the index. A verdict
-   * on a delivery that this connection does not hold is answered with `lease-lost` and changes nothing.
+   * Begins to write a verdict down, and returns at once: many acks share one sync of the index. A
+   * verdict on a delivery that this connection does not hold is answered with `lease-lost` and
+   * changes nothing.
    */
   record(verdict: Verdict): void {
     const delivery = this.#open.judge(verdict.delivery);
@@ -79,14 +84,20 @@ export class Verdicts {
     if (verdict.type === "nack") this.#returns(recorded);
   }
 
-  /** Takes a delivery back: its content cannot be read, or its lease is over. That counts as a failed attempt. */
+  /**
+   * Takes a delivery back: its content cannot be read, or its lease is over. That counts as a
+   * failed attempt.
+   */
   withdraw(delivery: string, error: FilespoolError): void {
     this.#connection.send({ type: "withdraw", delivery, ...failureForPeer(error) });
     if (!this.#open.remove(delivery)) return;
     this.#returns(this.#server.spool.nack(delivery, error.message).catch((cause) => this.#rest(cause)));
   }
 
-  /** The receiver vanished with this one. Once, that says nothing about the file; again and again it does. */
+  /**
+   * The receiver vanished with this one. Once, that says nothing about the file; again and again it
+   * does.
+   */
   async blame(delivery: Delivery, receiver: string): Promise<void> {
     if (!this.#server.suspects.vanished(delivery.transfer, receiver)) return this.#server.spool.release(delivery.token);
     const before = LIMITS.vanishedReceiversMax - 1;
@@ -106,7 +117,10 @@ export class Verdicts {
     this.#returned.close();
   }
 
-  /** Writes a verdict down, and only then says that it is. @throws FilespoolError lease-lost, disk-full, spool-unusable, by the promise */
+  /**
+   * Writes a verdict down, and only then says that it is.
+   * @throws FilespoolError lease-lost, disk-full, spool-unusable, by the promise
+   */
   async #record(verdict: Verdict, delivery: Delivery): Promise<void> {
     const { spool, suspects } = this.#server;
     if (verdict.type === "nack") {
@@ -134,7 +148,9 @@ export class Verdicts {
     else this.#returned.note("returned", event);
   }
 
-  /** A file goes back, or to the dead letters; after that the receiver hears whether there is more. */
+  /**
+   * A file goes back, or to the dead letters; after that the receiver hears whether there is more.
+   */
   #returns(written: Promise<unknown>): void {
     void written.finally(() => this.#onChange(true));
   }

@@ -3,6 +3,7 @@ import { CONFIG_RULE } from "../../../src/cli/arguments.ts";
 import { COMMANDS } from "../../../src/cli/commands/table.ts";
 import { COMMAND_NAMES, type Command } from "../../../src/cli/settings/command-names.ts";
 import {
+  helpOf,
   SETTINGS,
   type SettingName,
   settingOf,
@@ -24,8 +25,8 @@ function commandPart(command: Command): string {
   const { about, operands = [], examples } = COMMANDS[command];
   const rows = settingsOn(command).map((name) => [
     code(flagOf(name)),
-    cell(settingOf(name).help),
-    cell(shownFallback(name) ?? "off"),
+    cell(helpOf(name, command)),
+    cell(shownFallback(name, command) ?? "off"),
   ]);
   return join(
     `## ${command}`,
