@@ -108,7 +108,6 @@ export const unless =
   <T>(code: string, value: T) =>
   (error: NodeJS.ErrnoException): T | Promise<T> =>
     error.code === code ? value : Promise.reject(error);
-
 /** Whatever was thrown, as an error of the table. A full disk may pass; all else needs a person. */
 export function understood(error: unknown): FilespoolError {
   const { code, path = "the disk", message, syscall } = error as NodeJS.ErrnoException;

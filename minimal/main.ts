@@ -45,11 +45,14 @@ const options = {
   ...{ host: text("localhost"), port: text("5011"), queue: text("default"), spool: text("spool") },
   ...{ output: text("."), name: text("stdin"), follow: flag, json: flag, help: flag },
 };
-const { values, positionals } = parseArgs({ allowPositionals: true, options });
+// Wrong usage is told in a sentence, and ends with 2.
+const parse = async () => parseArgs({ allowPositionals: true, options });
+const { values, positionals } = await parse().catch((error) => process.exit(console.error(error.message) ?? 2));
 const { host, queue, output, follow } = values;
 const port = Number(values.port);
-// Without a command, or with one that is none of the three, the help is shown.
+// Without a command, or with one that is none of the three, the help is shown: exit code 2.
 const [command, ...files] = values.help ? [] : positionals;
+if (!values.help && !/^(serve|receive)(,|$)|^send,/.test(positionals.join())) process.exitCode = 2;
 /**
  * One line for each event. Names come from strangers: they are quoted before a terminal sees them.
  */

@@ -35,7 +35,6 @@ import { Connection, type Data, type Wire } from "./connection.ts";
 import { understood } from "./growing-file.ts";
 import type { Answer, Delivery, Queues, Upload } from "./queues.ts";
 import { LEASE_MS, oneByOne } from "./queues.ts";
-
 /** Tells whoever runs the program what happened. */
 export type Emit = (event: string, fields: object) => void;
 /** A conversation: it takes every frame from the hello on, and lets go of everything in the end. */
@@ -44,7 +43,6 @@ type Session = { take(frame: Message | Data): Promise<void> | undefined; leave()
 const CONNECTIONS_MAX = 1000;
 /** Content of one data frame on the way out. */
 const CHUNK_BYTES = 256 * 1024;
-
 /** A server without sockets: somebody else listens, and brings it the wires. */
 export function createServer(queues: Queues, emit: Emit) {
   /** All clients. A `peer` is one run of a client over all of its connections; only it knows it. */
@@ -98,7 +96,6 @@ export function createServer(queues: Queues, emit: Emit) {
     },
   };
 }
-
 /**
  * The answer to a hello: what `stored` means here, and how much may be sent without an answer. A
  * file up to `pipelineBytesMax` costs no round trip, in either direction. Before a larger one is
@@ -110,7 +107,6 @@ function welcome({ digests }: Queues): MessageOf<"welcome"> {
   const server = { type: "welcome", version: 1, agent: "filespool-minimal", durability: "fsync" } as const;
   return { ...server, digests: [...digests], ...bounds };
 }
-
 /**
  * Takes files from one sender, one after the other. Each is on disk before the next one is looked
  * at, so the files of a sender get into their queue in the order in which it sent them.
