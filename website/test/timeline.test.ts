@@ -12,6 +12,9 @@ import { WATCH } from "../src/live/timeline/watch.ts";
 import { wordsOf } from "../src/live/timeline/words.ts";
 import { randomFrom } from "../src/live/timeline/world.ts";
 
+// The same cases in each run, as in the tests of the programs (vitest.config.ts at the top); adr/0067.
+fc.configureGlobal({ seed: Number(process.env.FILESPOOL_SEED ?? 20261126) });
+
 const KiB = 1024;
 const play = (settings: Partial<Settings> = {}) => run({ ...FIRST, faults: [], ...settings });
 /** A moment at which something is durable at the server, and more of it has only been written. */
