@@ -32,7 +32,7 @@ export type GrowingFile = Awaited<ReturnType<typeof openGrowingFile>>;
 /**
  * Creates the file, or goes on with what an earlier attempt left. A stream has the size Infinity.
  */
-export async function openGrowingFile(path: string, size: number, algorithm: string) {
+export async function openGrowingFile(path: string, size: number, algorithm: string, syncBytes = SYNC_BYTES) {
   // Fed as the bytes arrive, so that no file is read a second time when it is whole.
   const digest = createDigest(algorithm);
   // "a": each write goes to the end of the file, wherever that is; "+": it can be read, too.
@@ -55,7 +55,7 @@ export async function openGrowingFile(path: string, size: number, algorithm: str
       await handle.appendFile(fresh);
       digest.update(fresh);
       file.next += fresh.length;
-      const isDue = file.next - file.durable >= SYNC_BYTES;
+      const isDue = file.next - file.durable >= syncBytes;
       if (isDue) await file.sync();
       return isDue;
       // endregion: append

@@ -52,7 +52,7 @@ export type Queues = Awaited<ReturnType<typeof openQueues>>;
 /** A delivery without a verdict or any other sign of life is over after this. */
 export const LEASE_MS = 60_000;
 /** Opens a spool, and creates it when it is missing. @param nowMs a clock that nobody sets back */
-export async function openQueues(folder: string, nowMs = () => performance.now()) {
+export async function openQueues(folder: string, nowMs = () => performance.now(), syncBytes?: number) {
   const path = (...names: string[]) => join(folder, ...names);
   /** A record is never changed, so it is read as it was written. A damaged one stops the server. */
   const recordIn = async (...names: string[]): Promise<Stored> => JSON.parse(await readFile(path(...names), "utf8"));
@@ -125,7 +125,8 @@ export async function openQueues(folder: string, nowMs = () => performance.now()
         if (older?.file.isOpen) older.onSuperseded();
         // This waits for a write that is under way, so that two never write to one file.
         await older?.file.close();
-        const upload = { offer, file: await openGrowingFile(path("data", transfer), size, algorithm), onSuperseded };
+        const file = await openGrowingFile(path("data", transfer), size, algorithm, syncBytes);
+        const upload = { offer, file, onSuperseded };
         uploads.set(transfer, upload);
         return upload;
       }),

@@ -18,6 +18,7 @@ import { repositoryLinks } from "./plugins/repository-links.ts";
 import { repositoryPage } from "./plugins/repository-page.ts";
 import { sourcePages } from "./plugins/source-pages.ts";
 import { stackedTables } from "./plugins/stacked-tables.ts";
+import { timelinePrograms } from "./plugins/timeline-programs.ts";
 import { codeTheme } from "./src/code-theme.ts";
 import { diagrams } from "./src/diagrams.ts";
 
@@ -104,6 +105,7 @@ const config: Config = {
     ["@docusaurus/plugin-content-pages", { beforeDefaultRemarkPlugins, rehypePlugins }],
     sourcePages,
     firstLook,
+    timelinePrograms,
   ],
   themes: [
     ["@docusaurus/theme-classic", { customCss: ["./src/css/frame.css", "./src/css/site.css"] }],

@@ -43,16 +43,16 @@ export function Sequence({ story, ms }: { story: Story; ms: number }) {
           <line x1={lifeline(who)} x2={lifeline(who)} y1={TOP - 8} y2={HEIGHT} className={styles.lifeline} />
         </g>
       ))}
-      {picture.gaps.map(({ from, to }) => (
+      {picture.gaps.map(({ who, from, to }) => (
         <rect
-          key={from}
-          x={lifeline("server") - 5}
+          key={`${who}-${from}`}
+          x={lifeline(who) - 5}
           y={from}
           width="10"
           height={Math.max(to - from, 2)}
           className={styles.gap}
         >
-          <title>the server is not running</title>
+          <title>the {who} is not running</title>
         </rect>
       ))}
       <g className={styles.later}>{frames}</g>

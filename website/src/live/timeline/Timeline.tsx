@@ -9,7 +9,6 @@ import live from "../live.module.css";
 import { duration, size } from "../shared/bytes.ts";
 import { Bar, Share, Slider, Steps } from "../shared/controls.tsx";
 import { useShared } from "../shared/use-shared.ts";
-import { pageDigest } from "./digest.ts";
 import { Now } from "./Now.tsx";
 import { moments } from "./picture.ts";
 import { run } from "./run.ts";
@@ -44,7 +43,7 @@ export function Timeline({
 
   useEffect(() => {
     let isCurrent = true;
-    void run(settings, pageDigest).then((told) => isCurrent && setStory(told));
+    void run(settings).then((told) => isCurrent && setStory(told));
     return () => {
       isCurrent = false;
     };
@@ -140,7 +139,7 @@ export function Timeline({
             disabled={settings.faults.length >= FAULTS_MAX}
             onClick={() => strike(kind)}
           >
-            {FAULTS[kind]}
+            {FAULTS[kind].text}
           </button>
         ))}
       </fieldset>
@@ -152,10 +151,10 @@ export function Timeline({
               key={index}
               type="button"
               className={styles.fault}
-              aria-label={`${duration(fault.atMs)}: ${FAULTS[fault.kind]}, take back`}
+              aria-label={`${duration(fault.atMs)}: ${FAULTS[fault.kind].text}, take back`}
               onClick={() => change({ faults: settings.faults.filter((_, other) => other !== index) })}
             >
-              {duration(fault.atMs)}: {FAULTS[fault.kind]} <span aria-hidden="true">{"\u00d7"}</span>
+              {duration(fault.atMs)}: {FAULTS[fault.kind].text} <span aria-hidden="true">{"\u00d7"}</span>
             </button>
           ))}
         </fieldset>

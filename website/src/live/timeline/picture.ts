@@ -4,7 +4,7 @@
  * A frame is a band: its upper edge is its first byte, its lower edge its last, so that bandwidth can be seen as well as
  * latency. Refuses to know colours. Invariants, tested: nothing lies outside of the picture, and labels do not overlap.
  */
-import type { Flight, Mark, Story, Who } from "./story.ts";
+import { type Flight, type Mark, RESTART_MS, type Story, type Who } from "./story.ts";
 
 export const WIDTH = 360;
 export const TOP = 34;
@@ -33,8 +33,8 @@ export interface Sequence {
   readonly bands: readonly Band[];
   readonly labels: readonly Label[];
   readonly dots: readonly Dot[];
-  /** When the server was not there. */
-  readonly gaps: readonly { readonly from: number; readonly to: number }[];
+  /** When a program was not running. */
+  readonly gaps: readonly { readonly who: Who; readonly from: number; readonly to: number }[];
 }
 
 export const lifeline = (who: Who): number => LINES[who];
@@ -77,12 +77,9 @@ export function sequence({ flights, marks, endMs }: Story, height: number): Sequ
   const dots = marks
     .filter(({ kind }) => kind !== "durable")
     .map((mark) => ({ x: LINES[mark.who], y: y(mark.atMs), mark }));
-  const ups = marks.filter(({ kind }) => kind === "up");
-  const crashes = marks.filter(({ kind, who }) => kind === "fault" && who === "server");
-  const gaps = ups.map(({ atMs }) => ({
-    from: y(crashes.findLast((crash) => crash.atMs <= atMs)?.atMs ?? atMs),
-    to: y(atMs),
-  }));
+  const gaps = marks
+    .filter(({ kind }) => kind === "up")
+    .map(({ who, atMs }) => ({ who, from: y(atMs - RESTART_MS), to: y(atMs) }));
   return { height, bands, labels, dots, gaps };
 }
 

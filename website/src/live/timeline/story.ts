@@ -4,6 +4,9 @@
  * Invariant: everything a picture shows at some moment follows from this list and that moment alone (`at`).
  */
 
+/** What was killed is started again after this. */
+export const RESTART_MS = 400;
+
 export type Who = "sender" | "server" | "receiver";
 
 export interface Settings {
@@ -16,12 +19,16 @@ export interface Settings {
   readonly faults: readonly Fault[];
 }
 
+/** What may go wrong, and whose line in the picture shows it. */
 export const FAULTS = {
-  "cut-sender": "cut the sender off",
-  "cut-receiver": "cut the receiver off",
-  crash: "crash the server",
-  flip: "flip a bit",
-} as const;
+  "cut-sender": { who: "sender", text: "cut the sender off" },
+  "cut-receiver": { who: "receiver", text: "cut the receiver off" },
+  "kill-sender": { who: "sender", text: "kill the sender" },
+  "kill-server": { who: "server", text: "kill the server" },
+  "kill-receiver": { who: "receiver", text: "kill the receiver" },
+  crash: { who: "server", text: "cut the server's power" },
+  flip: { who: "sender", text: "flip a bit" },
+} as const satisfies Record<string, { readonly who: Who; readonly text: string }>;
 
 export interface Fault {
   readonly kind: keyof typeof FAULTS;
@@ -144,8 +151,10 @@ export class Scribe {
     this.changes.push({ atMs: this.#now(), who, half, event, state });
   }
 
-  level(what: Level["what"], bytes: number): void {
-    if (this.levels.findLast((one) => one.what === what)?.bytes !== bytes)
-      this.levels.push({ atMs: this.#now(), what, bytes });
+  /** Returns whether this is news. */
+  level(what: Level["what"], bytes: number): boolean {
+    const isNews = this.levels.findLast((one) => one.what === what)?.bytes !== bytes;
+    if (isNews) this.levels.push({ atMs: this.#now(), what, bytes });
+    return isNews;
   }
 }

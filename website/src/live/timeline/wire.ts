@@ -1,31 +1,16 @@
 /**
  * A connection through the simulated network: bytes one way and bytes the other, a delay, a speed, and accidents.
  *
- * What goes over it was written by the protocol's encoder and is read by its decoder; in between they are bytes. A cut
- * loses what is under way, except the part of a frame that had arrived already: the decoder at that end is left
- * waiting for the rest, as it would be. Invariant: bytes of one direction arrive in order or not at all.
+ * Each end is the `Wire` that minimal/connection.ts talks over, in place of a socket. What a program writes is one frame
+ * at a time, so it can be named in the picture; for the network it is bytes. A cut loses what is under way, except the
+ * part of a frame that had arrived already: the decoder at that end is left waiting for the rest, as it would be.
+ * Invariant: bytes of one direction arrive in order or not at all.
  */
-import { crc32 } from "../../../../src/protocol/checksum.ts";
-import { Decoder, joinParts } from "../../../../src/protocol/decoder.ts";
-import { asError, FilespoolError, failureForPeer, known } from "../../../../src/protocol/errors.ts";
-import { encodeHeader, FRAMES, frameName } from "../../../../src/protocol/frame.ts";
-import { decodeMessage, encodeMessage, type Message } from "../../../../src/protocol/messages.ts";
+import type { Wire } from "../../../../minimal/connection.ts";
+import type { Program } from "./machine/program.ts";
 import type { Flight, Scribe, Settings, Who } from "./story.ts";
+import { describe, type Words, wordsOf } from "./words.ts";
 import type { World } from "./world.ts";
-
-/** A data frame as it arrives. */
-export interface Data {
-  readonly type: "data";
-  readonly offset: number;
-  readonly length: number;
-  readonly parts: readonly Uint8Array[];
-}
-
-/** What a program does with its end of a connection. */
-export interface Talker {
-  onFrame(frame: Message | Data): Promise<void> | void;
-  onLost(error: FilespoolError): Promise<void> | void;
-}
 
 interface Moving {
   flight: { -readonly [K in keyof Flight]: Flight[K] };
@@ -33,53 +18,85 @@ interface Moving {
   isOver: boolean;
 }
 
-export class Wire {
+/** What somebody sees who reads along at one end. */
+export interface Watcher {
+  sent(words: Words): void;
+  received(words: Words): void;
+  /** The connection is over for the program at this end. */
+  lost(): void;
+}
+
+export class Link {
+  readonly ends: readonly [End, End];
   readonly #world: World;
   readonly #scribe: Scribe;
   readonly #settings: Settings;
-  readonly ends: readonly [End, End];
-  readonly moving: Moving[] = [];
-  isCut = false;
+  readonly #moving: Moving[] = [];
+  #isCut = false;
 
-  constructor(world: World, scribe: Scribe, settings: Settings, names: readonly [Who, Who]) {
+  /** @param programs the one that calls, and the one that answers */
+  constructor(programs: readonly [Program, Program], settings: Settings, watcher: Watcher) {
+    const { world, scribe } = programs[0].machine;
     this.#world = world;
     this.#scribe = scribe;
     this.#settings = settings;
-    this.ends = [new End(this, names[0], 0), new End(this, names[1], 1)];
+    const nobody = { sent: () => {}, received: () => {}, lost: () => {} };
+    this.ends = [new End(this, programs[0], watcher), new End(this, programs[1], nobody)];
   }
 
-  /** Puts bytes on their way. Returns when the last of them will have left. */
-  carry(from: End, freeMs: number, bytes: Uint8Array, name: string, text: string): number {
+  #other(end: End): End {
+    return end === this.ends[0] ? this.ends[1] : this.ends[0];
+  }
+
+  /** Puts a frame on its way. Returns when the last of its bytes will have left. */
+  carry(from: End, bytes: Uint8Array): number {
     const { latencyMs, bytesPerSecond } = this.#settings;
-    const to = this.ends[from.side === 0 ? 1 : 0] as End;
-    const sentMs = Math.max(this.#world.nowMs, freeMs);
+    const to = this.#other(from);
+    const words = wordsOf(bytes);
+    const sentMs = Math.max(this.#world.nowMs, from.freeMs);
     const leftMs = sentMs + (bytes.length / bytesPerSecond) * 1000;
     const arrivesMs = leftMs + latencyMs;
-    const fate = this.isCut ? "lost" : "whole";
-    const overMs = this.isCut ? sentMs : arrivesMs;
-    const moving: Moving = {
-      flight: { from: from.who, to: to.who, name, text, bytes: bytes.length, sentMs, leftMs, arrivesMs, fate, overMs },
-      bytes,
-      isOver: this.isCut,
-    };
-    this.#scribe.flights.push(moving.flight);
-    if (this.isCut) return leftMs;
-    this.moving.push(moving);
+    const isLost = this.#isCut;
+    const what = { from: from.who, to: to.who, name: words.type, text: describe(words), bytes: bytes.length };
+    const fate = isLost ? "lost" : "whole";
+    const flight: Moving["flight"] = { ...what, sentMs, leftMs, arrivesMs, fate, overMs: isLost ? sentMs : arrivesMs };
+    this.#scribe.flights.push(flight);
+    // A rule that is broken here must not look like a lost connection to the program that wrote.
+    try {
+      from.watcher.sent(words);
+    } catch (error) {
+      this.#world.fail(error);
+    }
+    const moving: Moving = { flight, bytes, isOver: isLost };
+    if (isLost) return leftMs;
+    this.#moving.push(moving);
     this.#world.at(arrivesMs, () => {
-      if (moving.isOver) return undefined;
+      if (moving.isOver) return;
       moving.isOver = true;
-      this.moving.splice(this.moving.indexOf(moving), 1);
-      return to.arrive(moving.bytes);
+      this.#moving.splice(this.#moving.indexOf(moving), 1);
+      if (flight.fate === "whole") to.watcher.received(words);
+      to.arrive(moving.bytes);
     });
     return leftMs;
   }
 
+  /** After all that was sent, the other end hears that there is no more. */
+  finish(from: End): void {
+    const to = this.#other(from);
+    this.#world.at(from.freeMs + this.#settings.latencyMs, () => this.#isCut || to.arrive(null));
+  }
+
+  /** Somebody wrote to an end that is gone. */
+  refuse(at: End): void {
+    this.#world.after(this.#settings.latencyMs, () => this.#other(at).lose("the other end is gone"));
+  }
+
   /** The connection is over: what is under way is lost, and both ends notice a little later. */
-  async cut(why: string): Promise<void> {
-    if (this.isCut) return;
-    this.isCut = true;
+  cut(why: string): void {
+    if (this.#isCut) return;
+    this.#isCut = true;
     const { nowMs } = this.#world;
-    for (const moving of this.moving.splice(0)) {
+    for (const moving of this.#moving.splice(0)) {
       const { flight, bytes } = moving;
       moving.isOver = true;
       flight.overMs = nowMs;
@@ -90,16 +107,14 @@ export class Wire {
       const prefix = bytes.slice(0, Math.floor(bytes.length * share));
       if (prefix.length === 0) continue;
       flight.fate = "partly";
-      await this.ends.find(({ who }) => who === flight.to)?.arrive(prefix);
+      this.#world.after(0, () => this.ends.find(({ who }) => who === flight.to)?.arrive(prefix));
     }
-    this.#world.after(this.#settings.latencyMs, async () => {
-      for (const end of this.ends) await end.lose(new FilespoolError("connection-lost", why));
-    });
+    for (const end of this.ends) this.#world.after(this.#settings.latencyMs, () => end.lose(why));
   }
 
-  /** Inverts one bit of a frame that is under way. False when there is none of that kind. */
-  damage(isMeant: (flight: Flight) => boolean): boolean {
-    const moving = this.moving.find(({ flight }) => isMeant(flight));
+  /** Inverts one bit of a data frame that is under way. False when there is none. */
+  damage(): boolean {
+    const moving = this.#moving.find(({ flight }) => flight.name === "data" && flight.fate === "whole");
     if (!moving) return false;
     const at = Math.floor(this.#world.random() * moving.bytes.length);
     moving.bytes = moving.bytes.slice();
@@ -109,88 +124,82 @@ export class Wire {
   }
 }
 
-/** One end: writes with the encoder, reads with the decoder. */
-export class End {
+/** What a read comes to: bytes, the end (null), or an error. */
+type Arrival = Uint8Array | Error | null;
+
+/** One end, as its program has it. */
+export class End implements Wire {
   readonly who: Who;
-  readonly side: 0 | 1;
-  talker: Talker | null = null;
+  readonly program: Program;
+  readonly watcher: Watcher;
   /** When what was given to the network so far will have left. */
   freeMs = 0;
-  readonly #wire: Wire;
-  readonly #decoder = new Decoder(crc32);
-  #isOver = false;
+  readonly #link: Link;
+  readonly #arrived: Arrival[] = [];
+  #reader: ((arrival: Arrival) => void) | null = null;
+  #lost: Error | null = null;
+  #isEnded = false;
+  #isDestroyed = false;
 
-  constructor(wire: Wire, who: Who, side: 0 | 1) {
-    this.#wire = wire;
-    this.who = who;
-    this.side = side;
+  constructor(link: Link, program: Program, watcher: Watcher) {
+    this.#link = link;
+    this.program = program;
+    this.who = program.machine.who;
+    this.watcher = watcher;
   }
 
-  get isOver(): boolean {
-    return this.#isOver;
-  }
-
-  send(message: Message): void {
-    const { type, payload } = encodeMessage(message);
-    this.#write(joinParts([encodeHeader(type, payload, crc32), payload]), message.type, describe(message));
-  }
-
-  sendData(offset: number, payload: Uint8Array): void {
-    const header = encodeHeader(FRAMES.data, payload, crc32, offset);
-    this.#write(
-      joinParts([header, payload]),
-      "data",
-      `data @${offset.toLocaleString("en")}, ${payload.length.toLocaleString("en")} bytes`,
+  /** Taken when the last byte has left: a program keeps one frame in the network's own queue. */
+  write(bytes: Uint8Array, taken: (error?: Error | null) => void): void {
+    const { world } = this.program.machine;
+    if (!this.#lost && !this.#isEnded) this.freeMs = this.#link.carry(this, bytes);
+    world.at(this.freeMs, () =>
+      this.program.wake(() => taken(this.#isEnded ? new Error("it was closed") : this.#lost)),
     );
   }
 
-  #write(bytes: Uint8Array, name: string, text: string): void {
-    if (!this.#isOver) this.freeMs = this.#wire.carry(this, this.freeMs, bytes, name, text);
+  end(ended: () => void): void {
+    const { world } = this.program.machine;
+    if (!this.#isEnded) this.#link.finish(this);
+    world.at(this.freeMs, () => this.program.wake(ended));
+    this.#isEnded = true;
   }
 
-  async arrive(bytes: Uint8Array): Promise<void> {
-    if (this.#isOver) return;
-    try {
-      this.#decoder.push(bytes);
-      for (let frame = this.#decoder.next(); frame && !this.#isOver; frame = this.#decoder.next()) {
-        const name = frameName(frame.type);
-        if (name === null) throw new FilespoolError("frame-unknown");
-        const { offset, length, parts } = frame;
-        if (name === "zeros") throw new FilespoolError("frame-unexpected"); // nobody here says that it takes them
-        const incoming =
-          name === "data" ? ({ type: name, offset, length, parts } as const) : decodeMessage(name, joinParts(parts));
-        if (incoming.type === "error") throw asError(incoming);
-        await this.talker?.onFrame(incoming);
-      }
-    } catch (error) {
-      await this.fail(known(error));
-    }
+  destroy(): void {
+    if (!this.#isEnded) this.#link.finish(this);
+    this.#isEnded = true;
+    this.#isDestroyed = true;
+    this.program.wake(() => this.#hand(new Error("it was closed")));
   }
 
-  /** Says what is wrong and ends the connection, as net/wire/connection.ts does. */
-  async fail(error: FilespoolError): Promise<void> {
-    if (this.#isOver) return;
-    this.send({ type: "error", ...failureForPeer(error) });
-    await this.lose(error);
+  [Symbol.asyncIterator](): AsyncIterator<Uint8Array> {
+    return {
+      next: async () => {
+        const arrival =
+          this.#arrived.length > 0 ? this.#arrived[0] : await new Promise<Arrival>((reader) => (this.#reader = reader));
+        // What ends the stream stays, for whoever asks again.
+        if (this.#arrived[0] instanceof Uint8Array) this.#arrived.shift();
+        if (arrival instanceof Error) throw arrival;
+        return arrival ? { done: false, value: arrival } : { done: true, value: undefined };
+      },
+    };
   }
 
-  /** It is over; whoever was talking hears of it once. */
-  async lose(error: FilespoolError): Promise<void> {
-    if (this.#isOver) return;
-    this.#isOver = true;
-    await this.talker?.onLost(error);
+  arrive(arrival: Arrival): void {
+    if (this.#isDestroyed && arrival) this.#link.refuse(this);
+    else this.program.wake(() => this.#hand(arrival));
   }
 
-  /** It is over, and nobody needs to hear of it. */
-  close(): void {
-    this.#isOver = true;
+  #hand(arrival: Arrival): void {
+    const reader = this.#reader;
+    this.#reader = null;
+    this.#arrived.push(arrival);
+    reader?.(arrival);
   }
-}
 
-/** The fields of a message that tell something, in a few words. */
-function describe(message: Message): string {
-  const telling = ["role", "offset", "size", "files", "code", "attempt", "repeated"] as const;
-  const body: Record<string, unknown> = { ...message };
-  const said = telling.filter((key) => key in body && body[key] !== false).map((key) => `${key} ${String(body[key])}`);
-  return said.length > 0 ? `${message.type}: ${said.join(", ")}` : message.type;
+  /** It is over; whoever reads or writes hears of it. */
+  lose(why: string): void {
+    if (this.#lost || this.#isDestroyed) return;
+    this.#lost = new Error(why);
+    this.arrive(this.#lost);
+  }
 }

@@ -17,40 +17,69 @@ export function randomFrom(seed: number): () => number {
   };
 }
 
-type Work = () => void | Promise<void>;
-
 /** More than any run needs; a mistake in here must end in an error and not in a page that hangs. */
 const EVENTS_MAX = 100_000;
 
 export class World {
   nowMs = 0;
   readonly random: () => number;
-  readonly #events: { readonly atMs: number; readonly number: number; readonly work: Work }[] = [];
+  readonly #events: { readonly atMs: number; readonly work: () => void }[] = [];
   #count = 0;
+  readonly #failures: unknown[] = [];
 
   constructor(seed: number) {
     this.random = randomFrom(seed);
   }
 
-  after(ms: number, work: Work): void {
+  after(ms: number, work: () => void): void {
     this.at(this.nowMs + ms, work);
   }
 
-  at(ms: number, work: Work): void {
-    const event = { atMs: Math.max(ms, this.nowMs), number: this.#count++, work };
+  at(ms: number, work: () => void): void {
+    const event = { atMs: Math.max(ms, this.nowMs), work };
+    this.#count++;
     // In order of time, and of asking where times are equal: few are waiting at any moment.
     let place = this.#events.length;
     while (place > 0 && (this.#events[place - 1]?.atMs ?? 0) > event.atMs) place--;
     this.#events.splice(place, 0, event);
   }
 
-  /** Lets time pass until nothing is left to happen. Returns whether that came before `limitMs`. */
-  async run(limitMs: number): Promise<boolean> {
-    for (let event = this.#events.shift(); event; event = this.#events.shift()) {
-      if (event.atMs > limitMs || this.#count > EVENTS_MAX) return false;
-      this.nowMs = event.atMs;
-      await event.work();
-    }
-    return true;
+  /** A mistake of the simulation, or a broken rule: the run ends with it, whoever catches it on the way. */
+  fail(error: unknown): void {
+    this.#failures.push(error);
   }
+
+  /** Lets time pass until `isOver`. Returns whether that came before `limitMs`. */
+  async run(isOver: () => boolean, limitMs: number): Promise<boolean> {
+    const { turn, close } = turns();
+    try {
+      await turn(); // two runs side by side must not begin in one
+      for (let event = this.#events.shift(); event && !isOver(); event = this.#events.shift()) {
+        if (event.atMs > limitMs || this.#count > EVENTS_MAX) return false;
+        this.nowMs = event.atMs;
+        event.work();
+        await turn();
+        if (this.#failures.length > 0) throw this.#failures[0];
+      }
+    } finally {
+      close();
+    }
+    return isOver();
+  }
+}
+
+/**
+ * Waits until no promise has anything left to do. A message to oneself comes after all of them, and unlike a timer it
+ * comes at once.
+ */
+function turns(): { turn: () => Promise<void>; close: () => void } {
+  const { port1, port2 } = new MessageChannel();
+  let wake = () => {};
+  port1.onmessage = () => wake();
+  const turn = () =>
+    new Promise<void>((resolve) => {
+      wake = resolve;
+      port2.postMessage(null);
+    });
+  return { turn, close: () => port1.close() };
 }
