@@ -127,8 +127,7 @@ export async function openQueues(folder: string, nowMs = () => performance.now()
         await older?.file.close();
         const file = await openGrowingFile(path("data", transfer), size, algorithm, syncBytes);
         const upload = { offer, file, onSuperseded };
-        uploads.set(transfer, upload);
-        return upload;
+        return uploads.set(transfer, upload) && upload;
       }),
     /** Resolves when the file is in its queue, on disk. What is not as it was said is not kept. */
     finish: ({ offer, file }: Upload, digest: string, size: number): Promise<Stored> =>

@@ -122,7 +122,7 @@ class Project {
   constructor() {
     onTestFinished(() => rmSync(this.folder, { recursive: true, force: true }));
     this.git("init", "--quiet", "--initial-branch", "main");
-    this.commit("README.md", "Dockerfile", "src/net/a.ts");
+    this.commit("README.md", "Dockerfile", "test/net/a.ts");
   }
 
   git(...words: string[]): string {
@@ -151,7 +151,7 @@ describe("what has changed", () => {
   test("is what a branch has changed since it left the main one, committed or not", () => {
     const project = new Project();
     project.git("checkout", "--quiet", "-b", "topic");
-    project.commit("src/net/a.ts");
+    project.commit("test/net/a.ts");
     expect(project.containers).toBe("leave containers");
     project.write("deploy/new.yaml");
     expect(project.containers).toBe("run containers");
@@ -167,26 +167,26 @@ describe("what has changed", () => {
   test("is what has changed since a commit that passed, if nothing but that commit was tried", () => {
     const project = new Project();
     expect(project.containers).toBe("run containers");
-    project.write("src/net/a.ts");
+    project.write("test/net/a.ts");
     remember(project.folder);
     expect(project.containers).toBe("run containers");
     project.commit();
     remember(project.folder);
     expect(project.containers).toBe("leave containers");
-    project.commit("src/net/a.ts");
+    project.commit("test/net/a.ts");
     expect(project.containers).toBe("leave containers");
     project.commit("src/cli/a.ts");
     expect(project.containers).toBe("run containers");
     // Another history, in which that commit is not.
     project.git("checkout", "--quiet", "--orphan", "other");
-    project.commit("src/net/a.ts");
+    project.commit("test/net/a.ts");
     expect(project.containers).toBe("run containers");
   });
 
   test("is not known without history, and then every gate runs", () => {
     const project = new Project();
     project.git("checkout", "--quiet", "-b", "topic");
-    project.commit("src/net/a.ts");
+    project.commit("test/net/a.ts");
     expect(project.containers).toBe("leave containers");
     project.git("clone", "--quiet", "--depth", "1", `file://${project.folder}`, "shallow");
     expect(judge(join(project.folder, "shallow"))[0]).toBe("run containers: the history here is shallow");

@@ -37,8 +37,7 @@ type Entry = readonly [transfer: string, atMs: number, origin: string, part?: st
 
 /**
  * How long an entry without a confirmed ack is believed, ms. Not longer than a server remembers
- * what was collected (tombstoneTtlMs): after that, the same transfer may be sent anew, and must
- * land.
+ * what was collected (tombstoneTtlMs): a transfer that is sent anew after that must land.
  */
 export const ENTRY_TTL_MS = 7 * 86_400_000;
 const JOURNAL_BYTES_MAX = 1_000_000; // a longer one is written anew
@@ -266,7 +265,7 @@ export class LandingJournal {
     try {
       if (this.#unconfirmed.size === 0) for (const path of this.#old) await rm(path, { force: true });
     } finally {
-      await this.#journal?.handle.close(); // also where the folder lets nothing be removed any more
+      await this.#journal?.handle.close(); // also where nothing can be removed any more
     }
   }
 }

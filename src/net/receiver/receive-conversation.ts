@@ -119,8 +119,7 @@ export class ReceiveConversation {
       this.#end = () => {};
       const unfinished = await this.#landingQueue.end();
       this.#setbacks.clear();
-      // All are closed, although one may fail: then the run ends with that.
-      await Promise.all([...unfinished, this.#file].map(async (file) => file?.close()));
+      await Promise.all([...unfinished, this.#file].map(async (file) => file?.close())); // all, also where one fails
     }
   }
 
