@@ -154,7 +154,7 @@ export async function openQueues(folder: string, nowMs = () => performance.now()
     /**
      * Lends out the first file of a queue that nobody holds. The token is a *fencing* token: it
      * names this delivery and not the file. A receiver that was away for too long, while its file
-     * went to somebody else, cannot ack the other's delivery with it.
+     * went to somebody else, acks in vain: its old token is of no lease any more.
      */
     lease(queue: string): Delivery | null {
       // region: lease

@@ -7,8 +7,8 @@
  *
  * One file after the other. A small one leaves in one go: offer, content and finish, with no answer
  * in between. A large one asks first, and is sent from the byte that the server lacks. The rules
- * for who may say what when are in the table UPLOAD_SENDER. Here they are so few that the code is
- * the table: each line that sends stands where its row would be.
+ * for who may say what when are in the table UPLOAD_SENDER. This file does not use the table: with
+ * one file at a time, the order of the lines below is the order of its rows.
  *
  * Invariant: a file is settled by an answer to it, or by an error that no other try can mend.
  * Whatever is not settled when a connection ends is offered again on the next one.

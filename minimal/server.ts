@@ -12,7 +12,7 @@
  * survive is on disk (queues.ts) or at the client, and each new connection begins by asking for it.
  *
  * Invariant: no frame of a connection is taken before the effects of the last one are done. That is
- * the back pressure, and it is why nobody has to remember words that are still to be said.
+ * the back pressure, and it is why no answer has to be queued in memory.
  *
  * It refuses to know of sockets and clocks (main.ts), and of files (queues.ts).
  *
@@ -172,7 +172,7 @@ function takeUploads(connection: Connection, queues: Queues, emit: Emit): Sessio
     // offset, and a sender that hears of it knows what it need not keep or send again.
     append: async (data: Data) => {
       // region: append
-      // Only the last chunk of a file may be tiny. So a tiny one tells how long a stream is.
+      // Only the last chunk may be below 1 KiB. So such a chunk tells how long a stream is.
       offer = { ...offer, size: checkChunk(data.offset, data.length, offer.size) };
       const isSynced = await upload?.file.append(data).catch(refuse);
       const { durable: offset = 0 } = upload?.file ?? {};
@@ -270,7 +270,7 @@ function makeDeliveries(connection: Connection, queues: Queues, emit: Emit, hell
       await talk.carryOut("sent", effects);
     },
     // Others may hold files of this queue, which come back unless they are acked. A receiver that
-    // hears of none may forget what it has landed: nothing of that will come again.
+    // hears "leased: 0" may forget what it has landed: nothing of that will come again.
     tellEmpty: () => {
       saidEmpty = true;
       return connection.send({ type: "empty", leased: queues.waiting(queue, open) });
