@@ -86,6 +86,28 @@ describe("the folder of a run", () => {
     expect(readdirSync(tmp)).toEqual([]);
   });
 
+  test("is a further one where a run that tidies up takes a new one, not locked yet, for one that nobody uses", async () => {
+    const first = new OutputFolder(WHAT);
+    const second = new OutputFolder(WHAT);
+    const third = new OutputFolder(WHAT);
+    await first.path();
+    let isTaken = false;
+    replaceCall("mkdtemp", (mkdtemp) => async (...words) => {
+      const made = await mkdtemp(...words);
+      // Exactly between the making of the folder and its lock.
+      if (!isTaken) {
+        isTaken = true;
+        await third.path();
+        expect(existsSync(String(made))).toBe(false);
+      }
+      return made;
+    });
+    const paths = [await first.path(), await second.path(), await third.path()];
+    expect(new Set(paths).size).toBe(3);
+    for (const folder of [first, second, third]) expect(await folder.close()).toBeNull();
+    expect(readdirSync(tmp)).toEqual([]);
+  });
+
   test("is left to a run that comes while it is being removed", async () => {
     const first = new OutputFolder(WHAT);
     const path = await first.path();

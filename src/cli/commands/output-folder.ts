@@ -24,6 +24,8 @@ const PREFIX = "filespool-output-";
 const LOCK = ".filespool-lock";
 const DAY_MS = 86_400_000;
 const KEPT_MS = 7 * DAY_MS;
+/** New folders that are tried, one after the other. */
+const TRIES_MAX = 20;
 
 export class OutputFolder {
   readonly #path: string;
@@ -45,11 +47,15 @@ export class OutputFolder {
     if (this.#open) return this.#open.path;
     try {
       await mkdir(this.#path, { mode: 0o700 }).catch(unlessExists);
-      const lock = await lockIn(this.#path);
-      const path = lock ? this.#path : await mkdtemp(`${this.#path}-`);
-      const own = lock ?? (await lockIn(path));
-      if (!own) throw new Error("another program locked the new folder first");
-      this.#open = { path, lock: own };
+      let path = this.#path;
+      let lock = await lockIn(path);
+      // A run that tidies up may take a new folder, which is not locked yet, for one that nobody uses.
+      for (let tries = 0; !lock && tries < TRIES_MAX; tries++) {
+        path = await mkdtemp(`${this.#path}-`);
+        lock = await lockIn(path);
+      }
+      if (!lock) throw new Error("other programs locked every new folder first");
+      this.#open = { path, lock };
       await removeLeft(basename(path));
       return path;
     } catch (error) {
