@@ -57,7 +57,10 @@ export async function replaceFileMethod(
 type Call = (...values: unknown[]) => Promise<unknown>;
 
 /** Replaces a function of node:fs/promises by what `make` returns for the original, everywhere, until the test is over. */
-export function replaceCall(name: "open" | "mkdir" | "readdir" | "rmdir" | "mkdtemp", make: (original: Call) => Call): void {
+export function replaceCall(
+  name: "open" | "mkdir" | "readdir" | "rmdir" | "mkdtemp",
+  make: (original: Call) => Call,
+): void {
   const calls = promises as unknown as { [call in typeof name]: Call };
   const original = calls[name];
   onTestFinished(() => {
