@@ -123,7 +123,7 @@ export const SENDING: readonly Mutant[] = [
   {
     name: "a stream that was stored is not let go of",
     ...{ file: conversation, from: "      transfer.kept?.end();\n      this.#ring();", to: "      this.#ring();" },
-    noticedBy: "test/net/stream.test.ts",
+    noticedBy: "test/net/sender-lets-go.test.ts",
   },
   {
     name: "a source that nobody wants any more is not told",
