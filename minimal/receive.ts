@@ -12,8 +12,7 @@
  * So the second name of the file is the journal. After a crash between 2 and 5 the server delivers
  * the file again, and by then somebody may have moved it away. But a part with two names, or a name
  * that ends in .landed, says that it has landed: it is acked, and does not land twice. The mark
- * goes when the server has confirmed the ack, because then it will not deliver the file again. All
- * of these names are in a hidden folder beside the files, so that a rename never leaves the disk.
+ * goes when the server has confirmed the ack. All of these names are in a hidden folder beside.
  *
  * Invariant: a name that others see in the folder belongs to a whole file.
  *
@@ -24,6 +23,7 @@
  *   modes and times of files          src/net/receiver/file-attributes.ts   adr/0098
  *   commands for landed files         src/net/extensions/hook/              adr/0051
  *   other users, other receivers      src/net/receiver/own-files.ts         adr/0082
+ *   files deleted between 2 and 4     src/net/receiver/landing-journal.ts   adr/0016
  *   disks without hard links (FAT)    src/net/receiver/final-name.ts        adr/0084
  *
  * It refuses to know of sockets. In the full program: src/net/receiver/. Read next: main.ts.
