@@ -204,8 +204,8 @@ export class DeliverySession {
 
   /**
    * Files of the queue that others have. A file whose ack is being recorded for another connection
-   * is among them, since it comes back if that fails. A receiver that hears 0 forgets which files it
-   * has landed, but for those that it still holds. So the number must never be too low.
+   * is among them, since it comes back if that fails. A receiver that hears 0 forgets what it has
+   * landed, but for the files that it still holds. So the number must never be too low.
    */
   get #leased(): number {
     return this.#server.spool.inFlight(this.#queue, this.#open.tokens());
