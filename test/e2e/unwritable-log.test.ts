@@ -1,5 +1,7 @@
 /** A server whose --log cannot be written: it starts or says why not, serves, and ends when it is told to. */
+
 import { execFileSync } from "node:child_process";
+import { once } from "node:events";
 import { createReadStream, readFileSync } from "node:fs";
 import { expect, test, vi } from "vitest";
 import { skipAloud } from "../spool/children.ts";
@@ -70,9 +72,10 @@ test("a pipe whose reader is gone: it serves, says so, and a new reader gets wha
     WAIT,
   );
   let text = "";
-  createReadStream(path, "utf8").on("data", (piece) => {
+  const reader = createReadStream(path, "utf8").on("data", (piece) => {
     text += piece;
   });
+  await once(reader, "open"); // before that, the pipe still has no other end
   server.signal("SIGHUP"); // a pipe is not opened anew, and that is no failure
   await server.seen("reloaded");
   await vi.waitFor(() => expect(text).toContain('"event":"reloaded"'), WAIT);
