@@ -2,18 +2,10 @@ import fc from "fast-check";
 import * as v from "valibot";
 import { describe, expect, test } from "vitest";
 import { quickly } from "../../src/net/wire/fast-validation.ts";
-import { FIELDS } from "../../src/protocol/fields.ts";
+import { QUICK } from "../../src/net/wire/message-codec.ts";
 import { SCHEMAS } from "../../src/protocol/messages.ts";
 import { SAMPLES } from "../protocol/samples.ts";
 
-const QUICK = {
-  offer: quickly(SCHEMAS.offer, { size: FIELDS.bytes }),
-  finish: quickly(SCHEMAS.finish),
-  stored: quickly(SCHEMAS.stored),
-  deliver: quickly(SCHEMAS.deliver),
-  ack: quickly(SCHEMAS.ack),
-  acked: quickly(SCHEMAS.acked),
-};
 const names = Object.keys(QUICK) as (keyof typeof QUICK)[];
 
 /** What a field may hold: what belongs there, nearly that, and anything else. */

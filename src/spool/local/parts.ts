@@ -90,8 +90,11 @@ export async function openParts(options: LocalSpoolOptions): Promise<LocalParts>
     return parts;
   } catch (error) {
     // The lock goes in any case: nobody could open this spool before the end of the process.
-    await index?.close().finally(() => lock?.close());
-    if (!index) await lock?.close();
+    try {
+      await index?.close();
+    } finally {
+      await lock?.close();
+    }
     throw fileError(error, `the spool ${folder}`);
   }
 }
